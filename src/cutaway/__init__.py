@@ -1,0 +1,84 @@
+"""cutaway: language models of sequences with the casing off.
+
+Every verb is one function that returns one frozen result; a result prints, turns into JSON, saves a page and shows
+itself in a notebook. Verbs are resolved on first use: `import cutaway` imports neither torch nor transformers.
+
+>>> import cutaway
+>>> cutaway.tokenize("No, I am your father", model="gpt2-vocab").ids
+[2949, 11, 314, 716, 534, 2988]
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from cutaway import errors, views
+from cutaway._version import __version__
+from cutaway.errors import CutawayError
+from cutaway.log import get_logger
+from cutaway.result import Result
+
+if TYPE_CHECKING:
+    from cutaway.generation import generate
+    from cutaway.guide import tour
+    from cutaway.inside import attention, embedding_map, neighbours
+    from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
+    from cutaway.predict import classify, score
+    from cutaway.training import train
+
+__all__ = [
+    "CutawayError",
+    "Result",
+    "__version__",
+    "architecture",
+    "attention",
+    "card",
+    "classify",
+    "embedding_map",
+    "errors",
+    "generate",
+    "get",
+    "get_logger",
+    "info",
+    "list_models",
+    "load",
+    "neighbours",
+    "save",
+    "score",
+    "tokenize",
+    "tour",
+    "train",
+]
+
+Result.page = staticmethod(views.page)
+Result.notebook = staticmethod(views.notebook)
+
+_ROOMS = {
+    "architecture": "models",
+    "attention": "inside",
+    "card": "models",
+    "classify": "predict",
+    "embedding_map": "inside",
+    "generate": "generation",
+    "get": "models",
+    "info": "models",
+    "list_models": "models",
+    "load": "models",
+    "neighbours": "inside",
+    "save": "models",
+    "score": "predict",
+    "tokenize": "models",
+    "tour": "guide",
+    "train": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return getattr(importlib.import_module(f"cutaway.{_ROOMS[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,78 @@
+"""The commands, one file a verb. Data goes to stdout, everything else to stderr.
+
+Command files import only click at the top; the verb, and with it torch, is imported when the command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from cutaway._version import __version__
+from cutaway.cli import architecture, classify, generate, models, score, tokenize, tour, train
+from cutaway.errors import CutawayError
+
+__all__ = ["cli", "main"]
+
+
+class _InOrder(click.Group):
+    """Lists the commands in the order they are added: the order of the lesson."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="cutaway")
+def cli() -> None:
+    """Language models of sequences with the casing off.
+
+    \b
+    First hour:
+      cutaway tour                     the whole lesson on a real model, as one page
+      cutaway tokenize "some text"     how a model cuts it up
+      cutaway generate "What is"       let the model continue
+    """
+
+
+for _module in (tour, tokenize, architecture, generate, score, classify, train, models):
+    cli.add_command(_module.command)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # text of models may hold any character, whatever the terminal's locale
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        cli.main(args=args, prog_name="cutaway", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has had enough (`| head`): nothing is wrong, and nothing may be written any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except CutawayError as error:
+        if os.environ.get("CUTAWAY_DEBUG"):
+            raise
+        _say(error.message, error.hint)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("CUTAWAY_DEBUG"):
+            raise
+        _say(f"this should not have happened: {type(error).__name__}: {error}", "--debug shows where; please report it")
+        sys.exit(1)
+
+
+def _say(message: str, hint: str | None = None) -> None:
+    lines = [f"cutaway: {' '.join(message.split())}"] + ([f"  {' '.join(hint.split())}"] if hint else [])
+    click.echo("\n".join(lines), err=True)

@@ -1,0 +1,35 @@
+"""cutaway architecture"""
+
+from __future__ import annotations
+
+import click
+
+from cutaway.cli.common import emit, offline_option, output_options
+from cutaway.models.shelf import DEFAULT
+
+__all__ = ["command"]
+
+
+@click.command("architecture")
+@click.argument("model", default=DEFAULT, envvar="CUTAWAY_MODEL")
+@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@click.option("--tree", is_flag=True, help="Print the module tree as PyTorch does.")
+@offline_option
+@output_options
+def command(model: str, revision: str | None, tree: bool, as_json: bool, output: str | None) -> None:
+    """Take MODEL apart: modules, shapes, parameters, bytes, FLOPs.
+
+    MODEL is a name, a folder, a config.json or a bare model type; the weights are not needed.
+
+    \b
+    Examples:
+      cutaway architecture
+      cutaway architecture gpt2
+      cutaway architecture gpt2 --tree
+      cutaway architecture llama -o llama.html
+    """
+    from cutaway.models import architecture
+    from cutaway.views import terminal
+
+    result = architecture(model, revision=revision)
+    emit([result], as_json=as_json, output=output, draw=lambda: result.tree if tree else terminal.architecture(result))

@@ -1,0 +1,46 @@
+"""cutaway classify"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+
+__all__ = ["command"]
+
+
+@click.command("classify")
+@text_options
+@model_options
+@click.option("--labels", help="Labels between commas: lets a language model choose between them.")
+@click.option("--template", help="The prompt for the language model, with {text} and {labels} in it.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options
+def command(
+    text: str | None,
+    file: str | None,
+    model: str,
+    labels: str | None,
+    template: str | None,
+    as_json: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Label TEXT and show the steps: ids, logits, softmax, label.
+
+    \b
+    Examples:
+      cutaway classify "The panoramic view of the ocean was breathtaking." --labels negative,positive
+      cutaway classify "ACGT is a codon and a half." --labels biology,weather --template "{text} is about"
+    """
+    from cutaway.predict import classify
+    from cutaway.views import terminal
+
+    given = text_from(text, file)
+    ready = loaded(model, "classifier" if labels is None else "causal", options)
+    chosen = None if labels is None else [label.strip() for label in labels.split(",")]
+    extra = {} if template is None else {"template": template}
+    result = classify(given, ready, labels=chosen, **extra, **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal.classification(result))

@@ -1,0 +1,163 @@
+"""What the commands share: options, where text comes from, where results go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cutaway.errors import InputError, MissingText, TextError
+from cutaway.models.shelf import DEFAULT
+from cutaway.result import Result, check_target, save_results
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["emit", "lines_from", "loaded", "model_options", "output_options", "text_from", "text_options", "wrote"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _chain(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def apply(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+def _offline(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["CUTAWAY_DEBUG"] = "1"
+
+
+def _target(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        check_target(value)  # before the work, not after it
+    return value
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show where an error came from."
+)
+offline_option = click.option(
+    "--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline, help="Fetch nothing."
+)
+model_name_option = click.option(
+    "-m",
+    "--model",
+    default=DEFAULT,
+    envvar="CUTAWAY_MODEL",
+    show_default=True,
+    show_envvar=True,
+    help="A name from the shelf, a folder, a GGUF file, or a Hub id.",
+)
+
+
+def model_options(function: F) -> F:
+    """Add -m and how to load it."""
+    return _chain(
+        model_name_option,
+        click.option("--revision", help="A branch, tag or commit of a Hub model."),
+        click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
+        click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16."),
+        click.option("--trust-remote-code", is_flag=True, help="Run the Python code that a model brings along."),
+        offline_option,
+    )(function)
+
+
+def output_options(function: F) -> F:
+    """Add --json, -o and --debug."""
+    return _chain(
+        click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line."),
+        click.option(
+            "-o", "--output", metavar="FILE", callback=_target, help="Write FILE.html (a page) or FILE.json instead."
+        ),
+        debug_option,
+    )(function)
+
+
+def text_options(function: F) -> F:
+    """Add the text argument and -f."""
+    return _chain(
+        click.argument("text", required=False),
+        click.option("-f", "--file", metavar="FILE", help="Read the text from FILE."),
+    )(function)
+
+
+def loaded(model: str, kind: str, options: dict[str, Any]) -> Any:
+    """Load the model that the options name; takes its options out of the dictionary."""
+    from cutaway.models import load
+
+    names = ("revision", "device", "dtype", "trust_remote_code")
+    return load(model, kind, **{name: options.pop(name) for name in names})
+
+
+def text_from(text: str | None, file: str | None) -> str:
+    """Return the text from the argument, `-` or a pipe, or a file; one newline at its very end is not part of it.
+
+    Raises `MissingText` where there is none and `TextError` where it is not UTF-8.
+    """
+    if text is not None and file is not None:
+        raise InputError("there is a text and a file", hint="give one of them")
+    if file is not None and file != "-":
+        from cutaway.sequences import read_text
+
+        return _chomp(read_text(Path(file)))
+    if text is not None and text != "-" and file is None:
+        return text
+    if sys.stdin is None or sys.stdin.isatty():
+        raise MissingText("there is no text", hint='give it as "TEXT", with -f FILE, or through a pipe')
+    data = sys.stdin.buffer.read()
+    try:
+        return _chomp(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise TextError(
+            f"the input is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start:,}",
+            hint="convert it first, for example: iconv -f latin1 -t utf-8",
+        ) from error
+
+
+def lines_from(text: str | None, file: str | None) -> list[str]:
+    """Return the prompts: the argument or a pipe as one, or each line of a file that is not blank."""
+    if file is None:
+        return [text_from(text, file)]
+    lines = [line for line in text_from(text, file).splitlines() if line.strip()]
+    if not lines:
+        raise MissingText(f"{file!r} holds no prompt", hint="write one prompt a line")
+    return lines
+
+
+def _chomp(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def emit(
+    results: Sequence[Result], *, as_json: bool, output: str | None, draw: Callable[[], RenderableType] | None
+) -> None:
+    """Write the results to a file, or print them as JSON or as `draw` shows them."""
+    if output is not None:
+        wrote(save_results(results, output))
+    if as_json:
+        for result in results:
+            click.echo(result.to_json())
+    elif output is None and draw is not None:
+        from cutaway.views.terminal import show
+
+        show(draw())
+
+
+def wrote(path: Path) -> None:
+    """Say on stderr what was written."""
+    size = path.stat().st_size if path.is_file() else 0
+    click.echo(f"wrote {path}" + (f" ({size / 1e6:.1f} MB)" if size > 1e5 else ""), err=True)

@@ -1,0 +1,58 @@
+"""cutaway generate"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, lines_from, loaded, model_options, output_options, text_options
+
+__all__ = ["command"]
+
+
+@click.command("generate")
+@text_options
+@model_options
+@click.option("--max-new-tokens", default=64, show_default=True, help="Stop after so many tokens.")
+@click.option("--min-new-tokens", default=0, show_default=True, help="Do not let the model end before.")
+@click.option("--temperature", type=float, help="0 is greedy.  [default: 0 for one response, 1 for several]")
+@click.option("--top-k", type=int, help="Draw from the k likeliest tokens.")
+@click.option("--top-p", type=float, help="Draw from the likeliest tokens that together hold p.")
+@click.option("--min-p", type=float, help="Draw from tokens at least p times as likely as the likeliest.")
+@click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
+@click.option("-n", "--num-return-sequences", default=1, show_default=True, help="Responses a prompt.")
+@click.option("--stop", multiple=True, help="End before this text (can be given several times).")
+@click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
+@click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
+@click.option("--batch-size", default=16, show_default=True, help="Responses decoded together.")
+@click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
+@output_options
+def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+    """Let a model continue TEXT, or each line of -f FILE.
+
+    \b
+    Examples:
+      cutaway generate "The capital of France is" --max-new-tokens 8
+      cutaway generate "What is the ALCF?" -n 2 --temperature 0.8 --seed 7
+      cutaway generate "What is a transformer?" --chat
+      cutaway generate -f prompts.txt --json > responses.jsonl
+      cutaway generate "Once upon a time" --alternatives 5 -o story.html
+    """
+    from cutaway.generation import generate
+    from cutaway.views import terminal
+
+    prompts = lines_from(text, file)
+    ready = loaded(model, "causal", options)
+    one = len(prompts) * options["num_return_sequences"] == 1
+    streamed = one and sys.stdout.isatty() and not as_json and output is None
+    if streamed:
+        terminal.prompt(prompts[0])
+        options["on_text"] = lambda _row, piece: terminal.stream(piece)
+    results = generate(prompts, ready, **options)
+    if streamed:
+        terminal.stream("\n")
+    else:
+        emit(results, as_json=as_json, output=output, draw=lambda: terminal.generations(results))

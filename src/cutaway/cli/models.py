@@ -1,0 +1,119 @@
+"""cutaway models list, get, info, card, save, rm"""
+
+from __future__ import annotations
+
+import click
+
+from cutaway.cli.common import debug_option, emit, offline_option, output_options
+
+__all__ = ["command"]
+
+
+@click.group("models")
+def command() -> None:
+    """The shelf and the cache: what there is, where it lies, what it says of itself."""
+
+
+@command.command("list")
+@output_options
+def list_command(as_json: bool, output: str | None) -> None:
+    """List the shelf and the cache.
+
+    \b
+    Example:
+      cutaway models list
+    """
+    from cutaway.models import list_models
+    from cutaway.views import terminal
+
+    result = list_models()
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal.models(result))
+
+
+@command.command("get")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@offline_option
+@output_options
+def get_command(names: tuple[str, ...], revision: str | None, as_json: bool, output: str | None) -> None:
+    """Fetch models and say where they lie: folders that plain transformers loads.
+
+    \b
+    Example:
+      cutaway models get smollm2-135m gpt2-vocab
+    """
+    from cutaway.models import get
+
+    results = [get(name, revision=revision) for name in names]
+    emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))
+
+
+@command.command("info")
+@click.argument("name")
+@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@offline_option
+@output_options
+def info_command(name: str, revision: str | None, as_json: bool, output: str | None) -> None:
+    """Say where a model lies, where it came from and under which licence.
+
+    \b
+    Example:
+      cutaway models info smollm2-135m
+    """
+    from cutaway.models import info
+    from cutaway.views import terminal
+
+    result = info(name, revision=revision)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal.model(result))
+
+
+@command.command("card")
+@click.argument("name")
+@offline_option
+@debug_option
+def card_command(name: str) -> None:
+    """Print a model's card.
+
+    \b
+    Example:
+      cutaway models card minilm-l6
+    """
+    from cutaway.models import card
+    from cutaway.views import terminal
+
+    click.echo(terminal.visible(card(name)), nl=False)
+
+
+@command.command("save")
+@click.argument("name")
+@click.argument("directory", type=click.Path())
+@offline_option
+@output_options
+def save_command(name: str, directory: str, as_json: bool, output: str | None) -> None:
+    """Save a model, its tokenizer and its card into DIRECTORY, load it again and compare.
+
+    \b
+    Example:
+      cutaway models save smollm2-135m my-model
+    """
+    from cutaway.models import save
+    from cutaway.views import terminal
+
+    result = save(name, directory)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal.saved(result))
+
+
+@command.command("rm")
+@click.argument("names", nargs=-1, required=True)
+@debug_option
+def rm_command(names: tuple[str, ...]) -> None:
+    """Remove models from the cache; a shelf model can be fetched again.
+
+    \b
+    Example:
+      cutaway models rm gpt2-vocab
+    """
+    from cutaway.models import remove
+
+    for name in names:
+        click.echo(f"removed {name}: {remove(name) / 1e6:,.0f} MB", err=True)

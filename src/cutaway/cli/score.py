@@ -1,0 +1,34 @@
+"""cutaway score"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+
+__all__ = ["command"]
+
+
+@click.command("score")
+@text_options
+@model_options
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option("--next-tokens", default=10, show_default=True, help="Show so many of the likeliest next tokens.")
+@output_options
+def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+    """Say how probable a model finds TEXT: surprisal of each token, perplexity.
+
+    \b
+    Examples:
+      cutaway score "The capital of France is Paris."
+      cutaway score -f essay.txt --json
+      cutaway score "No, I am your father" -o score.html
+    """
+    from cutaway.predict import score
+    from cutaway.views import terminal
+
+    given = text_from(text, file)
+    result = score(given, loaded(model, "causal", options), **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal.score(result))

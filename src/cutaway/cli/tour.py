@@ -1,0 +1,49 @@
+"""cutaway tour"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, output_options
+
+if TYPE_CHECKING:
+    from cutaway.guide import Section
+
+__all__ = ["command"]
+
+
+@click.command("tour")
+@model_options
+@click.option("--prompt", default="What is the ALCF?", show_default=True, help="The prompt of the first two sections.")
+@click.option("--steps", type=click.IntRange(min=2), help="Length of the training run.  [default: about 20 s]")
+@click.option("--seed", default=0, show_default=True, help="Everything random in the tour follows from it.")
+@output_options
+def command(
+    model: str, prompt: str, steps: int | None, seed: int, as_json: bool, output: str | None, **options: Any
+) -> None:
+    """Run the whole lesson on a real model and write it as one page.
+
+    Ten sections: sequences, generation, tokens, embeddings, architecture, attention, classification, training,
+    saving, models. The page opens anywhere, with no network; it goes to tour.html unless -o says otherwise.
+
+    \b
+    Examples:
+      cutaway tour
+      cutaway tour --prompt "Water boils at" -o lesson.html
+    """
+    from cutaway.guide import tour
+    from cutaway.result import check_target
+
+    target = output or (None if as_json else "tour.html")
+    if target is not None:
+        check_target(target)
+    click.echo("loading the model …", err=True)
+    result = tour(loaded(model, "causal", options), prompt=prompt, steps=steps, seed=seed, on_section=_progress)
+    emit([result], as_json=as_json, output=target, draw=None)
+    click.echo(f"the tour took {result.seconds:.0f} s" + (f"; open {target} in a browser" if target else ""), err=True)
+
+
+def _progress(number: int, of: int, section: Section) -> None:
+    click.echo(f"{number:2}/{of} {section.title} ({section.seconds:.1f} s)", err=True)

@@ -1,0 +1,115 @@
+"""The exception tree: every error that a caller may want to catch, and the exit code each gives on the command line.
+
+An error says what was wrong and with which value; `hint` is the next thing to type or do.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CacheError",
+    "ChecksumMismatch",
+    "CorruptFile",
+    "CutawayError",
+    "GatedModel",
+    "HubUnreachable",
+    "InputError",
+    "MissingText",
+    "ModelError",
+    "NotFetched",
+    "OutputError",
+    "PromptTooLong",
+    "TextError",
+    "TrainingError",
+    "UnknownModel",
+    "UnsafeFile",
+    "UnsupportedArchitecture",
+    "WrongKind",
+]
+
+
+class CutawayError(Exception):
+    """Base of every error cutaway raises on purpose; `exit_code` is 1 (failed) or 2 (usage)."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n{self.hint}"
+
+
+class InputError(CutawayError):
+    """What the caller gave can't be used: an option out of range, a file that can't be read."""
+
+    exit_code = 2
+
+
+class MissingText(InputError):
+    """There is no text to work on, or it is empty."""
+
+
+class TextError(InputError):
+    """The text holds something no tokenizer can take, such as a lone surrogate."""
+
+
+class PromptTooLong(InputError):
+    """The text has more tokens than the model's context holds."""
+
+
+class ModelError(CutawayError):
+    """Something is wrong with a model, or with getting it."""
+
+
+class UnknownModel(ModelError):
+    """No model of that name on the shelf, on the disk or on the Hub."""
+
+    exit_code = 2
+
+
+class HubUnreachable(ModelError):
+    """The Hugging Face Hub, or the package index, can't be reached from here."""
+
+
+class NotFetched(ModelError):
+    """The model is known but not in the cache, and fetching is switched off."""
+
+
+class GatedModel(ModelError):
+    """The Hub hands the model out only after its terms are accepted and a token is shown."""
+
+
+class ChecksumMismatch(ModelError):
+    """A fetched file is not the one that was pinned."""
+
+
+class CorruptFile(ModelError):
+    """A model file is cut short or damaged."""
+
+
+class UnsafeFile(ModelError):
+    """Opening the file would run code that it carries."""
+
+
+class UnsupportedArchitecture(ModelError):
+    """The model's architecture is one that transformers can't build."""
+
+
+class WrongKind(ModelError):
+    """The model is sound but of the wrong kind for this verb."""
+
+    exit_code = 2
+
+
+class CacheError(CutawayError):
+    """The cache folder can't be written, is full, or is held by another process."""
+
+
+class OutputError(CutawayError):
+    """The result can't be written where it was asked for."""
+
+
+class TrainingError(CutawayError):
+    """A training run can't start or can't go on."""

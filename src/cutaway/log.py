@@ -1,0 +1,152 @@
+"""Logging that reads the same in a terminal, a file, a notebook and a page made from one: a record is a whole line.
+
+    2025-07-26 19:13:16.123456 I run:142 step 50/600: loss 0.512 nats/token
+
+The fields are the local time to the microsecond, the level's first letter, `module:line`, and the message. Control
+characters in a message are written as escapes, so a message can neither break its line nor overwrite another. The one
+thing that takes more lines is a traceback: it follows its record in the same write, each line indented by four spaces.
+
+A cell of a notebook is compiled under a file name made of random numbers; it is shown as `cell`, so that the text is
+the same from run to run. Nothing here redraws a line: `\\r` is what garbles notebooks, and it is never written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import re
+import sys
+from datetime import datetime
+from typing import Final
+
+__all__ = ["Rank", "get_logger", "rank"]
+
+# (launcher, rank, rank on this node, number of processes). The innermost launcher goes first: processes that torchrun
+# or mpiexec starts inside a Slurm job inherit the job's SLURM_PROCID, which is 0 for every one of them.
+_LAUNCHERS: Final = (
+    ("torchrun", "RANK", "LOCAL_RANK", "WORLD_SIZE"),
+    ("openmpi", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("pals", "PALS_RANKID", "PALS_LOCAL_RANKID", "PALS_SIZE"),
+    ("pmi", "PMI_RANK", "PMI_LOCAL_RANK", "PMI_SIZE"),
+    ("slurm", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS"),
+)
+
+_HANDLER_NAME: Final = "cutaway"
+_NOTEBOOK_CELL: Final = re.compile(r"[\\/]ipykernel_\d+[\\/]\d+\.py$|^<ipython-input-")
+# Everything that ends a line or moves the cursor somewhere, and lone surrogates, which no encoder takes. Tabs may stay.
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
+_COLOURS: Final = {"D": "\x1b[36m", "I": "\x1b[32m", "W": "\x1b[33m", "E": "\x1b[31m", "C": "\x1b[1;31m"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rank:
+    """Which of the processes of a job this one is."""
+
+    rank: int = 0
+    local_rank: int = 0
+    size: int = 1
+    launcher: str | None = None
+
+
+def rank() -> Rank:
+    """Return this process's place in its job, from the variables its launcher exports; alone, it is rank 0 of 1.
+
+    Launchers looked for, in this order: torchrun, OpenMPI, PALS, PMI, Slurm; the first to give a valid rank is the
+    launcher. What it leaves out (PALS often exports no size) is taken from the next that knows. Where no one does, the
+    local rank is the rank, and the size is the smallest that has such a rank. A value that is no count is skipped.
+
+    Example:
+        >>> rank()
+        Rank(rank=0, local_rank=0, size=1, launcher=None)
+    """
+    for index, (launcher, rank_name, _, _) in enumerate(_LAUNCHERS):
+        number = _count(rank_name)
+        if number is None:
+            continue
+        # The launcher's own variables first, then everyone else's.
+        known = (_LAUNCHERS[index], *_LAUNCHERS)
+        local_ranks = [_count(local_name) for _, _, local_name, _ in known]
+        sizes = [_count(size_name) for _, _, _, size_name in known]
+        return Rank(
+            rank=number,
+            local_rank=next((value for value in local_ranks if value is not None), number),
+            # A size that has no such rank belongs to some other launcher's job.
+            size=next((value for value in sizes if value is not None and value > number), number + 1),
+            launcher=launcher,
+        )
+    return Rank()
+
+
+def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
+    """Return the logger of that name, writing each record as one line to the standard error of the moment.
+
+    Without `level`, a new logger shows INFO and above on rank 0, and ERROR and above on every other rank; a `level`
+    given holds on every rank, and stays until another is given. Asking twice for a name never doubles its lines.
+
+    Raises `ValueError` for a level that `logging` doesn't know.
+
+    Example:
+        >>> get_logger(__name__).info("loaded")   # 2025-07-26 19:13:16.123456 I cell:1 loaded
+    """
+    logger = logging.getLogger(name)
+    logger.propagate = False
+    # By name rather than by class: a module that a notebook reloads has a new class, and the old handler stays.
+    if all(handler.get_name() != _HANDLER_NAME for handler in logger.handlers):
+        logger.addHandler(_LineHandler())
+    if level is not None:
+        logger.setLevel(level)
+    elif logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO if rank().rank == 0 else logging.ERROR)
+    return logger
+
+
+class _LineHandler(logging.Handler):
+    """Writes each record with a single write, so that processes sharing a terminal don't cut each other's lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_name(_HANDLER_NAME)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            # Looked up each time: notebooks, tests and redirections replace it. It is None under pythonw.
+            stream = sys.stderr
+            if stream is not None:
+                stream.write(_line(record, colour=_takes_colour(stream)) + "\n")
+                stream.flush()
+        except Exception:  # logging's own rule: a record that can't be written must not end the program
+            self.handleError(record)
+
+
+def _line(record: logging.LogRecord, *, colour: bool) -> str:
+    time = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S.%f")
+    letter = record.levelname[:1]
+    module = "cell" if _NOTEBOOK_CELL.search(record.pathname) else record.module
+    place = f"{module}:{record.lineno}"
+    if colour:
+        time, place = f"{_DIM}{time}{_PLAIN}", f"{_DIM}{place}{_PLAIN}"
+        letter = f"{_COLOURS.get(letter, '')}{letter}{_PLAIN}"
+    lines = [f"{time} {letter} {place} {_escape(record.getMessage())}"]
+    if record.exc_info:
+        trace = logging.Formatter().formatException(record.exc_info)
+        lines += [f"    {_escape(line)}" for line in trace.splitlines()]
+    if record.stack_info:
+        lines += [f"    {_escape(line)}" for line in record.stack_info.splitlines()]
+    return "\n".join(lines)
+
+
+def _escape(text: str) -> str:
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def _takes_colour(stream: object) -> bool:
+    is_terminal = getattr(stream, "isatty", lambda: False)()
+    return bool(is_terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _count(name: str) -> int | None:
+    """Return the variable as a whole number from 0 up, or None where it isn't one."""
+    value = os.environ.get(name, "").strip()
+    return int(value) if value.isascii() and value.isdigit() else None

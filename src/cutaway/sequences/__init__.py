@@ -1,0 +1,9 @@
+"""Where text comes from: files, and a small source of sentences whose entropy is known exactly.
+
+This room knows characters and probabilities. Ids and models are for the floors above.
+"""
+
+from cutaway.sequences.source import SENTENCES, Slot, Source
+from cutaway.sequences.text import read_text
+
+__all__ = ["SENTENCES", "Slot", "Source", "read_text"]

@@ -1,0 +1,42 @@
+"""Reading a text file, with errors that say which file, what is wrong with it, and where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cutaway.errors import InputError, MissingText
+
+__all__ = ["read_text"]
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return the text of a UTF-8 file, without a byte order mark and with every line ending as a newline.
+
+    Raises `InputError` where there is no such file, it can't be read or isn't UTF-8 (the message says at which byte),
+    and its subclass `MissingText` where the file is empty.
+
+    Example:
+        >>> text = read_text("shakespeare.txt")
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{name!r} is a directory", hint="name one text file in it") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"can't read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{name!r} is not UTF-8 text: byte {data[error.start]:#04x} at position {error.start} ({error.reason})",
+            hint="save it as UTF-8, or convert it with: iconv -f LATIN1 -t UTF-8",
+        ) from error
+    # The mark is taken off after decoding, so that the position above counts from the start of the file.
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not text:
+        raise MissingText(f"{name!r} is empty")
+    return text

@@ -1,0 +1,47 @@
+"""The two simplest tokenizers, made from a text: one token a character, one token a word.
+
+Both are ordinary `tokenizers` pipelines: saved, they load with `AutoTokenizer` and without cutaway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import tokenizers
+from tokenizers import Regex, decoders, models, pre_tokenizers
+
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["END", "UNKNOWN", "characters", "words"]
+
+END, UNKNOWN = "<|end|>", "<unk>"
+
+
+def characters(texts: Iterable[str]) -> Tokenizer:
+    """Make a tokenizer with one token for each character that occurs; any text of these comes back to the letter.
+
+    >>> characters(["abba"]).encode("baab").ids
+    [3, 2, 2, 3]
+    """
+    alphabet = sorted(set().union(*texts))
+    return _lookup("characters", alphabet, pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated"))
+
+
+def words(texts: Iterable[str]) -> Tokenizer:
+    """Make a tokenizer with one token for each word and each run of space or punctuation that occurs.
+
+    >>> words(["a cat, a dog"]).encode("a dog, a cat").ids
+    [5, 2, 7, 3, 5, 2, 6]
+    """
+    splitter = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]|\s+"), "isolated")
+    found = {piece for text in texts for piece, _ in splitter.pre_tokenize_str(text)}
+    return _lookup("words", sorted(found), splitter)
+
+
+def _lookup(name: str, vocabulary: list[str], splitter: pre_tokenizers.PreTokenizer) -> Tokenizer:
+    ids = {token: i for i, token in enumerate([END, UNKNOWN, *vocabulary])}
+    backend = tokenizers.Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
+    backend.pre_tokenizer = splitter
+    backend.decoder = decoders.Fuse()
+    backend.add_special_tokens([END, UNKNOWN])
+    return Tokenizer(backend, {"bos_token": END, "eos_token": END, "unk_token": UNKNOWN}, name)

@@ -1,0 +1,133 @@
+"""A tokenizer read from a Hugging Face directory: text to ids, ids to text, and the name of every piece."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from cutaway.errors import CorruptFile, TextError
+
+__all__ = ["Encoding", "Tokenizer", "check_text"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """The ids of a text and, for each of the T tokens, where in the text it lies (characters, end excluded)."""
+
+    ids: list[int]
+    tokens: list[str]
+    offsets: list[tuple[int, int]]
+    special: list[bool]
+
+
+class Tokenizer:
+    """A `tokenizers` pipeline with the special tokens that its directory declares.
+
+    Gives the same ids as `transformers.AutoTokenizer` on the same directory, without importing transformers.
+    """
+
+    def __init__(self, backend: tokenizers.Tokenizer, config: dict[str, Any] | None = None, name: str = "") -> None:
+        # Files in the wild carry padding and truncation of whoever saved them: neither may touch what is shown.
+        backend.no_padding()
+        backend.no_truncation()
+        self.backend = backend
+        self.config = config or {}
+        self.name = name
+
+    @classmethod
+    def from_directory(cls, directory: Path, name: str = "") -> Tokenizer:
+        """Read `tokenizer.json` and `tokenizer_config.json`.
+
+        Raises `FileNotFoundError` where there is no `tokenizer.json` and `CorruptFile` where it can't be read.
+        """
+        path = directory / "tokenizer.json"
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        try:
+            backend = tokenizers.Tokenizer.from_file(str(path))
+            config_path = directory / "tokenizer_config.json"
+            config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
+        except Exception as error:  # the library raises a bare Exception on a damaged file
+            raise CorruptFile(f"can't read the tokenizer in {str(directory)!r}: {error}") from error
+        return cls(backend, config, name or directory.name)
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> Encoding:
+        """Encode one text into T ids.
+
+        Raises `TextError` for a lone surrogate.
+
+        >>> Tokenizer(tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, unk_token="a"))).encode("a").ids
+        [0]
+        """
+        check_text(text)
+        encoding = self.backend.encode(text, add_special_tokens=add_special_tokens)
+        special = [bool(flag) for flag in encoding.special_tokens_mask]
+        return Encoding(encoding.ids, encoding.tokens, encoding.offsets, special)
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """Turn ids back into text."""
+        return self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
+
+    def piece(self, token_id: int) -> str:
+        """Return what one token reads as on its own: bytes that are no character alone become U+FFFD."""
+        if token_id in self.special_ids:
+            return self.token(token_id)
+        text = self.decode([token_id], skip_special_tokens=False)
+        token = self.token(token_id)
+        # Decoders strip what marks the start of a word; put the space back where the token carries one.
+        if token.startswith("▁") and not text.startswith(" "):
+            return " " + text
+        return text or token
+
+    def token(self, token_id: int) -> str:
+        """Return the vocabulary's spelling of one id; ids beyond the vocabulary are named as such."""
+        return self.backend.id_to_token(token_id) or f"<{token_id}>"
+
+    @cached_property
+    def vocabulary(self) -> dict[str, int]:
+        """Every token and its id, added ones included."""
+        return self.backend.get_vocab(with_added_tokens=True)
+
+    @cached_property
+    def special_ids(self) -> frozenset[int]:
+        """Ids that stand for no text."""
+        return frozenset(i for i, token in self.backend.get_added_tokens_decoder().items() if token.special)
+
+    @property
+    def kind(self) -> str:
+        """Name the algorithm: BPE, WordPiece, Unigram or WordLevel."""
+        return type(self.backend.model).__name__
+
+    def special_id(self, role: str) -> int | None:
+        """Return the id of a role's token ("bos", "eos", "pad", "unk"), or None where the tokenizer has none."""
+        token = self.config.get(f"{role}_token")
+        if isinstance(token, dict):
+            token = token.get("content")
+        return None if token is None else self.backend.token_to_id(token)
+
+
+def check_text(text: str) -> str:
+    """Return the text, or raise `TextError` where it holds a lone surrogate, which no encoding can carry.
+
+    >>> check_text("fine")
+    'fine'
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        origin = f"byte 0x{code - 0xDC00:02x} that is not UTF-8" if 0xDC80 <= code <= 0xDCFF else "half a character"
+        raise TextError(
+            f"the text holds a lone surrogate U+{code:04X} at character {error.start:,} ({origin})",
+            hint=f"save the text as UTF-8 first (this system's encoding is {sys.getfilesystemencoding()})",
+        ) from error
+    return text

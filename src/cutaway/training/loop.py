@@ -1,0 +1,130 @@
+"""The loop: rows in, a better model and a record of every step out.
+
+`B` batch, `T` positions, `V` vocabulary. Losses are in nats per token.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from cutaway.errors import TrainingError
+from cutaway.training.config import Settings
+from cutaway.training.rows import Rows
+
+__all__ = ["StepRecord", "ValidationRecord", "fit", "learning_rate"]
+
+VALIDATION_ROWS: Final = 64
+
+_CLIP: Final = 1.0
+_BETAS: Final = (0.9, 0.95)
+_LAST_FRACTION: Final = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class StepRecord:
+    """One update: the loss before it (nats per token), its learning rate, the gradient's norm before clipping, and
+    the tokens predicted so far."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    tokens: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationRecord:
+    """The loss on the validation rows after `step` updates, and the source's own exact loss on the very same rows.
+
+    Both in nats per token; `floor` is None where the source is a file, whose entropy nobody knows.
+    """
+
+    step: int
+    loss: float
+    floor: float | None
+
+
+def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
+    """Return the learning rate of a step, counted from 1: up in a line to `peak`, down a cosine to a tenth of it.
+
+    The peak is at step `warmup`, the tenth at step `steps`. (Loshchilov & Hutter 2017, without restarts.)
+
+    Example:
+        >>> learning_rate(5, peak=1.0, warmup=10, steps=100)
+        0.5
+    """
+    if step <= warmup:
+        return peak * step / warmup
+    progress = (step - warmup) / (steps - warmup)
+    cosine = (1 + math.cos(math.pi * progress)) / 2
+    return peak * (_LAST_FRACTION + (1 - _LAST_FRACTION) * cosine)
+
+
+def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | ValidationRecord]:
+    """Train a causal language model in place, yielding a record of every step and of every validation as it happens.
+
+    Validation comes before the first step, after every `validate_every` steps and after the last. AdamW (Loshchilov &
+    Hutter 2019) with weight decay on matrices only, gradients clipped to norm 1. Raises `TrainingError` naming the
+    step where the loss or the gradient stops being a number; the model is then as it was before that step.
+
+    Example:
+        >>> records = list(fit(run.model.module, run.rows, run.settings))
+    """
+    optimizer = _optimizer(module, settings)
+    validation_BT = rows.validation(VALIDATION_ROWS)
+    floor = rows.floor(validation_BT)
+    yield ValidationRecord(0, validate(module, validation_BT, settings.batch_size), floor)
+    for step in range(1, settings.steps + 1):
+        rate = learning_rate(step, peak=settings.learning_rate, warmup=settings.warmup_steps, steps=settings.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch_BT = np.stack([rows.row(settings.seed, step, index) for index in range(settings.batch_size)])
+        module.train()
+        loss = _loss(module, batch_BT)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
+        for name, value in (("loss", loss.item()), ("gradient's norm", norm.item())):
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"the {name} is {value} at step {step}",
+                    hint=f"lower the learning rate (it is {settings.learning_rate:g}) or warm up for longer",
+                )
+        optimizer.step()
+        tokens = step * settings.batch_size * settings.context
+        yield StepRecord(step, loss.item(), rate, norm.item(), tokens)
+        if step % settings.validate_every == 0 or step == settings.steps:
+            yield ValidationRecord(step, validate(module, validation_BT, settings.batch_size), floor)
+    module.eval()
+
+
+@torch.no_grad()
+def validate(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]], batch_size: int) -> float:
+    """Return the mean loss over all rows, in nats per token; rows have T + 1 ids."""
+    module.eval()
+    batches = [rows_BT[start : start + batch_size] for start in range(0, len(rows_BT), batch_size)]
+    return sum(_loss(module, batch_BT).item() * len(batch_BT) for batch_BT in batches) / len(rows_BT)
+
+
+def _loss(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
+    ids_BT = torch.from_numpy(rows_BT).to(module.device)
+    # No cache and no mask: packed rows are causal and nothing else, which also is attention's fastest path.
+    logits_BTV = module(input_ids=ids_BT[:, :-1], use_cache=False).logits
+    return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten())
+
+
+def _optimizer(module: Any, settings: Settings) -> torch.optim.Optimizer:
+    """Decay matrices (embeddings included) and leave biases and normalisation alone."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=_BETAS, fused=True)

@@ -1,0 +1,121 @@
+"""Rows to train on, each a pure function of (seed, step, index): no state, no order, no loader.
+
+A row is T + 1 ids: `<|end|>`, then T tokens. Positions 0 to T - 1 are read and positions 1 to T predicted. Steps count
+from 1; step 0 is never trained on, and its rows are the ones to validate on. Those don't depend on the seed, so that
+runs with different seeds are measured on the same rows.
+
+`B` batch, `T` positions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.errors import InputError
+from cutaway.sequences import Source
+from cutaway.tokens import Tokenizer
+from cutaway.training.vocabulary import END, text_ids
+
+__all__ = ["MAX_SEED", "Rows", "SourceRows", "TextRows"]
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+# numpy cuts a larger number into words of 32 bits: (seed, step) could then spell another pair's words.
+MAX_SEED: Final = 2**32 - 1
+
+_HELD_OUT: Final = 0.05
+
+
+class Rows(Protocol):
+    """What the loop needs to know about its data."""
+
+    def row(self, seed: int, step: int, index: int) -> IntArray:
+        """Return row `index` of step `step` (from 1): T + 1 ids."""
+
+    def validation(self, count: int) -> IntArray:
+        """Return the rows to validate on, at most `count` of them: shape (rows, T + 1)."""
+
+    def floor(self, rows_BT: IntArray) -> float | None:
+        """Return the exact nats per token of the source on these very rows, or None where nobody knows it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceRows:
+    """Fresh sentences of a source, one after another from the start of a sentence, cut to T characters."""
+
+    source: Source
+    tokenizer: Tokenizer
+    context: int
+
+    def row(self, seed: int, step: int, index: int) -> IntArray:
+        """Return row `index` of step `step`: T + 1 ids, the same whatever else was asked before."""
+        rng = np.random.default_rng((seed, step, index))
+        text = ""
+        while len(text) < self.context:
+            text += self.source.sample(rng)
+        ids = self.tokenizer.vocabulary
+        return np.array([ids[END], *(ids[character] for character in text[: self.context])], dtype=np.int64)
+
+    def validation(self, count: int) -> IntArray:
+        """Return `count` rows that no training step draws."""
+        return np.stack([self.row(0, 0, index) for index in range(count)])
+
+    def floor(self, rows_BT: IntArray) -> float:
+        """Return the mean of -ln p(character | row so far) under the source itself, in nats per token."""
+        texts = ["".join(self._characters[id_] for id_ in row_T[1:].tolist()) for row_T in rows_BT]
+        return float(np.mean([self.source.surprisal(text).mean() for text in texts]))
+
+    @functools.cached_property
+    def _characters(self) -> dict[int, str]:
+        return {id_: token for token, id_ in self.tokenizer.vocabulary.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextRows:
+    """Windows of a text: anywhere in it to train on, side by side in its last twentieth to validate on."""
+
+    training_ids: IntArray
+    held_out_ids: IntArray
+    end: int
+    context: int
+
+    @classmethod
+    def of(cls, text: str, tokenizer: Tokenizer, context: int, path: str | os.PathLike[str]) -> TextRows:
+        """Split a text into what is trained on and what is held out: its last twentieth, or one row if that is more.
+
+        Raises `InputError` where the text has fewer tokens than one row of each needs.
+        """
+        ids = text_ids(text, tokenizer)
+        if len(ids) < 2 * context:
+            raise InputError(
+                f"{os.fspath(path)!r} has {len(ids):,} tokens, and {2 * context:,} are needed: "
+                f"one row of {context:,} to train on and one to validate on",
+                hint="give a longer text or a smaller context",
+            )
+        held_out = max(context, round(_HELD_OUT * len(ids)))
+        return cls(ids[:-held_out], ids[-held_out:], tokenizer.vocabulary[END], context)
+
+    def row(self, seed: int, step: int, index: int) -> IntArray:
+        """Return row `index` of step `step`: T + 1 ids, the same whatever else was asked before."""
+        rng = np.random.default_rng((seed, step, index))
+        start = int(rng.integers(len(self.training_ids) - self.context + 1))
+        return self._window(self.training_ids, start)
+
+    def validation(self, count: int) -> IntArray:
+        """Return up to `count` windows of the held-out end, spread over it and never overlapping."""
+        whole = len(self.held_out_ids) // self.context
+        chosen = np.linspace(0, whole - 1, min(count, whole)).round().astype(int)
+        return np.stack([self._window(self.held_out_ids, int(index) * self.context) for index in chosen])
+
+    def floor(self, rows_BT: IntArray) -> None:
+        """Return None: nobody knows the entropy of a text."""
+
+    def _window(self, ids: IntArray, start: int) -> IntArray:
+        return np.concatenate([np.array([self.end], dtype=np.int64), ids[start : start + self.context]])

@@ -1,0 +1,11 @@
+"""The room where results are drawn: plain JSON records in, one self-contained page out.
+
+Each view is one ES module in `static/`, the same file for a page on a disk, a notebook cell and the lab.
+Views know the records' keys and nothing of models, so this room imports neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+from cutaway.views.page import notebook, page
+
+__all__ = ["notebook", "page"]

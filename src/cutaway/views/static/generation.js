@@ -1,0 +1,72 @@
+// What a model wrote, token by token: how surprised it was by each, and what else it might have said.
+import { bars, bits, count, el, facts, fixed, heading, hint, legible, over, percent, plain, readout, rover, surprise, surpriseKey, table, twin } from "./draw.js";
+
+const ENDS = { eos: "the model ended it", stop: "a stop text was reached", length: "the limit of new tokens was reached" };
+
+export function drawGeneration(element, record) {
+  const line = readout();
+  const chart = el("div");
+  const text = el("p", { class: "text" }, el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true })));
+  const written = el("span", {}, record.tokens.map((piece, i) => {
+    const shade = surprise(bits(negative(record.logprobs[i])));
+    return el("span", { class: `tok ${shade}`, "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false" }, legible(piece, { spaces: false, breaks: true }));
+  }));
+  text.append(written);
+  const rove = rover(written, "The tokens the model wrote; arrow keys move", (i) => {
+    line.replaceChildren(...describe(record, i));
+    chart.replaceChildren(...alternatives(record, i));
+  });
+  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, settings(record), numbers(record));
+  if (record.tokens.length) rove.pick(firstChoice(record));
+}
+
+// Start at the first token where the model was in doubt: there the alternatives have something to say.
+function firstChoice(record) {
+  const found = record.logprobs.findIndex((value) => typeof value === "number" && bits(-value) > 1);
+  return Math.max(0, found);
+}
+
+function negative(value) {
+  return typeof value === "number" ? -value : null;
+}
+
+function describe(record, i) {
+  const value = record.logprobs[i];
+  const chance = typeof value === "number" ? `: probability ${percent(Math.exp(value))}, surprisal ${fixed(bits(-value), 2)} bits` : "";
+  return [`Token ${i + 1} of ${count(record.tokens.length)} is `, el("code", {}, legible(record.tokens[i])), ` (id ${record.token_ids[i]})${chance}.`];
+}
+
+function alternatives(record, i) {
+  const listed = record.alternatives?.[i] ?? [];
+  if (!listed.length) return [];
+  const chosen = record.token_ids[i];
+  const rows = listed.map((entry) => ({ name: entry.token, value: entry.probability, text: percent(entry.probability), chosen: entry.id === chosen }));
+  let sum = listed.reduce((total, entry) => total + entry.probability, 0);
+  if (!rows.some((row) => row.chosen) && typeof record.logprobs[i] === "number") {
+    const value = Math.exp(record.logprobs[i]);
+    rows.push({ name: record.tokens[i], value, text: percent(value), chosen: true });
+    sum += value;
+  }
+  if (1 - sum > 1e-6) rows.push({ name: "every other token", spaces: false, value: 1 - sum, text: percent(1 - sum), rest: true });
+  return [over("What could have come here: P(token | text so far)"), bars(rows, 1), hint("▸ marks the token that was taken. The bars are the model's own probabilities, before temperature or filters.")];
+}
+
+function settings(record) {
+  const s = record.settings ?? {};
+  const on = (label, value, off) => (value === null || value === undefined || value === off ? null : [label, String(value)]);
+  return facts([
+    ["new tokens", count(record.tokens.length)],
+    s.temperature === undefined || s.temperature === null ? null : ["temperature", s.temperature === 0 ? "0 (greedy)" : String(s.temperature)],
+    on("top-k, tokens", s.top_k, 0), on("top-p, probability", s.top_p, 1), on("min-p, share of the best", s.min_p, 0), on("repetition penalty", s.repetition_penalty, 1),
+    on("seed", record.seed), ["the end", ENDS[record.finish_reason] ?? record.finish_reason ?? "–"],
+  ]);
+}
+
+function numbers(record) {
+  const columns = [{ head: "token", n: true }, { head: "piece", w: true }, { head: "id", n: true }, { head: "log-probability, nats", n: true }, { head: "surprisal, bits", n: true }, { head: "likeliest instead", w: true }];
+  const rows = record.tokens.map((piece, i) => {
+    const other = (record.alternatives?.[i] ?? []).filter((entry) => entry.id !== record.token_ids[i]).slice(0, 3);
+    return [i, plain(piece), record.token_ids[i], record.logprobs[i], bits(negative(record.logprobs[i])), other.map((entry) => `${plain(entry.token)} ${percent(entry.probability)}`).join("   ")];
+  });
+  return twin("The tokens as a table", table(columns, rows));
+}

@@ -1,0 +1,104 @@
+// Vectors on a sheet of paper: points with their names beside them, groups by the shape of the mark and its colour.
+import { count, el, fit, fixed, heading, hint, legible, percent, plain, readout, rover, svg, table, ticks, twin } from "./draw.js";
+
+const SHAPES = 6;
+// Where a label may stand: shifted left by a share of its width, then across and down in pixels.
+const PLACES = [[0, 9, 4], [-1, -9, 4], [-0.5, 0, -9], [-0.5, 0, 19], [0, 8, -6], [0, 8, 15], [-1, -8, -6], [-1, -8, 15]];
+
+export function drawMap(element, record) {
+  const groups = [...new Set(record.points.map((point) => point.group ?? ""))];
+  const line = readout();
+  let chosen = 0;
+  const box = fit((width) => {
+    const image = scatter(record, groups, width);
+    const rove = rover(image, "The points; arrow keys move", (i) => { chosen = i; line.replaceChildren(...describe(record.points[i])); }, { hover: true });
+    if (record.points.length) rove.pick(chosen);
+    return image;
+  });
+  const kept = (record.explained ?? []).filter((share) => typeof share === "number");
+  const note = kept.length ? ` The sheet keeps ${percent(kept.reduce((a, b) => a + b, 0))} of the variance.` : "";
+  element.append(heading(`Map · ${record.method ?? ""}`, record.model), hint(`${count(record.points.length)} points. Near on the sheet: alike to the model, as far as two dimensions can show.${note}`), line, box, numbers(record));
+}
+
+function describe(point) {
+  return [el("code", {}, legible(point.token)), ` (id ${point.id})`, point.group ? `, ${point.group}` : "", `, at ${fixed(point.x, 3)}, ${fixed(point.y, 3)}.`];
+}
+
+function scatter(record, groups, width) {
+  const points = record.points, pad = { left: 46, right: 16, top: 14, bottom: 40 };
+  const height = Math.round(Math.max(320, Math.min(600, width * 0.62)));
+  const [x, y] = scales(points, width, height, pad);
+  const image = svg("svg", { width, height });
+  image.append(...axes(record, x, y, width, height, pad));
+  const spots = points.map((point) => [x.to(point.x), y.to(point.y)]);
+  points.forEach((point, i) => image.append(svg("g", { "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false", "aria-label": `${plain(point.token)} ${point.group ?? ""}` },
+    mark(groups.indexOf(point.group ?? "") % SHAPES, ...spots[i]), svg("circle", { class: "ring", cx: spots[i][0], cy: spots[i][1], r: 9 }), svg("circle", { class: "hot", cx: spots[i][0], cy: spots[i][1], r: 11 }))));
+  image.append(...labels(points, groups, spots, width, height, pad));
+  return image;
+}
+
+// The same number of units a pixel both ways: distances on the sheet mean the same in every direction.
+function scales(points, width, height, pad) {
+  const range = (values) => [Math.min(...values), Math.max(...values)];
+  const [x0, x1] = range(points.map((point) => point.x)), [y0, y1] = range(points.map((point) => point.y));
+  const inner = [width - pad.left - pad.right - 40, height - pad.top - pad.bottom - 76];
+  const unit = Math.min(inner[0] / (x1 - x0 || 1), inner[1] / (y1 - y0 || 1));
+  const middle = [pad.left + (width - pad.left - pad.right) / 2, pad.top + 22 + (height - pad.top - pad.bottom) / 2];
+  const scale = (from, to, at, sign) => ({ to: (value) => at + sign * (value - (from + to) / 2) * unit, back: (pixel) => (from + to) / 2 + (sign * (pixel - at)) / unit });
+  return [scale(x0, x1, middle[0], 1), scale(y0, y1, middle[1], -1)];
+}
+
+function axes(record, x, y, width, height, pad) {
+  const bottom = height - pad.bottom, parts = [svg("path", { class: "i", d: `M${pad.left} ${pad.top}V${bottom}H${width - pad.right}` })];
+  for (const at of ticks(x.back(pad.left), x.back(width - pad.right), 6)) parts.push(svg("line", { class: "l", x1: x.to(at), x2: x.to(at), y1: bottom, y2: bottom + 4 }), svg("text", { class: "m", x: x.to(at), y: bottom + 17, "text-anchor": "middle" }, signed(at)));
+  for (const at of ticks(y.back(bottom), y.back(pad.top), 5)) parts.push(svg("line", { class: "l", x1: pad.left - 4, x2: pad.left, y1: y.to(at), y2: y.to(at) }), svg("text", { class: "m", x: pad.left - 7, y: y.to(at) + 4, "text-anchor": "end" }, signed(at)));
+  const share = (i) => (typeof record.explained?.[i] === "number" ? `, ${percent(record.explained[i])} of the variance` : "");
+  parts.push(svg("text", { class: "m", x: width - pad.right, y: height - 6, "text-anchor": "end" }, `first direction${share(0)} →`), svg("text", { class: "m", x: pad.left + 6, y: pad.top + 8 }, `↑ second direction${share(1)}`));
+  return parts;
+}
+
+function signed(value) {
+  return String(value).replace("-", "−");
+}
+
+function mark(shape, x, y) {
+  const r = 4.5, options = { class: `pt${shape}`, "stroke-width": 1.6 };
+  if (shape === 0) return svg("circle", { ...options, cx: x, cy: y, r: r - 0.5 });
+  if (shape === 1) return svg("rect", { ...options, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
+  if (shape === 2) return svg("path", { ...options, d: `M${x} ${y - r - 0.5}l${r + 0.5} ${2 * r}h${-2 * r - 1}z` });
+  if (shape === 3) return svg("path", { ...options, d: `M${x} ${y - r - 1}l${r + 1} ${r + 1}l${-r - 1} ${r + 1}l${-r - 1} ${-r - 1}z` });
+  if (shape === 4) return svg("path", { ...options, d: `M${x - r} ${y - r}l${2 * r} ${2 * r}m0 ${-2 * r}l${-2 * r} ${2 * r}` });
+  return svg("circle", { ...options, cx: x, cy: y, r });
+}
+
+// A label goes to the first of eight places around its point where it hides nothing, else further off on a leader; a group is named once, at its edge.
+function labels(points, groups, spots, width, height, pad) {
+  const taken = spots.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]), parts = [];
+  const free = (box) => box[0] > pad.left && box[2] < width && box[1] > pad.top + 12 && box[3] < height - pad.bottom && taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+  const put = (text, x, y, options, reach, places = PLACES, lead = false) => {
+    const wide = (options.class.includes("group") ? 8 : 7) * [...text].length, high = 12;
+    for (const far of reach) for (const [side, gap, dy] of places) {
+      const dx = gap + side * wide, at = [x + dx + Math.sign(dx + wide / 2) * far, y + dy + (dy < 0 ? -far : dy > 5 ? far : 0)], box = [at[0], at[1] - high + 1, at[0] + wide, at[1] + 2];
+      if (free(box)) {
+        taken.push(box);
+        if (lead && far) parts.unshift(svg("line", { class: "l", x1: x, y1: y, x2: Math.max(box[0], Math.min(box[2], x)), y2: Math.max(box[1], Math.min(box[3], y)) }));
+        parts.push(svg("text", { x: at[0], y: at[1], ...options }, text));
+        return 0;
+      }
+    }
+    return 1;
+  };
+  if (groups.length > 1) groups.forEach((group, i) => {
+    const own = spots.filter((_, at) => (points[at].group ?? "") === group);
+    const peak = own.reduce((best, spot) => (spot[1] < best[1] ? spot : best), own[0]);
+    put(group, peak[0], peak[1], { class: "group a halo" }, [0, 8, 16, 28, 40], [[-0.5, 0, -12], ...PLACES]);
+  });
+  const left = points.reduce((sum, point, i) => sum + put(plain(point.token), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38], PLACES, true), 0);
+  if (left) parts.push(svg("text", { class: "m", x: pad.left + 6, y: height - pad.bottom - 6 }, `${left} names left out for want of room`));
+  return parts;
+}
+
+function numbers(record) {
+  const columns = [{ head: "token", w: true }, { head: "id", n: true }, { head: "group" }, { head: "first direction", n: true }, { head: "second direction", n: true }];
+  return twin("The points as a table", table(columns, record.points.map((point) => [plain(point.token), point.id, point.group, point.x, point.y])));
+}

