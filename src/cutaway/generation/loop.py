@@ -169,7 +169,8 @@ def _decode(
             return
         ids_BT = chosen_B.to(model.device)[:, None]
         mask_BT = torch.cat([mask_BT, torch.ones_like(ids_BT)], dim=1)
-        positions_BT = positions_BT[:, -1:] + 1
+        # A row that has ended is carried along; it must not walk out of the table of positions.
+        positions_BT = (positions_BT[:, -1:] + 1).clamp_max((model.context or 2**31) - 1)
 
 
 def _choose(logits_BV: torch.Tensor, sampling: Sampling, rows: list[_Row]) -> torch.Tensor:

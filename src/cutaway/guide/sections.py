@@ -31,6 +31,7 @@ ANIMAL = "The animal didn't cross the street because it was too tired"
 FATHER = "No, I am your father"
 OCEAN = "The panoramic view of the ocean was breathtaking."
 LABELS = ["negative", "positive"]
+TEMPLATE = "{text} The sentiment of this text is"
 
 QUERIES = [" ocean", " protein", " Monday", " seven"]
 GROUPS = {
@@ -241,7 +242,7 @@ def heads(lesson: Lesson) -> Draft:
 
 
 def classification(lesson: Lesson) -> Draft:
-    result = classify(OCEAN, lesson.model, labels=LABELS)
+    result = classify(OCEAN, lesson.model, labels=LABELS, template=TEMPLATE)
     return Draft(
         key="classification",
         title="Classification, step by step",
@@ -255,9 +256,11 @@ def classification(lesson: Lesson) -> Draft:
         ],
         python=(
             f"import cutaway\n\ncutaway.classify({OCEAN!r},\n"
-            f"                 model={lesson.model.name!r}, labels={LABELS!r})"
+            f"                 model={lesson.model.name!r}, labels={LABELS!r},\n"
+            f"                 template={TEMPLATE!r})"
         ),
-        shell=f"cutaway classify {shlex.quote(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)}",
+        shell=f"cutaway classify {shlex.quote(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)} "
+        f"--template {shlex.quote(TEMPLATE)}",
         results=[("From text to label", result)],
     )
 

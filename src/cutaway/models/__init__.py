@@ -1,6 +1,6 @@
 """Models by name: the shelf, the sources, the cache, loading and saving, and a model's build.
 
-What needs torch is resolved on first use, so that asking for a tokenizer or for the list never imports it.
+Exports are resolved on first use: asking for the shelf imports nothing, for a tokenizer no torch.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cutaway.models.listing import ModelInfo, ModelList, card, get, info, list_models, remove
-from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, SHELF, ShelfEntry
-from cutaway.models.vocabulary import load_tokenizer, tokenize
-
 if TYPE_CHECKING:
     from cutaway.models.anatomy import Architecture, architecture
+    from cutaway.models.listing import ModelInfo, ModelList, card, get, info, list_models, remove
     from cutaway.models.loading import Model, ModelLike, load
     from cutaway.models.prompt import encode_prompt, fit_context
     from cutaway.models.saving import Saved, save
+    from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, SHELF, ShelfEntry
+    from cutaway.models.vocabulary import load_tokenizer, tokenize
 
 __all__ = [
     "DEFAULT",
@@ -43,20 +42,19 @@ __all__ = [
     "tokenize",
 ]
 
-_WITH_TORCH = {
-    "Architecture": "anatomy",
-    "architecture": "anatomy",
-    "Model": "loading",
-    "ModelLike": "loading",
-    "load": "loading",
-    "encode_prompt": "prompt",
-    "fit_context": "prompt",
-    "Saved": "saving",
-    "save": "saving",
+_ROOMS = {
+    "anatomy": ("Architecture", "architecture"),
+    "listing": ("ModelInfo", "ModelList", "card", "get", "info", "list_models", "remove"),
+    "loading": ("Model", "ModelLike", "load"),
+    "prompt": ("encode_prompt", "fit_context"),
+    "saving": ("Saved", "save"),
+    "shelf": ("DEFAULT", "DEFAULT_ENCODER", "SHELF", "ShelfEntry"),
+    "vocabulary": ("load_tokenizer", "tokenize"),
 }
+_MODULE_OF = {name: module for module, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WITH_TORCH:
-        return getattr(importlib.import_module(f"cutaway.models.{_WITH_TORCH[name]}"), name)
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"cutaway.models.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

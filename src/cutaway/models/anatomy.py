@@ -183,7 +183,7 @@ def _walk(module: nn.Module, label: str, path: str, name: str, repeat: int, dept
             name=path,
             label=name or label,
             type=type(module).__name__,
-            detail=module.extra_repr().replace("\n", " "),
+            detail=_detail(module),
             shapes={key: list(weight.shape) for key, weight in module.named_parameters(recurse=False)},
             parameters=sum(weight.numel() for weight in module.parameters()),
             repeat=repeat,
@@ -201,6 +201,14 @@ def _walk(module: nn.Module, label: str, path: str, name: str, repeat: int, dept
         shown = f"({name}-{children[at + same - 1][0]})" if same > 1 else name
         _walk(child, "", f"{path}.{shown}".lstrip("."), shown, same, depth + 1, found)
         at += same
+
+
+def _detail(module: nn.Module) -> str:
+    # Leaves may print themselves (GPT-2's Conv1D does); others have their children between the brackets.
+    kind, printed = type(module).__name__, repr(module)
+    if next(module.children(), None) is None and printed.startswith(f"{kind}(") and printed.endswith(")"):
+        return printed[len(kind) + 1 : -1].replace("\n", " ")
+    return module.extra_repr().replace("\n", " ")
 
 
 def _equal(first: nn.Module, second: nn.Module) -> bool:

@@ -6,12 +6,15 @@ What is fetched lies in a folder beside, is checked, and is renamed into place; 
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ import filelock
 from cutaway.errors import CacheError
 from cutaway.log import get_logger
 
-__all__ = ["fill", "folder", "home", "record"]
+__all__ = ["fill", "folder", "home", "plain_os_errors", "record"]
 
 RECORD = "cutaway.json"  # written last: a folder that has it is whole
 
@@ -39,11 +42,13 @@ def folder(key: str) -> Path:
 
 def record(key: str) -> dict[str, Any] | None:
     """Return what is known of a cached model, or None where it is not (wholly) there."""
-    path = folder(key) / RECORD
-    if not path.is_file():
+    if key != Path(key).name:  # a path, perhaps of the user's: no key of ours
         return None
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return known
+    try:
+        known = json.loads((folder(key) / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not there, or cut short by a machine that went down
+        return None
+    return known if isinstance(known, dict) else None
 
 
 def fill(key: str, make: Callable[[Path], dict[str, Any]]) -> Path:
@@ -73,7 +78,7 @@ def fill(key: str, make: Callable[[Path], dict[str, Any]]) -> Path:
 
 
 def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]]) -> None:
-    for leftover in target.parent.glob(f".{key}.part-*"):  # of a process that was killed: we hold the lock
+    for leftover in target.parent.glob(f".{glob.escape(key)}.part-*"):  # of a process that was killed: we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{key}.part-"))
     try:
@@ -85,6 +90,18 @@ def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]])
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def plain_os_errors() -> Iterator[None]:
+    """Raise as an `OSError` what safetensors and tokenizers say in words alone: "… (os error 28)"."""
+    try:
+        yield
+    except Exception as error:
+        said = re.search(r"\(os error (\d+)\)", str(error))
+        if isinstance(error, OSError) or said is None:
+            raise
+        raise OSError(int(said[1]), os.strerror(int(said[1]))) from error
 
 
 def _explain(error: OSError) -> CacheError:

@@ -17,6 +17,7 @@ from typing import Any
 
 from cutaway import errors
 from cutaway.errors import CorruptFile, CutawayError, UnsupportedArchitecture
+from cutaway.models.cache import plain_os_errors
 
 __all__ = ["convert"]
 
@@ -24,7 +25,7 @@ __all__ = ["convert"]
 def convert(source: Path, directory: Path) -> None:
     """Write the model and tokenizer of a GGUF file into an empty directory.
 
-    Raises `UnsupportedArchitecture` or `CorruptFile`.
+    Raises `UnsupportedArchitecture`, `CorruptFile`, or an `OSError` where the directory can't be written.
     """
     command = [sys.executable, "-m", "cutaway.models.gguf", str(source), str(directory)]
     run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
@@ -35,6 +36,8 @@ def convert(source: Path, directory: Path) -> None:
     except ValueError:
         last = (run.stderr.strip().splitlines() or ["it ended without a word"])[-1]
         raise CorruptFile(f"can't convert {str(source)!r}: {last}") from None
+    if report["error"] == "OSError":
+        raise OSError(*report["message"])
     raise getattr(errors, report["error"])(report["message"], hint=report["hint"])
 
 
@@ -59,8 +62,9 @@ def _convert(source: Path, directory: Path) -> None:
     tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
     tokenizer.model_max_length = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     model.config._name_or_path = source.stem
-    model.save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
+    with plain_os_errors():
+        model.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
 
 
 def _config(source: Path, where: dict[str, str]) -> Any:
@@ -94,4 +98,7 @@ if __name__ == "__main__":
         sys.stdout.write(
             json.dumps({"error": type(failure).__name__, "message": failure.message, "hint": failure.hint})
         )
+        sys.exit(1)
+    except OSError as failure:
+        sys.stdout.write(json.dumps({"error": "OSError", "message": [failure.errno, failure.strerror or str(failure)]}))
         sys.exit(1)

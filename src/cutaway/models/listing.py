@@ -84,7 +84,9 @@ def list_models() -> ModelList:
                 description=entry.description,
             )
         )
-    return ModelList(cache=str(cache.home()).replace(str(Path.home()), "~", 1), models=listed + _converted())
+    home = cache.home()
+    shown = Path("~") / home.relative_to(Path.home()) if home.is_relative_to(Path.home()) else home
+    return ModelList(cache=str(shown), models=listed + _converted())
 
 
 def _converted() -> list[Listed]:
@@ -115,7 +117,7 @@ def get(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelIn
 def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
     """Say where a model lies, where it came from, under which licence, and what its folder holds."""
     text = os.fspath(name)
-    path = cache.folder(text) if cache.record(text) else resolve(name, revision=revision)
+    path = resolve(name, revision=revision)
     known = cache.record(path.name) if path.parent == cache.home() / "models" else None
     files = files_in(path)
     return ModelInfo(

@@ -74,6 +74,8 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
 def _write(model: Model, aside: Path, card_text: str | None) -> None:
     transformers.utils.logging.disable_progress_bar()
     model.module.save_pretrained(aside)
+    for weights in aside.glob("*.safetensors"):
+        weights.chmod(0o644)  # the library writes them for the owner alone; a model is there to be shared
     _save_tokenizer(model, aside)
     text = card_text if card_text is not None else card(model.path if model.path else model.name)
     (aside / "README.md").write_text(text, encoding="utf-8")

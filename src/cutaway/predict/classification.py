@@ -24,7 +24,7 @@ from cutaway.result import Result
 
 __all__ = ["TEMPLATE", "Classification", "classify"]
 
-TEMPLATE = "Review: {text}\nSentiment ({labels}):"
+TEMPLATE = "{text} This text is"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,24 +10,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Final, TextIO
+from typing import Any, ClassVar, Final
 
 import torch
 import transformers
 
-from cutaway.errors import InputError, OutputError, TrainingError
+from cutaway.errors import InputError, TrainingError
 from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.result import Result
 from cutaway.sequences import SENTENCES, read_text
 from cutaway.training.config import BUILT_IN, Settings, configuration
+from cutaway.training.folder import card, empty_directory, record_files
 from cutaway.training.loop import StepRecord, ValidationRecord, fit
 from cutaway.training.rows import Rows, SourceRows, TextRows
 from cutaway.training.vocabulary import END, character_tokenizer
@@ -121,7 +120,7 @@ class Run:
         """
         if self._trained:
             raise TrainingError("this run has been trained already", hint="build a new Run to train from the start")
-        directory = None if output is None else _empty_directory(output)
+        directory = None if output is None else empty_directory(output)
         self._trained = True
         settings, metrics, validation = self.settings, [], []
         _logger.info(
@@ -129,7 +128,7 @@ class Run:
             f"{settings.batch_size} rows of {settings.context} tokens"
         )
         started = time.perf_counter()
-        with _record_files(directory) as write:
+        with record_files(directory) as write:
             for record in fit(self.model.module, self.rows, settings):
                 write(record)
                 if isinstance(record, StepRecord):
@@ -159,7 +158,7 @@ class Run:
             final_floor=validation[-1].floor,
         )
         if directory is not None:
-            save(self.model, directory, card_text=_card(training, settings))
+            save(self.model, directory, card_text=card(training, settings))
             _logger.info(f"saved in {directory}")
         return training
 
@@ -227,55 +226,6 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _empty_directory(output: str | os.PathLike[str]) -> Path:
-    directory = Path(output)
-    if any(path.exists() and not path.is_dir() for path in (directory, *directory.parents)):
-        raise InputError(f"{str(directory)!r} is, or goes through, a file", hint="give the name of a folder")
-    with _explained(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-        taken = any(directory.iterdir())
-    if taken:
-        raise InputError(
-            f"{str(directory)!r} is not empty",
-            hint="give the name of a new folder, or remove this one first; a run never writes over another",
-        )
-    return directory
-
-
-@contextlib.contextmanager
-def _record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | ValidationRecord], None]]:
-    """Give a function that appends a record to its file as one whole line; without a directory it does nothing."""
-    if directory is None:
-        yield lambda record: None
-        return
-    with contextlib.ExitStack() as files:
-
-        def opened(name: str) -> TextIO:
-            # Line-buffered: whoever watches the file, or finds it after an interruption, sees whole lines.
-            return files.enter_context((directory / name).open("a", encoding="utf-8", buffering=1))
-
-        with _explained(directory):
-            streams = {StepRecord: opened("metrics.jsonl"), ValidationRecord: opened("validation.jsonl")}
-
-        def write(record: StepRecord | ValidationRecord) -> None:
-            with _explained(directory):
-                streams[type(record)].write(json.dumps(dataclasses.asdict(record)) + "\n")
-
-        yield write
-
-
-@contextlib.contextmanager
-def _explained(directory: Path) -> Iterator[None]:
-    """Turn what the disk says into an error that says where."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"can't write to {str(directory)!r}: {error.strerror or error}",
-            hint="name a folder on a disk that you may write to and that has room",
-        ) from error
-
-
 def _log_step(record: StepRecord, settings: Settings) -> None:
     if record.step % _LOG_EVERY == 0 or record.step in {1, settings.steps}:
         _logger.info(
@@ -287,39 +237,3 @@ def _log_step(record: StepRecord, settings: Settings) -> None:
 def _log_validation(record: ValidationRecord) -> None:
     floor = "" if record.floor is None else f", floor {record.floor:.4f}"
     _logger.info(f"validation after {record.step} steps: loss {record.loss:.4f} nats/token{floor}")
-
-
-def _card(training: Training, settings: Settings) -> str:
-    """Return the README.md of a trained model."""
-    floor = "" if training.final_floor is None else f" (the source's own, exact: {training.final_floor:.4f})"
-    written = "sentences of the built-in source" if training.source == BUILT_IN else f"`{Path(training.source).name}`"
-    return f"""---
-library_name: transformers
-pipeline_tag: text-generation
-tags:
-- character-level
----
-
-# {training.name}
-
-A {training.architecture} of characters with {training.parameters:,} parameters, trained from nothing on {written}.
-It continues text of that kind and knows nothing else.
-
-| | |
-|---|---|
-| layers × heads × width | {settings.layers} × {settings.heads} × {settings.width} |
-| context | {training.context:,} characters |
-| vocabulary | one token a character; every text begins with `{END}` |
-| training | {settings.steps:,} steps of {training.batch_size} rows, {training.tokens_seen:,} characters, \
-seed {settings.seed} |
-| optimizer | AdamW, learning rate {settings.learning_rate:g} after {settings.warmup_steps} steps of warm-up, \
-weight decay {settings.weight_decay:g} |
-| validation loss | {training.final_loss:.4f} nats per character{floor} |
-
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
-model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")
-```
-"""

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -220,7 +219,7 @@ def _facts(facts: Sequence[tuple[str, str | Text]]) -> RenderableType:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
-    return Padding(table, 0)
+    return table
 
 
 def _piece(text: str) -> str:

@@ -1,0 +1,71 @@
+"""Every command in the README and in --help is run, and so is the README's Python."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cutaway.cli import cli
+from tests.real.shell import execute
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def readme_commands():
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith("cutaway ")]
+
+
+def help_examples():
+    commands = [(name, command) for name, command in cli.commands.items() if name != "models"]
+    commands += [(f"models {name}", command) for name, command in cli.commands["models"].commands.items()]
+    found = []
+    for name, command in commands:
+        examples = command.help.split("Example")[1].splitlines()[1:]
+        found += [pytest.param(line.strip(), id=f"{name}: {line.strip()}") for line in examples if line.strip()]
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, smollm2, minilm, gpt2_vocab):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompts.txt").write_text("The capital of France is\nWater boils at\n")
+    (tmp_path / "essay.txt").write_text("The sea was calm. Nobody spoke for a while.\n")
+    (tmp_path / "my-text.txt").write_text("a small text of my own, over and over again. " * 80)
+    return tmp_path
+
+
+def test_readme_commands_in_order(folder):
+    commands = readme_commands()
+    assert len(commands) >= 10
+    for line in commands:
+        execute(line)
+
+
+def test_readme_python(folder):
+    for block in blocks("python"):
+        exec(block, {})
+    assert (folder / "attention.html").stat().st_size > 50_000
+
+
+def test_readme_make_targets_exist():
+    for line in [line for block in blocks("sh") for line in block.splitlines() if line.startswith("make ")]:
+        target = line.split("#")[0].split()[1]
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("line", help_examples())
+def test_help_example(folder, line, monkeypatch):
+    if "models rm" in line:
+        # The user's own cache is not for a test to empty.
+        monkeypatch.setattr("cutaway.models.remove", lambda name: len(name))
+        return execute(line)
+    execute(line)
+    for name in re.findall(r"-o (\S+)", line):
+        assert (folder / name).stat().st_size > 1000

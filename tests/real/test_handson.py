@@ -1,0 +1,145 @@
+"""The hands-on's own numbers, and the real models against transformers."""
+
+import math
+
+import pytest
+import torch
+import transformers
+
+from cutaway.generation import generate
+from cutaway.inside import attention, embedding_map, neighbours
+from cutaway.models import architecture, info, load, load_tokenizer, tokenize
+from cutaway.predict import classify, score
+
+COUNSELOR = "Counselor, please adjust your Zoom filter to appear as a human, rather than as a cat"
+PROMPTS = [
+    "What is the ALCF?",
+    "The capital of France is",
+    "No, I am your father",
+    "Once upon a time",
+    "Water boils at",
+    "The animal didn't cross the street because",
+    "def fibonacci(n):",
+    "In 1984, George",
+    "DNA is made of",
+    "The panoramic view of the ocean was",
+    "1, 2, 3, 4,",
+    "Dear Sir or Madam,",
+    "The mitochondria is the",
+    "To be, or not to be",
+    "A language model is",
+    "The weather tomorrow will be",
+    "import numpy as np\n",
+    "Q: What is 2 + 2?\nA:",
+    "Les enfants jouent dans",
+    "E = mc",
+]
+
+
+def test_gpt2_ids_of_the_counselor_sentence(gpt2_vocab):
+    result = tokenize(COUNSELOR, gpt2_vocab)
+    assert result.ids == [
+        31053, 741, 273, 11, 3387, 4532, 534, 40305, 8106, 284, 1656, 355, 257, 1692, 11, 2138, 621, 355, 257, 3797,
+    ]  # fmt: skip
+    assert result.tokens[:5] == ["Coun", "sel", "or", ",", "Ġplease"]
+    assert result.vocab_size == 50_257
+    assert result.round_trip
+    assert load_tokenizer(gpt2_vocab).vocabulary["iates"] == 32820  # printed in the hands-on
+
+
+def test_bert_ids_of_the_ocean_sentence(minilm):
+    result = tokenize("The panoramic view of the ocean was breathtaking.", minilm)
+    assert result.ids == [101, 1996, 6090, 6525, 7712, 3193, 1997, 1996, 4153, 2001, 3052, 17904, 1012, 102]
+    assert result.vocab_size == 30_522
+    assert not result.round_trip  # upper case is gone
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m", "minilm-l6", "gpt2-vocab"])
+def test_ids_are_those_of_autotokenizer(name, smollm2, minilm, gpt2_vocab):
+    reference = transformers.AutoTokenizer.from_pretrained(info(name).path)
+    tokenizer = load_tokenizer(name)
+    texts = [*PROMPTS, COUNSELOR, "é😀👩‍🔬 \x00 ½", "  two  spaces ", "<|im_start|>user\nhi<|im_end|>", "[MASK] x", ""]
+    assert [tokenizer.encode(text).ids for text in texts] == [reference(text)["input_ids"] for text in texts]
+
+
+def test_plain_transformers_loads_the_converted_model(smollm2):
+    known = info(smollm2)
+    model = transformers.AutoModelForCausalLM.from_pretrained(known.path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(known.path)
+    assert model.num_parameters() == 134_515_008
+    assert tokenizer.eos_token == "<|im_end|>"
+    assert "<|im_start|>assistant" in tokenizer.apply_chat_template(
+        [{"role": "user", "content": "hi"}], tokenize=False, add_generation_prompt=True
+    )
+    assert tokenizer.model_max_length == 8192
+
+
+def test_greedy_equals_transformers_for_20_prompts_of_64_tokens(smollm2):
+    model = load(smollm2)
+    for prompt in PROMPTS:
+        ids_BT = torch.tensor([model.tokenizer.encode(prompt).ids])
+        expected = model.module.generate(
+            ids_BT, attention_mask=torch.ones_like(ids_BT), do_sample=False, max_new_tokens=64
+        )[0, ids_BT.shape[1] :].tolist()
+        assert generate(prompt, model, max_new_tokens=64)[0].token_ids == expected, prompt
+
+
+def test_sampling_repeats_and_rows_are_independent(smollm2):
+    model = load(smollm2)
+    settings = {"max_new_tokens": 24, "temperature": 0.8, "top_p": 0.95}
+    batch = generate(PROMPTS[:6], model, seed=3, **settings)
+    assert [r.token_ids for r in generate(PROMPTS[:6], model, seed=3, **settings)] == [r.token_ids for r in batch]
+    for row in batch:
+        assert generate(row.prompt, model, seed=row.seed, **settings)[0].token_ids == row.token_ids
+
+
+def test_score_is_transformers_cross_entropy(smollm2):
+    model = load(smollm2)
+    for text in (COUNSELOR, "The capital of France is Paris."):
+        result = score(text, model)
+        ids_BT = torch.tensor([model.tokenizer.encode(text).ids])
+        with torch.inference_mode():
+            loss = model.module(input_ids=ids_BT, labels=ids_BT).loss.item()
+        assert result.total_nats == pytest.approx(loss * (ids_BT.shape[1] - 1), abs=1e-4)
+        assert result.perplexity == pytest.approx(math.exp(loss), rel=1e-5)
+
+
+def test_the_model_knows_what_it_should(smollm2):
+    assert generate("The capital of France is", smollm2, max_new_tokens=1)[0].completion == " Paris"
+    near = neighbours([" Monday"], smollm2, k=4).queries[0].neighbours
+    assert {n.token.strip() for n in near} <= {"Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
+
+
+def test_classification_by_words(smollm2):
+    template = "{text} The sentiment of this text is"
+    texts = {"The panoramic view of the ocean was breathtaking.": "positive", "The food was cold and awful.": "negative"}
+    for text, expected in texts.items():
+        assert classify(text, smollm2, labels=["negative", "positive"], template=template).label == expected
+
+
+@pytest.mark.parametrize("name", ["smollm2", "minilm"])
+def test_attention_is_eager_attention(name, request):
+    name = request.getfixturevalue(name)
+    result = attention("The animal didn't cross the street because it was too tired", name)
+    model = transformers.AutoModel.from_pretrained(info(name).path, attn_implementation="eager")
+    ids_BT = torch.tensor([load_tokenizer(name).encode(result.text).ids])
+    with torch.inference_mode():
+        expected = model(input_ids=ids_BT, output_attentions=True).attentions
+    assert result.causal is (name == "smollm2-135m")
+    for layer, weights_BHTT in zip(result.weights, expected, strict=True):
+        torch.testing.assert_close(torch.tensor(layer), weights_BHTT[0], atol=6e-5, rtol=0)
+
+
+def test_map_explains_what_a_full_decomposition_says(smollm2):
+    groups = {"days": [" Monday", " Tuesday", " Friday"], "numbers": [" one", " two", " three"]}
+    result = embedding_map(groups, smollm2)
+    vectors_ND = load(smollm2).module.get_input_embeddings().weight.detach()[[p.id for p in result.points]]
+    unit_ND = torch.nn.functional.normalize(vectors_ND, dim=-1)
+    covariance = torch.cov(unit_ND.T)
+    shares = torch.linalg.eigvalsh(covariance).flip(0) / covariance.trace()
+    assert result.explained == pytest.approx(shares[:2].tolist(), abs=1e-4)
+
+
+def test_architecture_of_the_default_model(smollm2):
+    result = architecture(smollm2)
+    assert (result.parameters, result.layers, result.heads, result.kv_heads) == (134_515_008, 30, 9, 3)

@@ -1,0 +1,90 @@
+"""The tour on the real model: every section, every reproducing line, one small page."""
+
+import json
+import re
+
+import pytest
+
+from cutaway.cli import main
+from cutaway.guide import tour
+from tests.real.shell import execute
+
+KEYS = [
+    "sequences", "generation", "tokens", "embeddings", "architecture", "attention", "classification", "training",
+    "saving", "models",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def short_tour(request):
+    return {}
+
+
+@pytest.fixture
+def result(short_tour, smollm2, minilm, gpt2_vocab):
+    if not short_tour:
+        short_tour["tour"] = tour(smollm2, steps=60)
+    return short_tour["tour"]
+
+
+def test_sections_come_in_order_with_words_results_and_lines(result):
+    assert [section.key for section in result.sections] == KEYS
+    for section in result.sections:
+        assert section.results
+        assert section.python.startswith("import cutaway")
+        assert all(len(paragraph) > 40 for paragraph in section.paragraphs)
+        assert section.seconds > 0
+    assert result.seconds >= sum(section.seconds for section in result.sections) * 0.99
+
+
+def test_the_page_holds_the_results_to_the_letter_and_is_small(result, tmp_path):
+    path = result.save(tmp_path / "tour.html")
+    page = path.read_text(encoding="utf-8")
+    assert path.stat().st_size < 5_000_000
+    [block] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert json.loads(block) == [json.loads(result.to_json())]
+
+
+def test_training_falls_and_stays_above_its_floor(result):
+    [training] = [r for r in result.sections[7].results if r["schema"] == "cutaway.training/1"]
+    assert training["final_loss"] < training["metrics"][0]["loss"] / 2
+    assert training["final_loss"] > training["final_floor"]
+    saved = result.sections[8].results[0]
+    assert saved["max_abs_difference"] == 0.0
+    assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= {f["name"] for f in saved["files"]}
+
+
+def test_every_line_that_reproduces_a_section_runs(result, tmp_path, monkeypatch, capsys):
+    for kind in ("python", "shell"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        for section in result.sections:
+            if kind == "python":
+                exec(section.python, {})
+            else:
+                execute(section.shell)
+
+
+def test_the_lines_give_the_numbers_on_the_page(result, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    for section in result.sections:
+        if section.key not in {"sequences", "generation", "classification"}:
+            continue
+        capsys.readouterr()
+        execute(section.shell + " --json")
+        printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        shown = [{k: v for k, v in record.items() if k != "caption"} for record in section.results]
+        assert printed == shown
+
+
+def test_a_script_in_the_prompt_is_text(smollm2, minilm, gpt2_vocab, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prompt = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
+    with pytest.raises(SystemExit) as end:
+        main(["tour", "--prompt", prompt, "--steps", "10", "-o", "tour.html"])
+        raise SystemExit(0)
+    assert end.value.code == 0
+    page = (tmp_path / "tour.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "<img" not in page

@@ -1,0 +1,216 @@
+"""The decode loop against transformers, the samplers against their stated distributions, and rows that keep apart."""
+
+import math
+
+import pytest
+import torch
+from transformers import GenerationConfig, LogitsProcessorList
+from transformers.generation import (
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from cutaway.errors import InputError, MissingText
+from cutaway.generation import Sampling, distribution, generate
+from cutaway.generation.samplers import draw
+from cutaway.models import load
+
+PROMPTS = ["The animal", "a", "No, I am your father", "x y z", "What is the"]
+
+
+@pytest.fixture(params=["tiny_gpt2", "tiny_llama"])
+def model(request):
+    return load(request.getfixturevalue(request.param))
+
+
+def reference(model, prompt, length):
+    ids_BT = torch.tensor([model.tokenizer.encode(prompt).ids])
+    config = GenerationConfig(max_new_tokens=length, do_sample=False, eos_token_id=sorted(model.end_ids), pad_token_id=0)
+    return model.module.generate(ids_BT, generation_config=config, attention_mask=torch.ones_like(ids_BT))[
+        0, ids_BT.shape[1] :
+    ].tolist()
+
+
+def test_greedy_equals_transformers_alone_and_in_a_ragged_batch(model):
+    expected = [reference(model, prompt, 24) for prompt in PROMPTS]
+    assert [generate(prompt, model, max_new_tokens=24)[0].token_ids for prompt in PROMPTS] == expected
+    assert [result.token_ids for result in generate(PROMPTS, model, max_new_tokens=24)] == expected
+
+
+def test_logprobs_are_those_of_a_plain_forward_pass(model):
+    result = generate("The animal", model, max_new_tokens=8, alternatives=3)[0]
+    ids = model.tokenizer.encode("The animal").ids
+    with torch.inference_mode():
+        logits_TV = model.module(input_ids=torch.tensor([ids + result.token_ids])).logits[0, len(ids) - 1 : -1]
+    logprobs_TV = logits_TV.log_softmax(-1)
+    expected = logprobs_TV.gather(1, torch.tensor(result.token_ids)[:, None])[:, 0].tolist()
+    assert result.logprobs == pytest.approx(expected, abs=1e-5)
+    for alternatives, token_id, logprob in zip(result.alternatives, result.token_ids, result.logprobs, strict=True):
+        assert alternatives[0].id == token_id  # greedy takes the likeliest
+        assert math.log(alternatives[0].probability) == pytest.approx(logprob, abs=1e-5)
+        assert [a.probability for a in alternatives] == sorted((a.probability for a in alternatives), reverse=True)
+
+
+def test_a_seed_repeats_a_run_and_rows_do_not_depend_on_their_neighbours(model):
+    settings = {"max_new_tokens": 20, "temperature": 1.2, "top_p": 0.9}
+    batch = generate(PROMPTS, model, seed=5, **settings)
+    assert [r.token_ids for r in generate(PROMPTS, model, seed=5, **settings)] == [r.token_ids for r in batch]
+    assert [r.token_ids for r in generate(PROMPTS, model, seed=5, batch_size=2, **settings)] == [
+        r.token_ids for r in batch
+    ]
+    for prompt, row in zip(PROMPTS, batch, strict=True):
+        alone = generate(prompt, model, seed=row.seed, **settings)[0]
+        assert alone.token_ids == row.token_ids
+    assert [r.token_ids for r in generate(PROMPTS, model, seed=6, **settings)] != [r.token_ids for r in batch]
+
+
+def test_several_responses_differ_and_carry_the_seed_that_repeats_each(model):
+    results = generate("The animal", model, max_new_tokens=16, num_return_sequences=3, seed=10)
+    assert [r.seed for r in results] == [10, 11, 12]
+    assert len({tuple(r.token_ids) for r in results}) == 3
+
+
+SAMPLERS = {
+    "temperature": (Sampling(temperature=0.7), [TemperatureLogitsWarper(0.7)]),
+    "top_k": (Sampling(temperature=1.0, top_k=5), [TopKLogitsWarper(5)]),
+    "top_p": (Sampling(temperature=1.0, top_p=0.6), [TopPLogitsWarper(0.6)]),
+    "min_p": (Sampling(temperature=1.0, min_p=0.1), [MinPLogitsWarper(0.1)]),
+    "penalty": (Sampling(temperature=1.0, repetition_penalty=1.5), [RepetitionPenaltyLogitsProcessor(1.5)]),
+    "all": (
+        Sampling(temperature=1.3, top_k=30, top_p=0.8, min_p=0.05, repetition_penalty=1.2),
+        [
+            RepetitionPenaltyLogitsProcessor(1.2),
+            TemperatureLogitsWarper(1.3),
+            TopKLogitsWarper(30),
+            TopPLogitsWarper(0.8),
+            MinPLogitsWarper(0.05),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_distributions_equal_transformers_processors(name):
+    sampling, processors = SAMPLERS[name]
+    logits_BV = torch.randn(6, 80, generator=torch.Generator().manual_seed(3)) * 3
+    seen = [[1, 2, 3, 3]] * 6
+    expected_BV = LogitsProcessorList(processors)(torch.tensor(seen), logits_BV.clone()).softmax(-1)
+    torch.testing.assert_close(distribution(logits_BV, sampling, seen), expected_BV, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_what_is_drawn_has_the_stated_distribution(tiny_gpt2, name):
+    """Chi-square over 20,000 draws of one token; the bound is the 99.9 % quantile (Wilson and Hilferty 1931)."""
+    sampling, _ = SAMPLERS[name]
+    model = load(tiny_gpt2)
+    ids = model.tokenizer.encode("The animal").ids
+    with torch.inference_mode():
+        logits_V = model.module(input_ids=torch.tensor([ids])).logits[0, -1]
+    stated_V = distribution(logits_V[None], sampling, [ids])[0].double()
+    rows = 20_000
+    generators = [torch.Generator().manual_seed(seed) for seed in range(rows)]
+    drawn = draw(stated_V.expand(rows, -1), generators)
+    counts_V = torch.bincount(drawn, minlength=len(stated_V)).double()
+    assert counts_V[stated_V == 0].sum() == 0
+    # Cells that expect fewer than 5 are pooled, as the test requires.
+    big = stated_V * rows >= 5
+    expected = torch.cat([stated_V[big], stated_V[~big].sum()[None]]) * rows
+    found = torch.cat([counts_V[big], counts_V[~big].sum()[None]])
+    keep = expected > 0
+    statistic = ((found[keep] - expected[keep]) ** 2 / expected[keep]).sum().item()
+    freedom = int(keep.sum()) - 1
+    bound = freedom * (1 - 2 / (9 * freedom) + 3.09 * math.sqrt(2 / (9 * freedom))) ** 3
+    assert freedom >= 2
+    assert statistic < bound
+
+
+def test_generate_draws_from_the_distribution_it_states(tiny_gpt2):
+    """The same through the whole loop: first tokens of 2,000 rows."""
+    model = load(tiny_gpt2)
+    ids = model.tokenizer.encode("The animal").ids
+    with torch.inference_mode():
+        logits_V = model.module(input_ids=torch.tensor([ids])).logits[0, -1]
+    stated_V = distribution(logits_V[None], Sampling(temperature=1.0, top_k=4))[0]
+    results = generate(
+        "The animal", model, max_new_tokens=1, temperature=1.0, top_k=4, num_return_sequences=2000, batch_size=500
+    )
+    counts_V = torch.bincount(torch.tensor([r.token_ids[0] for r in results]), minlength=len(stated_V))
+    for count, probability in zip(counts_V.tolist(), stated_V.tolist(), strict=True):
+        spread = math.sqrt(2000 * probability * (1 - probability))
+        assert abs(count - 2000 * probability) <= 4 * spread
+
+
+def test_temperature_zero_is_greedy_and_ties_go_to_the_first():
+    probabilities_BV = distribution(torch.tensor([[0.0, 2.0, 2.0]]), Sampling())
+    assert probabilities_BV.tolist() == [[0.0, 1.0, 0.0]]
+
+
+def test_a_stop_string_ends_the_text_before_it(model):
+    whole = generate("The animal", model, max_new_tokens=30)[0].completion
+    stop = whole[9:12]
+    cut = generate("The animal", model, max_new_tokens=30, stop=[stop])[0]
+    assert cut.completion == whole[: whole.find(stop)]
+    assert cut.finish_reason == "stop"
+
+
+def test_the_end_token_ends_a_row_and_min_new_tokens_holds_it_off(tiny_gpt2):
+    results = generate("The", load(tiny_gpt2), max_new_tokens=40, num_return_sequences=40)
+    ended = [r for r in results if r.finish_reason == "eos"]
+    assert ended, "none of 40 rows drew the end token: the test shows nothing"
+    for result in ended:
+        assert result.token_ids[-1] == 0
+        assert 0 not in result.token_ids[:-1]
+        assert "<|end|>" not in result.completion
+    held = generate("The", load(tiny_gpt2), max_new_tokens=40, min_new_tokens=40, num_return_sequences=40)
+    assert {r.finish_reason for r in held} == {"length"}
+    assert all(0 not in r.token_ids and len(r.token_ids) == 40 for r in held)
+
+
+def test_a_full_context_ends_a_row_with_length_whatever_the_others_do(tiny_gpt2):
+    model = load(tiny_gpt2)
+    long, short = "a" * 60, "b"
+    results = generate([long, short], model, max_new_tokens=30, min_new_tokens=30)
+    assert [len(r.token_ids) for r in results] == [4, 30]
+    assert {r.finish_reason for r in results} == {"length"}
+    assert results[1].token_ids == generate(short, model, max_new_tokens=30, min_new_tokens=30)[0].token_ids
+
+
+def test_streamed_pieces_join_to_the_completions(model):
+    heard: dict[int, str] = {}
+
+    def hear(row, text):
+        assert text
+        heard[row] = heard.get(row, "") + text
+
+    results = generate(
+        PROMPTS, model, max_new_tokens=30, temperature=1.0, stop=["ab", "e"], on_text=hear, batch_size=2
+    )
+    assert [heard.get(r, "") for r in range(len(results))] == [result.completion for result in results]
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"temperature": -1.0}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"top_p": 0.0}, "top-p"),
+        ({"top_k": 0}, "top-k"),
+        ({"min_p": 1.5}, "min-p"),
+        ({"repetition_penalty": 0.0}, "repetition-penalty"),
+        ({"max_new_tokens": 0}, "max-new-tokens"),
+        ({"num_return_sequences": 2, "temperature": 0.0}, "greedy"),
+        ({"stop": [""]}, "stop"),
+    ],
+)
+def test_impossible_settings_are_named(tiny_gpt2, settings, word):
+    with pytest.raises(InputError, match=word):
+        generate("The", load(tiny_gpt2), **settings)
+
+
+@pytest.mark.parametrize("prompts", ["", [], ["a", ""]])
+def test_an_empty_prompt_is_an_error(tiny_gpt2, prompts):
+    with pytest.raises(MissingText):
+        generate(prompts, load(tiny_gpt2))

