@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import os
+import reprlib
 import stat
 import tempfile
 from collections.abc import Callable, Iterable
@@ -23,11 +24,12 @@ __all__ = ["Result", "check_target", "save_results", "write_text"]
 _SUFFIXES = {".html", ".json", ".jsonl"}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Result:
     """A frozen record of what a verb found.
 
-    Subclasses name their `schema` ("tokens" becomes `"schema": "cutaway.tokens/1"` in JSON).
+    Subclasses name their `schema` ("tokens" becomes `"schema": "cutaway.tokens/1"` in JSON) and are made with
+    `repr=False`, so that they print short whatever they hold.
     """
 
     schema: ClassVar[str]
@@ -50,6 +52,13 @@ class Result:
         Raises `InputError` for another suffix and `OutputError` where the path can't be written.
         """
         return save_results([self], path)
+
+    def __repr__(self) -> str:
+        short = reprlib.Repr()
+        short.maxlevel, short.maxlist, short.maxtuple, short.maxdict = 2, 4, 4, 4
+        short.maxstring, short.maxother = 72, 72
+        fields = (f"{field.name}={short.repr(getattr(self, field.name))}" for field in dataclasses.fields(self))
+        return f"{type(self).__name__}({', '.join(fields)})"
 
     def _repr_html_(self) -> str:
         return Result.notebook([self.to_dict()])

@@ -112,7 +112,10 @@ def test_the_model_knows_what_it_should(smollm2):
 
 def test_classification_by_words(smollm2):
     template = "{text} The sentiment of this text is"
-    texts = {"The panoramic view of the ocean was breathtaking.": "positive", "The food was cold and awful.": "negative"}
+    texts = {
+        "The panoramic view of the ocean was breathtaking.": "positive",
+        "The food was cold and awful.": "negative",
+    }
     for text, expected in texts.items():
         assert classify(text, smollm2, labels=["negative", "positive"], template=template).label == expected
 

@@ -28,7 +28,9 @@ def model(request):
 
 def reference(model, prompt, length):
     ids_BT = torch.tensor([model.tokenizer.encode(prompt).ids])
-    config = GenerationConfig(max_new_tokens=length, do_sample=False, eos_token_id=sorted(model.end_ids), pad_token_id=0)
+    config = GenerationConfig(
+        max_new_tokens=length, do_sample=False, eos_token_id=sorted(model.end_ids), pad_token_id=0
+    )
     return model.module.generate(ids_BT, generation_config=config, attention_mask=torch.ones_like(ids_BT))[
         0, ids_BT.shape[1] :
     ].tolist()
@@ -185,9 +187,7 @@ def test_streamed_pieces_join_to_the_completions(model):
         assert text
         heard[row] = heard.get(row, "") + text
 
-    results = generate(
-        PROMPTS, model, max_new_tokens=30, temperature=1.0, stop=["ab", "e"], on_text=hear, batch_size=2
-    )
+    results = generate(PROMPTS, model, max_new_tokens=30, temperature=1.0, stop=["ab", "e"], on_text=hear, batch_size=2)
     assert [heard.get(r, "") for r in range(len(results))] == [result.completion for result in results]
 
 

@@ -53,7 +53,20 @@ def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
     return weight.reshape(heads, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
 
 
-def write_gguf(path: Path, model: transformers.LlamaForCausalLM, matrices: gguf.GGMLQuantizationType) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(TOKENS)
+    writer.add_token_types([3, 3, 3] + [1] * (len(TOKENS) - 3))
+    writer.add_token_merges(MERGES)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_pad_token_id(2)
+    writer.add_unk_token_id(0)
+    writer.add_chat_template(TEMPLATE)
+
+
+def write_gguf(path, model, matrices=gguf.GGMLQuantizationType.F32, tokenizer=True) -> None:
     """Write the model as llama.cpp's converter would; what quantisation takes away, it takes from `model` too."""
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name("tiny")
@@ -67,16 +80,8 @@ def write_gguf(path: Path, model: transformers.LlamaForCausalLM, matrices: gguf.
     writer.add_rope_freq_base(50_000.0)
     writer.add_layer_norm_rms_eps(3e-5)
     writer.add_vocab_size(len(TOKENS))
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(TOKENS)
-    writer.add_token_types([3, 3, 3] + [1] * (len(TOKENS) - 3))
-    writer.add_token_merges(MERGES)
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.add_pad_token_id(2)
-    writer.add_unk_token_id(0)
-    writer.add_chat_template(TEMPLATE)
+    if tokenizer:
+        add_tokenizer(writer)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, LAYERS)
     for name, weight in model.named_parameters():
         data = weight.detach().numpy()
@@ -198,12 +203,22 @@ def empty(path, _source):
 def without_a_tensor(path, _source):
     model = reference(tied=False)
     del model.model.layers[1].mlp.down_proj
-    write_gguf(path, model, gguf.GGMLQuantizationType.F32)
+    write_gguf(path, model)
+
+
+def without_a_tokenizer(path, _source):
+    write_gguf(path, reference(tied=False), tokenizer=False)
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
-    [(cut_short, "cut short"), (cut_shorter, "cut short"), (empty, "cut short"), (without_a_tensor, "1.mlp.down_proj")],
+    [
+        (cut_short, "cut short"),
+        (cut_shorter, "cut short"),
+        (empty, "cut short"),
+        (without_a_tensor, "1.mlp.down_proj"),
+        (without_a_tokenizer, "tokenizer"),
+    ],
 )
 def test_a_damaged_file(tmp_path, quantised, damage, words, monkeypatch):
     """Converted in this process to spare the time: what travels between processes is tested below."""
@@ -242,7 +257,8 @@ def test_command_a_file_that_is_cut_short(tmp_path, quantised):
 
 
 def test_command_a_full_disk(quantised):
-    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); from cutaway.cli import main; main()"
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
+    code = f"{limit}; from cutaway.cli import main; main()"
     command = [sys.executable, "-c", code, "tokenize", "hello", "-m", str(quantised[0])]
     run = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert run.returncode == 1 and "the disk is full" in run.stderr and "Traceback" not in run.stderr

@@ -55,7 +55,7 @@ def test_bytes_count_characters_of_more_than_one_byte(tiny_gpt2):
 
 def test_too_long_says_by_how_many_and_truncate_keeps_the_asked_end(tiny_gpt2):
     model, text = load(tiny_gpt2), "a" * 30 + "b" * 50
-    with pytest.raises(PromptTooLong, match="80 tokens.*takes 64.*16 too many"):
+    with pytest.raises(PromptTooLong, match=r"80 tokens.*takes 64.*16 too many"):
         score(text, model)
     left, right = (score(text, model, truncate=side) for side in ("left", "right"))
     assert "".join(t.token for t in left.tokens) == (text[-64:])[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -17,8 +18,19 @@ from cutaway.result import Result, check_target, save_results
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["emit", "lines_from", "loaded", "model_options", "output_options", "text_from", "text_options", "wrote"]
+__all__ = [
+    "emit",
+    "lines_from",
+    "loaded",
+    "model_options",
+    "note",
+    "output_options",
+    "text_from",
+    "text_options",
+    "wrote",
+]
 
+_QUIET = "cutaway.quiet"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -39,6 +51,18 @@ def _offline(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def _debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         os.environ["CUTAWAY_DEBUG"] = "1"
+
+
+def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_QUIET] = True
+        logging.disable(logging.INFO)
+
+
+def note(text: str) -> None:
+    """Say something on stderr, unless -q asked for silence."""
+    if not click.get_current_context().meta.get(_QUIET):
+        click.echo(text, err=True)
 
 
 def _target(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
@@ -77,8 +101,9 @@ def model_options(function: F) -> F:
 
 
 def output_options(function: F) -> F:
-    """Add --json, -o and --debug."""
+    """Add --json, -o, -q and --debug."""
     return _chain(
+        click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line."),
         click.option(
             "-o", "--output", metavar="FILE", callback=_target, help="Write FILE.html (a page) or FILE.json instead."
@@ -160,4 +185,4 @@ def emit(
 def wrote(path: Path) -> None:
     """Say on stderr what was written."""
     size = path.stat().st_size if path.is_file() else 0
-    click.echo(f"wrote {path}" + (f" ({size / 1e6:.1f} MB)" if size > 1e5 else ""), err=True)
+    note(f"wrote {path}" + (f" ({size / 1e6:.1f} MB)" if size > 1e5 else ""))

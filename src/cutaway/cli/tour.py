@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, output_options
+from cutaway.cli.common import emit, loaded, model_options, note, output_options
 
 if TYPE_CHECKING:
     from cutaway.guide import Section
@@ -39,11 +39,11 @@ def command(
     target = output or (None if as_json else "tour.html")
     if target is not None:
         check_target(target)
-    click.echo("loading the model …", err=True)
+    note("loading the model …")
     result = tour(loaded(model, "causal", options), prompt=prompt, steps=steps, seed=seed, on_section=_progress)
     emit([result], as_json=as_json, output=target, draw=None)
-    click.echo(f"the tour took {result.seconds:.0f} s" + (f"; open {target} in a browser" if target else ""), err=True)
+    note(f"the tour took {result.seconds:.0f} s" + (f"; open {target} in a browser" if target else ""))
 
 
 def _progress(number: int, of: int, section: Section) -> None:
-    click.echo(f"{number:2}/{of} {section.title} ({section.seconds:.1f} s)", err=True)
+    note(f"{number:2}/{of} {section.title} ({section.seconds:.1f} s)")

@@ -31,7 +31,7 @@ class Alternative:
     probability: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Generation(Result):
     """One response to one prompt.
 
@@ -92,7 +92,9 @@ def generate(
     `temperature` None is greedy for one response and 1 (the model's own distribution) for several. Row r of the call
     draws from the stream of `seed + r` alone, whatever rows are decoded beside it. `alternatives` keeps that many
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
-    can change it. No row ends of itself before `min_new_tokens`. Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
+    can change it. No row ends of itself before `min_new_tokens`.
+
+    Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
     >>> generate("The capital of France is", max_new_tokens=1)[0].completion
     ' Paris'

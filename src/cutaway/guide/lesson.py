@@ -39,7 +39,7 @@ class Section:
     results: list[dict[str, Any]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Tour(Result):
     """The whole lesson on one model."""
 

@@ -226,8 +226,8 @@ def heads(lesson: Lesson) -> Draft:
         title="Self-attention: where each token looks",
         paragraphs=[
             f"In “{ANIMAL}” a reader knows that “it” is the animal, since streets do not get tired. "
-            "A model has to find such links too. In each attention head every position spreads a weight of 1 over the positions before it "
-            "and takes up their vectors in that proportion.",
+            "A model has to find such links too. In each attention head every position spreads a weight of 1 over the "
+            "positions before it and takes up their vectors in that proportion.",
             f"Many heads work side by side so that one can watch the previous word while another seeks the subject of "
             f"the sentence. {lesson.model.name} has {results[0].layers} layers of {results[0].heads} heads, {total} "
             "small matrices. Choose one to see it large; a row is the token that looks, a column the token looked at.",

@@ -20,7 +20,7 @@ __all__ = ["AttentionMaps", "attention"]
 LIMIT = 256  # tokens: 270 heads of 256 × 256 weights are what a page can still carry as numbers
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class AttentionMaps(Result):
     """Attention weights[L][H][T][T] of one text: row t holds what position t takes from each position; rows sum to 1.
 

@@ -37,7 +37,7 @@ class Query:
     neighbours: list[Neighbour]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Neighbours(Result):
     """The nearest tokens of each query among all V input embeddings, by cosine."""
 
@@ -58,7 +58,7 @@ class MapPoint:
     y: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class EmbeddingMap(Result):
     """A flat map of token vectors; `explained` is the share of their variance that x and y each show."""
 

@@ -40,7 +40,7 @@ class Module:
     depth: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Architecture(Result):
     """A model's build: `modules` in the order of the drawing, `tree` as torch prints it.
 

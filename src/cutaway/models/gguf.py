@@ -54,12 +54,12 @@ def _convert(source: Path, directory: Path) -> None:
     try:
         weights = load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=model)["tensors"]
         missing, unexpected = model.load_state_dict(weights, strict=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
     except Exception as error:  # numpy, gguf and torch raise what they like on a damaged file
         raise _corrupt(source, error) from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
         raise CorruptFile(f"{source.name} does not hold what its architecture needs: {', '.join(lost[:4])}")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
     tokenizer.model_max_length = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     model.config._name_or_path = source.stem
     with plain_os_errors():

@@ -39,7 +39,7 @@ class Listed:
     description: str
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ModelList(Result):
     """The shelf and whatever else was converted into the cache."""
 
@@ -49,7 +49,7 @@ class ModelList(Result):
     models: list[Listed]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ModelInfo(Result):
     """One model at hand: `path` is a folder that plain transformers loads."""
 

@@ -23,7 +23,7 @@ __all__ = ["Saved", "save"]
 PROBE = "A model that is saved and loaded again must say the same."
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Saved(Result):
     """A saved model: `max_abs_difference` between the logits_TV of model and re-loaded model on the probe tokens."""
 

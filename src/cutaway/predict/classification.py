@@ -36,7 +36,7 @@ class LabelToken:
     logprob: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Classification(Result):
     """A label and the way to it: ids → `logits` (one a label) → softmax → `probabilities` → the largest.
 

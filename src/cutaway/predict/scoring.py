@@ -51,7 +51,7 @@ class NextToken:
     probability: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Score(Result):
     """How probable a model finds a text: totals are over `tokens`, which are all but the `first`."""
 

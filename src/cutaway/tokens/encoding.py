@@ -19,7 +19,7 @@ class TokenEntry:
     id: int
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Tokens(Result):
     """A text as T tokens.
 

@@ -38,7 +38,7 @@ _LOG_EVERY: Final = 50
 _logger = get_logger(__name__)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Training(Result):
     """How a model was trained. Losses and floors are in nats per token.
 
