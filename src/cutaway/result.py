@@ -72,11 +72,14 @@ def check_target(path: str | os.PathLike[str]) -> None:
             f"can't tell a format from {str(target)!r}",
             hint="end the name in .html (a page), .json or .jsonl (the numbers)",
         )
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode) and not target.is_dir():
-        return
+    try:
+        if target.exists() and not stat.S_ISREG(target.stat().st_mode) and not target.is_dir():
+            return
+    except OSError as error:  # a name too long for a file, a loop of links
+        raise _cannot_write(target, error.strerror or str(error)) from error
     if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
         why = "it is a folder" if target.is_dir() else f"{str(target.parent)!r} is no folder that you may write to"
-        raise OutputError(f"can't write {str(target)!r}: {why}", hint="give -o a file name in a folder of yours")
+        raise _cannot_write(target, why)
 
 
 def save_results(results: Iterable[Result], path: str | os.PathLike[str]) -> Path:
@@ -108,11 +111,14 @@ def write_text(path: Path, text: str) -> Path:
             Path(aside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OutputError(
-            f"can't write {str(path)!r}: {error.strerror or error}",
-            hint="give -o a path in a folder that exists, that you may write to and that has room",
-        ) from error
+        raise _cannot_write(path, error.strerror or str(error)) from error
     return path
+
+
+def _cannot_write(path: Path, why: str) -> OutputError:
+    shown = str(path) if len(str(path)) < 100 else f"{str(path)[:97]}..."
+    hint = "give -o a file name in a folder that exists, that you may write to and that has room"
+    return OutputError(f"can't write {shown!r}: {why}", hint=hint)
 
 
 def _umask() -> int:

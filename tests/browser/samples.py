@@ -119,7 +119,7 @@ def score() -> Record:
 
 def classification(method: str = "head") -> Record:
     head = method == "head"
-    logits = [-3.1276, 3.4212] if head else [-4.873, -2.219]
+    logits = [-3.1276, 3.4212] if head else [-4.873 + 4.25, -2.219 + 5.5]
     total = sum(math.exp(logit) for logit in logits)
     probabilities = [math.exp(logit) / total for logit in logits]
     return {
@@ -132,7 +132,7 @@ def classification(method: str = "head") -> Record:
             [{"token": " negative", "id": 4201, "logprob": -4.873}],
             [{"token": " pos", "id": 978, "logprob": -2.119}, {"token": "itive", "id": 1321, "logprob": -0.1}],
         ],
-        "label": "positive", "score": probabilities[1],
+        "priors": [] if head else [-4.25, -5.5], "label": "positive", "score": probabilities[1],
     }
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import samples
 
 from cutaway.views import notebook, page
+from tests.browser import samples
 
 pytestmark = pytest.mark.browser
 

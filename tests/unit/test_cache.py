@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,11 @@ def never(_aside: Path) -> dict[str, str]:
 
 def start(code: str) -> subprocess.Popen[str]:
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+    process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+    watchdog = threading.Timer(60, process.kill)  # a test that waits in vain fails, it does not hang
+    watchdog.daemon = True
+    watchdog.start()
+    return process
 
 
 def in_the_cache() -> list[str]:

@@ -72,6 +72,7 @@ def wheel(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
     path = folder / "tiny_weights-1.0-py3-none-any.whl"
     write_wheel(path, BPE)
     return path
@@ -255,7 +256,11 @@ except CutawayError as error:
 
 def resolver(entry, *arguments):
     command = [sys.executable, "-c", RESOLVER, json.dumps(dataclasses.asdict(entry)), *arguments]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    watchdog = threading.Timer(60, process.kill)  # a test that waits in vain fails, it does not hang
+    watchdog.daemon = True
+    watchdog.start()
+    return process
 
 
 def test_two_processes_that_want_it_at_once(shelve):
@@ -584,7 +589,8 @@ def test_command_offline(name, words):
 
 
 def test_command_unknown_name():
-    says_why(cutaway("tokenize", "hello", "-m", "gpt2-voca"), "gpt2-voca", "did you mean gpt2-vocab?", code=2)
+    run = cutaway("tokenize", "hello", "-m", "gpt2-voca", HF_ENDPOINT="http://127.0.0.1:9")
+    says_why(run, "gpt2-voca", "did you mean gpt2-vocab?", code=2)
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "http://", "ftp://127.0.0.1"])

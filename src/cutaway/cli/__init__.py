@@ -5,6 +5,7 @@ Command files import only click at the top; the verb, and with it torch, is impo
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -59,7 +60,7 @@ def main(args: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:
         # The reader has had enough (`| head`): nothing is wrong, and nothing may be written any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         sys.exit(0)
     except CutawayError as error:
         if os.environ.get("CUTAWAY_DEBUG"):
@@ -69,8 +70,17 @@ def main(args: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("CUTAWAY_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            _abandon_stdout()
+            _say(f"can't write the output: {error.strerror}", "free some space, or send it elsewhere")
+            sys.exit(1)
         _say(f"this should not have happened: {type(error).__name__}: {error}", "--debug shows where; please report it")
         sys.exit(1)
+
+
+def _abandon_stdout() -> None:
+    # What is still buffered would be written, and fail, once more when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str, hint: str | None = None) -> None:

@@ -32,7 +32,8 @@ def command(
 
     \b
     Examples:
-      cutaway classify "The panoramic view of the ocean was breathtaking." --labels negative,positive
+      cutaway classify "The view was breathtaking." --labels negative,positive
+      cutaway classify "A dull film." --labels bad,good --template "{text} The sentiment of this text is"
       cutaway classify "ACGT is a codon and a half." --labels biology,weather --template "{text} is about"
     """
     from cutaway.predict import classify

@@ -145,7 +145,7 @@ def text_from(text: str | None, file: str | None) -> str:
         raise MissingText("there is no text", hint='give it as "TEXT", with -f FILE, or through a pipe')
     data = sys.stdin.buffer.read()
     try:
-        return _chomp(data.decode("utf-8-sig"))
+        return _chomp(data.decode("utf-8").removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise TextError(
             f"the input is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start:,}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,7 +43,7 @@ def command(
     note("loading the model …")
     result = tour(loaded(model, "causal", options), prompt=prompt, steps=steps, seed=seed, on_section=_progress)
     emit([result], as_json=as_json, output=target, draw=None)
-    note(f"the tour took {result.seconds:.0f} s" + (f"; open {target} in a browser" if target else ""))
+    note(f"the tour took {result.seconds:.0f} s" + (f"; open {Path(target).resolve().as_uri()}" if target else ""))
 
 
 def _progress(number: int, of: int, section: Section) -> None:

@@ -19,7 +19,7 @@ from cutaway.models import DEFAULT, DEFAULT_ENCODER, Model, architecture, list_m
 from cutaway.models.prompt import has_chat_template
 from cutaway.predict import classify, score
 from cutaway.result import Result
-from cutaway.tokens import characters, tokenize, words
+from cutaway.tokens import characters, tokenize, vocabulary_sample, words
 from cutaway.training import Run, Settings
 
 __all__ = ["ALL", "Draft", "Lesson"]
@@ -164,10 +164,9 @@ def tokens(lesson: Lesson) -> Draft:
 
 
 def embeddings(lesson: Lesson) -> Draft:
-    queries = [word for word in QUERIES if _is_token(lesson.model, word)]
-    groups = {name: [w for w in group if _is_token(lesson.model, w)] for name, group in GROUPS.items()}
+    queries, groups = _words(lesson.model)
     near = neighbours(queries, lesson.model)
-    plane = embedding_map({name: group for name, group in groups.items() if group}, lesson.model)
+    plane = embedding_map(groups, lesson.model)
     width = lesson.model.module.get_input_embeddings().weight.shape[1]
     shown = sum(plane.explained)
     return Draft(
@@ -184,10 +183,12 @@ def embeddings(lesson: Lesson) -> Draft:
         ],
         python=(
             f"import cutaway\n\ncutaway.neighbours({queries!r}, model={lesson.model.name!r})\n"
-            f"cutaway.embedding_map({{'weekdays': {groups['weekdays'][:3]!r}, 'animals': {groups['animals'][:3]!r}}},\n"
+            f"cutaway.embedding_map({ {name: group[:4] for name, group in list(groups.items())[:2]}!r},\n"
             f"                      model={lesson.model.name!r})"
         ),
-        shell=_python(f"import cutaway; print(cutaway.neighbours([' ocean'], model={lesson.model.name!r}).to_json())"),
+        shell=_python(
+            f"import cutaway; print(cutaway.neighbours({queries[:1]!r}, model={lesson.model.name!r}).to_json())"
+        ),
         results=[
             ("Nearest tokens by cosine, among the whole vocabulary", near),
             (f"Embeddings laid flat: {plane.method}", plane),
@@ -272,7 +273,7 @@ def training(lesson: Lesson) -> Draft:
     result = run.train()
     after = _sample(run.model)
     lesson.trained = run.model
-    first, last = result.metrics[0].loss / LN2, result.final_loss / LN2
+    first, last = result.validation[0].loss / LN2, result.final_loss / LN2
     floor = (result.final_floor or 0.0) / LN2
     return Draft(
         key="training",
@@ -285,8 +286,8 @@ def training(lesson: Lesson) -> Draft:
             "small grammar. In them the reason at the end depends on the animal at the beginning, some forty "
             "characters before, so a model that can't look back can't do well.",
             "The grammar's entropy is known exactly, and no model of whatever size can have a lower loss: that is the "
-            f"line below the curve. The loss on held-out rows fell from {first:.2f} bits a character at the first step "
-            f"to {last:.3f}; the floor on the same rows is {floor:.3f}.",
+            f"line below the curve. The loss on held-out rows was {first:.2f} bits a character before the first step and "
+            f"{last:.3f} after the last; the floor on the same rows is {floor:.3f}.",
         ],
         python=f'import cutaway\n\ncutaway.train(steps={settings.steps}, seed={lesson.seed}, output="tiny-model")',
         shell=f"cutaway train --steps {settings.steps} --seed {lesson.seed} -d tiny-model",
@@ -347,6 +348,17 @@ def models(lesson: Lesson) -> Draft:
 
 def _sample(model: Model) -> Result:
     return generate("The ", model, max_new_tokens=120, min_new_tokens=120, temperature=1.0, seed=1)[0]
+
+
+def _words(model: Model) -> tuple[list[str], dict[str, list[str]]]:
+    """Choose words that are single tokens of this model; one that knows none of ours shows some of its own."""
+    queries = [word for word in QUERIES if _is_token(model, word)]
+    groups = {name: [word for word in group if _is_token(model, word)] for name, group in GROUPS.items()}
+    groups = {name: group for name, group in groups.items() if group}
+    if queries and sum(map(len, groups.values())) >= 4:
+        return queries, groups
+    own = [entry.token for entry in vocabulary_sample(model.tokenizer) if _is_token(model, entry.token)]
+    return own[:4], {"vocabulary": own}
 
 
 def _is_token(model: Model, word: str) -> bool:

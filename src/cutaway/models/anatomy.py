@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.initialization import no_init_weights
 
-from cutaway.errors import CorruptFile, UnknownModel, UnsupportedArchitecture
+from cutaway.errors import CorruptFile, UnknownModel, UnsafeFile, UnsupportedArchitecture
 from cutaway.models.loading import BIDIRECTIONAL
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
@@ -118,8 +118,13 @@ def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
     if name in SHELF and SHELF[name].kind == "tokenizer":
         raise UnknownModel(f"{name} is a vocabulary without a model", hint="architecture gpt2 draws GPT-2 itself")
     try:
-        config = transformers.AutoConfig.from_pretrained(path, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except ValueError as error:
+        if "trust_remote_code" in str(error):
+            raise UnsafeFile(
+                f"{name} brings its own Python code, which even its drawing would have to run",
+                hint="read that code first; cutaway generate --trust-remote-code runs it",
+            ) from error
         raise UnsupportedArchitecture(
             f"transformers {transformers.__version__} does not know the architecture of {name}: {_type_in(path)}",
             hint="a newer transformers may know it: pip install -U transformers",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cutaway.errors import InputError, UnknownModel
+from cutaway.errors import CorruptFile, InputError, UnknownModel
 from cutaway.models import cache
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
@@ -172,11 +173,12 @@ def files_in(directory: Path) -> list[FileEntry]:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    import json
-
     config = path / "config.json"
-    loaded: dict[str, Any] = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
-    return loaded
+    try:
+        loaded = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    except ValueError as error:
+        raise CorruptFile(f"{str(config)!r} is no JSON: {error}", hint="copy or fetch the folder again") from error
+    return loaded if isinstance(loaded, dict) else {}
 
 
 def _card_data(path: Path) -> dict[str, Any]:
@@ -187,5 +189,5 @@ def _card_data(path: Path) -> dict[str, Any]:
 
     try:
         return dict(huggingface_hub.ModelCard.load(readme).data.to_dict())
-    except ValueError:  # front matter that is no YAML
+    except Exception:  # front matter that is no YAML, or no mapping: the parser has errors of its own
         return {}

@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import functools
 import os
+import pickle
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,19 @@ import transformers
 from safetensors import SafetensorError
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from cutaway.errors import CorruptFile, InputError, ModelError, UnsafeFile, UnsupportedArchitecture, WrongKind
+from cutaway.errors import (
+    CorruptFile,
+    CutawayError,
+    InputError,
+    ModelError,
+    UnsafeFile,
+    UnsupportedArchitecture,
+    WrongKind,
+)
+from cutaway.models import cache
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
-from cutaway.models.vocabulary import load_tokenizer
+from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
 from cutaway.tokens import Tokenizer
 
 __all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load"]
@@ -92,24 +103,39 @@ def load(
     if entry is not None and entry.kind == "tokenizer":
         raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
     path = resolve(model, revision=revision)
-    stamp = max((file.stat().st_mtime_ns for file in path.iterdir()), default=0)  # a retrained folder is another model
+    # A retrained folder is another model, and so is one that lost a file.
+    stamp = tuple(sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in path.iterdir()))
     return _load(os.fspath(model), path, stamp, kind, device or "cpu", dtype or "float32", trust_remote_code)
 
 
 @functools.lru_cache(maxsize=2)
-def _load(name: str, path: Path, stamp: int, kind: str, device: str, dtype: str, trust: bool) -> Model:
+def _load(
+    name: str, path: Path, stamp: tuple[tuple[str, int, int], ...], kind: str, device: str, dtype: str, trust: bool
+) -> Model:
     tokenizer = load_tokenizer(path, name=name)
     config = _config(name, path, trust)
     _check_kind(name, config, kind)
     _check_pickles(path)
     named = getattr(transformers, (getattr(config, "architectures", None) or [""])[0], None)
-    with _quiet(), _explained(name, path):
-        module = (named if kind == "any" and named else _CLASSES[kind]).from_pretrained(
-            path, config=config, dtype=_dtype(dtype), trust_remote_code=trust, local_files_only=True
+    with quiet_transformers(), _explained(name, path):
+        module, report = (named if kind == "any" and named else _CLASSES[kind]).from_pretrained(
+            path,
+            config=config,
+            dtype=_dtype(dtype),
+            trust_remote_code=trust,
+            local_files_only=True,
+            output_loading_info=True,
         )
+        if missing := sorted(report["missing_keys"]):  # transformers would fill them with random numbers
+            raise CorruptFile(
+                f"the weights of {name} lack {', '.join(missing[:3])}" + (", …" if len(missing) > 3 else ""),
+                hint=_again(name, path),
+            )
     try:
         module = module.to(device).eval()
     except (RuntimeError, AssertionError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise _too_large(name) from error
         raise InputError(f"no device {device!r} here: {str(error).splitlines()[0]}", hint="use --device cpu") from error
     return Model(name, path, module, tokenizer)
 
@@ -145,7 +171,9 @@ def _check_kind(name: str, config: Any, kind: str) -> None:
     masked = any(part in built for part in ("ForMaskedLM", "ForPreTraining", "ForSequenceClassification", "Encoder"))
     # transformers would build a BERT as a causal model without a word: its attention looks both ways all the same.
     looks_both_ways = config.model_type in BIDIRECTIONAL and not getattr(config, "is_decoder", False)
-    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or masked or looks_both_ways:
+    brings_one = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})  # and its code is trusted
+    known = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or brings_one
+    if not known or masked or looks_both_ways:
         raise WrongKind(
             f"{name} is a {built or config.model_type}: it does not continue a text from left to right",
             hint=f"take a decoder, for example -m {DEFAULT}",
@@ -156,17 +184,22 @@ BIDIRECTIONAL = {"bert", "roberta", "xlm-roberta", "distilbert", "albert", "elec
 
 
 def _check_pickles(path: Path) -> None:
-    pickles = sorted(path.glob("*.bin")) + sorted(path.glob("*.pt"))
-    if any(path.glob("*.safetensors")) or not pickles:
+    # The files that transformers would open, in its order; trainers leave other pickles beside them.
+    if any((path / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return
-    for pickle in pickles:
+    for weights in sorted(path.glob("pytorch_model*.bin")):
         try:
-            torch.load(pickle, map_location="meta", weights_only=True, mmap=_is_zip(pickle))
+            with warnings.catch_warnings(action="ignore"):
+                torch.load(weights, map_location="meta", weights_only=True, mmap=_is_zip(weights))
         except Exception as error:
-            raise UnsafeFile(
-                f"{pickle.name} in {str(path)!r} is refused: it holds more than tensors, or is damaged",
-                hint="only pickles that torch reads with weights_only are opened; ask its maker for safetensors",
-            ) from error
+            raise _unsafe(weights.name, path) from error
+
+
+def _unsafe(file: str, path: Path) -> UnsafeFile:
+    return UnsafeFile(
+        f"{file} in {str(path)!r} is refused: it holds more than tensors, or is damaged",
+        hint="only pickles that torch reads with weights_only are opened; ask its maker for safetensors",
+    )
 
 
 def _is_zip(path: Path) -> bool:
@@ -176,37 +209,42 @@ def _is_zip(path: Path) -> bool:
 
 def _dtype(name: str) -> torch.dtype:
     dtype = getattr(torch, name, None)
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+    if not isinstance(dtype, torch.dtype) or dtype not in {torch.float32, torch.bfloat16, torch.float16, torch.float64}:
         raise InputError(f"there is no floating-point dtype {name!r}", hint="use float32, bfloat16 or float16")
     return dtype
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    # The library's bars and load reports are for its own users; what matters of them is raised here as an error.
-    logging = transformers.utils.logging
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
-
-
-@contextlib.contextmanager
 def _explained(name: str, path: Path) -> Iterator[None]:
-    again = f"fetch it again: cutaway models rm {name} && cutaway models get {name}"
+    again = _again(name, path)
     try:
         yield
-    except ModelError:
+    except CutawayError:
         raise
     except SafetensorError as error:
         raise CorruptFile(f"the weights of {name} are cut short or damaged: {error}", hint=again) from error
+    except pickle.UnpicklingError as error:
+        raise _unsafe("a pickle", path) from error
     except OSError as error:
         if "no file named" in str(error) or "does not appear to have" in str(error):
             raise CorruptFile(f"{str(path)!r} holds no weights of {name}", hint=again) from error
         raise CorruptFile(f"can't read {name}: {str(error).splitlines()[0]}", hint=again) from error
-    except (ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise CorruptFile(f"can't load {name}: {str(error).splitlines()[0] or error!r}", hint=again) from error
+    except Exception as error:  # transformers and torch raise what they like on a damaged file
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise _too_large(name) from error
+        said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        raise CorruptFile(f"can't load {name}: {said}", hint=again) from error
+
+
+def _too_large(name: str) -> ModelError:
+    return ModelError(f"there is not enough memory for {name}", hint="--dtype bfloat16 halves what it needs")
+
+
+def _again(name: str, path: Path) -> str:
+    if name in SHELF:
+        return f"fetch it again: cutaway models rm {name} && cutaway models get {name}"
+    if path.parent == cache.home() / "models":
+        return f"convert it again: cutaway models rm {path.name}"
+    if Path(name).exists():
+        return "copy or save the folder again: a file of it is damaged or missing"
+    return f"fetch it again: hf download {name} --force-download"

@@ -6,6 +6,7 @@ from typing import Any
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
 from cutaway.models.loading import Model
+from cutaway.models.vocabulary import quiet_transformers
 
 __all__ = ["encode_prompt", "fit_context", "render_chat"]
 
@@ -29,7 +30,16 @@ def has_chat_template(model: Model) -> bool:
 def _transformers_tokenizer(model: Model) -> Any:
     import transformers  # its template renderer is the reference: sandboxed, and what the models were tuned with
 
-    return transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True)
+    try:
+        with quiet_transformers():
+            return transformers.AutoTokenizer.from_pretrained(
+                model.path, local_files_only=True, trust_remote_code=False
+            )
+    except ValueError as error:
+        raise ModelError(
+            f"transformers can't read the chat template of {model.name}: {str(error).splitlines()[0]}",
+            hint="leave --chat out: the prompt is then continued",
+        ) from error
 
 
 def encode_prompt(model: Model, text: str, *, chat: bool = False, truncate: str | None = None) -> list[int]:

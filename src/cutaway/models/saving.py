@@ -13,8 +13,10 @@ import torch
 import transformers
 
 from cutaway.errors import ModelError, OutputError
+from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.vocabulary import quiet_transformers
 from cutaway.result import Result
 from cutaway.tokens import Tokenizer
 
@@ -47,10 +49,10 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
     >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
     0.0
     """
-    loaded = load(model, "any")
     target = Path(directory)
     if target.is_file() or (target / "config.json").exists():
         raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or remove that one first")
+    loaded = load(model, "any")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -72,18 +74,22 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
 
 
 def _write(model: Model, aside: Path, card_text: str | None) -> None:
-    transformers.utils.logging.disable_progress_bar()
-    model.module.save_pretrained(aside)
+    try:
+        with quiet_transformers(), plain_os_errors():
+            model.module.save_pretrained(aside)
+            _save_tokenizer(model, aside)
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        raise ModelError(f"transformers can't save {model.name}: {str(error).splitlines()[0]}") from error
     for weights in aside.glob("*.safetensors"):
         weights.chmod(0o644)  # the library writes them for the owner alone; a model is there to be shared
-    _save_tokenizer(model, aside)
     text = card_text if card_text is not None else card(model.path if model.path else model.name)
     (aside / "README.md").write_text(text, encoding="utf-8")
 
 
 def _save_tokenizer(model: Model, aside: Path) -> None:
     if model.path is not None:
-        transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True).save_pretrained(aside)
+        kept = transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
+        kept.save_pretrained(aside)
         return
     roles = {f"{role}_token": model.tokenizer.config.get(f"{role}_token") for role in ("bos", "eos", "pad", "unk")}
     given = {role: token for role, token in roles.items() if token is not None}
@@ -99,9 +105,9 @@ def _probe(model: Model) -> list[int]:
 
 
 def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
-    again = type(model.module).from_pretrained(
-        aside, dtype=model.module.dtype, local_files_only=True
-    ).to(model.device).eval()  # fmt: skip
+    with quiet_transformers():
+        again = type(model.module).from_pretrained(aside, dtype=model.module.dtype, local_files_only=True)
+    again = again.to(model.device).eval()
     if Tokenizer.from_directory(aside).encode(PROBE).ids[: len(ids_T)] != ids_T and ids_T != [0]:
         raise ModelError(f"the saved tokenizer of {model.name} gives other ids than the one in use")
     ids_BT = torch.tensor([ids_T], device=model.device)

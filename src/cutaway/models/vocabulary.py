@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from cutaway import tokens
-from cutaway.errors import CorruptFile
+from cutaway.errors import CorruptFile, UnsafeFile
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.sources import resolve
 from cutaway.tokens import Tokenizer, Tokens
 
-__all__ = ["load_tokenizer", "tokenize"]
+__all__ = ["load_tokenizer", "quiet_transformers", "tokenize"]
 
 
 def load_tokenizer(
@@ -33,14 +35,35 @@ def _from_older_files(path: Path, name: str) -> Tokenizer:
     import transformers  # knows a dozen older layouts (vocab.txt, spiece.model, …) and turns them into the new one
 
     try:
-        loaded = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+        with quiet_transformers():
+            loaded = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         config = {f"{role}_token": getattr(loaded, f"{role}_token", None) for role in ("bos", "eos", "pad", "unk")}
         return Tokenizer(loaded.backend_tokenizer, config, name)
     except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise UnsafeFile(
+                f"{name} brings Python code of its own for its tokenizer, which loading it would run",
+                hint="ask its maker for a tokenizer.json: that is data alone",
+            ) from error
         raise CorruptFile(
             f"{name} has no tokenizer that can be read: {str(error).splitlines()[0]}",
             hint="a model's folder needs tokenizer.json (tokenizer.save_pretrained(folder) writes it)",
         ) from error
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence the bars and reports of transformers: they are for its own users, and what matters is raised here."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
 
 
 def tokenize(

@@ -8,7 +8,7 @@ from typing import ClassVar
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["TokenEntry", "Tokens", "tokenize"]
+__all__ = ["TokenEntry", "Tokens", "tokenize", "vocabulary_sample"]
 
 
 @dataclasses.dataclass(frozen=True)

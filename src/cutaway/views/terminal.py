@@ -145,7 +145,11 @@ def classification(result: Classification) -> RenderableType:
     table = _table("label", ">logit", ">probability", "")
     for label, logit, probability in zip(result.labels, result.logits, result.probabilities, strict=True):
         table.add_row(label, f"{logit:.4f}", f"{probability:.4f}", Text("▇" * round(30 * probability), style="cyan"))
-    how = "classification head" if result.method == "head" else "language model: logit = log P(label | prompt), nats"
+    how = (
+        "classification head"
+        if result.method == "head"
+        else "language model: log P(label | prompt) - log P(label | prompt without the text), nats"
+    )
     facts = [("text", _short(result.prompt, 300)), ("ids", ids), ("logits by", how)]
     return Group(_facts(facts), "", table, "", _facts([("label", f"{result.label} ({result.score:.4f})")]))
 

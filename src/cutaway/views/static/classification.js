@@ -6,7 +6,7 @@ export function drawClassification(element, record) {
   const steps = [
     [head ? "The text" : "The text, put as a question", textStep(record)],
     [`${count(record.ids.length)} token ids`, idsStep(record)],
-    [head ? "Logits: one number a label" : "Logits: the log-probability of each label's words, nats", logitsStep(record)],
+    [head ? "Logits: one number a label" : "Logits: how much more likely the text makes each label, nats", logitsStep(record)],
     ["Softmax: numbers that add up to 1", softmaxStep(record)],
     ["The label", verdict(record)],
   ];
@@ -29,7 +29,7 @@ function idsStep(record) {
 function logitsStep(record) {
   const rows = record.labels.map((label, i) => ({ name: label, spaces: false, value: record.logits[i], text: fixed(record.logits[i], 3) }));
   const words = (record.label_tokens ?? []).map((tokens, i) => (tokens.length ? el("p", { class: "sums" }, `${record.labels[i]}: `,
-    tokens.map((token, j) => [j ? " + " : "", el("span", {}, legible(token.token), ` ${fixed(token.logprob, 3)}`)]), ` = ${fixed(tokens.reduce((sum, token) => sum + token.logprob, 0), 3)}`) : null));
+    tokens.map((token, j) => [j ? " + " : "", el("span", {}, legible(token.token), ` ${fixed(token.logprob, 3)}`)]), ` = ${fixed(tokens.reduce((sum, token) => sum + token.logprob, 0), 3)} behind the prompt; without the text ${fixed(record.priors[i], 3)}; difference ${fixed(record.logits[i], 3)}`) : null));
   return [bars(rows), words];
 }
 
@@ -50,8 +50,9 @@ function verdict(record) {
 
 function numbers(record) {
   const unit = record.method === "head" ? "logit" : "logit, nats";
-  const columns = [{ head: "label" }, { head: unit, n: true }, { head: "probability", n: true }];
-  const rows = record.labels.map((label, i) => [label, record.logits[i], record.probabilities[i]]);
+  const calibrated = record.method !== "head";
+  const columns = [{ head: "label" }, ...(calibrated ? [{ head: "log P without the text, nats", n: true }] : []), { head: unit, n: true }, { head: "probability", n: true }];
+  const rows = record.labels.map((label, i) => [label, ...(calibrated ? [record.priors[i]] : []), record.logits[i], record.probabilities[i]]);
   const tokens = record.ids.map((id, i) => [i, plain(record.tokens[i]), id]);
   return twin("The numbers as tables", el("div", {}, hint(`Label ${record.label}, score ${exact(record.score)}.`), table(columns, rows), table([{ head: "token", n: true }, { head: "piece", w: true }, { head: "id", n: true }], tokens)));
 }

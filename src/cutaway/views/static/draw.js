@@ -65,7 +65,7 @@ export function short(value) {
 
 export function seconds(value) {
   if (typeof value !== "number") return "–";
-  if (value < 1) return `${(value * 1000).toPrecision(2).replace(/e.*/, "")} ms`;
+  if (value < 1) return `${Math.max(1, Math.round(value * 1000))} ms`;
   return value >= 120 ? `${(value / 60).toFixed(1)} min` : `${value.toFixed(value < 10 ? 1 : 0)} s`;
 }
 

@@ -6,7 +6,9 @@ const ENDS = { eos: "the model ended it", stop: "a stop text was reached", lengt
 export function drawGeneration(element, record) {
   const line = readout();
   const chart = el("div");
-  const text = el("p", { class: "text" }, el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true })));
+  // An answer is set apart from its question; a continuation follows on.
+  const prompt = el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true }));
+  const text = el("p", { class: "text" }, prompt, record.settings?.chat ? el("br") : null);
   const written = el("span", {}, record.tokens.map((piece, i) => {
     const shade = surprise(bits(negative(record.logprobs[i])));
     return el("span", { class: `tok ${shade}`, "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false" }, legible(piece, { spaces: false, breaks: true }));

@@ -26,7 +26,7 @@ function verdict(record) {
 function curve(record, width) {
   const pad = { left: 44, right: width < 560 ? 14 : 150, top: 14, bottom: 38 }, height = 300, bottom = height - pad.bottom, edge = width - pad.right;
   const learned = record.metrics.filter((entry) => typeof entry.loss === "number"), checked = record.validation.filter((entry) => typeof entry.loss === "number");
-  const all = [...learned, ...checked], floor = bits(record.floor ?? record.final_floor);
+  const all = [...learned, ...checked], floor = bits(record.final_floor ?? record.floor);
   const last = Math.max(1, ...all.map((entry) => entry.step)), most = Math.max(...all.map((entry) => bits(entry.loss))) * 1.04;
   const x = (value) => pad.left + (value / last) * (edge - pad.left), y = (value) => bottom - (value / most) * (bottom - pad.top);
   const image = svg("svg", { width, height, role: "img", "aria-label": "The loss in bits per token over the training steps; the table below has the numbers." });

@@ -1,0 +1,31 @@
+"""A result in a notebook cell: the page in a frame, the record in short, and the same once nbconvert has run."""
+
+import html
+import json
+import re
+
+import pytest
+
+nbclient = pytest.importorskip("nbclient")
+nbconvert = pytest.importorskip("nbconvert")
+nbformat = pytest.importorskip("nbformat")
+
+
+@pytest.mark.usefixtures("kernel")
+def test_verbs_show_themselves_in_a_notebook(tiny_gpt2):
+    verbs = ["tokenize", "score", "attention"]
+    cells = [f"import cutaway\ncutaway.{verb}('</script><b>No, I am', {str(tiny_gpt2)!r})" for verb in verbs]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    for cell, schema in zip(notebook.cells, ["tokens", "score", "attention"], strict=True):
+        [output] = [o for o in cell.outputs if o.output_type == "execute_result"]
+        frame, short = output["data"]["text/html"], output["data"]["text/plain"]
+        assert len(short) < 2000
+        assert frame.startswith("<iframe ")
+        [source] = re.findall(r'srcdoc="([^"]*)"', frame)
+        [block] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html.unescape(source), re.DOTALL)
+        [record] = json.loads(block)
+        assert record["schema"] == f"cutaway.{schema}/1"
+        assert record["text"] == "</script><b>No, I am"
+    page, _ = nbconvert.HTMLExporter().from_notebook_node(notebook)
+    assert page.count("srcdoc=") == 3

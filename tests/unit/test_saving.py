@@ -1,0 +1,267 @@
+"""Saving: the folder says what the model said, to the bit, or is not there at all."""
+
+import dataclasses
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from cutaway import cli, models
+from cutaway.errors import ModelError, OutputError
+from cutaway.models import saving
+
+IDS_BT = torch.arange(2, 42).reshape(1, -1)
+MODELS = ["tiny_gpt2", "tiny_llama", "tiny_bert_classifier"]
+
+
+def said_by(module) -> torch.Tensor:
+    with torch.inference_mode():
+        return module(IDS_BT).logits
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_plain_transformers_loads_what_was_saved(request, tmp_path, model):
+    source, target = request.getfixturevalue(model), tmp_path / "new" / "mine"
+    found = models.save(source, target)
+    assert found.max_abs_difference == 0 and found.probe_tokens == 57
+    auto = getattr(
+        transformers, "AutoModelForSequenceClassification" if "bert" in model else "AutoModelForCausalLM"
+    )  # fmt: skip
+    before, after = (auto.from_pretrained(path, local_files_only=True).eval() for path in (source, target))
+    assert torch.equal(said_by(before), said_by(after))
+    assert before.config.id2label == after.config.id2label
+
+    text = "A text, with 2 lines\nand äé."
+    tokenizers = [transformers.AutoTokenizer.from_pretrained(path, local_files_only=True) for path in (source, target)]
+    assert tokenizers[0](text)["input_ids"] == tokenizers[1](text)["input_ids"]
+    assert tokenizers[0].eos_token_id == tokenizers[1].eos_token_id
+    assert models.tokenize(text, source).ids == models.tokenize(text, target).ids
+
+
+def test_everything_is_there_and_only_that(tiny_llama, tmp_path):
+    found = models.save(tiny_llama, tmp_path / "mine")
+    needed = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert names_in(tmp_path / "mine") == needed | {"README.md"} == {file.name for file in found.files}
+    assert found.bytes == sum(path.stat().st_size for path in (tmp_path / "mine").iterdir())
+    assert names_in(tmp_path) == {"mine"}  # nothing beside it
+    for path in (tmp_path / "mine", *(tmp_path / "mine").iterdir()):
+        assert path.stat().st_mode & stat.S_IRGRP
+
+
+def test_the_card(tiny_llama, tmp_path):
+    models.save(tiny_llama, tmp_path / "one")
+    assert "llama" in models.card(tmp_path / "one")
+    models.save(tmp_path / "one", tmp_path / "two", card_text="---\nlicense: mit\n---\n# Mine\n")
+    assert models.card(tmp_path / "two").endswith("# Mine\n")
+    assert models.info(tmp_path / "two").licence == "mit"
+    models.save(tmp_path / "two", tmp_path / "three")
+    assert models.card(tmp_path / "three") == models.card(tmp_path / "two")  # it travels with the model
+
+
+@pytest.mark.parametrize(
+    "readme", ["---\nlicense: [\n---\n", "---\n- a list\n---\n", "no front matter", "", "\xff\xfe"]
+)
+def test_a_card_that_can_not_be_read_does_no_harm(tiny_llama, tmp_path, readme):
+    models.save(tiny_llama, tmp_path / "mine")
+    (tmp_path / "mine" / "README.md").write_bytes(readme.encode("latin-1"))
+    assert models.info(tmp_path / "mine").licence is None
+    assert isinstance(models.card(tmp_path / "mine"), str)
+
+
+def test_a_model_that_was_made_here(tiny_llama, tmp_path):
+    """A trained model has no folder of its own yet: its tokenizer is saved from the one in use."""
+    made = dataclasses.replace(models.load(tiny_llama), name="mine", path=None)
+    with torch.no_grad():
+        made.module.lm_head.weight.mul_(2)
+    try:
+        assert models.save(made, tmp_path / "mine", card_text="# Mine\n").max_abs_difference == 0
+        again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "mine").eval()
+        assert torch.equal(said_by(again), said_by(made.module))
+    finally:
+        with torch.no_grad():
+            made.module.lm_head.weight.div_(2)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "mine", local_files_only=True)
+    assert tokenizer("abc")["input_ids"] == made.tokenizer.encode("abc").ids
+    assert (tokenizer.eos_token, tokenizer.unk_token, tokenizer.model_max_length) == ("<|end|>", "<unk>", 128)
+
+
+def test_other_files_in_the_folder_stay(tiny_gpt2, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "metrics.jsonl").write_text("{}\n")
+    (tmp_path / "run" / "README.md").write_text("draft")
+    models.save(tiny_gpt2, tmp_path / "run", card_text="# Mine\n")
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == "{}\n"
+    assert (tmp_path / "run" / "README.md").read_text() == "# Mine\n"
+    assert models.load(tmp_path / "run").context == 64 and names_in(tmp_path) == {"run"}
+
+
+def test_saving_leaves_the_settings_of_transformers_alone(tiny_gpt2, tmp_path, capfd):
+    logging = transformers.utils.logging
+    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    models.save(tiny_gpt2, tmp_path / "mine")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+    assert capfd.readouterr() == ("", "")
+
+
+# What does not work, and leaves nothing
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_model_is_never_written_over(tiny_gpt2, tiny_llama, tmp_path):
+    models.save(tiny_gpt2, tmp_path / "mine")
+    before = contents(tmp_path)
+    with pytest.raises(OutputError, match="is there already") as raised:
+        models.save(tiny_llama, tmp_path / "mine")
+    assert "new folder" in raised.value.hint and contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("target", ["file", "file/mine", "file/below/mine"])
+def test_a_file_in_the_way(tiny_gpt2, tmp_path, target):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=target):
+        models.save(tiny_gpt2, tmp_path / target)
+    assert contents(tmp_path) == {"file": b"mine"}
+
+
+def test_a_target_in_the_way_is_seen_before_the_model_is_loaded(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError):
+        models.save("no-such-model", tmp_path / "file")
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_difference_is_an_error_and_nothing_is_kept(tiny_gpt2, tmp_path, monkeypatch, existing):
+    """Spoil the weights between the saving and the check."""
+    if existing:
+        (tmp_path / "mine").mkdir()
+    write = saving._write
+
+    def spoil(model, aside, card_text):
+        write(model, aside, card_text)
+        spoilt = transformers.AutoModelForCausalLM.from_pretrained(aside)
+        spoilt.transformer.h[0].mlp.c_fc.weight.data[0, 0] += 1
+        spoilt.save_pretrained(aside)
+
+    monkeypatch.setattr(saving, "_write", spoil)
+    with pytest.raises(ModelError, match="says something else"):
+        models.save(tiny_gpt2, tmp_path / "mine")
+    assert contents(tmp_path) == {} and names_in(tmp_path) == ({"mine"} if existing else set())
+
+
+def test_another_tokenizer_is_an_error(tiny_gpt2, tmp_path, monkeypatch):
+    def swap(model, aside, card_text):
+        write(model, aside, card_text)
+        path = aside / "tokenizer.json"
+        saved = json.loads(path.read_text())
+        vocabulary = saved["model"]["vocab"]
+        vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+        path.write_text(json.dumps(saved))
+
+    write = saving._write
+    monkeypatch.setattr(saving, "_write", swap)
+    with pytest.raises(ModelError, match="tokenizer"):
+        models.save(tiny_gpt2, tmp_path / "mine")
+    assert names_in(tmp_path) == set()
+
+
+def test_settings_that_transformers_refuses_to_save(tiny_gpt2, tmp_path):
+    odd = models.load(tiny_gpt2)
+    odd.module.generation_config.early_stopping = "perhaps"
+    try:
+        with pytest.raises(ModelError, match="can't save"):
+            models.save(odd, tmp_path / "mine")
+    finally:
+        odd.module.generation_config.early_stopping = None
+    assert names_in(tmp_path) == set()
+
+
+SAVER = """
+import resource, sys
+from cutaway import models
+from cutaway.errors import CutawayError
+from cutaway.models import saving
+
+source, target, how = sys.argv[1:]
+if how == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+else:  # stop where everything is written and nothing is in its place yet, or where the first file is
+    def stop(*_):
+        print("stopped", flush=True)
+        sys.stdin.readline()
+
+    if how == "compare":
+        saving._difference = stop
+    else:
+        replace, done = saving.Path.replace, []
+        saving.Path.replace = lambda path, to: (stop() if done else done.append(path), replace(path, to))[1]
+try:
+    models.save(source, target)
+except CutawayError as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+def saver(*arguments):
+    command = [sys.executable, "-c", SAVER, *map(str, arguments)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    process = subprocess.Popen(command, text=True, **pipes)
+    watchdog = threading.Timer(60, process.kill)  # a test that waits in vain fails, it does not hang
+    watchdog.daemon = True
+    watchdog.start()
+    return process
+
+
+@pytest.mark.parametrize(("how", "existing"), [("compare", False), ("move", True)])
+def test_a_kill_leaves_no_model_of_that_name(tiny_gpt2, tmp_path, how, existing):
+    if existing:
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "metrics.jsonl").write_text("{}\n")
+    process = saver(tiny_gpt2, tmp_path / "mine", how)
+    assert process.stdout.readline() == "stopped\n"
+    process.kill()
+    process.communicate(timeout=60)
+    assert (tmp_path / "mine").exists() == existing
+    assert not (tmp_path / "mine" / "config.json").exists()
+    assert models.save(tiny_gpt2, tmp_path / "mine").max_abs_difference == 0
+
+
+def test_a_full_disk(tiny_gpt2, tmp_path):
+    out, err = saver(tiny_gpt2, tmp_path / "mine", "full").communicate(timeout=60)
+    assert out.startswith("OutputError: can't save to") and "File too large" in out and "has room" in out
+    assert err == "" and names_in(tmp_path) == set()
+
+
+# The same, as the command line says it
+
+
+def run(capsys, *arguments) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return ended.value.code or 0, said.out, said.err
+
+
+def test_command(tiny_gpt2, tmp_path, capsys):
+    cli.main(["models", "save", str(tiny_gpt2), str(tmp_path / "mine"), "--json"])
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert found["schema"] == "cutaway.saved/1" and found["max_abs_difference"] == 0 and said.err == ""
+
+    code, out, err = run(capsys, "models", "save", tiny_gpt2, tmp_path / "mine")
+    assert (code, out) == (1, "")
+    assert len(err.splitlines()) == 2 and "is there already" in err and "name a new folder" in err
+    assert os.listdir(tmp_path) == ["mine"]  # noqa: PTH208
