@@ -32,7 +32,7 @@ def command(
     \b
     Examples:
       cutaway tour
-      cutaway tour --prompt "Water boils at" -o lesson.html
+      cutaway tour --prompt "Water boils at" --steps 100 -o lesson.html
     """
     from cutaway.guide import tour
     from cutaway.result import check_target

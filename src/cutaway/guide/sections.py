@@ -286,7 +286,7 @@ def training(lesson: Lesson) -> Draft:
             "small grammar. In them the reason at the end depends on the animal at the beginning, some forty "
             "characters before, so a model that can't look back can't do well.",
             "The grammar's entropy is known exactly, and no model of whatever size can have a lower loss: that is the "
-            f"line below the curve. The loss on held-out rows was {first:.2f} bits a character before the first step and "
+            f"line below the curve. The loss on held-out rows was {first:.2f} bits a character before the first step, "
             f"{last:.3f} after the last; the floor on the same rows is {floor:.3f}.",
         ],
         python=f'import cutaway\n\ncutaway.train(steps={settings.steps}, seed={lesson.seed}, output="tiny-model")',
