@@ -226,6 +226,19 @@ def test_remove(name, key):
         models.remove(name)
 
 
+def test_a_removal_that_is_interrupted_leaves_no_half_model(monkeypatch):
+    path = keep()
+
+    def interrupted(folder):
+        (folder / "config.json").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        models.remove(path.name)
+    assert cache.record(path.name) is None
+
+
 @pytest.mark.parametrize("spelling", ["relative", "absolute", "upwards"])
 def test_remove_never_touches_a_folder_of_the_users(monkeypatch, tmp_path, spelling):
     """Not even one copied out of the cache, record and all."""

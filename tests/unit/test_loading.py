@@ -237,6 +237,17 @@ def test_a_malicious_pickle_is_refused_unopened(tiny_gpt2, copy, tmp_path, legac
     assert marker.exists()  # it would have worked
 
 
+def test_a_malicious_pickle_that_only_the_index_names(tiny_gpt2, copy, tmp_path):
+    marker = tmp_path / "marker"
+    folder = as_pickle(copy(tiny_gpt2), {"weight": Malicious(marker)})
+    (folder / "pytorch_model.bin").rename(folder / "other.pt")
+    index = {"metadata": {}, "weight_map": {"transformer.wte.weight": "other.pt"}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    with pytest.raises(UnsafeFile, match=folder.name):
+        models.load(folder)
+    assert not marker.exists()
+
+
 def test_pickles_that_are_not_the_weights_are_left_alone(tiny_gpt2, copy, tmp_path):
     """Trainers leave their arguments and optimiser beside the weights, as pickles of anything."""
     marker = tmp_path / "marker"
