@@ -75,8 +75,8 @@ def check_target(path: str | os.PathLike[str]) -> None:
     try:
         if target.exists() and not stat.S_ISREG(target.stat().st_mode) and not target.is_dir():
             return
-    except OSError as error:  # a name too long for a file, a loop of links
-        raise _cannot_write(target, error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:  # a name too long for a file, a loop of links, a NUL in the name
+        raise _cannot_write(target, getattr(error, "strerror", None) or str(error)) from error
     if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
         why = "it is a folder" if target.is_dir() else f"{str(target.parent)!r} is no folder that you may write to"
         raise _cannot_write(target, why)

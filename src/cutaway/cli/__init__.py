@@ -44,6 +44,7 @@ for _module in (tour, tokenize, architecture, generate, score, classify, train, 
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (closed by the shell: `>&-`)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text of models may hold any character, whatever the terminal's locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

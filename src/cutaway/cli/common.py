@@ -157,7 +157,7 @@ def lines_from(text: str | None, file: str | None) -> list[str]:
     """Return the prompts: the argument or a pipe as one, or each line of a file that is not blank."""
     if file is None:
         return [text_from(text, file)]
-    lines = [line for line in text_from(text, file).splitlines() if line.strip()]
+    lines = [line for line in text_from(text, file).replace("\r\n", "\n").split("\n") if line.strip()]
     if not lines:
         raise MissingText(f"{file!r} holds no prompt", hint="write one prompt a line")
     return lines

@@ -99,6 +99,11 @@ def generate(
     >>> generate("The capital of France is", max_new_tokens=1)[0].completion
     ' Paris'
     """
+    if not 0 <= min_new_tokens <= max_new_tokens:
+        raise InputError(
+            f"min-new-tokens is {min_new_tokens} and max-new-tokens {max_new_tokens}",
+            hint="both are 1 or above, and the first is not above the second",
+        )
     if max_new_tokens < 1 or num_return_sequences < 1 or batch_size < 1 or alternatives < 0:
         raise InputError(
             f"max-new-tokens is {max_new_tokens}, num-return-sequences {num_return_sequences}, "
@@ -111,8 +116,11 @@ def generate(
         raise InputError(
             f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
         )
+    stop = [stop] if isinstance(stop, str) else list(stop)
     if any(not text for text in stop):
-        raise InputError("a stop string is empty", hint='--stop "\\n" stops at the end of a line')
+        raise InputError("a stop string is empty", hint="leave it out, or give the text to stop before: --stop END")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}", hint="it has to be from 0 to 2**63 - 1")
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
@@ -127,11 +135,11 @@ def generate(
     for at in range(0, len(rows), batch_size):
         batch = rows[at : at + batch_size]
         limits = (min_new_tokens, max_new_tokens)
-        for b, text in _decode(loaded, batch, sampling, limits, list(stop), alternatives):
+        for b, text in _decode(loaded, batch, sampling, limits, stop, alternatives):
             if on_text is not None:
                 on_text(at + b, text)
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
-    settings = {**dataclasses.asdict(sampling), **lengths, "stop": list(stop), "chat": chat}
+    settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat}
     return [_result(loaded, row, settings) for row in rows]
 
 

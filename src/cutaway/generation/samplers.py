@@ -7,10 +7,11 @@ The settings, their order (penalty, temperature, top-k, top-p, min-p) and their 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import torch
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, ModelError
 
 __all__ = ["Sampling", "distribution", "draw"]
 
@@ -26,7 +27,8 @@ class Sampling:
     repetition_penalty: float | None = None
 
     def __post_init__(self) -> None:
-        _check("temperature", self.temperature, self.temperature >= 0, "0 (greedy) or above")
+        finite = 0 <= self.temperature < math.inf
+        _check("temperature", self.temperature, finite, "0 (greedy) or above, and finite")
         _check("top-k", self.top_k, self.top_k is None or self.top_k >= 1, "1 or above")
         _check("top-p", self.top_p, self.top_p is None or 0 < self.top_p <= 1, "above 0 and at most 1")
         _check("min-p", self.min_p, self.min_p is None or 0 <= self.min_p <= 1, "from 0 to 1")
@@ -54,7 +56,8 @@ def distribution(logits_BV: torch.Tensor, sampling: Sampling, seen: list[list[in
         scores_BV = _penalise(scores_BV.clone(), seen, sampling.repetition_penalty)
     if sampling.temperature == 0:
         return torch.zeros_like(scores_BV).scatter_(1, scores_BV.argmax(-1, keepdim=True), 1.0)
-    scores_BV = scores_BV / sampling.temperature
+    # Less the largest first, which changes no probability: a tiny temperature then can't overflow.
+    scores_BV = (scores_BV - scores_BV.amax(-1, keepdim=True)) / sampling.temperature
     if sampling.top_k is not None and sampling.top_k < scores_BV.shape[-1]:
         smallest_B1 = scores_BV.topk(sampling.top_k).values[:, -1:]
         scores_BV = scores_BV.masked_fill(scores_BV < smallest_B1, -torch.inf)
@@ -74,6 +77,8 @@ def draw(probabilities_BV: torch.Tensor, generators: list[torch.Generator]) -> t
     One uniform number a row is looked up in the cumulative distribution, in float64.
     """
     cumulative_BV = probabilities_BV.cpu().double().cumsum(-1)
+    if not bool((cumulative_BV[:, -1] > 0).all()):  # a NaN fails every comparison
+        raise ModelError("the model's logits are not numbers: there is nothing to draw", hint="try --dtype float32")
     uniform_B1 = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     ids_B = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True).squeeze(-1)
     return ids_B.clamp_max(probabilities_BV.shape[-1] - 1)

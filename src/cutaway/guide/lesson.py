@@ -17,6 +17,7 @@ from cutaway.guide.sections import Lesson
 from cutaway.models.loading import ModelLike, load
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
+from cutaway.training import Settings
 
 __all__ = ["PROMPT", "Section", "Tour", "tour"]
 
@@ -70,7 +71,8 @@ def tour(
     PosixPath('tour.html')
     """
     started = time.perf_counter()
-    lesson = Lesson(load(model), prompt, seed, steps)
+    settings = Settings(seed=seed, steps=steps or Settings.steps)
+    lesson = Lesson(load(model), prompt, seed, settings)
     done: list[Section] = []
     for number, make in enumerate(sections.ALL, 1):
         began = time.perf_counter()

@@ -51,7 +51,7 @@ class Lesson:
     model: Model
     prompt: str
     seed: int
-    steps: int | None
+    settings: Settings  # of the training run
     trained: Model | None = None
 
 
@@ -197,8 +197,7 @@ def embeddings(lesson: Lesson) -> Draft:
 
 
 def architecture_(lesson: Lesson) -> Draft:
-    result = architecture(lesson.model.config)
-    result = dataclasses.replace(result, model=lesson.model.name, source=f"the configuration of {lesson.model.name}")
+    result = architecture(lesson.model)
     return Draft(
         key="architecture",
         title="Architecture: what the vectors pass through",
@@ -207,9 +206,9 @@ def architecture_(lesson: Lesson) -> Draft:
             "blocks. A block first lets positions exchange information (self-attention), then works on each position "
             "by itself (the feed-forward network, or MLP). Around both runs a residual connection, which adds what "
             "was computed to what was there; a normalisation keeps the sizes in range.",
-            f"Positions are told apart by what is mixed into the attention, and at the end the vector of the last "
-            f"position is compared with {result.vocab_size:,} token vectors: one score, or logit, for each token that "
-            "might come next.",
+            "Positions are told apart by a signal added to the vectors or mixed into the attention. At the end the "
+            f"vector of the last position is compared with {result.vocab_size:,} token vectors: one score, or logit, for each "
+            "token that might come next.",
             "This is a decoder: each position sees only those before it. An encoder such as BERT looks both ways and "
             "fills gaps instead of continuing.",
         ],
@@ -267,7 +266,7 @@ def classification(lesson: Lesson) -> Draft:
 
 
 def training(lesson: Lesson) -> Draft:
-    settings = Settings(seed=lesson.seed, steps=lesson.steps or Settings.steps)
+    settings = lesson.settings
     run = Run(settings)
     before = _sample(run.model)
     result = run.train()
@@ -366,7 +365,7 @@ def _is_token(model: Model, word: str) -> bool:
 
 
 def _python(line: str) -> str:
-    return f'python -c "{line}"'
+    return f"python -c {shlex.quote(line)}"
 
 
 def _m(lesson: Lesson) -> str:

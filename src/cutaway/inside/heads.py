@@ -12,6 +12,7 @@ import torch
 
 from cutaway.errors import InputError, MissingText, ModelError
 from cutaway.models.loading import ModelLike, load
+from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
 
@@ -50,7 +51,7 @@ def attention(text: str, model: ModelLike = DEFAULT) -> AttentionMaps:
     if not text:
         raise MissingText("there is no text to look at", hint='give some: attention("No, I am your father")')
     loaded = load(model, "any")
-    ids = loaded.tokenizer.encode(text).ids
+    ids = fit_context(loaded, loaded.tokenizer.encode(text).ids)
     if len(ids) > LIMIT:
         raise InputError(f"the text has {len(ids):,} tokens: this view takes {LIMIT}", hint="give a shorter text")
     before = loaded.config._attn_implementation

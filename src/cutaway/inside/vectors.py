@@ -77,8 +77,11 @@ def neighbours(words: Sequence[str], model: ModelLike = DEFAULT, *, k: int = 8) 
     where a word is not a single token.
 
     >>> [n.token for n in neighbours([" Monday"], k=2).queries[0].neighbours]
-    [' Tuesday', ' Thursday']
+    [' Tuesday', ' Wednesday']
     """
+    if k < 1:
+        raise InputError(f"k is {k}", hint="ask for 1 neighbour or more")
+    words = [words] if isinstance(words, str) else list(words)
     loaded = load(model, "any")
     weights_VD = _embeddings(loaded)
     unit_VD = torch.nn.functional.normalize(weights_VD, dim=-1)
@@ -88,7 +91,7 @@ def neighbours(words: Sequence[str], model: ModelLike = DEFAULT, *, k: int = 8) 
         token_id = _single_token(loaded, word)
         cosines_V = unit_VD @ unit_VD[token_id]
         cosines_V[[*special, token_id]] = -2.0  # neither itself nor tokens that stand for no text
-        top = cosines_V.topk(min(k, len(cosines_V)))
+        top = cosines_V.topk(min(k, len(cosines_V) - len(special) - 1))
         near = zip(top.values.tolist(), top.indices.tolist(), strict=True)
         found = [Neighbour(loaded.tokenizer.piece(i), i, cosine) for cosine, i in near]
         queries.append(Query(loaded.tokenizer.piece(token_id), token_id, found))

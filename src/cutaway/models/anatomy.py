@@ -17,10 +17,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.initialization import no_init_weights
 
-from cutaway.errors import CorruptFile, UnknownModel, UnsafeFile, UnsupportedArchitecture
-from cutaway.models.loading import BIDIRECTIONAL
+from cutaway.errors import CorruptFile, CutawayError, UnknownModel, UnsafeFile, UnsupportedArchitecture
+from cutaway.models.loading import BIDIRECTIONAL, Model
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
+from cutaway.models.vocabulary import quiet_transformers
 from cutaway.result import Result
 
 __all__ = ["Architecture", "Module", "architecture"]
@@ -78,12 +79,22 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
     124439808
     """
     config, name, source = _config_of(model, revision)
-    with torch.device("meta"), no_init_weights():
-        module = _build(config)
-    module.tie_weights()  # type: ignore[operator]
+    try:
+        with torch.device("meta"), no_init_weights(), quiet_transformers():
+            module = _build(config)
+        module.tie_weights()  # type: ignore[operator]
+    except CutawayError:
+        raise
+    except Exception as error:  # eight hundred kinds of model, each with needs of its own
+        said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        raise UnsupportedArchitecture(
+            f"transformers can't build {name} from this configuration: {said}",
+            hint="a type's defaults are sometimes not whole: give a model's own config.json",
+        ) from error
     module.eval()
     # The weights' own type, where the configuration says it; transformers computes in float32 on a CPU all the same.
     dtype = getattr(config, "dtype", None) or torch.float32
+    dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
     parameters = sum(weight.numel() for weight in module.parameters())
     context = _first(config, "max_position_embeddings", "n_positions")
     flops_context = min(128, context or 128)
@@ -99,7 +110,7 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
         flops_context=flops_context,
         layers=_first(config, "num_hidden_layers", "n_layer", "num_layers"),
         heads=_first(config, "num_attention_heads", "n_head", "num_heads"),
-        kv_heads=_first(config, "num_key_value_heads", "num_attention_heads", "n_head", "num_heads"),
+        kv_heads=_kv_heads(config),
         width=_first(config, "hidden_size", "n_embd", "d_model"),
         vocab_size=_first(config, "vocab_size"),
         context=context,
@@ -109,6 +120,8 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
 
 
 def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
+    if isinstance(model, Model):
+        return model.config, model.name, f"the configuration of {model.name}"
     if isinstance(model, transformers.PretrainedConfig):
         return model, model.model_type, "a configuration object"
     name = os.fspath(model)
@@ -129,7 +142,7 @@ def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
             f"transformers {transformers.__version__} does not know the architecture of {name}: {_type_in(path)}",
             hint="a newer transformers may know it: pip install -U transformers",
         ) from error
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
         raise CorruptFile(f"can't read the configuration of {name}: {str(error).splitlines()[0]}") from error
     return config, name, f"{name if Path(name).is_file() else f'config.json of {name}'}"
 
@@ -143,7 +156,9 @@ def _build(config: Any) -> nn.Module:
     if built and isinstance(named := getattr(transformers, built, None), type):
         module: nn.Module = named(config)
         return module
-    heads = [transformers.AutoModelForCausalLM, transformers.AutoModelForSeq2SeqLM, transformers.AutoModel]
+    heads: list[Any] = [transformers.AutoModelForCausalLM, transformers.AutoModelForSeq2SeqLM, transformers.AutoModel]
+    if getattr(config, "is_encoder_decoder", False):
+        heads = [transformers.AutoModelForSeq2SeqLM, transformers.AutoModel]
     if config.model_type in BIDIRECTIONAL:
         heads.insert(0, transformers.AutoModelForMaskedLM)
     for auto in heads:
@@ -156,10 +171,17 @@ def _build(config: Any) -> nn.Module:
 
 
 def _first(config: Any, *names: str) -> int | None:
+    text = config.get_text_config()  # of a model that also sees or hears, the part that reads
     for name in names:
-        if isinstance(value := getattr(config, name, None), int):
+        if isinstance(value := getattr(text, name, None), int):
             return value
     return None
+
+
+def _kv_heads(config: Any) -> int | None:
+    if getattr(config, "multi_query", False) and not getattr(config, "new_decoder_architecture", False):
+        return 1
+    return _first(config, "num_key_value_heads", "num_kv_heads", "num_attention_heads", "n_head", "num_heads")
 
 
 def _flops(module: nn.Module, tokens: int) -> float | None:
@@ -169,10 +191,10 @@ def _flops(module: nn.Module, tokens: int) -> float | None:
         inputs["decoder_input_ids"] = ids_BT
     counter = FlopCounterMode(display=False)
     try:
-        with torch.no_grad(), counter:
+        with torch.no_grad(), counter, quiet_transformers():
             module(**inputs)
-    except (RuntimeError, NotImplementedError, ValueError, TypeError):
-        return None  # its forward pass looks at values, which the meta device has none of
+    except Exception:  # it looks at values, which the meta device has none of, or reads no ids
+        return None
     return counter.get_total_flops() / tokens
 
 

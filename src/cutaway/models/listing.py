@@ -124,8 +124,10 @@ def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelI
     return ModelInfo(
         name=text,
         path=str(path),
-        source=known["source"] if known else ("Hugging Face Hub" if not Path(text).exists() else "this disk"),
-        licence=known["licence"] if known else _card_data(path).get("license"),
+        source=known["source"]
+        if known
+        else ("Hugging Face Hub" if not Path(text).expanduser().exists() else "this disk"),
+        licence=known["licence"] if known else _licence(path),
         bytes=sum(file.bytes for file in files),
         kind=known["kind"] if known else None,
         model_type=_config(path).get("model_type"),
@@ -181,13 +183,14 @@ def _config(path: Path) -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _card_data(path: Path) -> dict[str, Any]:
+def _licence(path: Path) -> str | None:
     readme = path / "README.md"
     if not readme.is_file():
-        return {}
+        return None
     import huggingface_hub
 
     try:
-        return dict(huggingface_hub.ModelCard.load(readme).data.to_dict())
+        said = huggingface_hub.ModelCard.load(readme).data.to_dict().get("license")
     except Exception:  # front matter that is no YAML, or no mapping: the parser has errors of its own
-        return {}
+        return None
+    return ", ".join(map(str, said)) if isinstance(said, list) else said and str(said)

@@ -60,7 +60,9 @@ class Model:
         """How many positions T the model can attend to, or None where it sets no bound."""
         for key in ("max_position_embeddings", "n_positions", "seq_length"):
             if isinstance(value := getattr(self.config, key, None), int):
-                return value
+                # This family counts positions from behind the padding id: that many rows of the table are never used.
+                unused = (self.config.pad_token_id or 0) + 1 if self.config.model_type in _OFFSET_POSITIONS else 0
+                return value - unused
         return None
 
     @property
@@ -79,6 +81,8 @@ class Model:
         return frozenset([ends] if isinstance(ends, int) else ends or [])
 
 
+_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "longformer", "data2vec-text", "xlm-roberta-xl"}
+
 ModelLike = str | os.PathLike[str] | Model
 
 
@@ -88,7 +92,7 @@ def load(
     *,
     revision: str | None = None,
     device: str | None = None,
-    dtype: str | None = None,
+    dtype: str | torch.dtype | None = None,
     trust_remote_code: bool = False,
 ) -> Model:
     """Load a model by name or path; a loaded one is handed back as it is.
@@ -97,15 +101,19 @@ def load(
     `dtype` to float32. The two models used last stay in memory, so that a second verb on the same model starts at
     once. Raises a `ModelError`.
     """
+    if kind not in _CLASSES:
+        raise InputError(f"there is no kind {kind!r} of model", hint=f"one of {', '.join(_CLASSES)}")
     if isinstance(model, Model):
+        _check_kind(model.name, model.config, kind, type(model.module).__name__)
         return model
     entry = SHELF.get(os.fspath(model))
     if entry is not None and entry.kind == "tokenizer":
         raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
     path = resolve(model, revision=revision)
     # A retrained folder is another model, and so is one that lost a file.
-    stamp = tuple(sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in path.iterdir()))
-    return _load(os.fspath(model), path, stamp, kind, device or "cpu", dtype or "float32", trust_remote_code)
+    states = [(file.name, file.stat()) for file in path.iterdir() if file.exists()]
+    stamp = tuple(sorted((name, state.st_size, state.st_mtime_ns) for name, state in states))
+    return _load(os.fspath(model), path, stamp, kind, device or "cpu", str(dtype or "float32"), trust_remote_code)
 
 
 @functools.lru_cache(maxsize=2)
@@ -114,7 +122,7 @@ def _load(
 ) -> Model:
     tokenizer = load_tokenizer(path, name=name)
     config = _config(name, path, trust)
-    _check_kind(name, config, kind)
+    _check_kind(name, config, kind, (getattr(config, "architectures", None) or [""])[0])
     _check_pickles(path)
     named = getattr(transformers, (getattr(config, "architectures", None) or [""])[0], None)
     with quiet_transformers(), _explained(name, path):
@@ -132,6 +140,8 @@ def _load(
                 hint=_again(name, path),
             )
     try:
+        if torch.device(device).type == "meta":
+            raise RuntimeError("meta keeps shapes and no numbers")
         module = module.to(device).eval()
     except (RuntimeError, AssertionError) as error:
         if isinstance(error, torch.OutOfMemoryError):
@@ -159,8 +169,7 @@ def _config(name: str, path: Path, trust: bool) -> Any:
             raise
 
 
-def _check_kind(name: str, config: Any, kind: str) -> None:
-    built = (getattr(config, "architectures", None) or [""])[0]
+def _check_kind(name: str, config: Any, kind: str, built: str) -> None:
     if kind == "classifier" and "ForSequenceClassification" not in built:
         raise WrongKind(
             f"{name} has no classification head (it is a {built or config.model_type})",
@@ -208,7 +217,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _dtype(name: str) -> torch.dtype:
-    dtype = getattr(torch, name, None)
+    dtype = getattr(torch, name.removeprefix("torch."), None)
     if not isinstance(dtype, torch.dtype) or dtype not in {torch.float32, torch.bfloat16, torch.float16, torch.float64}:
         raise InputError(f"there is no floating-point dtype {name!r}", hint="use float32, bfloat16 or float16")
     return dtype

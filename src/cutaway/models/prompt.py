@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
 from typing import Any
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
@@ -28,16 +30,19 @@ def has_chat_template(model: Model) -> bool:
 
 
 def _transformers_tokenizer(model: Model) -> Any:
+    return _read_tokenizer(model.path, model.name)
+
+
+@functools.lru_cache(maxsize=2)
+def _read_tokenizer(path: Path | None, name: str) -> Any:
     import transformers  # its template renderer is the reference: sandboxed, and what the models were tuned with
 
     try:
         with quiet_transformers():
-            return transformers.AutoTokenizer.from_pretrained(
-                model.path, local_files_only=True, trust_remote_code=False
-            )
+            return transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except ValueError as error:
         raise ModelError(
-            f"transformers can't read the chat template of {model.name}: {str(error).splitlines()[0]}",
+            f"transformers can't read the chat template of {name}: {str(error).splitlines()[0]}",
             hint="leave --chat out: the prompt is then continued",
         ) from error
 

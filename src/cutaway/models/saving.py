@@ -22,6 +22,7 @@ from cutaway.tokens import Tokenizer
 
 __all__ = ["Saved", "save"]
 
+RUN_FILES = {"metrics.jsonl", "validation.jsonl"}  # what a training run keeps in its folder
 PROBE = "A model that is saved and loaded again must say the same."
 
 
@@ -42,15 +43,17 @@ class Saved(Result):
 def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str | None = None) -> Saved:
     """Save model, tokenizer and card as an ordinary Hugging Face folder and prove that it loads to equal logits.
 
-    Everything is written to a folder beside and renamed: there is never half a model under the name asked for. Files
-    that already lie in `directory` (a run's metrics) are kept; a model that lies there is an error. Raises
-    `OutputError`, and `ModelError` where what was saved does not say the same as what was given.
+    Everything is written to a folder beside and renamed: there is never half a model under the name asked for, and
+    nothing is written over: `directory` is new, empty, or holds but the metrics of the run that made the model.
+    Raises `OutputError`, and `ModelError` where what was saved does not say the same as what was given.
 
     >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
     0.0
     """
     target = Path(directory)
-    if target.is_file() or (target / "config.json").exists():
+    if not os.fspath(directory) or target.is_file():
+        raise OutputError(f"{os.fspath(directory)!r} is no name for a new folder", hint="name one: my-model")
+    if target.is_dir() and any(path.name not in RUN_FILES for path in target.iterdir()):
         raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or remove that one first")
     loaded = load(model, "any")
     try:
@@ -74,12 +77,15 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
 
 
 def _write(model: Model, aside: Path, card_text: str | None) -> None:
+    dtype = getattr(model.config, "dtype", None)
     try:
         with quiet_transformers(), plain_os_errors():
             model.module.save_pretrained(aside)
             _save_tokenizer(model, aside)
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise ModelError(f"transformers can't save {model.name}: {str(error).splitlines()[0]}") from error
+    finally:
+        model.config.dtype = dtype  # which saving turns into a word, in the configuration that the model goes on using
     for weights in aside.glob("*.safetensors"):
         weights.chmod(0o644)  # the library writes them for the owner alone; a model is there to be shared
     text = card_text if card_text is not None else card(model.path if model.path else model.name)

@@ -62,7 +62,11 @@ def resolve(name: str | os.PathLike[str], need: str = "weights", revision: str |
     `need` is how much of it has to be there: "config", "tokenizer" or "weights". Raises a `ModelError`.
     """
     text = os.fspath(name)
+    if not text:
+        raise UnknownModel("the model's name is empty", hint="cutaway models list shows what there is")
     if entry := SHELF.get(text):
+        if revision is not None:
+            raise UnknownModel(f"{text} is pinned to {entry.requirement}: it has no revision {revision!r}")
         return _from_wheel(entry)
     try:
         path = Path(text).expanduser()

@@ -6,12 +6,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cutaway import tokens
 from cutaway.errors import CorruptFile, UnsafeFile
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.sources import resolve
 from cutaway.tokens import Tokenizer, Tokens
+
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model
 
 __all__ = ["load_tokenizer", "quiet_transformers", "tokenize"]
 
@@ -67,7 +71,7 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def tokenize(
-    text: str, model: str | os.PathLike[str] | Tokenizer = DEFAULT, *, add_special_tokens: bool = True
+    text: str, model: str | os.PathLike[str] | Tokenizer | Model = DEFAULT, *, add_special_tokens: bool = True
 ) -> Tokens:
     """Split a text into the tokens of a model: pieces, ids, offsets, and whether they lead back to the text.
 
@@ -76,5 +80,7 @@ def tokenize(
     >>> tokenize("a cat", "gpt2-vocab").ids
     [64, 3797]
     """
-    tokenizer = model if isinstance(model, Tokenizer) else load_tokenizer(model)
+    if isinstance(model, (str, os.PathLike)):
+        model = load_tokenizer(model)
+    tokenizer = model if isinstance(model, Tokenizer) else model.tokenizer
     return tokens.tokenize(text, tokenizer, add_special_tokens=add_special_tokens)

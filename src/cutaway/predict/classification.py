@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import torch
 
-from cutaway.errors import InputError, MissingText
+from cutaway.errors import InputError, MissingText, WrongKind
 from cutaway.models.loading import Model, ModelLike, load
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
@@ -79,6 +79,8 @@ def classify(
     """
     if not text:
         raise MissingText("there is no text to classify", hint='give some: cutaway classify "A lovely film."')
+    if isinstance(labels, str):
+        raise InputError(f"labels is the text {labels!r}", hint='give a list: labels=["a", "b"]')
     if labels is None:
         return _by_head(text, load(model, "classifier"), truncate)
     return _by_language_model(text, load(model), list(labels), template, truncate)
@@ -89,6 +91,8 @@ def _by_head(text: str, model: Model, truncate: str | None) -> Classification:
     ids = fit_context(model, encoding.ids, truncate=truncate)
     with torch.inference_mode():
         logits_L = model.module(input_ids=torch.tensor([ids], device=model.device)).logits[0].float()
+    if len(logits_L) == 1 or model.config.problem_type == "regression":
+        raise WrongKind(f"{model.name} gives a number, not labels: {logits_L.tolist()}", hint="take a classifier")
     labels = [str(model.config.id2label[i]) for i in range(len(logits_L))]
     return _result(model, text, "head", text, ids, labels, logits_L, [], [])
 
@@ -98,11 +102,13 @@ def _by_language_model(
 ) -> Classification:
     if len(set(labels)) < 2 or not all(label.strip() for label in labels) or len(set(labels)) < len(labels):
         raise InputError(f"labels are {', '.join(labels)!r}", hint="give at least two different ones: --labels a,b")
-    if "{text}" not in template:
-        raise InputError(f"the template {template!r} has no {{text}} in it", hint=f"for example {TEMPLATE!r}")
+    if "{text}" not in template or not template.replace("{text}", "").strip():
+        raise InputError(
+            f"the template {template!r} has to hold {{text}} and some words beside it", hint=f"for example {TEMPLATE!r}"
+        )
     prompt, empty = (_prompt(template, labels, given) for given in (text, ""))
     # The space belongs to the label's first token: a prompt that ends in one would be cut differently from training.
-    behind = [model.tokenizer.encode(f" {label}", add_special_tokens=False).ids for label in labels]
+    behind = [_label_ids(model, prompt, label) for label in labels]
     room = max(len(tokens) for tokens in behind)
     ids, empty_ids = (
         fit_context(model, model.tokenizer.encode(given).ids, truncate=truncate, room=room) for given in (prompt, empty)
@@ -116,6 +122,13 @@ def _by_language_model(
 
 def _prompt(template: str, labels: list[str], text: str) -> str:
     return template.replace("{labels}", " or ".join(labels)).replace("{text}", text)
+
+
+def _label_ids(model: Model, prompt: str, label: str) -> list[int]:
+    # As cut behind this very prompt: some tokenizers put a space of their own before any text that stands alone.
+    ids, whole = model.tokenizer.encode(prompt).ids, model.tokenizer.encode(f"{prompt} {label}").ids
+    apart = model.tokenizer.encode(f" {label}", add_special_tokens=False).ids
+    return whole[len(ids) :] if whole[: len(ids)] == ids and len(whole) > len(ids) else apart
 
 
 def _label_logprobs(model: Model, ids: list[int], label: list[int]) -> list[LabelToken]:
@@ -138,7 +151,9 @@ def _result(
     label_tokens: list[list[LabelToken]],
     priors: list[float],
 ) -> Classification:
-    probabilities = logits_L.softmax(-1).tolist()
+    # Labels that may hold together each have a probability of their own; all others share one.
+    together = method == "head" and model.config.problem_type == "multi_label_classification"
+    probabilities = (logits_L.sigmoid() if together else logits_L.softmax(-1)).tolist()
     best = max(range(len(labels)), key=probabilities.__getitem__)
     return Classification(
         model=model.name,

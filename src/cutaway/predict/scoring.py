@@ -16,6 +16,7 @@ from cutaway.models.loading import ModelLike, load
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
+from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
 __all__ = ["NextToken", "Score", "ScoredToken", "score", "token_logprobs"]
 
@@ -110,7 +111,7 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
         total_nats=total,
         total_bits=total / LN2,
         bits_per_token=total / LN2 / len(tokens),
-        bits_per_byte=total / LN2 / _scored_bytes(text, encoding.offsets, cut_left, len(ids)),
+        bits_per_byte=total / LN2 / _scored_bytes(loaded.tokenizer, text, encoding, cut_left, len(ids)),
         perplexity=math.exp(total / len(tokens)) if total / len(tokens) < 700 else math.inf,
         next=[NextToken(piece(i), i, p) for p, i in zip(top.values.tolist(), top.indices.tolist(), strict=True)],
     )
@@ -134,7 +135,9 @@ def token_logprobs(logits_TV: torch.Tensor, targets: list[int]) -> tuple[list[fl
     return logprobs, ranks, entropies
 
 
-def _scored_bytes(text: str, offsets: list[tuple[int, int]], cut_left: int, kept: int) -> int:
+def _scored_bytes(tokenizer: Tokenizer, text: str, encoding: Encoding, cut_left: int, kept: int) -> int:
+    scored = range(cut_left + 1, cut_left + kept)
+    if tokenizer.byte_level:  # each character of such a token stands for one byte; special tokens are spelled in ASCII
+        return max(1, sum(len(encoding.tokens[t]) for t in scored if encoding.offsets[t][1]))
     # From the end of the first kept token, so that the space which some tokenizers leave between two offsets counts.
-    scored = offsets[cut_left + 1 : cut_left + kept]
-    return max(1, len(text[offsets[cut_left][1] : max(end for _, end in scored)].encode("utf-8")))
+    return max(1, len(text[encoding.offsets[cut_left][1] : max(encoding.offsets[t][1] for t in scored)].encode()))

@@ -12,7 +12,7 @@ from typing import Any
 
 import tokenizers
 
-from cutaway.errors import CorruptFile, TextError
+from cutaway.errors import CorruptFile, InputError, TextError
 
 __all__ = ["Encoding", "Tokenizer", "check_text"]
 
@@ -105,6 +105,11 @@ class Tokenizer:
         """Name the algorithm: BPE, WordPiece, Unigram or WordLevel."""
         return type(self.backend.model).__name__
 
+    @property
+    def byte_level(self) -> bool:
+        """Say whether each character of a token's spelling stands for one byte of text, as in GPT-2's BPE."""
+        return type(self.backend.decoder).__name__ == "ByteLevel"
+
     def special_id(self, role: str) -> int | None:
         """Return the id of a role's token ("bos", "eos", "pad", "unk"), or None where the tokenizer has none."""
         token = self.config.get(f"{role}_token")
@@ -119,6 +124,8 @@ def check_text(text: str) -> str:
     >>> check_text("fine")
     'fine'
     """
+    if not isinstance(text, str):
+        raise InputError(f"the text is a {type(text).__name__}, not a str", hint="give one text")
     if text.isascii():
         return text
     try:

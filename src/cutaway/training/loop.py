@@ -75,7 +75,10 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
     step where the loss or the gradient stops being a number; the model is then as it was before that step.
 
     Example:
-        >>> records = list(fit(run.model.module, run.rows, run.settings))
+        >>> from cutaway.training import Run, Settings
+        >>> run = Run(Settings(steps=2))
+        >>> [type(record).__name__ for record in fit(run.model.module, run.rows, run.settings)]
+        ['ValidationRecord', 'StepRecord', 'StepRecord', 'ValidationRecord']
     """
     optimizer = _optimizer(module, settings)
     validation_BT = rows.validation(VALIDATION_ROWS)

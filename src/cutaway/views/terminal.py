@@ -103,10 +103,15 @@ def architecture(result: Architecture) -> RenderableType:
         ("model", f"{result.model}: {result.class_name}, from {result.source}"),
         ("parameters", f"{result.parameters:,} ({result.bytes / 1e6:,.1f} MB in {result.dtype})"),
         ("FLOPs", f"{flops} a token, forward, over {result.flops_context} tokens"),
-        ("layers", f"{result.layers}, {result.heads} heads each ({result.kv_heads} for keys and values)"),
-        ("width", f"{result.width}; vocabulary {result.vocab_size:,}; context {result.context or 0:,} tokens"),
+        (
+            "layers",
+            f"{_count(result.layers)}, {_count(result.heads)} heads each ({result.kv_heads} for keys and values)",
+        ),
+        ("width", _count(result.width)),
+        ("vocabulary", _count(result.vocab_size)),
+        ("context", _count(result.context)),
     ]
-    return Group(table, "", _facts([(name, value) for name, value in facts if "None" not in value]))
+    return Group(table, "", _facts([(name, value) for name, value in facts if "unknown" not in value]))
 
 
 def generations(results: Sequence[Generation]) -> RenderableType:
@@ -228,6 +233,10 @@ def _facts(facts: Sequence[tuple[str, str | Text]]) -> RenderableType:
 
 def _piece(text: str) -> str:
     return visible(text.replace("\n", "⏎").replace("\t", "⇥"))
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _short(text: str, length: int = 60) -> str:
