@@ -207,8 +207,8 @@ def architecture_(lesson: Lesson) -> Draft:
             "by itself (the feed-forward network, or MLP). Around both runs a residual connection, which adds what "
             "was computed to what was there; a normalisation keeps the sizes in range.",
             "Positions are told apart by a signal added to the vectors or mixed into the attention. At the end the "
-            f"vector of the last position is compared with {result.vocab_size:,} token vectors: one score, or logit, for each "
-            "token that might come next.",
+            f"vector of the last position is compared with {result.vocab_size:,} token vectors: one score, or logit, "
+            "for each token that might come next.",
             "This is a decoder: each position sees only those before it. An encoder such as BERT looks both ways and "
             "fills gaps instead of continuing.",
         ],
