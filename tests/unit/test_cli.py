@@ -92,6 +92,17 @@ def test_generate_json_is_a_line_a_response(capsys, tiny_gpt2, tmp_path):
     assert all(keys <= set(record) and record["schema"] == "cutaway.generation/1" for record in records)
 
 
+def test_generate_lines_do_not_depend_on_the_batches_they_come_in(capsys, tiny_gpt2, tmp_path):
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("".join(f"Prompt {i}\n" for i in range(7)))
+    args = ["generate", "-f", str(prompts), "-m", str(tiny_gpt2), "-n", "2", "--max-new-tokens", "6", "--json"]
+    outs = [run(capsys, *args, "--batch-size", size)[1] for size in ("1", "4", "100")]
+    assert len(outs[0].splitlines()) == 14
+    assert [json.loads(line)["seed"] for line in outs[0].splitlines()] == list(range(14))
+    texts = [[json.loads(line)["token_ids"] for line in out.splitlines()] for out in outs]
+    assert texts[0] == texts[1] == texts[2]
+
+
 def test_score_classify_architecture_json(capsys, tiny_gpt2, tiny_bert_classifier):
     _, out, _ = run(capsys, "score", SENTENCE, "-m", str(tiny_gpt2), "--json")
     record = json.loads(out)

@@ -175,7 +175,7 @@ def emit(
         wrote(save_results(results, output))
     if as_json:
         for result in results:
-            click.echo(result.to_json())
+            click.echo(result.to_json())  # flushes: whoever reads the pipe has the line at once
     elif output is None and draw is not None:
         from cutaway.views.terminal import show
 

@@ -51,8 +51,15 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     if streamed:
         terminal.prompt(prompts[0])
         options["on_text"] = lambda _row, piece: terminal.stream(piece)
-    results = generate(prompts, ready, **options)
+    # Batch by batch, so that a line is out as soon as it is known; a row's stream follows from its number alone.
+    number, seed, results = options["num_return_sequences"], options.pop("seed"), []
+    together = max(1, options["batch_size"] // max(1, number))
+    for at in range(0, len(prompts), together):
+        batch = generate(prompts[at : at + together], ready, seed=seed + at * number, **options)
+        if as_json:
+            emit(batch, as_json=True, output=None, draw=None)
+        results += batch
     if streamed:
         terminal.stream("\n")
     else:
-        emit(results, as_json=as_json, output=output, draw=lambda: terminal.generations(results))
+        emit(results, as_json=False, output=output, draw=None if as_json else lambda: terminal.generations(results))

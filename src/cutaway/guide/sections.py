@@ -6,6 +6,7 @@ Whatever a sentence says of numbers is read off the results of the same run.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shlex
 import tempfile
@@ -186,9 +187,7 @@ def embeddings(lesson: Lesson) -> Draft:
             f"cutaway.embedding_map({ {name: group[:4] for name, group in list(groups.items())[:2]}!r},\n"
             f"                      model={lesson.model.name!r})"
         ),
-        shell=_python(
-            f"import cutaway; print(cutaway.neighbours({queries[:1]!r}, model={lesson.model.name!r}).to_json())"
-        ),
+        shell=_python(f"print(cutaway.neighbours([{_q(queries[0])}], model={_q(lesson.model.name)}).to_json())"),
         results=[
             ("Nearest tokens by cosine, among the whole vocabulary", near),
             (f"Embeddings laid flat: {plane.method}", plane),
@@ -234,9 +233,7 @@ def heads(lesson: Lesson) -> Draft:
             "Many heads put nearly all their weight on the first token: that is how a head says it found nothing.",
         ],
         python=f"import cutaway\n\ncutaway.attention({FATHER!r}, model={lesson.model.name!r})",
-        shell=_python(
-            f"import cutaway; cutaway.attention({FATHER!r}, model={lesson.model.name!r}).save('attention.html')"
-        ),
+        shell=_python(f'cutaway.attention({_q(FATHER)}, model={_q(lesson.model.name)}).save("attention.html")'),
         results=[(f"Attention of all heads on “{result.text}”", result) for result in results],
     )
 
@@ -364,8 +361,13 @@ def _is_token(model: Model, word: str) -> bool:
     return len(model.tokenizer.encode(word, add_special_tokens=False).ids) == 1
 
 
-def _python(line: str) -> str:
-    return f"python -c {shlex.quote(line)}"
+def _python(call: str) -> str:
+    return f"python -c {shlex.quote(f'import cutaway; {call}')}"
+
+
+def _q(text: str) -> str:
+    # A Python string in double quotes: it then needs no escape inside the shell's single ones.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _m(lesson: Lesson) -> str:
