@@ -1,0 +1,101 @@
+"""Matrices small enough for a page: 8 bits a weight, nothing above a causal diagonal, deflated, in base64.
+
+A page of 270 heads of 1,024 tokens holds 142 million weights: as JSON numbers they would take a gigabyte. `PackedMaps` is
+the one place that knows the format, which `views/static/packing.js` reads back.
+
+Axis letters: H heads, T rows (queries), S columns (keys), K head width.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["PackedArray", "PackedMaps", "pack_array", "pack_maps", "quantise"]
+
+Weights = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedMaps:
+    """Heads' maps, one string of `data` a layer: base64(zlib(uint8)), the layer's heads one after another, row by row.
+
+    Layout "lower" holds the columns 0…t of row t (rows == columns), "full" all of them. A byte b stands for the weight
+    b / 255. With `pool` p > 1 a cell stands for p × p tokens: the sum over its keys, averaged over its queries, so that
+    rows still sum to 1.
+    """
+
+    layout: str
+    rows: int
+    columns: int
+    pool: int
+    data: list[str]
+
+    def layer(self, index: int) -> npt.NDArray[np.uint8]:
+        """Return a layer's maps as bytes [H, T, S], zeros where the layout holds nothing."""
+        flat = np.frombuffer(zlib.decompress(base64.b64decode(self.data[index])), np.uint8)
+        if self.layout == "full":
+            return flat.reshape(-1, self.rows, self.columns)
+        row, column = np.tril_indices(self.rows)
+        heads_HN = flat.reshape(-1, len(row))
+        maps_HTS = np.zeros((len(heads_HN), self.rows, self.columns), np.uint8)
+        maps_HTS[:, row, column] = heads_HN
+        return maps_HTS
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedArray:
+    """An array as base64(zlib(little-endian numbers)), last axis fastest."""
+
+    dtype: str
+    shape: list[int]
+    data: str
+
+    def array(self) -> Weights:
+        """Return the array."""
+        flat = np.frombuffer(zlib.decompress(base64.b64decode(self.data)), np.dtype(self.dtype).newbyteorder("<"))
+        return flat.reshape(self.shape)
+
+
+def quantise(weights: Weights) -> npt.NDArray[np.uint8]:
+    """Return weights between 0 and 1 as bytes: off by at most 1/510.
+
+    >>> quantise(np.array([0.0, 0.5, 1.0]))
+    array([  0, 128, 255], dtype=uint8)
+    """
+    if weights.dtype == np.uint8:
+        return weights
+    return np.rint(np.clip(weights.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+
+
+def pack_maps(layers: list[Weights], *, causal: bool, pool: int = 1) -> PackedMaps:
+    """Pack a list of layers' maps [H, T, S], weights in 0…1 or bytes.
+
+    >>> packed = pack_maps([np.array([[[1.0, 0.0], [0.25, 0.75]]])], causal=True)
+    >>> packed.layout, packed.layer(0).tolist()
+    ('lower', [[[255, 0], [64, 191]]])
+    """
+    rows, columns = layers[0].shape[-2:]
+    lower = causal and rows == columns
+    keep = np.tril_indices(rows) if lower else None
+    data = []
+    for maps_HTS in layers:
+        bytes_HTS = quantise(maps_HTS)
+        flat = bytes_HTS[:, keep[0], keep[1]] if keep is not None else bytes_HTS
+        data.append(base64.b64encode(zlib.compress(np.ascontiguousarray(flat).tobytes(), 6)).decode())
+    return PackedMaps("lower" if lower else "full", rows, columns, pool, data)
+
+
+def pack_array(array: Weights) -> PackedArray:
+    """Pack any array of numbers.
+
+    >>> pack_array(np.arange(3, dtype=np.float16)).array()
+    array([0., 1., 2.], dtype=float16)
+    """
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return PackedArray(array.dtype.name, list(array.shape), base64.b64encode(zlib.compress(little.tobytes(), 6)).decode())
