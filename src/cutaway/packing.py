@@ -1,7 +1,7 @@
 """Matrices small enough for a page: 8 bits a weight, nothing above a causal diagonal, deflated, in base64.
 
-A page of 270 heads of 1,024 tokens holds 142 million weights: as JSON numbers they would take a gigabyte. `PackedMaps` is
-the one place that knows the format, which `views/static/packing.js` reads back.
+A page of 270 heads of 1,024 tokens holds 142 million weights: as JSON numbers they would take a gigabyte. This file
+is the one place that writes the format, `views/static/packing.js` the one that reads it back.
 
 Axis letters: H heads, T rows (queries), S columns (keys), K head width.
 """
@@ -65,6 +65,7 @@ class PackedArray:
 def quantise(weights: Weights) -> npt.NDArray[np.uint8]:
     """Return weights between 0 and 1 as bytes: off by at most 1/510.
 
+    >>> import numpy as np
     >>> quantise(np.array([0.0, 0.5, 1.0]))
     array([  0, 128, 255], dtype=uint8)
     """
@@ -76,6 +77,7 @@ def quantise(weights: Weights) -> npt.NDArray[np.uint8]:
 def pack_maps(layers: list[Weights], *, causal: bool, pool: int = 1) -> PackedMaps:
     """Pack a list of layers' maps [H, T, S], weights in 0…1 or bytes.
 
+    >>> import numpy as np
     >>> packed = pack_maps([np.array([[[1.0, 0.0], [0.25, 0.75]]])], causal=True)
     >>> packed.layout, packed.layer(0).tolist()
     ('lower', [[[255, 0], [64, 191]]])
@@ -94,8 +96,10 @@ def pack_maps(layers: list[Weights], *, causal: bool, pool: int = 1) -> PackedMa
 def pack_array(array: Weights) -> PackedArray:
     """Pack any array of numbers.
 
+    >>> import numpy as np
     >>> pack_array(np.arange(3, dtype=np.float16)).array()
     array([0., 1., 2.], dtype=float16)
     """
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    return PackedArray(array.dtype.name, list(array.shape), base64.b64encode(zlib.compress(little.tobytes(), 6)).decode())
+    data = base64.b64encode(zlib.compress(little.tobytes(), 6)).decode()
+    return PackedArray(array.dtype.name, list(array.shape), data)
