@@ -6,6 +6,7 @@ An error says what was wrong and with which value; `hint` is the next thing to t
 from __future__ import annotations
 
 __all__ = [
+    "AttentionHidden",
     "CacheError",
     "ChecksumMismatch",
     "CorruptFile",
@@ -101,6 +102,10 @@ class WrongKind(ModelError):
     """The model is sound but of the wrong kind for this verb."""
 
     exit_code = 2
+
+
+class AttentionHidden(WrongKind):
+    """The model computes its attention where it can't be seen, or has none."""
 
 
 class CacheError(CutawayError):

@@ -1,0 +1,103 @@
+"""What to keep of the attention calls one sees: maps as bytes or half floats, or the calls themselves.
+
+A kept call holds its queries and keys, from which any row of weights can be computed again, exactly. Axis letters as
+in `capture`; C cells of p tokens each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+
+from cutaway.inside.capture import ROWS, Call, Tile
+
+__all__ = ["Calls", "Maps"]
+
+Place = tuple[str, int]  # a kind and a layer
+
+
+class Maps:
+    """An observer that keeps weights as "uint8" (b / 255) or "float16", [B, H, T, S] by kind and layer.
+
+    With `pool` p a cell is p × p tokens: the sum over its keys, averaged over its queries, so that rows still sum to 1.
+    A cached call, whose rows follow those of earlier calls, is kept beside them. `layers` and `heads` choose.
+    """
+
+    def __init__(
+        self,
+        dtype: str = "uint8",
+        *,
+        pool: int = 1,
+        layers: Sequence[int] | None = None,
+        heads: Sequence[int] | None = None,
+    ) -> None:
+        if ROWS % pool:
+            raise ValueError(f"pool is {pool}: it has to divide {ROWS}")
+        self.dtype = getattr(torch, dtype)
+        self.pool = pool
+        self.layers = None if layers is None else set(layers)
+        self.heads = None if heads is None else list(heads)
+        self.maps: dict[Place, list[torch.Tensor]] = {}
+
+    def __call__(self, call: Call) -> None:
+        """Keep one call's weights and leave its output to sdpa."""
+        if self.layers is None or call.layer in self.layers:
+            for tile in call.tiles():
+                self.add(call, tile)
+
+    def add(self, call: Call, tile: Tile) -> None:
+        """Keep one tile of a call."""
+        if self.layers is not None and call.layer not in self.layers:
+            return
+        kept = self.maps.setdefault((call.kind, call.layer), [])
+        weights = tile.weights if self.heads is None else tile.weights[:, self.heads]
+        if tile.start == 0:
+            rows, columns = (-(-length // self.pool) for length in (call.rows, call.keys))
+            kept.append(torch.zeros(*weights.shape[:2], rows, columns, dtype=self.dtype, device=weights.device))
+        if self.pool > 1:
+            weights = _pooled(weights, self.pool)
+        first = tile.start // self.pool
+        if self.dtype == torch.uint8:
+            weights = (weights * 255).round_()
+        kept[-1][:, :, first : first + weights.shape[2], : weights.shape[3]] = weights.to(self.dtype)
+
+
+def _pooled(weights: torch.Tensor, pool: int) -> torch.Tensor:
+    rows, columns = (-(-length // pool) for length in weights.shape[2:])
+    padded = torch.nn.functional.pad(weights, (0, columns * pool - weights.shape[3], 0, rows * pool - weights.shape[2]))
+    sums = padded.view(*weights.shape[:2], rows, pool, columns, pool).sum((3, 5))
+    counts = torch.full((rows, 1), pool, dtype=sums.dtype, device=sums.device)
+    counts[-1] = weights.shape[2] - (rows - 1) * pool  # the last cell may stand for fewer tokens
+    return sums / counts
+
+
+class Calls:
+    """An observer that keeps the calls without their values; `row` gives any row of weights again, exactly.
+
+    Costs T × (H + G) × K numbers a layer. `layers` chooses.
+    """
+
+    def __init__(self, layers: Sequence[int] | None = None) -> None:
+        self.layers = None if layers is None else set(layers)
+        self.calls: dict[Place, Call] = {}
+
+    def __call__(self, call: Call) -> None:
+        """Keep one call and leave its output to sdpa."""
+        if self.layers is None or call.layer in self.layers:
+            # Copies: what the model hands over is often a view into something larger.
+            query, key = call.query.contiguous(), call.key.contiguous()
+            bare = dataclasses.replace(call, query=query, key=key, value=key, sdpa=_spent)
+            self.calls[call.kind, call.layer] = bare
+
+    def row(self, kind: str, layer: int, position: int) -> torch.Tensor:
+        """Return the weights [B, H, S] of one row."""
+        call = self.calls[kind, layer]
+        tile = next(call.tiles(range(position, position + 1)))
+        weights = tile.weights[:, :, 0]
+        return torch.nn.functional.pad(weights, (0, call.keys - tile.seen))
+
+
+def _spent() -> torch.Tensor:
+    raise RuntimeError("a kept call has no values left: it can't compute its output")

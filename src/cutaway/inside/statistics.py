@@ -1,0 +1,147 @@
+"""Exact statistics of every head, streamed: each tile of weights is summed up and forgotten.
+
+A position's row of weights gives its entropy, its mean distance and its shares on certain keys; only these stay, so
+that a text of n tokens costs O(n) memory a head. Axis letters as in `capture`.
+
+Sources: entropy and distance, Clark et al. 2019, "What does BERT look at?"; previous-token, duplicate-token and
+induction heads, Olsson et al. 2022, "In-context learning and induction heads"; attention to the first token, Xiao et
+al. 2023, "Efficient streaming language models with attention sinks".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+
+from cutaway.inside.capture import Call, Tile
+
+__all__ = ["SHARES", "RowStatistics", "Statistics"]
+
+SHARES = ("sink", "current", "previous", "next", "duplicate", "induction")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RowStatistics:
+    """What one call's rows of weights say, [B, H, T] each; `received` [B, H, S] sums the weights of each key's column.
+
+    `entropy` in nats, `distance` in tokens; `shares` are weights on certain keys: the first of the text, the row's own,
+    the one before, the one after, earlier ones with the row's token, and those right after these. NaN where there is no
+    such key.
+    """
+
+    kind: str
+    layer: int
+    looks_ahead: bool
+    entropy: torch.Tensor
+    distance: torch.Tensor
+    shares: dict[str, torch.Tensor]
+    received: torch.Tensor
+
+
+class Statistics:
+    """An observer that keeps a `RowStatistics` a call, in `rows`; `ids` [B, T] are the tokens of the text.
+
+    With `ids` duplicate and induction shares are computed for calls that start at the text's beginning. `each` is
+    shown every tile on the way.
+
+    >>> import torch, cutaway
+    >>> from cutaway.inside import watch
+    >>> model, ids = cutaway.load("smollm2-135m"), torch.tensor([[504, 3575, 282, 253]])
+    >>> statistics = Statistics(ids)
+    >>> with watch(model, statistics), torch.no_grad():
+    ...     _ = model.module(ids)
+    >>> len(statistics.rows), tuple(statistics.rows[0].entropy.shape)
+    (30, (1, 9, 4))
+    """
+
+    def __init__(self, ids: torch.Tensor | None = None, each: Callable[[Call, Tile], None] | None = None) -> None:
+        self.rows: list[RowStatistics] = []
+        self._each = each
+        self._pairs = None if ids is None else earlier(ids)
+
+    def __call__(self, call: Call) -> torch.Tensor:
+        """Sum up one call and return its output, which the same tiles give."""
+        batch, heads = call.query.shape[:2]
+        new = call.query.new_zeros
+        entropy, distance = new(batch, heads, call.rows), new(batch, heads, call.rows)
+        shares = {name: torch.full_like(entropy, torch.nan) for name in SHARES}
+        received = new(batch, heads, call.keys)
+        output = new(batch, call.rows, heads, call.value.shape[-1])
+        ahead, offset = call.looks_ahead, call.first_row - call.first_key
+        positions = torch.arange(call.keys, dtype=entropy.dtype, device=entropy.device)
+        for tile in call.tiles():
+            rows = slice(tile.start, tile.end)
+            output[:, rows] = call.times_value(tile).transpose(1, 2)
+            received[..., : tile.seen] += tile.weights.sum(-2)
+            if call.first_key == 0:
+                shares["sink"][..., rows] = tile.weights[..., 0]
+            if call.kind != "cross":
+                distance[..., rows] = _distance(tile, positions, offset, ahead)
+                for name, step in (("current", 0), ("previous", -1), ("next", 1)):
+                    if step < 1 or ahead:
+                        _beside(shares[name][..., rows], tile.weights, tile.start + offset + step)
+                if self._pairs is not None and call.kind != "decoder" and call.first_row == call.first_key == 0:
+                    _repeats(shares, tile, self._pairs)
+            if self._each is not None:
+                self._each(call, tile)
+            entropy[..., rows] = _entropy(call, tile)  # last: it works in the place of the logits
+        if call.kind == "cross":
+            distance.fill_(torch.nan)
+        self.rows.append(RowStatistics(call.kind, call.layer, ahead, entropy, distance, shares, received))
+        return output
+
+
+def earlier(ids: torch.Tensor) -> torch.Tensor:
+    """Return every (text, position, earlier position with the same token), ordered by position, as [3, N]."""
+    found = []
+    for text, row in enumerate(ids.tolist()):
+        places: dict[int, list[int]] = {}
+        for at, token in enumerate(row):
+            before = places.setdefault(token, [])
+            found += [(at, text, earlier_at) for earlier_at in before]
+            before.append(at)
+    pairs = torch.tensor(found, dtype=torch.long, device=ids.device).view(-1, 3).T
+    pairs = pairs[:, pairs[0].argsort(stable=True)]
+    return pairs[[1, 0, 2]]
+
+
+def _entropy(call: Call, tile: Tile) -> torch.Tensor:
+    # -Σ p log p = log Z - Σ p s, with log Z from the largest weight: no logarithm of every weight.
+    log_z = tile.logits.amax(-1) - tile.weights.amax(-1).log()
+    total = tile.logits.mul_(tile.weights).sum(-1)
+    if call.sink is None:
+        return log_z - total
+    return tile.weights.sum(-1) * log_z - total  # what goes to the sink is no weight on a token
+
+
+def _distance(tile: Tile, positions: torch.Tensor, offset: int, ahead: bool) -> torch.Tensor:
+    keys = positions[: tile.seen]
+    here = torch.arange(tile.start, tile.end, dtype=keys.dtype, device=keys.device) + offset
+    if ahead:
+        return torch.einsum("bhns,ns->bhn", tile.weights, (here[:, None] - keys).abs())
+    return tile.weights.sum(-1) * here - tile.weights @ keys  # the sum is 1, or less where a sink takes a part
+
+
+def _beside(share: torch.Tensor, weights: torch.Tensor, key: int) -> None:
+    """Copy the weights on a diagonal: row n of the tile on key `key` + n, where there is one."""
+    first = max(0, -key)
+    diagonal = weights[..., first:, :].diagonal(key + first, -2, -1)
+    share[..., first : first + diagonal.shape[-1]] = diagonal
+
+
+def _repeats(shares: dict[str, torch.Tensor], tile: Tile, pairs: torch.Tensor) -> None:
+    bounds = torch.tensor([tile.start, tile.end], device=pairs.device)
+    low, high = torch.searchsorted(pairs[1].contiguous(), bounds).tolist()
+    if low == high:
+        return
+    text, row, key = pairs[:, low:high]
+    for name, at in (("duplicate", key), ("induction", key + 1)):
+        sums = tile.weights.new_zeros(tile.weights.shape[:3])
+        found_NH = tile.weights[text, :, row - tile.start, at]
+        sums.transpose(1, 2).index_put_((text, row - tile.start), found_NH, accumulate=True)
+        again = torch.zeros(sums.shape[0], sums.shape[2], dtype=torch.bool, device=sums.device)
+        again[text, row - tile.start] = True
+        part = shares[name][..., tile.start : tile.end]
+        part.copy_(torch.where(again[:, None], sums, part))
