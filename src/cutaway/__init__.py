@@ -22,7 +22,7 @@ from cutaway.result import Result
 if TYPE_CHECKING:
     from cutaway.generation import generate
     from cutaway.guide import tour
-    from cutaway.inside import attention, embedding_map, neighbours
+    from cutaway.inside import ablate, attention, embedding_map, heads, neighbours
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
     from cutaway.predict import classify, score
     from cutaway.training import train
@@ -31,6 +31,7 @@ __all__ = [
     "CutawayError",
     "Result",
     "__version__",
+    "ablate",
     "architecture",
     "attention",
     "card",
@@ -40,6 +41,7 @@ __all__ = [
     "generate",
     "get",
     "get_logger",
+    "heads",
     "info",
     "list_models",
     "load",
@@ -55,6 +57,7 @@ Result.page = staticmethod(views.page)
 Result.notebook = staticmethod(views.notebook)
 
 _ROOMS = {
+    "ablate": "inside",
     "architecture": "models",
     "attention": "inside",
     "card": "models",
@@ -62,6 +65,7 @@ _ROOMS = {
     "embedding_map": "inside",
     "generate": "generation",
     "get": "models",
+    "heads": "inside",
     "info": "models",
     "list_models": "models",
     "load": "models",

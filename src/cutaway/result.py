@@ -57,7 +57,9 @@ class Result:
         short = reprlib.Repr()
         short.maxlevel, short.maxlist, short.maxtuple, short.maxdict = 2, 4, 4, 4
         short.maxstring, short.maxother = 72, 72
-        fields = (f"{field.name}={short.repr(getattr(self, field.name))}" for field in dataclasses.fields(self))
+        fields = (
+            f"{field.name}={short.repr(getattr(self, field.name))}" for field in dataclasses.fields(self) if field.repr
+        )
         return f"{type(self).__name__}({', '.join(fields)})"
 
     def _repr_html_(self) -> str:
@@ -129,7 +131,8 @@ def _umask() -> int:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Result):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        public = [field.name for field in dataclasses.fields(value) if field.metadata.get("json", True)]
+        fields = {name: _plain(getattr(value, name)) for name in public}
         return {"schema": f"cutaway.{value.schema}/1", **fields}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}

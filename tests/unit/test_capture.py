@@ -103,7 +103,7 @@ def test_any_row_of_a_kept_call_equals_eager(name: str) -> None:
     run(architectures.build(name), calls, given)
     for (kind, layer), weights in attentions.items():
         for position in (0, 1, 9):
-            row = calls.row(kind, layer, position)
+            row = calls.calls[kind, layer].row(position)
             assert torch.allclose(row, weights[:, :, position], atol=1e-6)
 
 

@@ -219,7 +219,8 @@ def architecture_(lesson: Lesson) -> Draft:
 
 def heads(lesson: Lesson) -> Draft:
     results = [attention(ANIMAL, lesson.model), attention(FATHER, lesson.model)]
-    total = results[0].layers * results[0].heads
+    stack = results[0].stacks[0]
+    depth, width = len(stack.layers), len(stack.heads)
     return Draft(
         key="attention",
         title="Self-attention: where each token looks",
@@ -228,12 +229,12 @@ def heads(lesson: Lesson) -> Draft:
             "A model has to find such links too. In each attention head every position spreads a weight of 1 over the "
             "positions before it and takes up their vectors in that proportion.",
             f"Many heads work side by side so that one can watch the previous word while another seeks the subject of "
-            f"the sentence. {lesson.model.name} has {results[0].layers} layers of {results[0].heads} heads, {total} "
+            f"the sentence. {lesson.model.name} has {depth} layers of {width} heads, {depth * width} "
             "small matrices. Choose one to see it large; a row is the token that looks, a column the token looked at.",
             "Many heads put nearly all their weight on the first token: that is how a head says it found nothing.",
         ],
         python=f"import cutaway\n\ncutaway.attention({FATHER!r}, model={lesson.model.name!r})",
-        shell=_python(f'cutaway.attention({_q(FATHER)}, model={_q(lesson.model.name)}).save("attention.html")'),
+        shell=f"cutaway attention {shlex.quote(FATHER)} -m {shlex.quote(lesson.model.name)} -o attention.html",
         results=[(f"Attention of all heads on “{result.text}”", result) for result in results],
     )
 

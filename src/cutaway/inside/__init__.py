@@ -1,7 +1,33 @@
-"""What happens inside while a model runs: attention weights, and the vectors of its vocabulary."""
+"""What happens inside while a model runs: attention, what heads do, and the vectors of its vocabulary."""
 
-from cutaway.inside.capture import watch
-from cutaway.inside.heads import AttentionMaps, attention
+from cutaway.inside.ablation import AblatedHead, Ablation, ablate
+from cutaway.inside.atlas import Head, Heads, heads
+from cutaway.inside.capture import Call, Tile, watch
+from cutaway.inside.maps import AttentionMaps, attention
+from cutaway.inside.recording import Calls, Maps
+from cutaway.inside.rollout import rollout, rollout_row
+from cutaway.inside.statistics import Statistics
 from cutaway.inside.vectors import EmbeddingMap, Neighbours, embedding_map, neighbours
 
-__all__ = ["AttentionMaps", "EmbeddingMap", "Neighbours", "attention", "embedding_map", "neighbours", "watch"]
+__all__ = [
+    "AblatedHead",
+    "Ablation",
+    "AttentionMaps",
+    "Call",
+    "Calls",
+    "EmbeddingMap",
+    "Head",
+    "Heads",
+    "Maps",
+    "Neighbours",
+    "Statistics",
+    "Tile",
+    "ablate",
+    "attention",
+    "embedding_map",
+    "heads",
+    "neighbours",
+    "rollout",
+    "rollout_row",
+    "watch",
+]

@@ -118,6 +118,11 @@ class Call:
             self._softmax(logits, weights)
             yield Tile(start, end, seen, logits, weights)
 
+    def row(self, position: int) -> torch.Tensor:
+        """Return the weights [B, H, S] of one row."""
+        tile = next(self.tiles(range(position, position + 1)))
+        return torch.nn.functional.pad(tile.weights[:, :, 0], (0, self.keys - tile.seen))
+
     def times_value(self, tile: Tile) -> torch.Tensor:
         """Return weights × values of a tile, [B, H, N, K]."""
         batch, heads, count, seen = tile.weights.shape
@@ -232,14 +237,15 @@ def watch(model: Model, observer: Observer) -> Iterator[Watch]:
     before = model.config._attn_implementation
     with quiet_transformers():
         model.module.set_attn_implementation(_NAME)
-    hook = model.module.register_forward_pre_hook(active.begin)
+    hooks = [m.register_forward_pre_hook(active.begin) for m in {model.module, model.module.base_model}]
     token = _ACTIVE.set(active)
     try:
         yield active
         active.check()
     finally:
         _ACTIVE.reset(token)
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
         with quiet_transformers():
             model.module.set_attn_implementation(before)
 

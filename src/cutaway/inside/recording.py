@@ -74,7 +74,7 @@ def _pooled(weights: torch.Tensor, pool: int) -> torch.Tensor:
 
 
 class Calls:
-    """An observer that keeps the calls without their values; `row` gives any row of weights again, exactly.
+    """An observer that keeps the calls without their values: `Call.row` gives any row of weights again, exactly.
 
     Costs T × (H + G) × K numbers a layer. `layers` chooses.
     """
@@ -90,13 +90,6 @@ class Calls:
             query, key = call.query.contiguous(), call.key.contiguous()
             bare = dataclasses.replace(call, query=query, key=key, value=key, sdpa=_spent)
             self.calls[call.kind, call.layer] = bare
-
-    def row(self, kind: str, layer: int, position: int) -> torch.Tensor:
-        """Return the weights [B, H, S] of one row."""
-        call = self.calls[kind, layer]
-        tile = next(call.tiles(range(position, position + 1)))
-        weights = tile.weights[:, :, 0]
-        return torch.nn.functional.pad(weights, (0, call.keys - tile.seen))
 
 
 def _spent() -> torch.Tensor:

@@ -1,0 +1,154 @@
+"""`ablate`: what a text costs a model when one of its heads is silenced.
+
+A head's output [T, K], before the layer mixes its heads, is replaced by zeros or by the head's own mean over the text;
+the rest of the model runs as it is. Axis letters: B batch, T positions, H heads, K head width, D width, V vocabulary.
+
+Source: Michel et al. 2019, "Are sixteen heads really better than one?"; the mean in place of zeros, Wang et al. 2022,
+"Interpretability in the wild".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from cutaway.errors import InputError, MissingText, ModelError
+from cutaway.inside.capture import Call, watch
+from cutaway.inside.reading import Reading, random_repeated, read
+from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.shelf import DEFAULT
+from cutaway.result import Result
+
+__all__ = ["AblatedHead", "Ablation", "ablate"]
+
+METHODS = ("zero", "mean")
+TOGETHER = 1024  # tokens of the texts that run side by side, each with another head silenced
+
+
+@dataclasses.dataclass(frozen=True)
+class AblatedHead:
+    """A head, the loss without it, and by how much that is more, nats a token."""
+
+    layer: int
+    head: int
+    loss: float
+    change: float
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Ablation(Result):
+    """The loss of a text (nats a token) with all heads, and with each one silenced by `method`."""
+
+    schema: ClassVar[str] = "ablation"
+
+    model: str
+    text: str
+    tokens: list[str]
+    method: str
+    loss: float
+    layers: int
+    heads_per_layer: int
+    heads: list[AblatedHead]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a head, as for a table."""
+        return [dataclasses.asdict(head) for head in self.heads]
+
+
+def ablate(
+    text: str | None = None,
+    model: ModelLike = DEFAULT,
+    *,
+    heads: Sequence[tuple[int, int]] | None = None,
+    together: bool = False,
+    method: str = "zero",
+    random: int | None = None,
+    seed: int = 0,
+    truncate: str | None = None,
+) -> Ablation:
+    """Silence every head in turn, or chosen `heads` (layer, head), and measure the loss of the text, nats a token.
+
+    `together` silences the chosen heads at once: each row then has the same loss. With `random` N the text is N random
+    tokens repeated twice and the loss is that of the second half, which only looking back can predict. Raises
+    `MissingText`, `InputError`, `AttentionHidden` or another `ModelError`.
+
+    >>> found = ablate("The capital of France is Paris.", heads=[(2, 0)])
+    >>> len(found.heads), found.loss > 0
+    (1, True)
+    """
+    if method not in METHODS:
+        raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
+    loaded = load(model)
+    if random is not None:
+        reading, first = random_repeated(loaded, random, seed=seed), random
+    else:
+        reading, first = read(text or "", loaded, truncate=truncate), 1
+    if len(reading.ids) < 2:
+        raise MissingText(
+            f"{(text or '')[:40]!r} is a single token of {loaded.name}: nothing stands before it to predict it from",
+            hint="give a longer text",
+        )
+    with watch(loaded, lambda call: None) as seen, torch.inference_mode():
+        loaded.module(torch.tensor([reading.ids[:1]], device=loaded.device), use_cache=False)
+    layers, width = seen.shape["self"]
+    chosen = [(layer, head) for layer in range(layers) for head in range(width)] if heads is None else list(heads)
+    for layer, head in chosen:
+        if not (0 <= layer < layers and 0 <= head < width):
+            raise InputError(
+                f"there is no head {layer}.{head} in {loaded.name}",
+                hint=f"layers go from 0 to {layers - 1}, heads from 0 to {width - 1}",
+            )
+    base = _losses(reading, first, [[]], method)[0]
+    groups = [chosen] if together else [[place] for place in chosen]
+    losses = _losses(reading, first, groups, method) * (len(chosen) if together else 1)
+    return Ablation(
+        model=loaded.name,
+        text=reading.text,
+        tokens=reading.pieces(reading.ids),
+        method=method,
+        loss=base,
+        layers=layers,
+        heads_per_layer=width,
+        heads=[AblatedHead(*place, loss, loss - base) for place, loss in zip(chosen, losses, strict=True)],
+    )
+
+
+def _losses(reading: Reading, first: int, groups: list[list[tuple[int, int]]], method: str) -> list[float]:
+    """Return the mean negative logprob (nats) of tokens `first` and after, with each group of heads silenced."""
+    found: list[float] = []
+    size = max(1, min(8, TOGETHER // len(reading.ids)))
+    for at in range(0, len(groups), size):
+        some = groups[at : at + size]
+        with watch(reading.model, functools.partial(_silence, groups=some, method=method)):
+            found += _run(reading.model, reading.ids, len(some), first)
+    return found
+
+
+def _silence(call: Call, groups: list[list[tuple[int, int]]], method: str) -> torch.Tensor | None:
+    """Silence group r in row r of the batch."""
+    places = [(row, head) for row, group in enumerate(groups) for layer, head in group if layer == call.layer]
+    if not places:
+        return None
+    output_BTHK = call.output().clone()
+    for row, head in places:
+        silent_TK = output_BTHK[row, :, head]
+        silent_TK.copy_(silent_TK.mean(0).expand_as(silent_TK) if method == "mean" else torch.zeros_like(silent_TK))
+    return output_BTHK
+
+
+@torch.inference_mode()
+def _run(model: Model, ids: list[int], count: int, first: int) -> list[float]:
+    given = torch.tensor([ids], device=model.device).expand(count, -1)
+    logits_BTV = model.module(given, use_cache=False).logits[:, first - 1 : -1].float()
+    target_BT = given[:, first:]
+    losses_B = torch.nn.functional.cross_entropy(logits_BTV.transpose(1, 2), target_BT, reduction="none").mean(1)
+    if not losses_B.isfinite().all():
+        raise ModelError(
+            f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
+            hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+        )
+    return [float(loss) for loss in losses_B.double()]

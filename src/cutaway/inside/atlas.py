@@ -1,0 +1,214 @@
+"""`heads`: what every head of a model does on a text, and how sure one can be of it.
+
+Axis letters: T positions, S keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar
+
+import torch
+
+from cutaway.inside.capture import watch
+from cutaway.inside.reading import Reading, random_repeated, read
+from cutaway.inside.statistics import SHARES, RowStatistics, Statistics
+from cutaway.models.loading import ModelLike
+from cutaway.models.shelf import DEFAULT
+from cutaway.result import Result
+
+__all__ = ["Head", "Heads", "describe", "heads"]
+
+LN2 = math.log(2)
+ROLES = {
+    "previous": "previous token",
+    "next": "next token",
+    "current": "same token",
+    "duplicate": "duplicate token",
+    "induction": "induction",
+    "sink": "first token",
+}
+DIGITS = 6  # decimals: what float32 sums are good for
+CLEAR = 0.3  # mean weight from which a head is called after the key it looks at
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """One head's statistics on one text, means over its positions.
+
+    `entropy_bits` of a row of weights; `distance` in tokens; `sink`, `current`, `previous`, `next`, `duplicate`,
+    `induction`: weight on the first token, the position itself, the one before, the one after, earlier occurrences of
+    the same token, and the tokens right after those (None where there is no such token). `received`: the largest share
+    of all attention that goes to one position. `certainty`: the lower end of the 95 % Wilson interval of the share of
+    positions at which the head does what its role says.
+    """
+
+    kind: str
+    layer: int
+    head: int
+    role: str
+    certainty: float
+    entropy_bits: float
+    distance: float | None
+    sink: float | None
+    current: float | None
+    previous: float | None
+    next: float | None
+    duplicate: float | None
+    induction: float | None
+    received: float
+    received_position: int
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Heads(Result):
+    """Every head of a model on one text, layer by layer; `chance` is what even attention would score."""
+
+    schema: ClassVar[str] = "heads"
+
+    model: str
+    text: str
+    tokens: list[str]
+    layers: int
+    heads_per_layer: int
+    heads: list[Head]
+    chance: dict[str, float | None]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a head, as for a table."""
+        return [dataclasses.asdict(head) for head in self.heads]
+
+    def named(self, role: str) -> list[Head]:
+        """Return the heads of a role, the clearest first."""
+        score = next((name for name, called in ROLES.items() if called == role), "certainty")
+        return sorted((head for head in self.heads if head.role == role), key=lambda head: -(getattr(head, score) or 0))
+
+
+def heads(
+    text: str | None = None,
+    model: ModelLike = DEFAULT,
+    *,
+    random: int | None = None,
+    seed: int = 0,
+    target: str | None = None,
+    truncate: str | None = None,
+) -> Heads:
+    """Say what every head does on a text; with `random` N, on N random tokens repeated twice, which finds induction.
+
+    Exact, at any length the model takes: weights are summed up in tiles and never stored. Raises `MissingText`,
+    `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
+
+    >>> atlas = heads(random=64)
+    >>> [f"{head.layer}.{head.head}" for head in atlas.named("induction")][:3]
+    ['18.6', '17.3', '17.4']
+    """
+    if random is not None:
+        reading = random_repeated(model, random, seed=seed)
+    else:
+        reading = read(text or "", model, target=target, truncate=truncate)
+    statistics = Statistics(torch.tensor([reading.ids], device=reading.model.device))
+    with watch(reading.model, statistics) as seen:
+        reading.run()
+    layers, heads_per_layer = next(iter(seen.shape.values()))
+    return Heads(
+        model=reading.model.name,
+        text=reading.text,
+        tokens=reading.pieces(reading.ids),
+        layers=layers,
+        heads_per_layer=heads_per_layer,
+        heads=[head for rows in statistics.rows for head in describe(rows)],
+        chance=_chance(reading, statistics.rows[0].looks_ahead),
+    )
+
+
+def describe(rows: RowStatistics) -> list[Head]:
+    """Turn one call's rows into its heads; its first text counts."""
+    return [_head(rows, head) for head in range(rows.entropy.shape[1])]
+
+
+def _head(rows: RowStatistics, head: int) -> Head:
+    shares_T = {name: rows.shares[name][0, head].double() for name in SHARES}
+    entropy_T, distance_T = rows.entropy[0, head].double(), rows.distance[0, head].double()
+    if not rows.looks_ahead:
+        shares_T["sink"] = shares_T["sink"].clone()
+        shares_T["sink"][0] = torch.nan  # the first token of a causal model has nowhere else to look
+    means = {name: _mean(share_T) for name, share_T in shares_T.items()}
+    role, certainty = _role(shares_T, means, entropy_T, distance_T, rows.looks_ahead)
+    total_S = rows.received[0, head].double() / len(entropy_T)
+    return Head(
+        kind=rows.kind,
+        layer=rows.layer,
+        head=head,
+        role=role,
+        certainty=round(certainty, DIGITS),
+        entropy_bits=round(float(entropy_T.mean()) / LN2, DIGITS),
+        distance=_mean(distance_T),
+        received=round(float(total_S.max()), DIGITS),
+        received_position=int(total_S.argmax()),
+        **means,
+    )
+
+
+def _mean(values_T: torch.Tensor) -> float | None:
+    there = values_T[~values_T.isnan()]
+    return round(float(there.mean()), DIGITS) if len(there) else None
+
+
+def _role(
+    shares_T: dict[str, torch.Tensor],
+    means: dict[str, float | None],
+    entropy_T: torch.Tensor,
+    distance_T: torch.Tensor,
+    looks_ahead: bool,
+) -> tuple[str, float]:
+    aimed = {name: mean for name, mean in means.items() if mean is not None and name != "sink"}
+    best = max(aimed, key=lambda name: aimed[name], default=None)
+    if best is None or aimed[best] < CLEAR:  # the first token takes what a head has no use for: it comes last
+        best = "sink" if (means["sink"] or 0) >= CLEAR else None
+    if best is not None:
+        others = torch.stack([share_T.nan_to_num(-1) for name, share_T in shares_T.items() if name != best])
+        there = ~shares_T[best].isnan()
+        return ROLES[best], _surely((shares_T[best] > others.amax(0))[there])
+    length = len(entropy_T)
+    visible_T = torch.full((length,), length) if looks_ahead else torch.arange(1, length + 1)
+    some = visible_T > 1
+    broad_T = (entropy_T > 0.8 * visible_T.log())[some]
+    local_T = (distance_T < 0.25 * visible_T / 2)[some]  # NaN, of cross-attention, is not smaller
+    role, holds_T = max((("broad", broad_T), ("local", local_T)), key=lambda pair: pair[1].sum().item())
+    if len(holds_T) == 0 or holds_T.double().mean() < 0.5:
+        return "mixed", _surely(~(broad_T | local_T)) if len(holds_T) else 0.0
+    return role, _surely(holds_T)
+
+
+def _surely(holds_T: torch.Tensor) -> float:
+    """Return the lower end of the 95 % Wilson interval of a share: few positions make nothing sure."""
+    count, z = len(holds_T), 1.96
+    if count == 0:
+        return 0.0
+    share = holds_T.double().mean().item()
+    middle = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, (middle - spread) / (1 + z * z / count))
+
+
+def _chance(reading: Reading, looks_ahead: bool) -> dict[str, float | None]:
+    """Return the shares that a head would have that spreads its weight evenly over all it may see."""
+    ids, length = reading.ids, len(reading.ids)
+    seen = [length if looks_ahead else t + 1 for t in range(length)]
+    before: dict[int, int] = {}
+    repeats = []
+    for t, token in enumerate(ids):
+        if token in before:
+            repeats.append(before[token] / seen[t])
+        before[token] = before.get(token, 0) + 1
+    every = [1 / n for n in seen]
+    shares = {
+        "sink": every if looks_ahead else every[1:],
+        "current": every,
+        "previous": every[1:],
+        "next": every[:-1] if looks_ahead else [],
+        "duplicate": repeats,
+        "induction": repeats,
+    }
+    return {name: sum(values) / len(values) if values else None for name, values in shares.items()}
