@@ -53,6 +53,7 @@ __all__ = [
 
 Result.page = staticmethod(views.page)
 Result.notebook = staticmethod(views.notebook)
+Result.figure = staticmethod(views.figure)
 
 _ROOMS = {
     "architecture": "models",
