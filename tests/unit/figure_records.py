@@ -107,7 +107,8 @@ def heads(layers: int = 30, deep: int = 9, kinds: tuple[str, ...] = ("self",)) -
 def ablation(layers: int = 30, deep: int = 9) -> dict[str, Any]:
     dice, loss = np.random.default_rng(5), 3.2107
     changes = np.sign(dice.random((layers, deep)) - 0.3) * dice.exponential(0.03, (layers, deep)) ** 1.5 * 8
-    changes[0, 3], changes[1, 5], changes[17, 2] = 1.92, 0.83, -0.21
+    if layers > 17 and deep > 5:
+        changes[0, 3], changes[1, 5], changes[17, 2] = 1.92, 0.83, -0.21
     entries = [
         {
             "layer": layer,

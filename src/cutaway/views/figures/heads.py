@@ -37,7 +37,7 @@ _SHARES = {
     "induction": "looks behind an earlier same token",
     "received": "on its most attended token",
 }
-_PALE = 0.32  # of the ramp: behind letters
+_PALE = 0.375  # of the ramp: how far the shade behind a letter goes
 _KINDS = ("self", "encoder", "decoder", "cross")
 
 
