@@ -67,9 +67,7 @@ def test_a_chosen_head_is_described(sheet: Any, tmp_path: Path) -> None:
     text = press(tab, "ArrowRight", "ArrowRight", "ArrowDown")
     [chosen] = [one for one in record["heads"] if (one["layer"], one["head"]) == (2, 1)]
     letter = figure.LETTERS[chosen["role"]]
-    assert text.startswith(
-        f"Head 2.1: {chosen['role']} ({letter}), at {100 * chosen['certainty']:.0f} % of the positions."
-    )
+    assert text.startswith(f"Head 2.1: {chosen['role']} ({letter}), certainty {chosen['certainty']:.2f}. It ")
     values = tab.locator(".bars .value").all_inner_texts()
     assert values[:2] == [f"{chosen['sink']:.3f} (by chance 0.232)", f"{chosen['previous']:.3f} (by chance 0.168)"]
     assert len(values) == 6  # nothing ahead to look at
@@ -88,8 +86,8 @@ def test_the_letters_are_those_of_the_figures_and_every_role_is_explained(sheet:
     seen = []
     for role, letter in figure.LETTERS.items():
         text = tab.locator(".readout").inner_text()
-        assert f": {role} ({letter}), at " in text
-        seen.append(text.split("positions. ")[1])
+        assert f": {role} ({letter}), certainty " in text
+        seen.append(text.split(". ", 1)[1])
         press(tab, "ArrowRight")
     assert len(set(seen)) == len(figure.LETTERS) and all(text.startswith("It ") for text in seen)
 

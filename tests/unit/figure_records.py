@@ -168,4 +168,5 @@ def every() -> dict[str, dict[str, Any]]:
         "ablation": ablation(),
         "map": plane(),
         "one point": plane(1),
+        "map without directions": plane() | {"method": "t-SNE", "explained": [], "trustworthiness": 0.93},
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.collections import PolyCollection
 
 from cutaway.packing import PackedMaps
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map, labels_width, slant_height
@@ -92,13 +93,14 @@ def _draw_all(sheet: Sheet, panel: _Panel, left: float, top: float) -> None:
             mosaic[at[0] : at[0] + side, at[1] : at[1] + side] = np.sqrt(thumbnail)
     sheet.text(left, top + 10, _NAMES[stack["kind"]], size=12, weight="bold")
     x, y = left + panel.left, top + panel.top
-    sheet.picture(x, y, layers * cell, heads * cell, ramp(mosaic))
+    axes = sheet.picture(x, y, layers * cell, heads * cell, ramp(mosaic))
+    corners = [(layer * pitch, head * pitch) for layer in range(layers) for head in range(heads)]
+    outlines = [[(a, b), (a + side, b), (a + side, b + side), (a, b + side)] for a, b in corners]
+    axes.add_collection(PolyCollection(outlines, facecolors="none", edgecolors=LINE, linewidths=0.4, clip_on=False))
     every = 1 if cell >= 18 else 2
     for column, layer in enumerate(stack["layers"]):
         if column % every == 0:
             sheet.text(x + column * cell + (cell - _GAP) / 2, y - 5, str(layer), size=10, colour=MUTED, ha="center")
-        for row in range(heads):
-            sheet.box(x + column * cell, y + row * cell, cell - _GAP, cell - _GAP, colour=LINE, weight=0.5)
     for row, head in enumerate(stack["heads"]):
         middle = y + row * cell + (cell - _GAP) / 2
         sheet.text(x - 6, middle, str(head), size=10, colour=MUTED, ha="right", va="center_baseline")

@@ -115,7 +115,7 @@ def _values(record: dict[str, Any], score: str, columns: list[tuple[str, int]]) 
 def _letters(record: dict[str, Any], columns: list[tuple[str, int]]) -> list[list[str]]:
     letters = [[""] * len(columns) for _ in range(record["heads_per_layer"])]
     for entry in record["heads"]:
-        letters[entry["head"]][columns.index((entry["kind"], entry["layer"]))] = LETTERS[entry["role"]]
+        letters[entry["head"]][columns.index((entry["kind"], entry["layer"]))] = LETTERS.get(entry["role"], "?")
     return letters
 
 

@@ -41,10 +41,12 @@ def heat_map(
     columns: Sequence[str],
     slanted: bool = False,
     marks: Sequence[Sequence[str]] | None = None,
+    mark_size: float | None = None,
 ) -> None:
     """Draw cells from `place` (left, top) on, `cell` (width, height) pixels each, labels to their left and above them.
 
-    `marks` are letters to write into the cells. Where labels would stand on each other, every second, fifth … is left.
+    `marks` are letters or words to write into the cells, `mark_size` pixels high. Where labels would stand on each
+    other, every second, fifth … is left.
     """
     (left, top), (wide, high) = place, cell
     count_R, count_C = colours_RC3.shape[:2]
@@ -68,7 +70,7 @@ def heat_map(
         letter = marks[row][column] if marks is not None else ""
         if letter:
             dark = colours_RC3[row, column] @ np.array([0.3, 0.59, 0.11]) < 128
-            size = min(wide, high) * 0.62
+            size = mark_size or min(wide, high) * 0.62
             x, y = left + (column + 0.5) * wide, top + (row + 0.5) * high
             options: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
             sheet.text(x, y, letter, size=size, colour="#ffffff" if dark else INK, **options)

@@ -22,10 +22,12 @@ def draw(record: dict[str, Any]) -> Sheet:
     points, explained = record["points"], [share for share in record.get("explained") or [] if share is not None]
     sheet = Sheet(_WIDTH, _HEIGHT, f"Map of {legible(record['model'], spaces=False)}")
     kept = f" The sheet keeps {sum(explained):.1%} of the variance." if explained else ""
+    if record.get("trustworthiness") is not None:
+        kept += f" Trustworthiness {record['trustworthiness']:.2f} (1: all neighbours are neighbours; chance: 0.5)."
     method = clip(legible(record["method"], spaces=False), 60)
     sheet.heading("Map", record["model"], f"{len(points):,} points by {method}. Near: alike to the model.{kept}")
     spots_N2, unit = _spots(np.array([[point["x"], point["y"]] for point in points], float))
-    _frame(sheet, explained, unit)
+    _frame(sheet, explained, unit if len(points) > 1 else None)
     groups = list(dict.fromkeys(point.get("group") or "" for point in points))
     for at, group in enumerate(groups):
         mark, filled = _MARKS[at % len(_MARKS)]
@@ -51,9 +53,12 @@ def _spots(places_N2: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
     return middle + (places_N2 - (low + high) / 2) * [unit, -unit], unit
 
 
-def _frame(sheet: Sheet, explained: list[float], unit: float) -> None:
+def _frame(sheet: Sheet, explained: list[float], unit: float | None) -> None:
+    """Draw the edges; where the axes are directions of the vectors, their names and a length to measure by."""
     left, bottom = 20.0, _HEIGHT - 30
     sheet.line([left, left, _WIDTH - 20], [_TOP, bottom, bottom], colour=INK)
+    if not explained or unit is None:
+        return
     shares = [f", {share:.1%} of the variance" for share in explained[:2]] + ["", ""]
     across = f"first direction{shares[0]} →"
     sheet.text(_WIDTH - 20, bottom + 16, across, size=11, colour=MUTED, ha="right")

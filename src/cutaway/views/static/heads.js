@@ -26,7 +26,7 @@ export function drawHeads(element, record) {
   const { columns, several } = layout(record), rows = Array.from({ length: record.heads_per_layer }, (_, i) => String(i));
   const at = new Map(record.heads.map((entry) => [`${entry.kind} ${entry.layer} ${entry.head}`, entry]));
   const entryAt = (column, row) => at.get(`${columns[column].kind} ${columns[column].layer} ${row}`) ?? null;
-  const scores = [["certainty", "role, how certain"], ["entropy_bits", "entropy, bits"], ["distance", "distance, tokens"], ...SHARES.map(([key, name]) => [key, `share on ${/^(its|after)/.test(name) ? "" : "the "}${name}`])]
+  const scores = [["certainty", "role, how certain"], ["entropy_bits", "entropy, bits"], ["distance", "distance, tokens"], ...SHARES.map(([key, name]) => [key, `share: ${name}`])]
     .filter(([key]) => record.heads.some((entry) => typeof entry[key] === "number"));
   const state = { score: "certainty", paint: ramp(), column: 0, row: 0 };
   const share = (value) => (SHARES.some(([key]) => key === state.score) ? value : value / (most(record, state.score) || 1));
@@ -40,7 +40,7 @@ export function drawHeads(element, record) {
       return { rgb: state.paint(typeof value !== "number" ? 0 : state.score === "certainty" ? PALE * value : Math.sqrt(Math.max(0, share(value)))), letter: letterOf(entry.role) };
     },
   });
-  const select = el("select", { on: { change: () => { state.score = select.value; paint(); } } }, scores.map(([key, name]) => el("option", { value: key }, name)));
+  const select = el("select", { style: { "max-width": "20rem" }, on: { change: () => { state.score = select.value; paint(); } } }, scores.map(([key, name]) => el("option", { value: key }, name)));
   function paint() {
     grid.draw();
     keys.replaceChildren(scaleKey(record, scores, state.score));
@@ -50,7 +50,7 @@ export function drawHeads(element, record) {
     if (!entry) return;
     Object.assign(state, { column, row });
     grid.mark(column, row);
-    line.replaceChildren(el("b", {}, `Head ${nameOf(entry, several)}`), `: ${entry.role} (${letterOf(entry.role)}), at ${fixed(100 * entry.certainty, 0)} % of the positions. ${ROLES[entry.role]?.[1] ?? ""}`);
+    line.replaceChildren(el("b", {}, `Head ${nameOf(entry, several)}`), `: ${entry.role} (${letterOf(entry.role)}), certainty ${fixed(entry.certainty, 2)}. ${ROLES[entry.role]?.[1] ?? ""}`);
     card.replaceChildren(...describe(record, entry));
   }
   onTheme(() => { state.paint = ramp(); paint(); });
@@ -89,7 +89,7 @@ function strongest(record) {
 
 function scaleKey(record, scores, score) {
   const name = scores.find(([key]) => key === score)[1], chance = record.chance?.[score];
-  if (score === "certainty") return shadeKey("0", "1", "how certain: the share of the positions at which the role holds", "pale");
+  if (score === "certainty") return shadeKey("0", "1", "certainty: the share of the positions at which the role holds, the low end of what so few positions allow (95 %)", "pale");
   const whole = SHARES.some(([key]) => key === score);
   const said = typeof chance === "number" ? `; equal weight on all that may be seen would give ${fixed(chance, 3)}` : "";
   return shadeKey("0", whole ? "1" : fixed(most(record, score), 2), `${name} (shade: square root${whole ? "" : " of the share of the largest"})${said}`);
