@@ -8,7 +8,7 @@ MODELS := smollm2-135m minilm-l6 gpt2-vocab
 .PHONY: tour test lint types unit models clean
 
 tour: .venv/installed
-	@$(BIN)/cutaway tour -o tour.html
+	@$(BIN)/cutaway tour -o tour.html --force
 
 test: lint types models
 	@$(BIN)/pytest -q

@@ -55,6 +55,7 @@ __all__ = [
 
 Result.page = staticmethod(views.page)
 Result.notebook = staticmethod(views.notebook)
+Result.figure = staticmethod(views.figure)
 
 _ROOMS = {
     "ablate": "inside",

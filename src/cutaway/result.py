@@ -1,4 +1,4 @@
-"""The base of every result: a frozen record that turns into JSON, a page, a file or a notebook cell.
+"""The base of every result: a frozen record that turns into JSON, a page, a figure, a table or a notebook cell.
 
 A verb returns one `Result`; the command prints it, `--json` dumps `to_json()`, `-o` calls `save()`.
 All of them read the same fields, so a number is the same number wherever it is shown.
@@ -6,22 +6,38 @@ All of them read the same fields, so a number is the same number wherever it is 
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
 import math
 import os
 import reprlib
 import stat
+import sys
 import tempfile
-from collections.abc import Callable, Iterable
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.errors import InputError, OutputError
 
-__all__ = ["Result", "check_target", "save_results", "write_text"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-_SUFFIXES = {".html", ".json", ".jsonl"}
+__all__ = ["Result", "check_target", "is_file", "save_results", "write_bytes", "write_text"]
+
+_MEANINGS = {
+    ".html": "a page",
+    ".json": "the numbers",
+    ".jsonl": "the numbers, a line a result",
+    ".svg": "a figure",
+    ".png": "a figure",
+    ".csv": "a table",
+    ".npz": "arrays",
+}
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -29,13 +45,17 @@ class Result:
     """A frozen record of what a verb found.
 
     Subclasses name their `schema` ("tokens" becomes `"schema": "cutaway.tokens/1"` in JSON) and are made with
-    `repr=False`, so that they print short whatever they hold.
+    `repr=False`, so that they print short whatever they hold. `formats` are the suffixes they can be saved under: every
+    result is a page and JSON; one that has `rows` adds ".csv", one that has `arrays` ".npz", and one whose schema is
+    drawn in `views/figures` ".svg" and ".png".
     """
 
     schema: ClassVar[str]
-    # Set once by cutaway/__init__.py: results know that pages exist, not how they are drawn.
+    formats: ClassVar[tuple[str, ...]] = (".html", ".json", ".jsonl")
+    # Set once by cutaway/__init__.py: results know that pages and figures exist, not how they are drawn.
     page: ClassVar[Callable[[list[dict[str, Any]]], str]]
     notebook: ClassVar[Callable[[list[dict[str, Any]]], str]]
+    figure: ClassVar[Callable[[list[dict[str, Any]], str], bytes]]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values, `schema` first; numbers that JSON lacks become None."""
@@ -46,10 +66,19 @@ class Result:
         """Return the fields as one line of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the result as a page (.html) or as JSON (.json); the suffix chooses.
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the result as a table: a dictionary a row, its keys the columns; None is an empty cell."""
+        raise NotImplementedError(f"{type(self).__name__} is no table")
 
-        Raises `InputError` for another suffix and `OutputError` where the path can't be written.
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the result's arrays by name."""
+        raise NotImplementedError(f"{type(self).__name__} has no arrays")
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the result as what the suffix says, one of `formats`: a page (.html), JSON, a figure, a table, arrays.
+
+        A file that is there already is written over, whole or not at all. Raises `InputError` for a suffix that this
+        result has no form for, and `OutputError` where the path can't be written.
         """
         return save_results([self], path)
 
@@ -66,13 +95,16 @@ class Result:
         return Result.notebook([self.to_dict()])
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
+def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.formats) -> None:
     """Raise now what `save` would raise after the work is done: a suffix or a folder that will not do."""
     target = Path(path)
-    if target.suffix not in _SUFFIXES:
+    if target.suffix not in formats:
+        known = target.suffix in _MEANINGS
+        wrong = f"there is no {target.suffix} form of this: {str(target)!r}" if known else None
+        forms = [f"{suffix} ({_MEANINGS[suffix]})" for suffix in formats if suffix != ".jsonl"]
         raise InputError(
-            f"can't tell a format from {str(target)!r}",
-            hint="end the name in .html (a page), .json or .jsonl (the numbers)",
+            wrong or f"can't tell a format from {str(target)!r}",
+            hint=f"end the name in {', '.join(forms[:-1])} or {forms[-1]}",
         )
     try:
         if target.exists() and not stat.S_ISREG(target.stat().st_mode) and not target.is_dir():
@@ -84,22 +116,43 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise _cannot_write(target, why)
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Say whether writing to the path would replace a file: a device, a pipe or what stdout goes to is none."""
+    return Path(path).is_file() and not _is_stream(Path(path))
+
+
 def save_results(results: Iterable[Result], path: str | os.PathLike[str]) -> Path:
-    """Write results to one file: `.html` is a page, `.json` one object, `.jsonl` a line a result."""
-    check_target(path)
-    target, records = Path(path), [result.to_dict() for result in results]
+    """Write results of one kind to one file: a page, JSON (`.jsonl` a line a result), a figure, a table or arrays.
+
+    Figures and arrays take one result; a table has the rows of all of them. The same results give the same bytes.
+    """
+    results, target = list(results), Path(path)
+    check_target(path, results[0].formats if results else Result.formats)
+    if target.suffix in {".svg", ".png", ".npz"} and len(results) != 1:
+        raise InputError(f"a {target.suffix} file holds one result, not {len(results)}", hint="save them one by one")
+    if target.suffix == ".csv":
+        return write_text(target, _table([row for result in results for row in result.rows()]))
+    if target.suffix == ".npz":
+        return write_bytes(target, _archive(results[0].arrays()))
+    records = [result.to_dict() for result in results]
     if target.suffix == ".html":
         return write_text(target, Result.page(records))
+    if target.suffix in {".svg", ".png"}:
+        return write_bytes(target, Result.figure(records, target.suffix))
     lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records]
     return write_text(target, "".join(line + "\n" for line in lines))
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text whole or not at all: beside the target first, then renamed over it."""
-    data = text.encode("utf-8", "backslashreplace")
+    """Write text whole or not at all; what UTF-8 lacks (lone surrogates) is written as its escape."""
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, data: bytes) -> Path:
+    """Write bytes whole or not at all: beside the target first, then renamed over it."""
     try:
-        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            # A device, a pipe: it can't be renamed over, and it keeps nothing that could be half-written.
+        if path.exists() and _is_stream(path):
+            # It can't be renamed over, and it keeps nothing that could be half-written.
             with path.open("wb") as stream:
                 stream.write(data)
             return path
@@ -115,6 +168,44 @@ def write_text(path: Path, text: str) -> Path:
     except OSError as error:
         raise _cannot_write(path, error.strerror or str(error)) from error
     return path
+
+
+def _is_stream(path: Path) -> bool:
+    """Say whether an existing path is a device, a pipe, or the file that stdout or stderr was sent to."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        return True
+    for stream in (sys.__stdout__, sys.__stderr__):
+        try:
+            if stream is not None and os.path.samestat(found, os.fstat(stream.fileno())):
+                return True
+        except (OSError, ValueError):  # closed
+            continue
+    return False
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    # None, and numbers that are none (as in JSON), are empty cells.
+    writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def _archive(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
+    """Return what `numpy.savez_compressed` writes, but for the time of day that it puts into the file."""
+    import numpy as np
+
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # of 1980, the first date a zip file knows
+            entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
+            with archive.open(entry, "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
+    return whole.getvalue()
 
 
 def _cannot_write(path: Path, why: str) -> OutputError:

@@ -7,6 +7,8 @@ import math
 import random
 from typing import Any
 
+from tests.unit import figure_records
+
 # ruff: noqa: S311  (made-up numbers need no secrecy)
 # fmt: off
 
@@ -259,6 +261,14 @@ def plane() -> Record:
     return {"schema": "cutaway.map/1", "model": MODEL, "method": "PCA", "explained": [0.231, 0.142], "points": points}
 
 
+def heads() -> Record:
+    return figure_records.heads()
+
+
+def ablation() -> Record:
+    return figure_records.ablation()
+
+
 def training() -> Record:
     dice, floor = random.Random(5), 1.21
 
@@ -364,7 +374,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        training(), saved(), models(), model(), tour(),
+        training(), saved(), models(), model(), tour(), heads(), ablation(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}
@@ -372,7 +382,7 @@ def every() -> dict[str, Record]:
 
 def hostile(record: Record, text: str) -> Record:
     """Return the record with `text` put into every string that isn't a name the view depends on."""
-    fixed = {"schema", "kind", "method", "finish_reason", "dtype", "key"}
+    fixed = {"schema", "kind", "method", "finish_reason", "dtype", "key", "role"}
 
     def poison(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):

@@ -334,7 +334,7 @@ def test_a_disk_that_fills_up_keeps_what_was_there(tiny_gpt2, tmp_path, suffix):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
     command = [sys.executable, "-c", f"{limit}; from cutaway.cli import main; main()", "tokenize", "text"]
     done = subprocess.run(
-        [*command, "-m", str(tiny_gpt2), "-o", str(target)], capture_output=True, text=True, timeout=60
+        [*command, "-m", str(tiny_gpt2), "-o", str(target), "--force"], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "File too large" in done.stderr and len(done.stderr.splitlines()) == 2

@@ -15,7 +15,7 @@ __all__ = ["command"]
 @click.option("--revision", help="A branch, tag or commit of a Hub model.")
 @click.option("--tree", is_flag=True, help="Print the module tree as PyTorch does.")
 @offline_option
-@output_options
+@output_options(".csv")
 def command(model: str, revision: str | None, tree: bool, as_json: bool, output: str | None) -> None:
     """Take MODEL apart: modules, shapes, parameters, bytes, FLOPs.
 

@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.option("--labels", help="Labels between commas: lets a language model choose between them.")
 @click.option("--template", help="The prompt for the language model, with {text} and {labels} in it.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
-@output_options
+@output_options(".csv")
 def command(
     text: str | None,
     file: str | None,

@@ -7,18 +7,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import click
 
-from cutaway.errors import InputError, MissingText, TextError
+from cutaway.errors import InputError, MissingText, OutputError, TextError
 from cutaway.models.shelf import DEFAULT
-from cutaway.result import Result, check_target, save_results
+from cutaway.result import Result, check_target, is_file, save_results
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
+    "check_output",
     "emit",
     "lines_from",
     "loaded",
@@ -30,7 +31,7 @@ __all__ = [
     "wrote",
 ]
 
-_QUIET = "cutaway.quiet"
+_QUIET, _FORCE = "cutaway.quiet", "cutaway.force"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -65,10 +66,21 @@ def note(text: str) -> None:
         click.echo(text, err=True)
 
 
-def _target(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        check_target(value)  # before the work, not after it
-    return value
+def _force(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[_FORCE] = value
+
+
+def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
+    """Raise now, before the work, what writing to the path would raise after it.
+
+    What is there already is written over only with --force, or after a yes where there is someone to ask.
+    """
+    check_target(path, formats)
+    if not is_file(path) or click.get_current_context().meta.get(_FORCE):
+        return
+    someone = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if not someone or not click.confirm(f"{path} is there already. Write over it?", err=True):
+        raise OutputError(f"{path!r} is there already", hint="give another name, or --force to write over it")
 
 
 debug_option = click.option(
@@ -100,13 +112,44 @@ def model_options(function: F) -> F:
     )(function)
 
 
-def output_options(function: F) -> F:
-    """Add --json, -o, -q and --debug."""
+@overload
+def output_options(first: F) -> F: ...
+
+
+@overload
+def output_options(first: str, *more: str) -> Callable[[F], F]: ...
+
+
+def output_options(first: Any, *more: str) -> Any:
+    """Add --json, -o, --force, -q and --debug.
+
+    `@output_options(".svg", ".csv")` names what the command's result can be saved as besides a page and JSON: what its
+    class says in `formats`, said again so that nothing heavy need be imported to refuse a name.
+    """
+    if not isinstance(first, str):
+        return _output_options(first, Result.formats)
+    return lambda function: _output_options(function, (*Result.formats, first, *more))
+
+
+def _output_options(function: F, formats: tuple[str, ...]) -> F:
+    def check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+        if value is not None:
+            check_output(value, formats)
+        return value
+
+    others = ", ".join(suffix for suffix in formats if suffix not in {".html", ".jsonl"})
     return _chain(
         click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."),
         click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line."),
         click.option(
-            "-o", "--output", metavar="FILE", callback=_target, help="Write FILE.html (a page) or FILE.json instead."
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=check,
+            help=f"Write FILE instead: .html (a page), {others}.",
+        ),
+        click.option(
+            "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
         ),
         debug_option,
     )(function)

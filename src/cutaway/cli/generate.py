@@ -29,7 +29,7 @@ __all__ = ["command"]
 @click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
 @click.option("--batch-size", default=16, show_default=True, help="Responses decoded together.")
 @click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
-@output_options
+@output_options(".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
 

@@ -15,7 +15,7 @@ def command() -> None:
 
 
 @command.command("list")
-@output_options
+@output_options(".csv")
 def list_command(as_json: bool, output: str | None) -> None:
     """List the shelf and the cache.
 

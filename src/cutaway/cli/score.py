@@ -16,7 +16,7 @@ __all__ = ["command"]
 @model_options
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @click.option("--next-tokens", default=10, show_default=True, help="Show so many of the likeliest next tokens.")
-@output_options
+@output_options(".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Say how probable a model finds TEXT: surprisal of each token, perplexity.
 

@@ -14,7 +14,7 @@ __all__ = ["command"]
 @model_name_option
 @click.option("--no-special-tokens", is_flag=True, help="Leave out tokens like [CLS] that stand for no text.")
 @offline_option
-@output_options
+@output_options(".csv")
 def command(
     text: str | None, file: str | None, model: str, no_special_tokens: bool, as_json: bool, output: str | None
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, note, output_options
+from cutaway.cli.common import check_output, emit, loaded, model_options, note, output_options
 
 if TYPE_CHECKING:
     from cutaway.guide import Section
@@ -35,11 +35,10 @@ def command(
       cutaway tour --prompt "Water boils at" --steps 100 -o lesson.html
     """
     from cutaway.guide import tour
-    from cutaway.result import check_target
 
     target = output or (None if as_json else "tour.html")
-    if target is not None:
-        check_target(target)
+    if output is None and target is not None:
+        check_output(target)
     note("loading the model …")
     result = tour(loaded(model, "causal", options), prompt=prompt, steps=steps, seed=seed, on_section=_progress)
     emit([result], as_json=as_json, output=target, draw=None)

@@ -27,7 +27,7 @@ __all__ = ["command"]
 @click.option("--validate-every", default=50, show_default=True, help="Steps between looks at held-out rows.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Weights and rows follow from it.")
-@output_options
+@output_options(".csv")
 def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
     """Train a small language model of characters on DATA, a text file or `built-in`.
 

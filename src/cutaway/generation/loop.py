@@ -40,6 +40,7 @@ class Generation(Result):
     """
 
     schema: ClassVar[str] = "generation"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     model: str
     prompt: str
@@ -51,6 +52,12 @@ class Generation(Result):
     finish_reason: str
     seed: int
     settings: dict[str, Any]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a token, with the prompt and the seed of its response."""
+        said = enumerate(zip(self.tokens, self.token_ids, self.logprobs, strict=True))
+        common = {"prompt": self.prompt, "seed": self.seed}
+        return [common | {"step": step, "token": token, "id": i, "logprob": p} for step, (token, i, p) in said]
 
 
 @dataclasses.dataclass

@@ -50,6 +50,7 @@ class Architecture(Result):
     """
 
     schema: ClassVar[str] = "architecture"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     model: str
     source: str
@@ -68,6 +69,15 @@ class Architecture(Result):
     context: int | None
     modules: list[Module]
     tree: str
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a module, with the shape of its weight where it has one."""
+        rows = []
+        for module in self.modules:
+            row = dataclasses.asdict(module)
+            shapes = "; ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in row.pop("shapes").items())
+            rows.append({**row, "shapes": shapes})
+        return rows
 
 
 def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str | None = None) -> Architecture:

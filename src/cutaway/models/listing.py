@@ -45,9 +45,14 @@ class ModelList(Result):
     """The shelf and whatever else was converted into the cache."""
 
     schema: ClassVar[str] = "models"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     cache: str
     models: list[Listed]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a model."""
+        return [dataclasses.asdict(model) for model in self.models]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

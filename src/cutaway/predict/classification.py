@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -45,6 +45,7 @@ class Classification(Result):
     """
 
     schema: ClassVar[str] = "classification"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     model: str
     text: str
@@ -59,6 +60,11 @@ class Classification(Result):
     priors: list[float]
     label: str
     score: float
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a label: its logit and its probability."""
+        found = zip(self.labels, self.logits, self.probabilities, strict=True)
+        return [{"label": label, "logit": logit, "probability": p} for label, logit, p in found]
 
 
 def classify(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
@@ -57,6 +57,7 @@ class Score(Result):
     """How probable a model finds a text: totals are over `tokens`, which are all but the `first`."""
 
     schema: ClassVar[str] = "score"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     model: str
     text: str
@@ -68,6 +69,10 @@ class Score(Result):
     bits_per_byte: float
     perplexity: float
     next: list[NextToken]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a token, the first, which is not scored, included."""
+        return [dataclasses.asdict(self.first), *map(dataclasses.asdict, self.tokens)]
 
 
 def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None, next_tokens: int = 10) -> Score:

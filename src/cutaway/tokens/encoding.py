@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import Tokenizer
@@ -28,6 +28,7 @@ class Tokens(Result):
     """
 
     schema: ClassVar[str] = "tokens"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     model: str
     kind: str
@@ -42,6 +43,12 @@ class Tokens(Result):
     vocab_size: int
     sample: list[TokenEntry]
     bytes: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a token: its spelling, piece and id, and where it begins and ends in the text, in characters."""
+        cut = zip(self.tokens, self.pieces, self.ids, self.offsets, self.special, strict=True)
+        names = ("token", "piece", "id", "start", "end", "special")
+        return [dict(zip(names, (t, piece, i, *span, special), strict=True)) for t, piece, i, span, special in cut]
 
 
 def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True) -> Tokens:

@@ -48,6 +48,7 @@ class Training(Result):
     """
 
     schema: ClassVar[str] = "training"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
 
     name: str
     source: str
@@ -64,6 +65,14 @@ class Training(Result):
     validation: tuple[ValidationRecord, ...]
     final_loss: float
     final_floor: float | None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a step; where the held-out rows were looked at, with their loss and the source's own."""
+        checks = {check.step: check for check in self.validation}
+        rows = {step.step: dataclasses.asdict(step) for step in self.metrics}
+        for step, check in checks.items():
+            rows.setdefault(step, {"step": step}).update(validation_loss=check.loss, floor=check.floor)
+        return [rows[step] for step in sorted(rows)]
 
 
 class Run:

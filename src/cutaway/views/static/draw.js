@@ -178,9 +178,9 @@ export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-export function ramp() {
+export function ramp(name = "s") {
   const stops = Array.from({ length: STEPS }, (_, i) => {
-    const hex = colour(`--s${i}`) || "#888888";
+    const hex = colour(`--${name}${i}`) || "#888888";
     return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   });
   return (fraction) => {

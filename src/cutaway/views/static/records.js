@@ -1,8 +1,10 @@
 // Which view draws which record. A record no view knows is shown as it is.
+import { drawAblation } from "./ablation.js";
 import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
 import { drawGeneration } from "./generation.js";
+import { drawHeads } from "./heads.js";
 import { drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawNeighbours } from "./neighbours.js";
@@ -15,6 +17,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
+  heads: drawHeads, ablation: drawAblation,
 };
 
 export function nameOf(record) {

@@ -1,0 +1,60 @@
+"""What breaks without a head: layers × heads around a zero that means "nothing changed".
+
+Axis letters: L layers (across), H heads (down).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
+from cutaway.views.figures.style import MUTED, Sheet, clip, diverge, legible, number
+
+__all__ = ["draw"]
+
+_METHODS = {"zero": "its output set to zero", "mean": "its output set to its mean over the text"}
+_SEEN = 0.05  # a head with this share of the largest change has its sign written into its cell
+
+
+def draw(record: dict[str, Any]) -> Sheet:
+    """Draw a `cutaway.ablation/1` record."""
+    layers, heads = record["layers"], record["heads_per_layer"]
+    change_HL = np.full((heads, layers), np.nan)
+    for entry in record["heads"]:
+        if entry["change"] is not None:
+            change_HL[entry["head"], entry["layer"]] = entry["change"]
+    most = float(np.nanmax(np.abs(change_HL), initial=0)) or 1.0
+    shade_HL = np.sign(change_HL) * np.sqrt(np.abs(change_HL) / most)
+    marks = [[_sign(value, most) for value in row] for row in change_HL]
+    cell = max(12, min(40, 1010 // layers))
+    left, top = 46.0, 90 + NUMBER_HEIGHT
+    sheet = Sheet(
+        max(left + layers * cell + 20, 660), top + heads * cell + 82, f"Ablation of {legible(record['model'])}"
+    )
+    method = _METHODS.get(record["method"], record["method"])
+    hint = f"Each head alone switched off ({method}): how much the loss rises above {record['loss']:.3f} nats/token."
+    sheet.heading("Ablation", record["model"], hint)
+    sheet.text(20, 60, f"“{clip(legible(record['text'], spaces=False), 110)}”", size=11, colour=MUTED)
+    sheet.text(20, top - 22, "layers across, heads down", size=11, colour=MUTED)
+    numbers = [str(i) for i in range(max(layers, heads))]
+    heat_map(sheet, (left, top), (cell, cell), diverge(shade_HL), rows=numbers, columns=numbers, marks=marks)
+    top += heads * cell + 20
+    ticks = [(math.copysign(math.sqrt(abs(share)), share), _signed(share * most)) for share in (-1, -0.25, 0, 0.25, 1)]
+    colour_bar(sheet, (left, top), diverge, ticks, "nats/token (shade: square root)", width=240)
+    largest = sorted((e for e in record["heads"] if e["change"] is not None), key=lambda entry: -entry["change"])[:6]
+    named = "   ".join(f"{entry['layer']}.{entry['head']} {_signed(entry['change'])}" for entry in largest)
+    sheet.text(left, top + 45, f"most missed (layer.head):   {named}", size=11)
+    return sheet
+
+
+def _sign(value: float, most: float) -> str:
+    if math.isnan(value) or abs(value) < _SEEN * most:
+        return ""
+    return "+" if value > 0 else "−"
+
+
+def _signed(value: float) -> str:
+    return f"+{number(value)}" if value > 0 else number(value)

@@ -1,0 +1,172 @@
+"""Made-up records for the figures, of the sizes that real models give."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from cutaway.packing import pack_maps
+
+TEXT = "The cat sat on the mat because it was tired, not wet."
+PIECES = ["The", " cat", " sat", " on", " the", " mat", " because", " it", " was", " tired", ",", " not", " wet", "."]
+ROLES = ["first token", "previous token", "next token", "same token", "duplicate token", "induction", "local", "broad"]
+ROLES += ["mixed"]
+SCORES = ["sink", "current", "previous", "next", "duplicate", "induction", "received"]
+
+
+def weights(heads: int, rows: int, columns: int, causal: bool, dice: np.random.Generator) -> Any:
+    """Rows that add up to 1 [H, T, S], each head with a sink and a favourite distance."""
+    query, key = np.mgrid[:rows, :columns]
+    sink, near, far = dice.random((3, heads, 1, 1)) * [[[[4]]], [[[5]]], [[[4]]]]
+    logits = sink * (key == 0) + near * (query - key == np.ceil(far)) + dice.normal(0, 0.6, (heads, rows, columns))
+    if causal:
+        logits = np.where(query >= key, logits, -np.inf)
+    raised = np.exp(logits - logits.max(-1, keepdims=True))
+    return raised / raised.sum(-1, keepdims=True)
+
+
+def stack(kind: str, layers: list[int], heads: list[int], queries: list[str], keys: list[str]) -> dict[str, Any]:
+    dice, causal = np.random.default_rng(len(layers)), kind in {"self", "decoder"}
+    maps = [weights(len(heads), len(queries), len(keys), causal, dice) for _ in layers]
+    return {
+        "kind": kind,
+        "causal": causal,
+        "layers": layers,
+        "heads": heads,
+        "queries": queries,
+        "keys": keys,
+        "query_words": list(range(len(queries))),
+        "key_words": list(range(len(keys))),
+        "maps": dataclasses.asdict(pack_maps(maps, causal=causal)),
+        "scores": [],
+        "received": [0.1] * len(keys),
+        "rollout": None,
+    }
+
+
+def attention(layers: int = 30, heads: int = 9, tokens: int = 14) -> dict[str, Any]:
+    pieces = [PIECES[i % len(PIECES)] for i in range(tokens)]
+    chosen = [stack("self", list(range(layers)), list(range(heads)), pieces, pieces)]
+    return {
+        "schema": "cutaway.attention/1",
+        "model": "smollm2-135m",
+        "text": TEXT,
+        "generated": 0,
+        "stacks": chosen,
+        "neurons": [],
+    }
+
+
+def translation(layers: int = 6, heads: int = 8) -> dict[str, Any]:
+    target = ["▁Le", "▁chat", "▁était", "▁fatigué", ".", "</s>"]
+    numbers = list(range(layers)), list(range(heads))
+    stacks = [
+        stack("encoder", *numbers, PIECES, PIECES),
+        stack("decoder", *numbers, target, target),
+        stack("cross", *numbers, target, PIECES),
+    ]
+    return attention(1, 1) | {"model": "marian-en-fr", "stacks": stacks}
+
+
+def heads(layers: int = 30, deep: int = 9, kinds: tuple[str, ...] = ("self",)) -> dict[str, Any]:
+    dice = np.random.default_rng(4)
+    entries = []
+    for kind in kinds:
+        for layer in range(layers):
+            for head in range(deep):
+                scores: dict[str, Any] = {name: float(dice.beta(0.5, 3)) for name in SCORES}
+                scores["next"] = None if kind in {"self", "decoder"} else scores["next"]
+                role = ROLES[int(dice.choice(9, p=[0.3, 0.1, 0.02, 0.05, 0.05, 0.08, 0.15, 0.15, 0.1]))]
+                entries.append(
+                    {
+                        "kind": kind,
+                        "layer": layer,
+                        "head": head,
+                        "role": role,
+                        "certainty": float(dice.uniform(0.4, 1)),
+                        "entropy_bits": float(dice.uniform(0, 3.8)),
+                        "distance": float(dice.gamma(2, 1.5)),
+                        **scores,
+                        "received_position": int(dice.integers(14)),
+                    }
+                )
+    return {
+        "schema": "cutaway.heads/1",
+        "model": "smollm2-135m",
+        "text": TEXT,
+        "tokens": PIECES,
+        "layers": layers,
+        "heads_per_layer": deep,
+        "heads": entries,
+        "chance": {"sink": 0.2321, "previous": 0.1678, "current": 0.2321, "duplicate": 0.11, "induction": 0.12},
+    }
+
+
+def ablation(layers: int = 30, deep: int = 9) -> dict[str, Any]:
+    dice, loss = np.random.default_rng(5), 3.2107
+    changes = np.sign(dice.random((layers, deep)) - 0.3) * dice.exponential(0.03, (layers, deep)) ** 1.5 * 8
+    if layers > 17 and deep > 5:
+        changes[0, 3], changes[1, 5], changes[17, 2] = 1.92, 0.83, -0.21
+    entries = [
+        {
+            "layer": layer,
+            "head": head,
+            "loss": loss + float(changes[layer, head]),
+            "change": float(changes[layer, head]),
+        }
+        for layer in range(layers)
+        for head in range(deep)
+    ]
+    return {
+        "schema": "cutaway.ablation/1",
+        "model": "smollm2-135m",
+        "text": TEXT,
+        "tokens": PIECES,
+        "method": "mean",
+        "loss": loss,
+        "layers": layers,
+        "heads_per_layer": deep,
+        "heads": entries,
+    }
+
+
+def plane(count: int = 32) -> dict[str, Any]:
+    dice = np.random.default_rng(8)
+    words = (
+        "cat dog horse cow sheep goat mouse wolf one two three four five six seven eight red green blue yellow white"
+    )
+    names = (words + " black grey pink France Spain Italy Chile Japan Kenya Peru India").split()
+    groups = ["animals", "numbers", "colours", "countries"]
+    centres = np.array([(-1.2, 0.8), (1.4, 0.9), (-0.4, -0.9), (1.1, -0.8)])
+    points = []
+    for i in range(count):
+        x, y = centres[i * 4 // count] + dice.normal(0, 0.3, 2)
+        points.append(
+            {"token": f" {names[i % 32]}", "id": i, "group": groups[i * 4 // count], "x": float(x), "y": float(y)}
+        )
+    return {
+        "schema": "cutaway.map/1",
+        "model": "smollm2-135m",
+        "method": "PCA",
+        "explained": [0.231, 0.142],
+        "points": points,
+    }
+
+
+def every() -> dict[str, dict[str, Any]]:
+    """Return records of every schema that has a figure, in every shape it can have."""
+    return {
+        "attention": attention(),
+        "one head": attention(1, 1),
+        "long": attention(2, 2, 600),
+        "translation": translation(),
+        "one head translated": translation(1, 1),
+        "heads": heads(),
+        "heads of a translator": heads(6, 8, ("encoder", "decoder", "cross")),
+        "ablation": ablation(),
+        "map": plane(),
+        "one point": plane(1),
+        "map without directions": plane() | {"method": "t-SNE", "explained": [], "trustworthiness": 0.93},
+    }
