@@ -44,6 +44,7 @@ class Ablation(Result):
     """The loss of a text (nats a token) with all heads, and with each one silenced by `method`."""
 
     schema: ClassVar[str] = "ablation"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
 
     model: str
     text: str

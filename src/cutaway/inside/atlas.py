@@ -66,6 +66,7 @@ class Heads(Result):
     """Every head of a model on one text, layer by layer; `chance` is what even attention would score."""
 
     schema: ClassVar[str] = "heads"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
 
     model: str
     text: str

@@ -86,6 +86,7 @@ class AttentionMaps(Result):
     """
 
     schema: ClassVar[str] = "attention"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
 
     model: str
     text: str

@@ -1,0 +1,49 @@
+"""cutaway ablate"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.attention import heads_from
+from cutaway.cli.common import emit, loaded, model_options, output_options, text_options
+from cutaway.cli.heads import text_or_random
+
+__all__ = ["command"]
+
+
+@click.command("ablate")
+@text_options
+@model_options
+@click.option("--heads", metavar="L.H,…", help="Only these heads; without it every head in turn.")
+@click.option("--together", is_flag=True, help="Silence the chosen heads all at once.")
+@click.option(
+    "--method",
+    type=click.Choice(["zero", "mean"]),
+    default="zero",
+    show_default=True,
+    help="What takes a head's place: zeros, or its mean over the text.",
+)
+@click.option(
+    "--random", metavar="N", type=int, help="Instead of a text: N random tokens, twice; the loss of the second half."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the random tokens.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options(".svg", ".png", ".csv")
+def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+    """Silence heads and measure what it costs: the change of the loss on TEXT, nats a token.
+
+    \b
+    Examples:
+      cutaway ablate "The capital of France is Paris." --heads 0.4,18.6,17.3
+      cutaway ablate --random 32 --heads 18.6,17.3,17.4 --together
+      cutaway ablate -f essay.txt -o ablation.html
+    """
+    from cutaway.inside import ablate
+    from cutaway.views import terminal_inside
+
+    given = text_or_random(text, file, options["random"])
+    options["heads"] = heads_from("--heads", options["heads"])
+    result = ablate(given, loaded(model, "causal", options), **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.ablation(result))

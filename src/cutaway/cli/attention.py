@@ -1,0 +1,73 @@
+"""cutaway attention"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, note, output_options, text_from, text_options
+from cutaway.errors import InputError
+
+__all__ = ["command", "heads_from", "numbers_from"]
+
+
+@click.command("attention")
+@text_options
+@model_options
+@click.option("--layers", metavar="N,N-N", help="Only these layers, for example 17,18 or 10-20.")
+@click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
+@click.option("--neurons", metavar="L.H,…", help="Put queries and keys of these heads into the page.")
+@click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
+@click.option("--generate", "new", metavar="N", type=int, help="Let the model write N tokens, and show these, too.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options(".svg", ".png", ".csv", ".npz")
+def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+    """Show where each token of TEXT looks, in every head of every layer.
+
+    \b
+    Examples:
+      cutaway attention "No, I am your father" -o attention.html
+      cutaway attention "No, I am your father" --layers 18 --heads 6 -o head.svg
+      cutaway attention "One, two, three," --generate 8 -o steps.html
+      cutaway attention "A bank by the river" -m minilm-l6
+    """
+    from cutaway.inside import attention
+    from cutaway.views import terminal_inside
+
+    given, new = text_from(text, file), options.pop("new")
+    options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
+    options["neurons"] = heads_from("--neurons", options["neurons"])
+    wanted = loaded(model, "any" if new is None else "causal", options)
+    continuation: list[int] = []
+    if new is not None:
+        from cutaway.generation import generate
+
+        [written] = generate(given, wanted, max_new_tokens=new, temperature=0.0, truncate=options["truncate"])
+        note(f"it wrote: {written.completion!r}")
+        continuation = list(written.token_ids)
+    result = attention(given, wanted, continuation=continuation, **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.attention(result))
+
+
+def numbers_from(option: str, value: str | None) -> list[int] | None:
+    """Return the numbers of "3,5-7", or raise `InputError`."""
+    if value is None:
+        return None
+    found: list[int] = []
+    for part in value.split(","):
+        low, _, high = part.strip().partition("-")
+        if not low.isdecimal() or (high and not high.isdecimal()):
+            raise InputError(f"--{option} is {value!r}", hint="give numbers and ranges, for example 3,5-7")
+        found += range(int(low), int(high or low) + 1)
+    return list(dict.fromkeys(found))
+
+
+def heads_from(option: str, value: str | None) -> list[tuple[int, int]] | None:
+    """Return the heads of "18.6,17.3" as (layer, head), or raise `InputError`."""
+    if value is None:
+        return None
+    parts = [part.strip().split(".") for part in value.split(",")]
+    if any(len(part) != 2 or not all(number.isdecimal() for number in part) for part in parts):
+        raise InputError(f"{option} is {value!r}", hint="a head is written layer.head; give for example 18.6,17.3")
+    return [(int(layer), int(head)) for layer, head in parts]

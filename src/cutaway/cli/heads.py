@@ -1,0 +1,47 @@
+"""cutaway heads"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+from cutaway.errors import InputError
+
+__all__ = ["command", "text_or_random"]
+
+
+@click.command("heads")
+@text_options
+@model_options
+@click.option("--random", metavar="N", type=int, help="Instead of a text: N random tokens, twice (for induction).")
+@click.option("--seed", default=0, show_default=True, help="Of the random tokens.")
+@click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options(".svg", ".png", ".csv")
+def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+    """Name what every attention head does on TEXT, with exact statistics at any length.
+
+    \b
+    Examples:
+      cutaway heads "No, I am your father. Search your feelings, I am your father."
+      cutaway heads --random 64
+      cutaway heads --random 64 -o heads.html
+      cutaway heads "No, I am your father" -o heads.csv
+    """
+    from cutaway.inside import heads
+    from cutaway.views import terminal_inside
+
+    given = text_or_random(text, file, options["random"])
+    result = heads(given, loaded(model, "any", options), **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.heads(result))
+
+
+def text_or_random(text: str | None, file: str | None, random: int | None) -> str | None:
+    """Return the text, or None where random tokens take its place."""
+    if random is None:
+        return text_from(text, file)
+    if text is not None or file is not None:
+        raise InputError("there is a text and --random", hint="give one of them")
+    return None

@@ -1,0 +1,120 @@
+"""Attention, heads and ablation in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cutaway.views.terminal import MOST, _facts, _piece, _short, _table
+
+if TYPE_CHECKING:
+    from cutaway.inside import Ablation, AttentionMaps, Head, Heads
+    from cutaway.inside.maps import Stack
+
+__all__ = ["ablation", "attention", "heads"]
+
+TOP = 5  # heads shown of a role, tokens shown of a row
+SCORES = {
+    "previous token": "previous",
+    "next token": "next",
+    "same token": "current",
+    "duplicate token": "duplicate",
+    "induction": "induction",
+    "first token": "sink",
+    "local": "distance",
+    "broad": "entropy_bits",
+    "mixed": "certainty",
+}
+
+
+def attention(result: AttentionMaps) -> RenderableType:
+    """Draw, for every token, where it looks: the mean of the maps in the record."""
+    parts: list[RenderableType] = []
+    for stack in result.stacks:
+        maps = stack.maps
+        count = f"{len(stack.layers)} layers × {len(stack.heads)} heads"
+        pooled = f", maps pooled {maps.pool} × {maps.pool} tokens" if maps.pool > 1 else ""
+        title = f"{stack.kind} attention: {count}, {len(stack.queries):,} tokens look at {len(stack.keys):,}{pooled}"
+        parts += [Text(title, style="dim"), _looks(stack) if maps.pool == 1 else _received(stack), ""]
+    numbers = "The mean of all heads shown; one head: --layers L --heads H. -o attention.html shows each."
+    return Group(*parts, Text(numbers, style="dim"))
+
+
+def _looks(stack: Stack) -> RenderableType:
+    mean_TS = np.mean([stack.maps.layer(i).mean(0) for i in range(len(stack.layers))], 0) / 255
+    table = _table(">position", "token", "looks at (weight)", ">received")
+    for t, token in enumerate(stack.queries[:MOST]):
+        top = np.argsort(-mean_TS[t], kind="stable")[:TOP]
+        looks = "  ".join(f"{_piece(stack.keys[s])} {mean_TS[t, s]:.2f}" for s in top if mean_TS[t, s] >= 0.005)
+        received = f"{stack.received[t]:.3f}" if stack.kind != "cross" else ""
+        table.add_row(str(t), _piece(token), looks, received)
+    return _cut(table, len(stack.queries))
+
+
+def _received(stack: Stack) -> RenderableType:
+    table = _table(">position", "token", ">attention received")
+    for s in np.argsort(-np.array(stack.received), kind="stable")[:20]:
+        table.add_row(str(s), _piece(stack.keys[s]), f"{stack.received[s]:.4f}")
+    return table
+
+
+def _cut(table: RenderableType, count: int) -> RenderableType:
+    return Group(table, f"… and {count - MOST:,} more tokens (-o has all)") if count > MOST else table
+
+
+def heads(result: Heads) -> RenderableType:
+    """Draw the clearest heads of each role, and how many there are."""
+    parts: list[RenderableType] = []
+    for kind in dict.fromkeys(head.kind for head in result.heads):
+        some = [head for head in result.heads if head.kind == kind]
+        table = _table("role", ">heads", "the clearest: layer.head score (certainty)")
+        for role, score in SCORES.items():
+            found = [head for head in some if head.role == role]
+            if found:
+                found.sort(key=lambda head: _rank(head, score))
+                shown = "   ".join(_named(head, score) for head in found[:TOP])
+                table.add_row(role, str(len(found)), shown)
+        parts += [*([Text(f"{kind} attention", style="dim")] if kind != "self" else []), table, ""]
+    chance = "  ".join(f"{name} {value:.3f}" for name, value in result.chance.items() if value is not None)
+    text = _short(result.text, 80) if result.text else "random tokens, twice"
+    facts = [
+        ("text", f"{text} ({len(result.tokens):,} tokens)"),
+        ("model", f"{result.model}: {result.layers} layers × {result.heads_per_layer} heads"),
+        ("score", "mean weight on that token; local: distance in tokens; broad: entropy in bits"),
+        ("certainty", "at least so many of the positions agree (lower end of the 95 % interval)"),
+        ("by chance", chance),
+    ]
+    return Group(*parts, _facts(facts))
+
+
+def _rank(head: Head, score: str) -> float:
+    value = getattr(head, score) or 0.0
+    return float(value if score == "distance" else -value)
+
+
+def _named(head: Head, score: str) -> str:
+    value = getattr(head, score)
+    number = "" if score == "certainty" else f" {value:.2f}"
+    return f"{head.layer}.{head.head}{number} ({head.certainty:.0%})"
+
+
+def ablation(result: Ablation) -> RenderableType:
+    """Draw the heads whose silence costs most, and those without which the text is likelier."""
+    ordered = sorted(result.heads, key=lambda head: -head.change)
+    shown = ordered if len(ordered) <= 24 else [*ordered[:16], *ordered[-8:]]
+    most = max((abs(head.change) for head in result.heads), default=0) or 1
+    table = _table("head", ">change, nats a token", ">loss", "")
+    for head in shown:
+        bar = Text("▇" * round(30 * abs(head.change) / most), style="red" if head.change > 0 else "cyan")
+        table.add_row(f"{head.layer}.{head.head}", f"{head.change:+.4f}", f"{head.loss:.4f}", bar)
+    left = len(ordered) - len(shown)
+    text = _short(result.text, 80) if result.text else "random tokens, twice: loss of the second half"
+    facts = [
+        ("text", f"{text} ({len(result.tokens):,} tokens)"),
+        ("loss", f"{result.loss:.4f} nats a token with all heads of {result.model}"),
+        ("method", "a head's output replaced by " + ("zeros" if result.method == "zero" else "its mean over the text")),
+    ]
+    return Group(table, *([f"… and {left:,} heads between (--json has all)"] if left else []), "", _facts(facts))
