@@ -47,7 +47,8 @@ function start() {
   fitFrame();
   drawRecords(page, records);
   page.append(el("footer", { class: "foot" }, "Drawn by cutaway. This page is one file: it holds its own numbers and asks the network for nothing."));
-  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  const anchor = location.hash.slice(1).split("&")[0]; // what follows is the state of figures
+  if (anchor && !anchor.includes("=")) try { document.getElementById(decodeURIComponent(anchor))?.scrollIntoView(); } catch { /* no text that an anchor could be */ }
 }
 
 start();
