@@ -272,8 +272,8 @@ def stack(
             q, k = vectors(dice, role, keys)
             q = q if kind != "cross" else vectors(dice, role, queries)[0]
             neuron = {
-                "stack": index, "layer": layer, "head": head, "scale": 32**-0.5 * 2, "softcap": None, "sink": None,
-                "window": None, "queries": pack(q), "keys": pack(k), "bias": None,
+                "stack": index, "layer": layer, "head": head, "scale": 32**-0.5 * float(dice.uniform(0.6, 1.6)),
+                "softcap": None, "sink": None, "window": None, "queries": pack(q), "keys": pack(k), "bias": None,
             } | ((extras or {}) if f"{layer}.{head}" in exact else {})
             weights = exact_weights(neuron, causal)
             if f"{layer}.{head}" in exact:
@@ -329,9 +329,10 @@ def attention(
 
 def long_text(size: int) -> list[str]:
     """Return `size` pieces of a text with sub-words, repeats and line ends."""
-    words = "The| un|believ|able| cat| sat| on| the| mat|,| and| so| did| every| other| cat|.|\n".split("|")
+    words = ["The", " un", "believ", "able", *PIECES[1:6], ",", " and", " so", " did", " every", " one", " cat", ".\n"]
     dice = np.random.default_rng(3)
-    return [words[i % len(words)] if dice.random() < 0.7 else f" {chr(97 + int(dice.integers(26)))}x" for i in range(size)]
+    other = [f" {chr(97 + int(letter))}x" for letter in dice.integers(26, size=size)]
+    return [words[i % len(words)] if dice.random() < 0.7 else other[i] for i in range(size)]
 
 
 def bidirectional() -> Record:

@@ -59,7 +59,7 @@ export function drawAttention(element, record) {
 
   function move(change) {
     const before = state.stack, { add, ...rest } = change;
-    if (add) state.extra = toggled(heads(), [rest.layer, rest.head], state);
+    if (add) addHead(rest, add);
     else if ("layer" in rest || "head" in rest) state.extra = [];
     if (("layer" in rest || "head" in rest) && !("mean" in rest) && state.mean && !(state.mean === "layer" && rest.layer !== undefined && rest.layer !== state.layer && rest.head === undefined)) state.mean = "";
     Object.assign(state, rest);
@@ -67,23 +67,30 @@ export function drawAttention(element, record) {
     if (state.stack !== before || !grid) assemble(); else refresh();
     place.write(written(look));
   }
-  function pickToken(token, event) {
+  // Shift-click adds a head to the mean or takes it away; the one under focus is always the first. Shift and an arrow
+  // ("keep") only add.
+  function addHead(rest, add) {
+    const now = state.mean ? [] : heads(), others = now.filter(([layer, head]) => layer !== rest.layer || head !== rest.head);
+    state.mean = ""; state.extra = others;
+    if (add === "keep" || others.length === now.length || !others.length) return;
+    [rest.layer, rest.head] = others[0];
+    state.extra = others.slice(1);
+  }
+  function pickToken(token, event, key = null) {
     const { tokens } = state, from = tokens[0], way = token < from ? -1 : 1;
     const range = () => Array.from({ length: Math.abs(token - from) + 1 }, (_, i) => from + way * i);
     const other = tokens.filter((one) => one !== token), toggle = () => (other.length === tokens.length ? [...tokens, token] : other.length ? other : tokens);
-    move({ tokens: event?.shiftKey ? range() : event?.ctrlKey || event?.metaKey ? toggle() : [token], key: state.key !== null && look.stack.crossed ? state.key : null });
+    move({ tokens: event?.shiftKey ? range() : event?.ctrlKey || event?.metaKey ? toggle() : [token], key: key ?? (look.stack.crossed ? state.key : null) });
   }
   function pick({ row, column, event }) {
     const key = column === undefined || column === null ? null : look.columns[column].start;
-    if (row === undefined) { move({ key }); return; }
-    pickToken(look.rows[row].start, event);
-    if (key !== null) move({ key });
+    if (row === undefined) move({ key }); else pickToken(look.rows[row].start, event, key);
   }
 
   async function refresh() {
     const now = (turn += 1), settle = derive();
-    grid.mark(); choose.show(); scores?.querySelector("tbody")?.closest("table") && scores.mark?.();
-    if (kind !== state.view) view();
+    grid.mark(); choose.show(); scores?.mark?.();
+    if (kind !== `${state.view}${state.words}`) view();
     try {
       const map = await mapNow();
       if (now !== turn) return;
@@ -91,7 +98,7 @@ export function drawAttention(element, record) {
       settle();
       await shown.update();
       if (now !== turn) return;
-      line.replaceChildren(...sentence(look)); matrix.refresh();
+      choose.show(); line.replaceChildren(...sentence(look)); matrix.refresh();
       element.dataset.shown = `${look.what()} · ${state.view} · ${state.tokens.join(" ")}`;
     } catch (problem) {
       console.error(problem);
@@ -99,8 +106,8 @@ export function drawAttention(element, record) {
     }
   }
   function view() {
-    kind = state.view;
-    shown = kind === "text" ? textView(look) : kind === "neuron" ? neuronView(look) : kind === "steps" ? stepsView(look) : headView(look);
+    kind = `${state.view}${state.words}`;
+    shown = state.view === "text" ? textView(look) : state.view === "neuron" ? neuronView(look) : state.view === "steps" ? stepsView(look) : headView(look);
     panel.replaceChildren(shown.node);
   }
 
@@ -110,7 +117,7 @@ export function drawAttention(element, record) {
     derive();
     const stack = look.stack;
     choose = controls(look, VIEWS, viewsOf(look));
-    grid = thumbnails(stack, { get shades() { return look.shades; }, marked: () => [[state.layer, state.head], ...(state.mean || state.extra.length ? heads().filter(([layer, head]) => layer !== state.layer || head !== state.head) : [])], first: state.layer, move });
+    grid = thumbnails(stack, look, { marked: () => [[state.layer, state.head], ...(state.mean || state.extra.length ? heads().filter(([layer, head]) => layer !== state.layer || head !== state.head) : [])], first: state.layer, move });
     scores = stack.scores?.length ? twin("All heads as a table: sort, filter by role, choose", () => { const node = scoresTable(look); scores.mark = node.lastChild.mark; return node; }) : null;
     matrix = twin("This map as a table", () => matrixTable(look));
     upper.replaceChildren(over("All heads: layers across, heads down"), grid.node, key(), note(look, grid.shared), scores ?? "", choose.node);
@@ -131,7 +138,7 @@ export function drawAttention(element, record) {
 
 function openStack(stack, index) {
   const { rows, columns } = stack.maps, pool = stack.maps.pool ?? 1, crossed = stack.kind === "cross";
-  const cells = (names, size) => Array.from({ length: size }, (_, i) => ({ start: i * pool, end: Math.min(names.length, (i + 1) * pool), name: pool > 1 ? `${i * pool} ${names[i * pool]}` : names[i] }));
+  const cells = (names, size) => Array.from({ length: size }, (_, i) => ({ start: i * pool, end: Math.min(names.length, (i + 1) * pool), name: pool > 1 ? `${i * pool}:${names[i * pool]}` : names[i] }));
   const named = (words, names) => groupsOf(words).map((group) => ({ ...group, name: names.slice(group.start, group.end).join("") }));
   const merged = pool === 1 && stack.query_words?.length === rows && stack.key_words?.length === columns ? { rows: named(stack.query_words, stack.queries), columns: named(stack.key_words, stack.keys) } : null;
   const words = merged && (merged.rows.length < rows || merged.columns.length < columns) ? merged : null;
@@ -145,7 +152,6 @@ function headView(look) {
   return { node, update: () => {
     large.update(); lines.update();
     if (!rolled && look.stack.maps.pool > 1) other.replaceChildren(exactHeads(look));
-    if (look.map && !performance.getEntriesByName("cutaway:first-head").length && large.node.querySelector("canvas")) performance.mark("cutaway:first-head");
   } };
 }
 
@@ -164,13 +170,6 @@ function tidy(state, stacks) {
   state.tokens = [...new Set(state.tokens.map((token) => within(token, stack.queries.length)))];
   if (!state.tokens.length) state.tokens = [0];
   if (state.key !== null) state.key = within(state.key, stack.keys.length);
-}
-
-// Shift-click adds a head to the mean or takes it away; the one under focus is always the first.
-function toggled(heads, [layer, head], state) {
-  const same = ([l, h]) => l === layer && h === head, others = state.mean ? [] : heads.filter((one) => !same(one));
-  state.mean = "";
-  return others;
 }
 
 function written({ state, stack, record }) {
@@ -219,14 +218,13 @@ function key() {
 }
 
 function note({ stack }, shared) {
-  const pool = stack.maps.pool;
-  const parts = ["Weights are kept as bytes / 255, off by at most 0.002; the table of heads and the Neuron view hold exact numbers."];
+  const pool = stack.maps.pool, parts = [stack.causal ? "No token looks ahead: what is blank or hatched can't be seen." : null, "Weights are kept as bytes / 255, off by at most 0.002; the table of heads and the Neuron view hold exact numbers."];
   if (pool > 1) parts.push(`Every cell stands for ${pool} × ${pool} tokens: the sum over its keys, the mean over its queries.`);
   if (shared) parts.push("In a thumbnail many cells share a pixel: the largest weight is shown.");
-  return hint(parts.join(" "));
+  return hint(parts.filter(Boolean).join(" "));
 }
 
 function introduction(record, stacks) {
-  const [stack] = stacks, sizes = stacks.map((one) => `${stacks.length > 1 ? `${TITLES[one.kind] ?? one.kind}: ` : ""}${count(one.layers.length)} layers × ${count(one.heads.length)} heads × ${count(one.queries.length)}${one.crossed ? ` × ${count(one.keys.length)}` : ""} tokens`).join("; ");
-  return `${sizes}. Every row adds up to 1: it says where that token looks. ${stack.causal ? "No token looks ahead: what is hatched can't be seen." : ""} Click a head, or move with the arrow keys; Shift adds heads to a mean.`;
+  const sizes = stacks.map((one) => `${stacks.length > 1 ? `${TITLES[one.kind] ?? one.kind}: ` : ""}${count(one.layers.length)} layers × ${count(one.heads.length)} heads × ${count(one.queries.length)}${one.crossed ? ` × ${count(one.keys.length)}` : ""} tokens`).join("; ");
+  return `${sizes}. Every row adds up to 1: it says where that token looks. Click a head, or move with the arrow keys; Shift adds heads to a mean.`;
 }

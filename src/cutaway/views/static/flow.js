@@ -4,13 +4,13 @@ import { MONO, byteOf, canvasOf, clip } from "./canvas.js";
 
 const AT_ONCE = 1600, LINE = 24;
 
-// view() → {names, values (or null), marked: [positions], strong: position or null, until: how many are revealed, pick(i, event)}
+// view() → null or {names, values (or null), marked: [positions], strong: position or null, until: how many are revealed, pick(i, event)}
 export function flow(view, label) {
-  const box = fit((width) => draw(view(), width), { role: "img", "aria-label": label, class: "scroll tall flow" });
-  return box;
+  return fit((width) => draw(view(), width), { role: "img", "aria-label": label, class: "scroll tall flow" });
 }
 
 function draw(view, width) {
+  if (!view) return el("div");
   const { names, values, marked, until = names.length } = view, middle = marked[0] ?? 0;
   const from = names.length > AT_ONCE ? Math.max(0, Math.min(names.length - AT_ONCE, middle - AT_ONCE / 2)) : 0, to = Math.min(names.length, from + AT_ONCE);
   const ruler = document.createElement("canvas").getContext("2d"), places = [];
@@ -45,8 +45,10 @@ export function strip(view, label) {
   return fit((width) => drawStrip(view(), width), { role: "img", "aria-label": label });
 }
 
-function drawStrip({ values, marked, strong, pick }, width) {
-  const tall = 84, left = 34, wide = Math.max(40, width - left - 2), { canvas, pen } = canvasOf(width, tall + 16), unit = wide / Math.max(1, values.length);
+function drawStrip(view, width) {
+  if (!view) return el("div");
+  const { values, marked, strong, pick } = view;
+  const tall = 84, left = 34, wide = Math.max(40, width - left - 2), { canvas, pen } = canvasOf(width, tall + 22), unit = wide / Math.max(1, values.length);
   const top = Math.max(0.01, ...values), height = (value) => Math.sqrt(Math.max(0, value) / top) * (tall - 12);
   pen.font = "10px system-ui, sans-serif"; pen.textBaseline = "middle"; pen.textAlign = "right";
   for (const mark of [1, 0.5, 0.25, 0.1, 0.05, 0.01, 0.001].filter((value) => value <= top * 1.001 && height(value) > 8).filter((value, i, all) => i === 0 || height(all[i - 1]) - height(value) > 9)) {
@@ -56,7 +58,7 @@ function drawStrip({ values, marked, strong, pick }, width) {
   const bar = colour("--bar"), accent = colour("--accent");
   values.forEach((value, i) => { pen.fillStyle = marked.includes(i) || i === strong ? accent : bar; pen.fillRect(left + i * unit, tall - height(value), Math.max(0.8, unit - (unit > 3 ? 1 : 0)), height(value)); });
   pen.fillStyle = colour("--ink"); pen.fillRect(left, tall, wide, 1);
-  pen.fillStyle = colour("--muted"); pen.textAlign = "left"; pen.fillText("token 0", left, tall + 9); pen.textAlign = "right"; if (values.length > 12) pen.fillText(String(values.length - 1), left + wide, tall + 9);
+  pen.fillStyle = colour("--muted"); pen.textAlign = "left"; pen.fillText("token 0", left, tall + 16); pen.textAlign = "right"; if (values.length > 12) pen.fillText(String(values.length - 1), left + wide, tall + 16);
   for (const i of marked) { pen.fillStyle = accent; pen.beginPath(); pen.moveTo(left + (i + 0.5) * unit, tall + 2); pen.lineTo(left + (i + 0.5) * unit - 4, tall + 8); pen.lineTo(left + (i + 0.5) * unit + 4, tall + 8); pen.fill(); }
   canvas.addEventListener("click", (event) => { const i = Math.floor((event.offsetX - left) / unit); if (i >= 0 && i < values.length) pick?.(i, event); });
   return canvas;

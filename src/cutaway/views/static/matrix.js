@@ -13,7 +13,7 @@ export function matrixView(look) {
   const node = el("div", { on: { keydown: arrows((across, down, event) => {
     const row = within(look.row + down, look.rows.length), column = within((look.column ?? 0) + across, look.columns.length);
     look.pick(down ? { row, column: look.chosen ? column : null, event } : { column });
-  }) } }, long ? [over(`The whole map, ${look.rows.length} × ${look.columns.length}`), whole, over("Around the selection: rows look at columns")] : over(`${look.what()}: rows look at columns`), near);
+  }) } }, long ? [over(`The whole map, ${look.rows.length} × ${look.columns.length}`), whole, over("Around the selection: rows look at columns")] : over("One map: rows look at columns"), near);
   focusable(node, "application", "The map, rows look at columns; arrow keys move from cell to cell, Shift selects several rows");
   return { node, update: () => { whole?.redraw(); near.redraw(); }, refocus: () => node.focus({ preventScroll: true }) };
 }
@@ -83,6 +83,7 @@ function windowed(look, width) {
     const row = top + Math.floor((event.offsetY - side) / cell), column = left + Math.floor((event.offsetX - side) / cell);
     if (row >= top && row < bottom) look.pick({ row, column: column >= left && column < right ? column : null, event });
   });
+  if (!performance.getEntriesByName("cutaway:first-head").length) performance.mark("cutaway:first-head");
   return canvas;
 }
 

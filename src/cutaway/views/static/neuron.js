@@ -48,13 +48,11 @@ export function neuronView(look) {
   let now = null;
   const marks = () => ({ marked: [look.key], strong: strongest(now.row.weights), shades: look.shades, pick: (key) => look.move({ key }) });
   const drawing = fit((width) => (now ? dimensions(now, width) : el("div"))), sums = el("div");
-  const bars = strip(() => ({ values: now.row.weights, ...marks() }), "The exact row as bars; the table has the numbers");
-  const text = flow(() => ({ names: look.stack.keys, values: now.row.weights, ...marks() }), "The keys, shaded by their exact weight");
-  const products = twin("Query, key and product, dimension by dimension", () => table([{ head: "dimension", n: true }, { head: "query", n: true }, { head: "key", n: true }, { head: "query × key × scale", n: true }, { head: "sum so far", n: true }],
-    now ? Array.from(now.q, (value, i) => [i, value, now.k[i], now.products[i], now.running[i]]) : []));
-  const row = twin("The exact row as a table", () => table([{ head: "key", w: true }, { head: "logit", n: true }, { head: "weight, exact", n: true }, { head: "weight in the picture, byte / 255", n: true }],
-    now ? look.stack.keys.map((key, i) => [`${i} ${plain(key)}`, Number.isFinite(now.row.logits[i]) ? now.row.logits[i] : "out of sight", now.row.weights[i], look.stack.maps.pool === 1 && look.raw ? look.raw(now.query, i) : "–"]) : []));
-  const parts = [drawing, sums, over("The exact row: where this query looks"), bars, text, products, row];
+  const bars = strip(() => now && { values: now.row.weights, ...marks() }, "The exact row as bars; the table has the numbers");
+  const text = flow(() => now && { names: look.stack.keys, values: now.row.weights, ...marks() }, "The keys, shaded by their exact weight");
+  const parts = [twin("Query, key and product, dimension by dimension", () => table([{ head: "dimension", n: true }, { head: "query", n: true }, { head: "key", n: true }, { head: "query × key × scale", n: true }, { head: "sum so far", n: true }],
+    now ? Array.from(now.q, (value, i) => [i, value, now.k[i], now.products[i], now.running[i]]) : [])), twin("The exact row as a table", () => table([{ head: "key", w: true }, { head: "logit", n: true }, { head: "weight, exact", n: true }, { head: "weight in the picture, byte / 255", n: true }],
+    now ? look.stack.keys.map((key, i) => [`${i} ${plain(key)}`, Number.isFinite(now.row.logits[i]) ? now.row.logits[i] : "out of sight", now.row.weights[i], look.stack.maps.pool === 1 && look.raw ? look.raw(now.query, i) : "–"]) : []))];
   async function update() {
     const neuron = neuronOf(look);
     now = null;
@@ -66,11 +64,11 @@ export function neuronView(look) {
     const q = arrays.queries.values.subarray(query * K, (query + 1) * K), k = arrays.keys.values.subarray(key * K, (key + 1) * K), products = q.map((value, i) => value * k[i] * arrays.scale);
     let sum = 0;
     now = { arrays, query, key, q, k, products, running: products.map((value) => { sum += value; return sum; }), row: found };
-    if (box.firstChild !== drawing) box.replaceChildren(...parts, exactHeads(look));
+    if (box.firstChild !== drawing) box.replaceChildren(drawing, sums, over("The exact row: where this query looks"), bars, text, ...parts, exactHeads(look));
     else box.lastChild.replaceWith(exactHeads(look));
     sums.replaceChildren(explain(look, now));
     for (const part of [drawing, bars, text]) part.redraw();
-    for (const part of [products, row]) part.refresh();
+    for (const part of parts) part.refresh();
   }
   return { node: box, update };
 }

@@ -5,9 +5,9 @@ import { headMap, shrink } from "./weights.js";
 
 const LEFT = 34, TOP = 20, GAP = 3;
 
-// look: {shades, marked() → [[layer, head]], first: layer, move({layer, head, add})}
-export function thumbnails(stack, look) {
-  const layers = stack.layers.length, heads = stack.heads.length, cell = Math.max(22, Math.min(48, Math.floor(1010 / layers)));
+// marked() → [[layer, head]], the one under focus first; first: the layer to draw first.
+export function thumbnails(stack, look, { marked: chosen, first, move }) {
+  const layers = stack.layers.length, heads = stack.heads.length, cell = Math.max(22, Math.min(64, Math.floor(1010 / layers), Math.floor(640 / heads)));
   const wide = LEFT + layers * cell + 2, tall = TOP + heads * cell + 2, { canvas, pen, sharp } = canvasOf(wide, tall);
   const pictures = new Map(), picture = document.createElement("canvas"), small = document.createElement("canvas"), side = cell - GAP;
   picture.width = canvas.width; picture.height = canvas.height;
@@ -34,7 +34,7 @@ export function thumbnails(stack, look) {
     mark();
   }
   function mark() {
-    const marked = look.marked(), [layer, head] = marked[0];
+    const marked = chosen(), [layer, head] = marked[0];
     pen.setTransform(1, 0, 0, 1, 0, 0); pen.clearRect(0, 0, canvas.width, canvas.height); pen.drawImage(picture, 0, 0);
     pen.setTransform(sharp, 0, 0, sharp, 0, 0); pen.strokeStyle = colour("--accent");
     marked.forEach((one, i) => { const [x, y, w, h] = box(one); pen.lineWidth = i ? 1.2 : 2.5; pen.strokeRect(x - 1, y - 1, w + 2, h + 2); });
@@ -45,21 +45,21 @@ export function thumbnails(stack, look) {
     if (x < node.scrollLeft) node.scrollLeft = x - cell; else if (x + cell > node.scrollLeft + node.clientWidth) node.scrollLeft = x + 2 * cell - node.clientWidth;
   }
   const node = el("div", { class: "scroll", on: { keydown: arrows((across, down, event) => {
-    const [layer, head] = look.marked()[0], next = { layer: Math.max(0, Math.min(layers - 1, layer + across)), head: Math.max(0, Math.min(heads - 1, head + down)) };
-    look.move({ ...next, add: event.shiftKey });
+    const [layer, head] = chosen()[0], next = { layer: Math.max(0, Math.min(layers - 1, layer + across)), head: Math.max(0, Math.min(heads - 1, head + down)) };
+    move({ ...next, add: event.shiftKey && "keep" });
     follow(next.layer);
   }) } }, canvas);
   canvas.addEventListener("click", (event) => {
     const layer = Math.floor((event.offsetX - LEFT) / cell), head = Math.floor((event.offsetY - TOP) / cell);
     if (layer < 0 || head < 0 || layer >= layers || head >= heads) return;
     node.focus({ preventScroll: true });
-    look.move({ layer, head, add: event.shiftKey || event.ctrlKey || event.metaKey });
+    move({ layer, head, add: event.shiftKey || event.ctrlKey || event.metaKey });
   });
   focusable(node, "application", "All heads");
 
   // The layer in focus first, then from the input up; the page stays awake between layers.
   async function load() {
-    const order = [look.first, ...stack.layers.keys()].filter((layer, i, all) => all.indexOf(layer) === i), room = Math.round(side * sharp);
+    const order = [first, ...stack.layers.keys()].filter((layer, i, all) => all.indexOf(layer) === i), room = Math.round(side * sharp);
     const columns = Math.min(room, stack.maps.columns), rows = Math.min(room, stack.maps.rows);
     for (const layer of order) {
       if (!node.isConnected) return false;

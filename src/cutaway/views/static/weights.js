@@ -91,11 +91,12 @@ export function strongest(values) {
   return best;
 }
 
-// Which of many positions to name: all where there is room, else those around `centre` and the strongest of the others.
+// Which of many positions to name: all where there is room, else those around `centre` and the strongest of the others,
+// if they are worth a line.
 export function notable(values, centre, room) {
   const all = Array.from(values, (_, i) => i);
   if (all.length <= room) return all;
   const near = Math.floor(room / 2), low = Math.max(0, Math.min(all.length - near, centre - Math.floor(near / 2)));
-  const rest = all.filter((i) => i < low || i >= low + near).sort((a, b) => values[b] - values[a]).slice(0, room - near);
+  const rest = all.filter((i) => (i < low || i >= low + near) && values[i] >= 0.004).sort((a, b) => values[b] - values[a]).slice(0, room - near);
   return [...all.slice(low, low + near), ...rest].sort((a, b) => a - b);
 }
