@@ -44,9 +44,7 @@ def made_up(layers: int, heads: int, size: int) -> dict[str, Any]:
     stack["layers"] = list(range(layers))
     stack["maps"]["data"] = [stack["maps"]["data"][layer % MADE] for layer in range(layers)]
     stack["scores"] = [
-        copy.copy(scores[layer % MADE * heads + head]) | {"layer": layer}
-        for layer in range(layers)
-        for head in range(heads)
+        scores[layer % MADE * heads + head] | {"layer": layer} for layer in range(layers) for head in range(heads)
     ]
     return record
 

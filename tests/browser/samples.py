@@ -259,10 +259,10 @@ ROLES = ["first token", "previous token", "induction", "mixed", "same token"]
 
 def stack(
     kind: str, layers: int, heads: int, queries: list[str], keys: list[str], *, index: int = 0, pool: int = 1,
-    exact: tuple[str, ...] = (), extras: Record | None = None, seed: int = 1,
+    exact: tuple[str, ...] = (), extras: Record | None = None, seed: int = 1, causal: bool = False,
 ) -> tuple[Record, list[Record]]:
     """Return a stack of attention and the neurons of the heads named in `exact`, as L.H."""
-    dice, causal = np.random.default_rng(seed), kind in {"self", "decoder"}
+    dice = np.random.default_rng(seed)
     packed, scores, neurons, total = [], [], [], np.zeros((len(queries), len(keys)))
     rollout = np.eye(len(keys))
     for layer in range(layers):
@@ -323,7 +323,7 @@ def attention(
     exact: tuple[str, ...] = ("0.0", "2.1"), extras: Record | None = None,
 ) -> Record:
     pieces = PIECES if pieces is None else pieces
-    made = stack("self", layers, heads, pieces, pieces, pool=pool, exact=exact, extras=extras)
+    made = stack("self", layers, heads, pieces, pieces, pool=pool, exact=exact, extras=extras, causal=True)
     return attention_of([made], generated, "".join(pieces))
 
 
@@ -347,7 +347,7 @@ def translated() -> Record:
     return attention_of(
         [
             stack("encoder", 2, 3, source, source, exact=("0.1",), extras={"bias": bias}),
-            stack("decoder", 3, 4, target, target, index=1, seed=2),
+            stack("decoder", 3, 4, target, target, index=1, seed=2, causal=True),
             stack("cross", 3, 4, target, source, index=2, exact=("1.1",), seed=3),
         ],
         generated=9,

@@ -99,9 +99,10 @@ export function drawAttention(element, record) {
       await shown.update();
       if (now !== turn) return;
       choose.show(); line.replaceChildren(...sentence(look)); matrix.refresh();
-      element.dataset.shown = `${look.what()} · ${state.view} · ${state.tokens.join(" ")}`;
+      element.dataset.shown = `${look.what()} · ${state.view} · ${state.tokens.join(" ")}${state.words ? " · words" : ""}`;
     } catch (problem) {
       console.error(problem);
+      element.dataset.shown = "nothing";
       line.replaceChildren(`This can't be drawn: ${problem.message}.`);
     }
   }
@@ -225,6 +226,7 @@ function note({ stack }, shared) {
 }
 
 function introduction(record, stacks) {
-  const sizes = stacks.map((one) => `${stacks.length > 1 ? `${TITLES[one.kind] ?? one.kind}: ` : ""}${count(one.layers.length)} layers × ${count(one.heads.length)} heads × ${count(one.queries.length)}${one.crossed ? ` × ${count(one.keys.length)}` : ""} tokens`).join("; ");
-  return `${sizes}. Every row adds up to 1: it says where that token looks. Click a head, or move with the arrow keys; Shift adds heads to a mean.`;
+  const sizes = stacks.map((one) => `${stacks.length > 1 ? `${TITLES[one.kind] ?? one.kind}: ` : ""}${count(one.layers.length)} layers × ${count(one.heads.length)} heads × ${count(one.queries.length)}${one.crossed ? ` × ${count(one.keys.length)}` : ""} token${one.queries.length === 1 ? "" : "s"}`).join("; ");
+  const sink = (record.neurons ?? []).some((one) => typeof one.sink === "number") ? ", less what a learned sink takes" : "";
+  return `${sizes}. Every row adds up to 1${sink}: it says where that token looks. Click a head, or move with the arrow keys; Shift adds heads to a mean.`;
 }

@@ -96,9 +96,8 @@ export function matrixTable(look) {
   }
   const sees = rowOf(map, look.selected), seen = columnOf(map, look.columnCells), chosen = look.selected.map((row) => label(rows[row], row)).join(", ");
   const looked = look.columnCells.map((column) => label(columns[column], column)).join(", "), longer = rows.length > columns.length ? rows : columns;
-  const both = longer === rows && rows.length === columns.length;
   return el("div", {}, hint(`${look.what()}. Left: where ${chosen} looks. Right: who looks at ${looked}.`),
-    both ? table([{ head: "token", w: true }, { head: "it looks there with weight", n: true }, { head: "it is looked at from there with weight", n: true }], rows.map((group, i) => [label(group, i), sees[i], seen[i]]))
+    rows.length === columns.length ? table([{ head: "token", w: true }, { head: "it looks there with weight", n: true }, { head: "it is looked at from there with weight", n: true }], rows.map((group, i) => [label(group, i), sees[i], seen[i]]))
       : table([{ head: "key", w: true }, { head: "looked at with weight", n: true }, { head: "query", w: true }, { head: "looks with weight", n: true }], longer.map((_, i) => [columns[i] ? label(columns[i], i) : "", sees[i] ?? "", rows[i] ? label(rows[i], i) : "", seen[i] ?? ""])));
 }
 
