@@ -89,7 +89,10 @@ def pack_maps(layers: list[Weights], *, causal: bool, pool: int = 1) -> PackedMa
     for maps_HTS in layers:
         bytes_HTS = quantise(maps_HTS)
         flat = bytes_HTS[:, keep[0], keep[1]] if keep is not None else bytes_HTS
-        data.append(base64.b64encode(zlib.compress(np.ascontiguousarray(flat).tobytes(), 6)).decode())
+        # Maps are runs of zeros among numbers that seldom repeat: matching runs alone is 6 times as fast as matching
+        # everything at level 6, and a tenth smaller (30 x 9 heads of SmolLM2 at 1,024 tokens: 14.5 for 16.2 MB).
+        packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL + 1, zlib.Z_RLE)
+        data.append(base64.b64encode(packer.compress(np.ascontiguousarray(flat).tobytes()) + packer.flush()).decode())
     return PackedMaps("lower" if lower else "full", rows, columns, pool, data)
 
 
