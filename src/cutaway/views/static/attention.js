@@ -42,15 +42,18 @@ export function drawAttention(element, record) {
     return settle;
   }
   function heads() {
-    const stack = look.stack, all = (layer) => stack.heads.map((_, head) => [layer, head]);
+    const stack = stacks[state.stack], all = (layer) => stack.heads.map((_, head) => [layer, head]);
     return state.mean === "all" ? stack.layers.flatMap((_, layer) => all(layer)) : state.mean === "layer" ? all(state.layer) : [[state.layer, state.head], ...state.extra];
   }
   look.heads = heads;
 
-  async function mapNow() {
-    const { stack } = look, rolled = state.view === "rollout", list = rolled ? "" : state.mean === "all" ? "all" : heads().join(" ");
-    const made = `${state.stack}|${rolled}|${list}|${state.words}`;
-    if (look.made === made) return look.map;
+  // The map that the state asks for, by name: a map of another name is forgotten before the new one is inflated.
+  function nameNow() {
+    return `${state.stack}|${state.words}|${state.view === "rollout" ? "rollout" : state.mean === "all" ? "all" : heads().join(" ")}`;
+  }
+  async function mapNow(made) {
+    const { stack } = look, rolled = state.view === "rollout";
+    if (look.map) return look.map;
     let map = rolled ? headMap(await (stack.rolled ??= inflate(stack.rollout.data[0])), 0, openMaps(stack.rollout, 1), stack.causal) : await meanMap(stack.maps, heads(), stack.causal);
     const single = !rolled && heads().length === 1 ? map : null;
     if (state.words && stack.words) map = mergeMap(map, stack.words.rows, stack.words.columns);
@@ -88,11 +91,13 @@ export function drawAttention(element, record) {
   }
 
   async function refresh() {
-    const now = (turn += 1), settle = derive();
+    const now = (turn += 1), name = nameNow();
+    if (look.made !== name) look.map = null;
+    const settle = derive();
     grid.mark(); choose.show(); scores?.mark?.();
     if (kind !== `${state.view}${state.words}`) view();
     try {
-      const map = await mapNow();
+      const map = await mapNow(name);
       if (now !== turn) return;
       look.map = map; look.made = map.made; look.raw = map.raw;
       settle();
@@ -117,6 +122,8 @@ export function drawAttention(element, record) {
     look.map = null; look.made = ""; kind = null;
     derive();
     const stack = look.stack;
+    pages?.show();
+    for (const other of stacks) if (other !== stack) other.maps.drop();
     choose = controls(look, VIEWS, viewsOf(look));
     grid = thumbnails(stack, look, { marked: () => [[state.layer, state.head], ...(state.mean || state.extra.length ? heads().filter(([layer, head]) => layer !== state.layer || head !== state.head) : [])], first: state.layer, move });
     scores = stack.scores?.length ? twin("All heads as a table: sort, filter by role, choose", () => { const node = scoresTable(look); scores.mark = node.lastChild.mark; return node; }) : null;
@@ -132,7 +139,7 @@ export function drawAttention(element, record) {
   Object.assign(state, restored(place.read()));
   tidy(state, stacks);
   onTheme(() => { if (!element.isConnected) return; look.shades = shadesOf(); grid.paint(); refresh(); });
-  const pages = stacks.length > 1 ? tabs("Which attention", stacks.map((stack, i) => [i, TITLES[stack.kind] ?? stack.kind]), () => state.stack, (i) => { move({ stack: i, layer: 0, head: 0, extra: [], key: null, tokens: [Math.floor(stacks[i].queries.length / 2)] }); pages.show(); }) : null;
+  const pages = stacks.length > 1 ? tabs("Which attention", stacks.map((stack, i) => [i, TITLES[stack.kind] ?? stack.kind]), () => state.stack, (i) => { move({ stack: i, layer: 0, head: 0, extra: [], key: null, tokens: [Math.floor(stacks[i].queries.length / 2)] }); }) : null;
   element.append(heading("Attention", record.model), hint(introduction(record, stacks)), pages?.node ?? "", upper, line, panel, lower);
   assemble();
 }

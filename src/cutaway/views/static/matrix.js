@@ -94,9 +94,9 @@ export function matrixTable(look) {
   if (Math.max(rows.length, columns.length) <= WHOLE) {
     return el("div", {}, hint(`${look.what()}: from the row's token to the column's.`), table([{ head: "from", w: true }, ...columns.map((group, i) => ({ head: label(group, i), n: true }))], rows.map((group, i) => [label(group, i), ...rowOf(map, [i])])));
   }
-  const sees = rowOf(map, look.selected), seen = columnOf(map, look.columnCells), chosen = look.selected.map((row) => label(rows[row], row)).join(", ");
-  const looked = look.columnCells.map((column) => label(columns[column], column)).join(", "), longer = rows.length > columns.length ? rows : columns;
-  return el("div", {}, hint(`${look.what()}. Left: where ${chosen} looks. Right: who looks at ${looked}.`),
+  const sees = rowOf(map, look.selected), seen = columnOf(map, look.columnCells), some = (cells, groups) => cells.slice(0, 8).map((i) => label(groups[i], i)).join(", ") + (cells.length > 8 ? ", …" : "");
+  const longer = rows.length > columns.length ? rows : columns;
+  return el("div", {}, hint(`${look.what()}. Left: where ${some(look.selected, rows)} looks. Right: who looks at ${some(look.columnCells, columns)}.`),
     rows.length === columns.length ? table([{ head: "token", w: true }, { head: "it looks there with weight", n: true }, { head: "it is looked at from there with weight", n: true }], rows.map((group, i) => [label(group, i), sees[i], seen[i]]))
       : table([{ head: "key", w: true }, { head: "looked at with weight", n: true }, { head: "query", w: true }, { head: "looks with weight", n: true }], longer.map((_, i) => [columns[i] ? label(columns[i], i) : "", sees[i] ?? "", rows[i] ? label(rows[i], i) : "", seen[i] ?? ""])));
 }

@@ -30,7 +30,7 @@ export function openMaps(maps, heads) {
     if (kept.size > most) kept.delete(kept.keys().next().value);
     return found;
   };
-  return { rows, columns, packed, size, pool: maps.pool ?? 1, layer };
+  return { rows, columns, packed, size, pool: maps.pool ?? 1, layer, drop: () => kept.clear() };
 }
 
 // A 16-bit float as a number: sign, 5 bits of exponent, 10 of fraction.
