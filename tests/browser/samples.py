@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import itertools
 import math
 import random
 from typing import Any
 
+import numpy as np
+
+from cutaway.packing import PackedArray, PackedMaps, pack_array, pack_maps, quantise
 from tests.unit import figure_records
 
 # ruff: noqa: S311  (made-up numbers need no secrecy)
@@ -197,29 +202,171 @@ def architecture() -> Record:
     }
 
 
-def attention(layers: int = 30, heads: int = 9) -> Record:
-    dice, size = random.Random(1), len(PIECES)
-    weights: list[list[list[list[float]]]] = []
+def vectors(dice: np.random.Generator, kind: str, words: list[str]) -> tuple[Any, Any]:
+    """Return queries and keys [T, 32] of a head that does what its kind says, as far as softmax lets it."""
+    size, width = len(words), 32
+    place = dice.normal(size=(size + 1, width))
+    names = {word: dice.normal(size=width) for word in dict.fromkeys(words)}
+    token = np.array([names[word] for word in words])
+    queries, keys = 0.4 * dice.normal(size=(size, width)), 0.4 * dice.normal(size=(size, width))
+    if kind == "previous token":
+        queries, keys = queries + 1.4 * place[:size], keys + 1.4 * place[1:]
+    if kind == "same token":
+        queries, keys = queries + 1.2 * token, keys + 1.2 * token
+    if kind == "induction":
+        queries, keys = queries + 1.5 * token, keys + 1.5 * np.roll(token, 1, 0)
+    if kind in {"first token", "induction"}:
+        queries, keys[0] = queries + place[0], 1.1 * place[0]
+    return queries.astype(np.float16), keys.astype(np.float16)
+
+
+def softmax(logits: Any, sink: float | None = None) -> Any:
+    top = np.maximum(logits.max(-1, keepdims=True), -np.inf if sink is None else sink)
+    powers = np.exp(logits - top)
+    return powers / (powers.sum(-1, keepdims=True) + (0 if sink is None else np.exp(sink - top)))
+
+
+def exact_weights(neuron: Record, causal: bool) -> Any:
+    """Return the weights [T, S] that a record's queries and keys give, in double precision."""
+    queries, keys = (PackedArray(**neuron[key]).array().astype(np.float64) for key in ("queries", "keys"))
+    logits = neuron["scale"] * queries @ keys.T
+    if neuron["softcap"]:
+        logits = neuron["softcap"] * np.tanh(logits / neuron["softcap"])
+    if neuron["bias"]:
+        logits = logits + PackedArray(**neuron["bias"]).array()
+    row, key = np.indices(logits.shape)
+    seen = (key <= row) if causal else np.ones_like(logits, bool)
+    if neuron["window"]:
+        seen &= np.abs(row - key) < neuron["window"]
+    return softmax(np.where(seen, logits, -np.inf), neuron["sink"])
+
+
+def pooled(maps: Any, pool: int) -> Any:
+    """Return maps [H, T, S] with p × p tokens a cell: summed over its keys, averaged over its queries."""
+    rows, columns = (range(0, size, pool) for size in maps.shape[1:])
+    return np.add.reduceat(np.add.reduceat(maps, columns, 2), rows, 1) / np.diff([*rows, maps.shape[1]])[None, :, None]
+
+
+def word_numbers(pieces: list[str]) -> list[int]:
+    """Number the words: a piece that starts with no space continues one that ends in a letter."""
+    numbers = [0]
+    for before, piece in itertools.pairwise(pieces):
+        numbers.append(numbers[-1] + (not (before[-1:].isalnum() and piece[:1].isalnum())))
+    return numbers
+
+
+ROLES = ["first token", "previous token", "induction", "mixed", "same token"]
+
+
+def stack(
+    kind: str, layers: int, heads: int, queries: list[str], keys: list[str], *, index: int = 0, pool: int = 1,
+    exact: tuple[str, ...] = (), extras: Record | None = None, seed: int = 1, causal: bool = False,
+) -> tuple[Record, list[Record]]:
+    """Return a stack of attention and the neurons of the heads named in `exact`, as L.H."""
+    dice = np.random.default_rng(seed)
+    packed, scores, neurons, total = [], [], [], np.zeros((len(queries), len(keys)))
+    rollout = np.eye(len(keys))
     for layer in range(layers):
-        weights.append([])
-        for _ in range(heads):
-            sink, near, sharp = dice.random() * 3 + layer / 10, dice.random() * 4, dice.uniform(0.5, 3)
-            far = dice.randrange(1, 5)
-            matrix = []
-            for row in range(size):
-                raw = [
-                    math.exp(sink * (column == 0) + near * (row - column == far) + sharp * dice.gauss(0, 0.6))
-                    if column <= row
-                    else 0.0
-                    for column in range(size)
-                ]
-                total = sum(raw)
-                matrix.append([round(value / total, 6) for value in raw])
-            weights[-1].append(matrix)
+        maps = []
+        for head in range(heads):
+            role = ROLES[(layer * heads + 3 * head + layer // 2) % len(ROLES)]
+            q, k = vectors(dice, role, keys)
+            q = q if kind != "cross" else vectors(dice, role, queries)[0]
+            neuron = {
+                "stack": index, "layer": layer, "head": head, "scale": 32**-0.5 * float(dice.uniform(0.6, 1.6)),
+                "softcap": None, "sink": None, "window": None, "queries": pack(q), "keys": pack(k), "bias": None,
+            } | ((extras or {}) if f"{layer}.{head}" in exact else {})
+            weights = exact_weights(neuron, causal)
+            if f"{layer}.{head}" in exact:
+                neurons.append(neuron)
+            maps.append(weights)
+            scores.append(
+                {
+                    "kind": kind, "layer": layer, "head": head, "role": role, "certainty": 0.5 + 0.4 * dice.random(),
+                    "entropy_bits": float(-(weights * np.log2(weights + 1e-12)).sum(1).mean()),
+                    "distance": None if kind == "cross" else 1 + 3 * dice.random(), "sink": float(weights[:, 0].mean()),
+                    "current": None if kind == "cross" else float(np.diagonal(weights).mean()),
+                    "previous": float(np.diagonal(weights, -1).mean()) if len(queries) > 1 else 0.0, "next": None,
+                    "duplicate": None, "induction": None, "received": float(weights.mean(0).max()),
+                    "received_position": int(weights.mean(0).argmax()),
+                }
+            )
+        maps_HTS = np.stack(maps)
+        total += maps_HTS.mean(0) / layers
+        if kind != "cross":
+            rollout = (0.5 * maps_HTS.mean(0) + 0.5 * np.eye(len(keys))) @ rollout
+        packed.append(quantise(pooled(maps_HTS, pool) if pool > 1 else maps_HTS))
+    seen = np.arange(len(keys), 0, -1) if causal else len(queries)
+    words = (word_numbers(queries), word_numbers(keys))
     return {
-        "schema": "cutaway.attention/1", "model": MODEL, "text": TEXT, "tokens": PIECES, "causal": True,
-        "layers": layers, "heads": heads, "weights": weights,
+        "kind": kind, "causal": causal, "layers": list(range(layers)), "heads": list(range(heads)), "queries": queries,
+        "keys": keys, "query_words": words[0], "key_words": words[1],
+        "maps": dataclasses.asdict(pack_maps(packed, causal=causal, pool=pool)), "scores": scores,
+        "received": (total.sum(0) / seen).tolist(), "rollout": None if kind == "cross" else dataclasses.asdict(
+            pack_maps([pooled(rollout[None], pool)], causal=causal, pool=pool)
+        ),
+    }, neurons
+
+
+def pack(array: Any) -> Record:
+    return dataclasses.asdict(pack_array(array.astype(np.float16)))
+
+
+def attention_of(stacks: list[tuple[Record, list[Record]]], generated: int = 0, text: str = TEXT) -> Record:
+    return {
+        "schema": "cutaway.attention/1", "model": MODEL, "text": text, "generated": generated,
+        "stacks": [one for one, _ in stacks], "neurons": [neuron for _, neurons in stacks for neuron in neurons],
     }
+
+
+def attention(
+    layers: int = 30, heads: int = 9, pieces: list[str] | None = None, generated: int = 0, pool: int = 1,
+    exact: tuple[str, ...] = ("0.0", "2.1"), extras: Record | None = None,
+) -> Record:
+    pieces = PIECES if pieces is None else pieces
+    made = stack("self", layers, heads, pieces, pieces, pool=pool, exact=exact, extras=extras, causal=True)
+    return attention_of([made], generated, "".join(pieces))
+
+
+def long_text(size: int) -> list[str]:
+    """Return `size` pieces of a text with sub-words, repeats and line ends."""
+    words = ["The", " un", "believ", "able", *PIECES[1:6], ",", " and", " so", " did", " every", " one", " cat", ".\n"]
+    dice = np.random.default_rng(3)
+    other = [f" {chr(97 + int(letter))}x" for letter in dice.integers(26, size=size)]
+    return [words[i % len(words)] if dice.random() < 0.7 else other[i] for i in range(size)]
+
+
+def bidirectional() -> Record:
+    pieces = ["[CLS]", *[piece.strip().lower() for piece in PIECES], "[SEP]"]
+    return attention_of([stack("self", 3, 4, pieces, pieces, exact=("1.2",))]) | {"model": "minilm-l6"}
+
+
+def translated() -> Record:
+    source = ["▁The", "▁cat", "▁sat", "▁on", "▁the", "▁mat", ".", "</s>"]
+    target = ["<pad>", "▁Le", "▁chat", "▁était", "▁assis", "▁sur", "▁le", "▁t", "apis", "."]
+    bias = pack(np.random.default_rng(4).normal(size=(len(source), len(source))))
+    return attention_of(
+        [
+            stack("encoder", 2, 3, source, source, exact=("0.1",), extras={"bias": bias}),
+            stack("decoder", 3, 4, target, target, index=1, seed=2, causal=True),
+            stack("cross", 3, 4, target, source, index=2, exact=("1.1",), seed=3),
+        ],
+        generated=9,
+    )
+
+
+def neurons() -> dict[str, Record]:
+    """Return records whose exact rows need a bias, a softcap, a sink, a window."""
+    extras = {
+        "bias": {"bias": pack(np.random.default_rng(5).normal(size=(len(PIECES), len(PIECES))))},
+        "softcap": {"softcap": 3.0}, "sink": {"sink": 0.75}, "window": {"window": 4},
+    }
+    return {name: attention(3, 3, exact=("2.1",), extras=extra) for name, extra in extras.items()}
+
+
+def weights_of(record: Record, layer: int, head: int, index: int = 0) -> Any:
+    """Return a head's weights [T, S] as the record has them: bytes / 255."""
+    return PackedMaps(**record["stacks"][index]["maps"]).layer(layer)[head] / 255
 
 
 def neighbours() -> Record:
@@ -382,7 +529,7 @@ def every() -> dict[str, Record]:
 
 def hostile(record: Record, text: str) -> Record:
     """Return the record with `text` put into every string that isn't a name the view depends on."""
-    fixed = {"schema", "kind", "method", "finish_reason", "dtype", "key", "role"}
+    fixed = {"schema", "kind", "method", "finish_reason", "dtype", "key", "role", "layout", "data"}
 
     def poison(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):

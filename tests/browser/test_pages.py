@@ -4,81 +4,22 @@ from __future__ import annotations
 
 import functools
 import http.server
-import shutil
 import threading
-from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cutaway.views import notebook, page
+from cutaway.views import notebook
 from tests.browser import samples
+from tests.browser.reading import column, near, rows_of
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028\ud800"
 RECORDS = samples.every() | {"classification by a language model": samples.classification("language model")}
 NAMES = sorted(RECORDS)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no chromium on the path")
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
-
-
-class Sheet:
-    """A page open in the browser, with what it asked for and what it complained of."""
-
-    def __init__(self, browser: Any, **options: Any) -> None:
-        self.context = browser.new_context(**options)
-        self.tab = self.context.new_page()
-        self.requests: list[str] = []
-        self.problems: list[str] = []
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.on("console", self.heard)
-        self.tab.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.tab.on("dialog", self.asked)
-
-    def heard(self, message: Any) -> None:
-        if message.type in {"error", "warning"}:
-            self.problems.append(message.text)
-
-    def asked(self, dialog: Any) -> None:
-        self.problems.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def open(self, path: Path, records: list[dict[str, Any]]) -> Any:
-        path.write_text(page(records), encoding="utf-8")
-        self.tab.goto(path.as_uri())
-        self.settle()
-        return self.tab
-
-    def settle(self) -> None:
-        self.tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 80)))")
-
-
-@pytest.fixture
-def sheet(chromium: Any) -> Iterator[Any]:
-    opened: list[Sheet] = []
-
-    def make(**options: Any) -> Sheet:
-        opened.append(Sheet(chromium, **options))
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.context.close()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -117,23 +58,6 @@ def test_an_injected_script_would_not_run(sheet: Any, tmp_path: Path) -> None:
     }""")
     assert tab.evaluate("() => window.ran") is None
     assert any("Content Security Policy" in problem for problem in view.problems)
-
-
-def rows_of(tab: Any, which: str = "details.twin table") -> list[list[list[str]]]:
-    tab.evaluate("() => document.querySelectorAll('details').forEach((box) => { box.open = true; })")
-    tab.wait_for_timeout(60)
-    read = """(tables) => tables.map((table) =>
-      [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)))"""
-    found: list[list[list[str]]] = tab.locator(which).evaluate_all(read)
-    return found
-
-
-def column(rows: list[list[str]], at: int) -> list[float]:
-    return [float(row[at]) for row in rows]
-
-
-def near(values: list[float]) -> Any:
-    return pytest.approx(values, rel=1e-6)
 
 
 def test_the_tables_hold_the_numbers_of_tokens_generation_and_score(sheet: Any, tmp_path: Path) -> None:
@@ -185,21 +109,6 @@ def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: A
         assert column(rows, 2) == [file["bytes"] for file in RECORDS[name]["files"]]
     rows = rows_of(sheet().open(path, [RECORDS["models"]]))[0]
     assert column(rows, 1) == [model["parameters"] for model in RECORDS["models"]["models"]]
-
-
-def test_the_attention_table_follows_the_chosen_head(sheet: Any, tmp_path: Path) -> None:
-    record = RECORDS["attention"]
-    view = sheet()
-    tab = view.open(tmp_path / "page.html", [record])
-    for layer, head, keys in ((0, 0, []), (2, 1, ["ArrowRight", "ArrowRight", "ArrowDown"])):
-        tab.get_by_role("application").first.focus()
-        for key in keys:
-            tab.keyboard.press(key)
-        rows = rows_of(tab)[0]
-        assert [column([row], at + 1) for row in rows for at in range(len(rows))] == [
-            near([weight]) for row in record["weights"][layer][head] for weight in row
-        ]
-    assert "Head 2.1" in tab.locator(".readout").inner_text()
 
 
 PAST = """() => [...document.querySelectorAll('figure.view *')]

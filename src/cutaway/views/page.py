@@ -19,6 +19,7 @@ __all__ = ["notebook", "page"]
 
 _IMPORT = re.compile(r'^import \{([\w\s,]+)\} from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:async )?(?:function\*?|const|class) (\w+)", re.MULTILINE)
+_MARGIN = re.compile(r"^[ \t]+(?://.*\n)?|^//.*\n", re.MULTILINE)  # indentation and lines of comment
 _SAFE = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 _PAGE = """<!doctype html>
@@ -63,6 +64,7 @@ def bundle(entry: str) -> str:
     """Return a module of `static/` and all it imports as one script, each file a function that is called once.
 
     Only `import {a, b} from "./other.js";` and `export function|const|class` are understood: all that the views use.
+    Indentation and comment lines stay behind, so a string that spans lines would lose its margin.
     """
     parts: dict[str, str] = {}
 
@@ -79,7 +81,7 @@ def bundle(entry: str) -> str:
         parts[name] = f"const {name}_js = (() => {{\n{body}return {{ {names} }};\n}})();\n"
 
     add(entry)
-    return "\n" + "".join(parts.values())
+    return "\n" + _MARGIN.sub("", "".join(parts.values()))
 
 
 @functools.cache

@@ -1,201 +1,239 @@
-// Who looks at whom: all heads as thumbnails, one head large, one token's lines in both directions.
-import { colour, count, el, fit, fixed, heading, hint, legible, onTheme, over, plain, ramp, readout, svg, table, twin } from "./draw.js";
+// Who looks at whom: the model view (all heads small), the head view (one map large, one token's lines), the text, the
+// neuron view, rollout, and the steps of what was generated. Data are inflated a layer at a time; see packing.js.
+import { count, el, fixed, heading, hint, legible, onTheme, over, plain, readout, twin } from "./draw.js";
+import { address } from "./address.js";
+import { shadesOf } from "./canvas.js";
+import { controls, tabs } from "./controls.js";
+import { linesView } from "./lines.js";
+import { cellText, matrixTable, matrixView } from "./matrix.js";
+import { exactHeads, neuronOf, neuronView } from "./neuron.js";
+import { inflate, openMaps } from "./packing.js";
+import { quoted, stepsView, textView } from "./reading.js";
+import { scoreOf, scoresTable } from "./scores.js";
+import { thumbnails } from "./thumbnails.js";
+import { groupsOf, headMap, mergeMap, meanMap, rowOf, strongest, weight } from "./weights.js";
 
-// Shade grows with the square root of the weight, so that small weights show; the key says so.
-const shadeOf = (weight) => Math.sqrt(Math.max(0, weight));
-const WHOLE = 48;
+const TITLES = { self: "Self-attention", encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
+const VIEWS = { head: "Head", text: "Text", neuron: "Neuron", rollout: "Rollout", steps: "Step by step" };
 
 export function drawAttention(element, record) {
-  const { layers, heads, tokens } = record;
-  const state = { layer: 0, head: 0, row: Math.floor(tokens.length / 2), column: 0, paint: ramp() };
-  const now = () => record.weights[state.layer][state.head];
-  const line = readout(), large = fit((width) => drawLarge(record, state, now(), width, move));
-  const lines = fit((width) => drawLines(record, state, now(), width, move));
-  const grid = drawGrid(record, state, move);
-  const choose = controls(record, state, move);
-  const matrix = twin("This head as a table", () => numbers(record, state, now()));
+  if (!record.stacks?.length) throw new Error("there are no layers of attention in it");
+  const stacks = record.stacks.map(openStack), place = address(element, "a", (values) => move(restored(values)));
+  const state = { stack: 0, layer: 0, head: 0, extra: [], mean: "", tokens: [Math.floor(stacks[0].queries.length / 2)], key: null, words: false, view: "head", shade: "sees" };
+  const line = readout(), upper = el("div"), panel = el("div", { role: "tabpanel", "aria-label": "The chosen view" }), lower = el("div");
+  const look = { record, state, shades: shadesOf(), sort: { key: "head", way: 1, role: "" }, move, pick, pickToken, map: null, made: "", raw: null };
+  let grid, shown, kind, choose, scores, matrix, turn = 0;
+
+  // What the views read: the stack, its axes as words, pooled cells or tokens, and the cells that are selected.
+  function derive() {
+    const stack = stacks[state.stack], words = state.words && stack.words;
+    look.stack = stack; look.rows = words ? stack.words.rows : stack.cells.rows; look.columns = words ? stack.words.columns : stack.cells.columns;
+    const cell = (groups, token) => Math.max(0, groups.findIndex((group) => token < group.end));
+    look.rowCell = (token) => cell(look.rows, token);
+    look.token = state.tokens[state.tokens.length - 1]; look.row = look.rowCell(look.token);
+    look.selected = [...new Set(state.tokens.map(look.rowCell))];
+    look.chosen = state.key !== null; look.what = () => whatOf(look);
+    const settle = () => {
+      look.column = look.chosen ? cell(look.columns, state.key) : look.map ? strongest(rowOf(look.map, look.selected)) : 0;
+      look.key = look.chosen ? state.key : look.columns[look.column].start;
+      look.columnCells = stack.crossed ? [look.column] : look.selected;
+    };
+    settle();
+    return settle;
+  }
+  function heads() {
+    const stack = stacks[state.stack], all = (layer) => stack.heads.map((_, head) => [layer, head]);
+    return state.mean === "all" ? stack.layers.flatMap((_, layer) => all(layer)) : state.mean === "layer" ? all(state.layer) : [[state.layer, state.head], ...state.extra];
+  }
+  look.heads = heads;
+
+  // The map that the state asks for, by name: a map of another name is forgotten before the new one is inflated.
+  function nameNow() {
+    return `${state.stack}|${state.words}|${state.view === "rollout" ? "rollout" : state.mean === "all" ? "all" : heads().join(" ")}`;
+  }
+  async function mapNow(made) {
+    const { stack } = look, rolled = state.view === "rollout";
+    if (look.map) return look.map;
+    let map = rolled ? headMap(await (stack.rolled ??= inflate(stack.rollout.data[0])), 0, openMaps(stack.rollout, 1), stack.causal) : await meanMap(stack.maps, heads(), stack.causal);
+    const single = !rolled && heads().length === 1 ? map : null;
+    if (state.words && stack.words) map = mergeMap(map, stack.words.rows, stack.words.columns);
+    return Object.assign(map, { made, raw: single ? (row, column) => weight(single, row, column) : null });
+  }
+
   function move(change) {
-    Object.assign(state, change);
-    state.layer = clamp(state.layer, layers), state.head = clamp(state.head, heads);
-    state.row = clamp(state.row, tokens.length), state.column = clamp(state.column, tokens.length);
-    refresh();
+    const before = state.stack, { add, ...rest } = change;
+    if (add) addHead(rest, add);
+    else if ("layer" in rest || "head" in rest) state.extra = [];
+    if (("layer" in rest || "head" in rest) && !("mean" in rest) && state.mean && !(state.mean === "layer" && rest.layer !== undefined && rest.layer !== state.layer && rest.head === undefined)) state.mean = "";
+    Object.assign(state, rest);
+    tidy(state, stacks);
+    if (state.stack !== before || !grid) assemble(); else refresh();
+    place.write(written(look));
   }
-  function refresh() {
-    grid.mark(); choose.show(); large.redraw(); lines.redraw(); matrix.refresh();
-    line.replaceChildren(`Head ${state.layer}.${state.head}: `, el("code", {}, legible(tokens[state.row])), " looks at ", el("code", {}, legible(tokens[state.column])), ` with weight ${fixed(now()[state.row][state.column], 4)}.`);
+  // Shift-click adds a head to the mean or takes it away; the one under focus is always the first. Shift and an arrow
+  // ("keep") only add.
+  function addHead(rest, add) {
+    const now = state.mean ? [] : heads(), others = now.filter(([layer, head]) => layer !== rest.layer || head !== rest.head);
+    state.mean = ""; state.extra = others;
+    if (add === "keep" || others.length === now.length || !others.length) return;
+    [rest.layer, rest.head] = others[0];
+    state.extra = others.slice(1);
   }
-  large.addEventListener("keydown", (event) => {
-    const turn = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!turn) return;
-    event.preventDefault();
-    move({ row: state.row + turn[0], column: state.column + turn[1] });
-  });
-  focusable(large, "application", "One head, rows look at columns; arrow keys move from cell to cell");
-  state.column = now()[state.row]?.reduce((best, weight, i, all) => (weight > all[best] ? i : best), 0) ?? 0;
-  onTheme(() => { state.paint = ramp(); grid.paint(); refresh(); });
-  element.append(heading("Attention", record.model), hint(`${count(layers)} layers × ${count(heads)} heads × ${count(tokens.length)} tokens. Every row adds up to 1: it says where that token looks.${record.causal ? " No token looks ahead." : ""}`),
-    over("All heads: layers across, heads down"), grid.node, key(), choose.node, line,
-    el("div", { class: "pair" }, el("div", {}, over("One head: rows look at columns"), large), el("div", {}, over("One token, both ways"), lines)), matrix);
-  refresh();
+  function pickToken(token, event, key = null) {
+    const { tokens } = state, from = tokens[0], way = token < from ? -1 : 1;
+    const range = () => Array.from({ length: Math.abs(token - from) + 1 }, (_, i) => from + way * i);
+    const other = tokens.filter((one) => one !== token), toggle = () => (other.length === tokens.length ? [...tokens, token] : other.length ? other : tokens);
+    move({ tokens: event?.shiftKey ? range() : event?.ctrlKey || event?.metaKey ? toggle() : [token], key: key ?? (look.stack.crossed ? state.key : null) });
+  }
+  function pick({ row, column, event }) {
+    const key = column === undefined || column === null ? null : look.columns[column].start;
+    if (row === undefined) move({ key }); else pickToken(look.rows[row].start, event, key);
+  }
+
+  async function refresh() {
+    const now = (turn += 1), name = nameNow();
+    if (look.made !== name) look.map = null;
+    const settle = derive();
+    grid.mark(); choose.show(); scores?.mark?.();
+    if (kind !== `${state.view}${state.words}`) view();
+    try {
+      const map = await mapNow(name);
+      if (now !== turn) return;
+      look.map = map; look.made = map.made; look.raw = map.raw;
+      settle();
+      await shown.update();
+      if (now !== turn) return;
+      choose.show(); line.replaceChildren(...sentence(look)); matrix.refresh();
+      element.dataset.shown = `${look.what()} · ${state.view} · ${state.tokens.join(" ")}${state.words ? " · words" : ""}`;
+    } catch (problem) {
+      console.error(problem);
+      element.dataset.shown = "nothing";
+      line.replaceChildren(`This can't be drawn: ${problem.message}.`);
+    }
+  }
+  function view() {
+    kind = `${state.view}${state.words}`;
+    shown = state.view === "text" ? textView(look) : state.view === "neuron" ? neuronView(look) : state.view === "steps" ? stepsView(look) : headView(look);
+    panel.replaceChildren(shown.node);
+  }
+
+  // All that belongs to one stack; drawn anew when another is chosen.
+  function assemble() {
+    look.map = null; look.made = ""; kind = null;
+    derive();
+    const stack = look.stack;
+    pages?.show();
+    for (const other of stacks) if (other !== stack) other.maps.drop();
+    choose = controls(look, VIEWS, viewsOf(look));
+    grid = thumbnails(stack, look, { marked: () => [[state.layer, state.head], ...(state.mean || state.extra.length ? heads().filter(([layer, head]) => layer !== state.layer || head !== state.head) : [])], first: state.layer, move });
+    scores = stack.scores?.length ? twin("All heads as a table: sort, filter by role, choose", () => { const node = scoresTable(look); scores.mark = node.lastChild.mark; return node; }) : null;
+    matrix = twin("This map as a table", () => matrixTable(look));
+    upper.replaceChildren(over("All heads: layers across, heads down"), grid.node, key(), note(look, grid.shared), scores ?? "", choose.node);
+    lower.replaceChildren(matrix);
+    grid.paint();
+    const mine = grid;
+    refresh().then(() => grid === mine && mine.load()).then((done) => { if (done) performance.mark("cutaway:all-thumbnails"); })
+      .catch((problem) => { console.error(problem); line.replaceChildren(`The heads can't be drawn: ${problem.message}.`); });
+  }
+  const restored = (values) => restore(values, stacks, state);
+  Object.assign(state, restored(place.read()));
+  tidy(state, stacks);
+  onTheme(() => { if (!element.isConnected) return; look.shades = shadesOf(); grid.paint(); refresh(); });
+  const pages = stacks.length > 1 ? tabs("Which attention", stacks.map((stack, i) => [i, TITLES[stack.kind] ?? stack.kind]), () => state.stack, (i) => { move({ stack: i, layer: 0, head: 0, extra: [], key: null, tokens: [Math.floor(stacks[i].queries.length / 2)] }); }) : null;
+  element.append(heading("Attention", record.model), hint(introduction(record, stacks)), pages?.node ?? "", upper, line, panel, lower);
+  assemble();
 }
 
-function clamp(value, size) {
-  return Math.max(0, Math.min(size - 1, value));
+function openStack(stack, index) {
+  const { rows, columns } = stack.maps, pool = stack.maps.pool ?? 1, crossed = stack.kind === "cross";
+  const cells = (names, size) => Array.from({ length: size }, (_, i) => ({ start: i * pool, end: Math.min(names.length, (i + 1) * pool), name: pool > 1 ? `${i * pool}:${names[i * pool]}` : names[i] }));
+  const named = (words, names) => groupsOf(words).map((group) => ({ ...group, name: names.slice(group.start, group.end).join("") }));
+  const merged = pool === 1 && stack.query_words?.length === rows && stack.key_words?.length === columns ? { rows: named(stack.query_words, stack.queries), columns: named(stack.key_words, stack.keys) } : null;
+  const words = merged && (merged.rows.length < rows || merged.columns.length < columns) ? merged : null;
+  return { ...stack, index, crossed, words, causal: Boolean(stack.causal) && rows === columns, maps: openMaps(stack.maps, stack.heads.length), cells: { rows: cells(stack.queries, rows), columns: cells(stack.keys, columns) } };
 }
 
-function focusable(node, role, label) {
-  node.setAttribute("tabindex", "0");
-  node.setAttribute("role", role);
-  node.setAttribute("aria-label", label);
+function headView(look) {
+  const large = matrixView(look), lines = linesView(look), other = el("div"), rolled = look.state.view === "rollout";
+  const node = el("div", {}, rolled ? hint("Rollout follows attention down through all layers, half of every step staying where it is: how much of each input token reaches a position (Abnar and Zuidema, 2020).") : null,
+    el("div", { class: "pair" }, large.node, lines.node), other);
+  return { node, update: () => {
+    large.update(); lines.update();
+    if (!rolled && look.stack.maps.pool > 1) other.replaceChildren(exactHeads(look));
+  } };
+}
+
+function viewsOf({ stack, record }) {
+  const steps = record.generated > 0 && stack.queries.length === record.stacks[record.stacks.length - 1].queries.length && stack.kind !== "encoder";
+  return Object.keys(VIEWS).filter((view) => (view === "neuron" ? (record.neurons ?? []).length > 0 : view === "rollout" ? Boolean(stack.rollout) : view === "steps" ? steps : true));
+}
+
+// Keep every part of the state within what the record has.
+function tidy(state, stacks) {
+  const within = (value, size) => Math.max(0, Math.min(size - 1, Math.trunc(Number(value) || 0)));
+  state.stack = within(state.stack, stacks.length);
+  const stack = stacks[state.stack];
+  state.layer = within(state.layer, stack.layers.length); state.head = within(state.head, stack.heads.length);
+  state.extra = state.extra.filter(([layer, head]) => layer < stack.layers.length && head < stack.heads.length);
+  state.tokens = [...new Set(state.tokens.map((token) => within(token, stack.queries.length)))];
+  if (!state.tokens.length) state.tokens = [0];
+  if (state.key !== null) state.key = within(state.key, stack.keys.length);
+}
+
+function written({ state, stack, record }) {
+  const runs = [...state.tokens].sort((a, b) => a - b).reduce((all, token) => { const last = all[all.length - 1]; if (last && token === last[1] + 1) last[1] = token; else all.push([token, token]); return all; }, []);
+  return {
+    stack: record.stacks.length > 1 ? stack.kind : null, layer: stack.layers[state.layer], head: stack.heads[state.head],
+    with: state.extra.slice(0, 40).map(([layer, head]) => `${stack.layers[layer]}.${stack.heads[head]}`).join(","), mean: state.mean,
+    token: runs.slice(0, 40).map(([from, to]) => (from === to ? from : `${from}-${to}`)).join(","), key: state.key, words: state.words ? 1 : null, view: state.view === "head" ? null : state.view,
+  };
+}
+
+function restore(values, stacks, state) {
+  const found = {}, index = Math.max(0, stacks.findIndex((stack) => stack.kind === values.stack)), stack = stacks["stack" in values ? index : state.stack];
+  const at = (list, name) => Math.max(0, list.indexOf(Number(name)));
+  if ("stack" in values) found.stack = index;
+  if ("layer" in values) found.layer = at(stack.layers, values.layer);
+  if ("head" in values) found.head = at(stack.heads, values.head);
+  if ("with" in values) found.extra = values.with.split(",").map((name) => name.split(".")).map(([layer, head]) => [at(stack.layers, layer), at(stack.heads, head)]);
+  if (["layer", "all"].includes(values.mean)) found.mean = values.mean;
+  if ("token" in values) found.tokens = values.token.split(",").flatMap((run) => { const [from, to = from] = run.split("-").map((one) => Math.min(stack.queries.length - 1, Number(one) || 0)); return Array.from({ length: Math.max(1, to - from + 1) }, (_, i) => from + i); });
+  if (/^\d+$/.test(values.key ?? "")) found.key = Number(values.key);
+  if (values.words === "1") found.words = true;
+  if (Object.hasOwn(VIEWS, values.view ?? "")) found.view = values.view;
+  return found;
+}
+
+function whatOf({ state, stack, heads }) {
+  if (state.view === "rollout") return "Rollout";
+  const list = heads(), name = ([layer, head]) => `${stack.layers[layer]}.${stack.heads[head]}`;
+  if (state.mean === "all") return `Mean of all ${list.length} heads`;
+  if (state.mean === "layer") return `Mean of the ${list.length} heads of layer ${stack.layers[state.layer]}`;
+  return list.length === 1 ? `Head ${name(list[0])}` : `Mean of ${list.length} heads (${list.slice(0, 4).map(name).join(", ")}${list.length > 4 ? ", …" : ""})`;
+}
+
+// One sentence on what one sees.
+function sentence(look) {
+  const { state, stack } = look, score = state.view !== "rollout" && look.heads().length === 1 ? scoreOf(stack, state.layer, state.head) : null;
+  const several = look.selected.length > 1, role = score?.role ? ` (role: ${score.role}${typeof score.certainty === "number" ? `, holds at ${Math.round(100 * score.certainty)} % of the tokens` : ""})` : "";
+  const names = look.selected.map((row) => look.rows[row].name);
+  const exactly = state.view !== "rollout" && look.heads().length === 1 && neuronOf(look) && state.view !== "neuron" ? " The Neuron view has it exactly." : "";
+  return [`${look.what()}${role}: ${several ? "the mean of" : ""}`, ...quoted(names).flat(9), ` ${look.chosen ? "gives" : "looks most at"} `, el("code", {}, legible(look.columns[look.column].name)), look.chosen ? " the weight " : ", with weight ", `${cellText(look)}.${exactly}`];
 }
 
 function key() {
   return el("p", { class: "key" }, "weight 0", el("span", { class: "ramp" }), "1 (shade: square root of the weight)");
 }
 
-function controls(record, state, move) {
-  const select = (label, options, change) => {
-    const box = el("select", { on: { change: () => move(change(Number(box.value))) } }, options.map((text, i) => el("option", { value: i }, text)));
-    return [el("label", {}, label, box), box];
-  };
-  const range = (size) => Array.from({ length: size }, (_, i) => i);
-  const [layer, layerBox] = select("layer", range(record.layers), (value) => ({ layer: value }));
-  const [head, headBox] = select("head", range(record.heads), (value) => ({ head: value }));
-  const [token, tokenBox] = select("token", record.tokens.map((text, i) => `${i}  ${plain(text)}`), (value) => ({ row: value }));
-  const show = () => { layerBox.value = state.layer; headBox.value = state.head; tokenBox.value = state.row; };
-  return { node: el("div", { class: "controls" }, layer, head, token), show };
+function note({ stack }, shared) {
+  const pool = stack.maps.pool, parts = [stack.causal ? "No token looks ahead: what is blank or hatched can't be seen." : null, "Weights are kept as bytes / 255, off by at most 0.002; the table of heads and the Neuron view hold exact numbers."];
+  if (pool > 1) parts.push(`Every cell stands for ${pool} × ${pool} tokens: the sum over its keys, the mean over its queries.`);
+  if (shared) parts.push("In a thumbnail many cells share a pixel: the largest weight is shown.");
+  return hint(parts.filter(Boolean).join(" "));
 }
 
-// One canvas for all heads: each thumbnail is painted at one pixel a weight and then scaled.
-function drawGrid(record, state, move) {
-  const { layers, heads, tokens } = record, size = tokens.length, left = 34, top = 20;
-  const cell = Math.max(22, Math.min(48, Math.floor(1010 / layers))), gap = 3;
-  const wide = left + layers * cell + 2, tall = top + heads * cell + 2;
-  const canvas = el("canvas", { style: { width: `${wide}px`, height: `${tall}px` } });
-  const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
-  canvas.width = wide * sharp; canvas.height = tall * sharp;
-  const pen = canvas.getContext("2d"), small = document.createElement("canvas");
-  small.width = small.height = size;
-  const box = (layer, head) => [left + layer * cell, top + head * cell, cell - gap, cell - gap];
-  const picture = document.createElement("canvas");
-  picture.width = canvas.width; picture.height = canvas.height;
-  const paint = () => {
-    const ink = picture.getContext("2d"), soft = small.getContext("2d");
-    ink.setTransform(sharp, 0, 0, sharp, 0, 0); ink.clearRect(0, 0, wide, tall);
-    ink.font = "11px system-ui, sans-serif"; ink.fillStyle = colour("--muted"); ink.strokeStyle = colour("--line"); ink.textAlign = "center";
-    ink.imageSmoothingEnabled = size > cell * sharp;
-    for (let layer = 0; layer < layers; layer += 1) ink.fillText(layer, left + (layer + 0.5) * cell - gap / 2, 13);
-    for (let head = 0; head < heads; head += 1) ink.fillText(head, 20, top + (head + 0.5) * cell + 2);
-    for (let layer = 0; layer < layers; layer += 1) for (let head = 0; head < heads; head += 1) {
-      soft.putImageData(pixels(soft, record.weights[layer][head], state.paint), 0, 0);
-      const [x, y, w, h] = box(layer, head);
-      ink.drawImage(small, x, y, w, h); ink.lineWidth = 0.5; ink.strokeRect(x, y, w, h);
-    }
-  };
-  const mark = () => {
-    pen.setTransform(1, 0, 0, 1, 0, 0); pen.clearRect(0, 0, canvas.width, canvas.height); pen.drawImage(picture, 0, 0);
-    pen.setTransform(sharp, 0, 0, sharp, 0, 0); pen.strokeStyle = colour("--accent"); pen.lineWidth = 2.5;
-    const [x, y, w, h] = box(state.layer, state.head);
-    pen.strokeRect(x - 1, y - 1, w + 2, h + 2);
-    pen.font = "600 11px system-ui, sans-serif"; pen.fillStyle = colour("--accent"); pen.textAlign = "center";
-    node.setAttribute("aria-label", `All heads; layer ${state.layer}, head ${state.head} chosen. Arrow keys choose another.`);
-  };
-  const node = el("div", { class: "scroll", on: { keydown: (event) => {
-    const turn = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
-    if (!turn) return;
-    event.preventDefault();
-    move({ layer: state.layer + turn[0], head: state.head + turn[1] });
-    const x = left + state.layer * cell;
-    if (x < node.scrollLeft) node.scrollLeft = x - cell; else if (x + cell > node.scrollLeft + node.clientWidth) node.scrollLeft = x + 2 * cell - node.clientWidth;
-  } } }, canvas);
-  canvas.addEventListener("click", (event) => {
-    const layer = Math.floor((event.offsetX - left) / cell), head = Math.floor((event.offsetY - top) / cell);
-    if (layer >= 0 && head >= 0) { node.focus({ preventScroll: true }); move({ layer, head }); }
-  });
-  focusable(node, "application", "All heads");
-  paint();
-  return { node, mark, paint };
-}
-
-function pixels(pen, weights, paint) {
-  const size = weights.length, data = pen.createImageData(size, size);
-  for (let row = 0; row < size; row += 1) for (let column = 0; column < size; column += 1) {
-    const [r, g, b] = paint(shadeOf(weights[row][column])), at = 4 * (row * size + column);
-    data.data[at] = r; data.data[at + 1] = g; data.data[at + 2] = b; data.data[at + 3] = 255;
-  }
-  return data;
-}
-
-function drawLarge(record, state, weights, width, move) {
-  const size = record.tokens.length, names = record.tokens.map((token) => clip(plain(token), 12));
-  const side = Math.min(100, 14 + 7.4 * Math.max(...names.map((name) => [...name].length)));
-  const cell = Math.max(11, Math.min(38, Math.floor((width - side - 24) / size)));
-  const wide = side + size * cell + 26, tall = side + size * cell + 4, sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
-  const canvas = el("canvas", { style: { width: `${wide}px`, height: `${tall}px` } });
-  canvas.width = wide * sharp; canvas.height = tall * sharp;
-  const pen = canvas.getContext("2d");
-  pen.scale(sharp, sharp); pen.font = `${cell < 14 ? 9 : 12}px ui-monospace, 'DejaVu Sans Mono', monospace`; pen.textBaseline = "middle";
-  names.forEach((name, i) => {
-    const at = side + (i + 0.5) * cell;
-    pen.fillStyle = colour(i === state.row ? "--accent" : "--ink"); pen.textAlign = "right"; pen.fillText(name, side - 6, at);
-    pen.save(); pen.translate(at, side - 6); pen.rotate(-Math.PI / 3); pen.textAlign = "left";
-    pen.fillStyle = colour(i === state.column ? "--accent" : "--ink"); pen.fillText(name, 0, 0); pen.restore();
-  });
-  for (let row = 0; row < size; row += 1) for (let column = 0; column < size; column += 1) {
-    const x = side + column * cell, y = side + row * cell;
-    if (record.causal && column > row) continue;
-    pen.fillStyle = `rgb(${state.paint(shadeOf(weights[row][column])).join(",")})`; pen.fillRect(x, y, cell - 0.5, cell - 0.5);
-  }
-  pen.strokeStyle = colour("--line"); pen.lineWidth = 1;
-  if (record.causal) hatch(pen, side, cell, size);
-  pen.strokeRect(side - 0.5, side - 0.5, size * cell + 1, size * cell + 1);
-  pen.strokeStyle = colour("--accent"); pen.lineWidth = 1; pen.strokeRect(side - 0.5, side + state.row * cell - 0.5, size * cell + 1, cell);
-  pen.lineWidth = 2.5; pen.strokeRect(side + state.column * cell, side + state.row * cell, cell - 1, cell - 1);
-  canvas.addEventListener("click", (event) => {
-    const row = Math.floor((event.offsetY - side) / cell), column = Math.floor((event.offsetX - side) / cell);
-    if (row >= 0 && row < size) move({ row, column: column >= 0 && column < size ? column : state.column });
-  });
-  return canvas;
-}
-
-// What a causal model may not look at is cut away: hatched, not shaded.
-function hatch(pen, side, cell, size) {
-  pen.save(); pen.beginPath(); pen.moveTo(side + cell, side);
-  for (let row = 0; row < size; row += 1) { pen.lineTo(side + (row + 1) * cell, side + row * cell); pen.lineTo(side + (row + 1) * cell, side + (row + 1) * cell); }
-  pen.lineTo(side + size * cell, side); pen.closePath(); pen.clip(); pen.beginPath();
-  for (let at = 0; at < 2 * size * cell; at += 8) { pen.moveTo(side + at, side); pen.lineTo(side + at - size * cell, side + size * cell); }
-  pen.lineWidth = 0.6; pen.stroke(); pen.restore();
-}
-
-// The chosen token in the middle: on the left those that look at it, on the right those it looks at.
-function drawLines(record, state, weights, width, move) {
-  const size = record.tokens.length, step = Math.max(13, Math.min(21, Math.floor(900 / size))), top = 34, tall = top + size * step + 10;
-  const wide = Math.max(300, Math.min(width, 460)), names = record.tokens.map((token) => clip(plain(token), 9));
-  const middle = wide / 2, y = (i) => top + (i + 0.5) * step, centre = y((size - 1) / 2), left = wide * 0.27, right = wide * 0.73;
-  const image = svg("svg", { width: wide, height: tall, role: "img", "aria-label": "Lines from the tokens that look at the chosen token, and to those it looks at; the table below has the numbers." });
-  image.append(svg("text", { class: "m", x: left, y: 14, "text-anchor": "end" }, "these look at it"), svg("text", { class: "m", x: wide, y: 14, "text-anchor": "end" }, "it looks at these"));
-  const link = (x1, y1, x2, y2, weight, dash) => (weight < 0.004 ? null : svg("path", { d: `M${x1} ${y1}C${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2} ${x2} ${y2}`, fill: "none", stroke: "currentColor", "stroke-width": Math.max(0.4, weight * 9), "stroke-opacity": 0.25 + 0.6 * weight, "stroke-dasharray": dash }));
-  const name = (text, x, i, anchor, weight) => svg("text", { class: weight >= 0.1 ? "mono" : "mono m", x, y: y(i) + 4, "text-anchor": anchor, "font-size": step < 16 ? "10" : null, "font-weight": weight >= 0.1 ? "600" : null, cursor: "pointer", on: { click: () => move({ row: i }) } }, text);
-  const number = (weight, x, i, anchor) => (weight >= 0.05 ? svg("text", { class: "m", x, y: y(i) + 4, "text-anchor": anchor, "font-size": "10" }, weight.toFixed(2)) : null);
-  for (let i = 0; i < size; i += 1) {
-    const seen = weights[i][state.row], sees = weights[state.row][i];
-    const ahead = record.causal && i > state.row, behind = record.causal && i < state.row;
-    for (const part of [behind ? null : link(left + 6, y(i), middle - 38, centre, seen, "5 3"), ahead ? null : link(middle + 38, centre, right - 6, y(i), sees)]) if (part) image.append(part);
-    if (!behind) image.append(name(names[i], left, i, "end", seen), number(seen, 0, i, "start") ?? "");
-    if (!ahead) image.append(name(names[i], right, i, "start", sees), number(sees, wide, i, "end") ?? "");
-  }
-  image.append(svg("rect", { class: "box", x: middle - 38, y: centre - 14, width: 76, height: 28 }), svg("text", { class: "mono a", x: middle, y: centre + 4, "text-anchor": "middle", "font-weight": "600" }, names[state.row]));
-  return image;
-}
-
-function clip(text, length) {
-  const letters = [...text];
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : text;
-}
-
-// The whole matrix where a page can hold it; beyond that the chosen token's row and column.
-function numbers(record, state, weights) {
-  const names = record.tokens.map((token, i) => `${i} ${plain(token)}`);
-  if (names.length <= WHOLE) return el("div", {}, hint(`Head ${state.layer}.${state.head}: from the row's token to the column's.`), table([{ head: "from", w: true }, ...names.map((name) => ({ head: name, n: true }))], names.map((name, i) => [name, ...weights[i]])));
-  return el("div", {}, hint(`Head ${state.layer}.${state.head}, token ${names[state.row]}.`), table([{ head: "token", w: true }, { head: "it looks there with weight", n: true }, { head: "it is looked at from there with weight", n: true }], names.map((name, i) => [name, weights[state.row][i], weights[i][state.row]])));
+function introduction(record, stacks) {
+  const sizes = stacks.map((one) => `${stacks.length > 1 ? `${TITLES[one.kind] ?? one.kind}: ` : ""}${count(one.layers.length)} layers × ${count(one.heads.length)} heads × ${count(one.queries.length)}${one.crossed ? ` × ${count(one.keys.length)}` : ""} token${one.queries.length === 1 ? "" : "s"}`).join("; ");
+  const sink = (record.neurons ?? []).some((one) => typeof one.sink === "number") ? ", less what a learned sink takes" : "";
+  return `${sizes}. Every row adds up to 1${sink}: it says where that token looks. Click a head, or move with the arrow keys; Shift adds heads to a mean.`;
 }

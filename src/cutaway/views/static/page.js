@@ -37,6 +37,15 @@ function fitFrame() {
   new ResizeObserver(grow).observe(document.body);
 }
 
+// Scroll there, and stay while the figures above are still being drawn, unless the reader moves.
+function stay(target) {
+  if (!target) return;
+  const watch = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" })), stop = () => watch.disconnect();
+  watch.observe(document.body);
+  setTimeout(stop, 2000);
+  for (const event of ["wheel", "pointerdown", "keydown", "touchstart"]) addEventListener(event, stop, { once: true, passive: true });
+}
+
 function start() {
   const records = JSON.parse(document.getElementById("records").textContent);
   const page = document.getElementById("page");
@@ -47,7 +56,8 @@ function start() {
   fitFrame();
   drawRecords(page, records);
   page.append(el("footer", { class: "foot" }, "Drawn by cutaway. This page is one file: it holds its own numbers and asks the network for nothing."));
-  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  const anchor = location.hash.slice(1).split("&")[0]; // what follows is the state of figures
+  if (anchor && !anchor.includes("=")) try { stay(document.getElementById(decodeURIComponent(anchor))); } catch { /* no text that an anchor could be */ }
 }
 
 start();
