@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from cutaway.views.figures import heads as figure
-from tests.browser.test_pages import CONTRAST, Sheet, chromium, column, near, rows_of, sheet
+from tests.browser.conftest import Sheet
+from tests.browser.reading import column, near, rows_of
+from tests.browser.test_pages import CONTRAST
 from tests.unit import figure_records
 
 pytestmark = pytest.mark.browser
-__all__ = ["chromium", "sheet"]  # fixtures
 
 SCORES = ["certainty", "entropy_bits", "distance", "sink", "previous", "current", "next", "duplicate", "induction"]
 
