@@ -31,7 +31,8 @@ __all__ = ["AttentionMaps", "Neuron", "Stack", "attention"]
 WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
 LONG = 4096  # tokens from which maps are pooled however few they are
 CELLS = 256  # rows of a pooled map
-KEPT = 1e9  # bytes of queries and keys kept for exact rows
+KEPT = 0.8e9  # bytes of queries and keys kept for exact rows
+ACTIVATIONS = 10  # what a forward pass holds at once, in queries and keys of a layer
 ROLLED = 1024  # tokens up to which the rollout matrix is computed
 
 
@@ -181,12 +182,14 @@ def attention(
         reading = read(text, model, target=target, continuation=list(continuation or []), truncate=truncate)
     except PromptTooLong as error:
         raise _too_long(error, text, model) from error
-    shape = _shape(reading)
+    shape, each = _shape(reading)
     chosen = {kind: _chosen(kind, *size, layers, heads) for kind, size in shape.items()}
     pool = _pool(reading, chosen)
     wanted = None if neurons is None else [_neuron(place, shape) for place in neurons]
-    keep = _kept(reading, chosen, wanted)
-    _check_memory(reading, chosen, keep, pool)
+    length = max(len(reading.ids), len(reading.target_ids or []))
+    keep = _kept(sorted({layer for some, _ in chosen.values() for layer in some}), each * length, wanted)
+    cells = sum(len(some) * len(width) for some, width in chosen.values()) * (length / pool) ** 2
+    _check_memory(reading, cells + each * length * (len(keep) + ACTIVATIONS))
     maps = Maps("uint8", pool=pool, layers=layers, heads=heads)
     statistics = Statistics(torch.tensor([reading.ids], device=reading.model.device), maps.add)
     calls = Calls(keep)
@@ -198,7 +201,7 @@ def attention(
     with watch(reading.model, observe):
         reading.run()
     stacks = [_stack(reading, kind, chosen[kind], maps, statistics, calls, pool) for kind in shape]
-    places = _telling(stacks[0], pool) if wanted is None else wanted
+    places = _telling(stacks[0], pool, keep) if wanted is None else wanted
     return AttentionMaps(
         model=reading.model.name,
         text=text,
@@ -209,12 +212,16 @@ def attention(
     )
 
 
-def _shape(reading: Reading) -> dict[str, tuple[int, int]]:
-    """Return layers and heads of each kind of attention, from a run over one token."""
+def _shape(reading: Reading) -> tuple[dict[str, tuple[int, int]], int]:
+    """Return layers and heads of each kind of attention, and the bytes of a token's queries and keys in one layer.
+
+    From a run over one token, before the whole text is.
+    """
     short = dataclasses.replace(reading, ids=reading.ids[:1], target_ids=reading.target_ids and reading.target_ids[:1])
-    with watch(reading.model, lambda call: None) as seen:
+    sizes = []
+    with watch(reading.model, lambda call: sizes.append((call.query.numel() + call.key.numel()) * 4)) as seen:
         short.run()
-    return seen.shape
+    return seen.shape, max(sizes)
 
 
 def _chosen(
@@ -249,31 +256,16 @@ def _pool(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]]) -> i
     return min(ROWS, int(2 ** max(1, math.ceil(math.log2(longest / CELLS)))))
 
 
-def _kept(
-    reading: Reading, chosen: dict[str, tuple[list[int], list[int]]], wanted: list[tuple[int, int]] | None
-) -> list[int]:
-    """Return the layers whose queries and keys are kept: all that are chosen where they fit, else those asked for."""
-    asked = sorted({layer for layer, _ in wanted or []})
-    layers = sorted({layer for some, _ in chosen.values() for layer in some} | set(asked))
-    if _bytes_kept(reading, layers) <= KEPT:
-        return layers
-    return asked or layers[-1:]
+def _kept(layers: list[int], each: int, wanted: list[tuple[int, int]] | None) -> list[int]:
+    """Return the layers whose queries and keys are kept, `each` bytes: as many as fit, evenly, and those asked for."""
+    fit = max(1, int(KEPT / each))
+    step = -(-len(layers) // fit)
+    return sorted({*layers[step // 2 :: step], *(layer for layer, _ in wanted or [])})
 
 
-def _bytes_kept(reading: Reading, layers: list[int]) -> float:
-    config = reading.model.config.get_text_config()
-    width = getattr(config, "hidden_size", 1024)
-    return 2.0 * len(layers) * (len(reading.ids) + len(reading.target_ids or [])) * width * 4
-
-
-def _check_memory(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]], keep: list[int], pool: int) -> None:
-    cells = sum(len(ls) * len(hs) for ls, hs in chosen.values()) * (len(reading.ids) / pool) ** 2
-    config = reading.model.config.get_text_config()
-    inner = getattr(config, "intermediate_size", None) or 4 * getattr(config, "hidden_size", 1024)
-    forward = 4.0 * len(reading.ids) * (3 * inner + 4 * getattr(config, "hidden_size", 1024))
-    needed = cells + _bytes_kept(reading, keep) + forward
+def _check_memory(reading: Reading, needed: float) -> None:
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if reading.model.device.type == "cpu" and needed > free and needed > 1e9:
+    if reading.model.device.type == "cpu" and needed > max(free, 1e9):
         raise InputError(
             f"{len(reading.ids):,} tokens would need about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
             hint="--layers chooses some, --truncate left|right cuts the text, and `cutaway heads` needs no maps",
@@ -333,18 +325,18 @@ def _received(rows: list[RowStatistics], causal: bool, length: int) -> list[floa
     return [float(f"{value:.6g}") for value in (mean_S.cpu() / seen_by).tolist()]
 
 
-def _telling(stack: Stack, pool: int) -> list[tuple[int, int]]:
+def _telling(stack: Stack, pool: int, keep: list[int]) -> list[tuple[int, int]]:
     """Choose heads worth a look inside: the clearest of each kind that looks at something; fewer for a longer text."""
     length = len(stack.queries)
     count = 3 if pool > 1 else 4 if length <= 64 else 1
     best: dict[str, Head] = {}
     for head in stack.scores:
-        if head.role not in ("first token", "mixed", "broad", "local"):
+        if head.layer in keep and head.role not in ("first token", "mixed", "broad", "local"):
             known = best.get(head.role)
             if known is None or head.certainty > known.certainty:
                 best[head.role] = head
     order = ["induction", "previous token", "duplicate token", "next token", "same token"]
-    found = [best[role] for role in order if role in best] or stack.scores[:1]
+    found = [best[role] for role in order if role in best] or [head for head in stack.scores if head.layer in keep][:1]
     return [(head.layer, head.head) for head in found[:count]]
 
 
