@@ -16,7 +16,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
 
     Raises `ValueError` for more than one record, and for a schema that has no figure.
     """
-    from cutaway.views.figures import ablation, attention, heads, map  # noqa: A004 (named like its schema)
+    from cutaway.views.figures import ablation, attention, heads, lens, map  # noqa: A004 (named like its schema)
     from cutaway.views.figures.style import drawn
 
     [record] = records
@@ -25,6 +25,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.ablation/1": ablation.draw,
         "cutaway.attention/1": attention.draw,
         "cutaway.heads/1": heads.draw,
+        "cutaway.lens/1": lens.draw,
         "cutaway.map/1": map.draw,
     }
     if schema not in drawings:
