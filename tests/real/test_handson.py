@@ -166,8 +166,8 @@ def test_minilm_gives_the_vectors_it_was_trained_to_give(minilm):
     # The cosines that all-MiniLM-L6-v2's page on the Hub shows for these: the same model, run by others.
     shown = embed(["That is a happy person", "That is a happy dog", "Today is a sunny day"], minilm, normalize=True)
     assert (shown.vectors[1:] @ shown.vectors[0]).tolist() == pytest.approx([0.695, 0.257], abs=5e-4)
-    alone = [embed(text, minilm, normalize=True).vectors[0] for text in SIMILAR]
-    torch.testing.assert_close(torch.tensor(alone), expected_BD, atol=1e-5, rtol=0)
+    alone = [torch.from_numpy(embed(text, minilm, normalize=True).vectors[0]) for text in SIMILAR]
+    torch.testing.assert_close(torch.stack(alone), expected_BD, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("layer", [0, 15, -1])

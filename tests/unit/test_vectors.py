@@ -218,6 +218,20 @@ def test_neighbours_that_can_not_be_found_are_said(tiny_gpt2):
             call()
 
 
+def test_texts_beyond_the_context_are_refused_or_cut(tiny_gpt2):
+    model, long = load(tiny_gpt2, "any"), "a dog " + "b" * 90
+    for call in (
+        lambda **cut: neighbours(["a dog"], model, among=["a cat", long], **cut),
+        lambda **cut: neighbours([long], model, among=["a cat"], word="dog", **cut),
+        lambda **cut: embedding_map([long, "b", "c"], model, kind="texts", **cut),
+    ):
+        with pytest.raises(PromptTooLong, match="96 tokens"):
+            call()
+        call(truncate="right")
+    with pytest.raises(InputError, match="cut off"):
+        neighbours([long], model, among=["a cat"], word="dog", truncate="left")
+
+
 def test_one_record_alone_has_no_neighbour_but_is_one(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     assert neighbours("a", model, among=["a"]).queries[0].neighbours == []

@@ -44,6 +44,7 @@ __all__ = ["command"]
     "--pooling", type=click.Choice(["mean", "cls", "last", "max"]), default="mean", show_default=True,
     help="How a record's tokens become one vector.",
 )  # fmt: skip
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options
 def command(
     groups: tuple[str, ...],
@@ -54,6 +55,7 @@ def command(
     min_count: int,
     layer: int,
     pooling: str,
+    truncate: str | None,
     method: str,
     perplexity: float | None,
     seed: int,
@@ -86,7 +88,7 @@ def command(
         texts: dict[str, list[str]] = {}
         for record, group in records_from(file or "-"):
             texts.setdefault(group, []).append(record)
-        results = [embedding_map(texts, ready, kind="texts", layer=layer, pooling=pooling, **layout)]
+        results = [embedding_map(texts, ready, kind="texts", layer=layer, pooling=pooling, truncate=truncate, **layout)]
     elif corpus is not None:
         given, text = _groups(groups, file), read_text(Path(corpus)).splitlines()
         static = static_vectors(text, min_count=min_count, name=Path(corpus).name)

@@ -29,6 +29,7 @@ __all__ = ["command"]
     "--pooling", type=click.Choice(["mean", "cls", "last", "max"]), default="mean", show_default=True,
     help="With --among: how a text's tokens become one vector.",
 )  # fmt: skip
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options
 def command(
     queries: tuple[str, ...],
@@ -41,6 +42,7 @@ def command(
     window: int,
     layer: int,
     pooling: str,
+    truncate: str | None,
     as_json: bool,
     output: str | None,
     **options: Any,
@@ -77,5 +79,7 @@ def command(
         results = [found, neighbours(queries, learned, k=k)]
     else:
         records = None if among is None else [text for text, _ in records_from(among)]
-        results = [neighbours(queries, ready, k=k, among=records, word=word, layer=layer, pooling=pooling)]
+        results = [
+            neighbours(queries, ready, k=k, among=records, word=word, layer=layer, pooling=pooling, truncate=truncate)
+        ]
     emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.neighbours(results))

@@ -81,14 +81,15 @@ def embedding_map(
     method: str = "pca",
     layer: int = -1,
     pooling: str = "mean",
+    truncate: str | None = None,
     perplexity: float | None = None,
     seed: int = 0,
 ) -> EmbeddingMap:
     """Lay vectors flat, scaled to length 1 first: near on the sheet then means a small angle.
 
     `groups` maps a group's name to what is in it, or is a list. `kind` "tokens" takes the input embeddings of words
-    that are single tokens, "texts" the vector of each text at `layer` by `pooling`, as `embed` gives it. A table of
-    vectors as the model is looked up instead. `method` "pca" shows the two directions of most variance, "tsne" keeps
+    that are single tokens, "texts" the vector of each text at `layer` by `pooling`, `truncate` as in `embed`. A table
+    of vectors as the model is looked up instead. `method` "pca" shows the two directions of most variance, "tsne" keeps
     neighbours together (van der Maaten & Hinton 2008) and nothing else: distances between clusters say little; its
     `perplexity` is by default 30, for few points (N - 1) / 3. Raises `InputError` for fewer than three points.
 
@@ -123,7 +124,7 @@ def embedding_map(
         name, space, names = loaded.name, "input embeddings", [loaded.tokenizer.piece(i) for i in ids]
         vectors_ND = input_embeddings(loaded)[ids]
     else:
-        table = embed(words, model or DEFAULT_ENCODER, layer=layer, pooling=pooling)
+        table = embed(words, model or DEFAULT_ENCODER, layer=layer, pooling=pooling, truncate=truncate)
         ids, name, space, names = list(range(len(words))), table.model, table.space, words
         vectors_ND = torch.from_numpy(table.matrix())
     unit_ND = torch.nn.functional.normalize(vectors_ND, dim=-1)

@@ -92,6 +92,7 @@ def neighbours(
     word: str | None = None,
     layer: int = -1,
     pooling: str = "mean",
+    truncate: str | None = None,
 ) -> Neighbours:
     """Find the k candidates whose vectors point most nearly the same way as each query's, by cosine.
 
@@ -102,8 +103,9 @@ def neighbours(
     - Texts, records and a `word`: that word as it first stands in each text, among every word of every record, each in
       its own context: the mean over its tokens at `layer`.
 
-    A query is not its own neighbour. The model is smollm2-135m for words, minilm-l6 for texts, if none is given. Raises
-    `InputError`, `MissingText`, `PromptTooLong` or a `ModelError`.
+    A query is not its own neighbour; `truncate` ("left" or "right") cuts texts that are too long. The model is
+    smollm2-135m for words and minilm-l6 for texts, if none is given. Raises `InputError`, `MissingText`,
+    `PromptTooLong` or a `ModelError`.
 
     >>> [n.token for n in neighbours([" Monday"], k=2).queries[0].neighbours]
     [' Tuesday', ' Wednesday']
@@ -124,8 +126,8 @@ def neighbours(
         raise InputError(f"among is {among!r}", hint="give a list of texts")
     loaded = load(model or DEFAULT_ENCODER, "any")
     if word is not None:
-        return _in_context(words, word, list(among), loaded, k, layer)
-    return _among_records(words, list(among), loaded, k, layer, pooling)
+        return _in_context(words, word, list(among), loaded, k, layer, truncate)
+    return _among_records(words, list(among), loaded, k, layer, pooling, truncate)
 
 
 def _in_vocabulary(words: list[str], loaded: Model, k: int) -> Neighbours:
@@ -156,11 +158,13 @@ def _in_table(words: list[str], table: Embeddings, k: int) -> Neighbours:
     return Neighbours(model=table.model, queries=queries, space=table.space)
 
 
-def _among_records(texts: list[str], records: list[str], loaded: Model, k: int, layer: int, pooling: str) -> Neighbours:
+def _among_records(
+    texts: list[str], records: list[str], loaded: Model, k: int, layer: int, pooling: str, truncate: str | None
+) -> Neighbours:
     if pooling is None:
         raise InputError("records are compared as one vector each", hint="choose a pooling, for example mean")
     # Together, so that both are made in the same way and a text that is a record is run once.
-    table = embed(list(dict.fromkeys([*records, *texts])), loaded, layer=layer, pooling=pooling)
+    table = embed(list(dict.fromkeys([*records, *texts])), loaded, layer=layer, pooling=pooling, truncate=truncate)
     row = {text: i for i, text in enumerate(table.texts)}
     unit_ND = _unit(table.matrix())
     unit_records_ND = unit_ND[[row[record] for record in records]]
@@ -173,7 +177,9 @@ def _among_records(texts: list[str], records: list[str], loaded: Model, k: int, 
     return Neighbours(model=loaded.name, queries=queries, space=table.space)
 
 
-def _in_context(texts: list[str], word: str, records: list[str], loaded: Model, k: int, layer: int) -> Neighbours:
+def _in_context(
+    texts: list[str], word: str, records: list[str], loaded: Model, k: int, layer: int, truncate: str | None
+) -> Neighbours:
     asked = [next(((a, b) for found, a, b in words_of(text) if found == word.lower()), None) for text in texts]
     if None in asked:
         raise InputError(
@@ -184,10 +190,13 @@ def _in_context(texts: list[str], word: str, records: list[str], loaded: Model, 
     vectors: list[npt.NDArray[Any]] = []
     queries_ND: list[npt.NDArray[Any]] = [np.empty(0)] * len(texts)
     at = layers = 0
-    for text in hidden_vectors(loaded, [*texts, *records], layer=layer):
+    for text in hidden_vectors(loaded, [*texts, *records], layer=layer, truncate=truncate):
         at, layers = text.layer, text.layers
         span = asked[text.index] if text.index < len(texts) else None
-        if span is not None and (vector_D := span_vector(text, *span)) is not None:
+        if span is not None:
+            vector_D = span_vector(text, *span)
+            if vector_D is None:
+                raise InputError(f"no token of {texts[text.index][:60]!r} stands for {word!r}", hint="it was cut off")
             queries_ND[text.index] = vector_D
         if text.index >= len(texts):
             number = text.index - len(texts)

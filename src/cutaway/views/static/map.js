@@ -39,7 +39,7 @@ function scatter(record, groups, width) {
   image.append(...axes(record, x, y, width, height, pad));
   const spots = points.map((point) => [x.to(point.x), y.to(point.y)]);
   points.forEach((point, i) => image.append(svg("g", { "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false", "aria-label": `${named(point)} ${point.group ?? ""}` },
-    mark(groups.indexOf(point.group ?? "") % SHAPES, ...spots[i]), svg("circle", { class: "ring", cx: spots[i][0], cy: spots[i][1], r: 9 }), svg("circle", { class: "hot", cx: spots[i][0], cy: spots[i][1], r: 11 }))));
+    mark(groups.indexOf(point.group ?? "") % SHAPES, ...spots[i], points.length > NAMED ? 2.4 : 4.5), svg("circle", { class: "ring", cx: spots[i][0], cy: spots[i][1], r: 9 }), svg("circle", { class: "hot", cx: spots[i][0], cy: spots[i][1], r: 11 }))));
   image.append(...labels(points, groups, spots, width, height, pad));
   return image;
 }
@@ -69,8 +69,8 @@ function signed(value) {
   return String(value).replace("-", "−");
 }
 
-function mark(shape, x, y) {
-  const r = 4.5, options = { class: `pt${shape}`, "stroke-width": 1.6 };
+function mark(shape, x, y, r) {
+  const options = { class: `pt${shape}`, "stroke-width": 1.6 };
   if (shape === 0) return svg("circle", { ...options, cx: x, cy: y, r: r - 0.5 });
   if (shape === 1) return svg("rect", { ...options, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
   if (shape === 2) return svg("path", { ...options, d: `M${x} ${y - r - 0.5}l${r + 0.5} ${2 * r}h${-2 * r - 1}z` });
@@ -101,7 +101,7 @@ function labels(points, groups, spots, width, height, pad) {
     const peak = own.reduce((best, spot) => (spot[1] < best[1] ? spot : best), own[0]);
     put(group, peak[0], peak[1], { class: "group a halo" }, [0, 8, 16, 28, 40], [[-0.5, 0, -12], ...PLACES]);
   });
-  const left = points.reduce((sum, point, i) => sum + (i >= NAMED ? 1 : put(clip(named(point), width), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38], PLACES, true)), 0);
+  const left = points.reduce((sum, point, i) => sum + (points.length > NAMED ? 1 : put(clip(named(point), width), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38], PLACES, true)), 0);
   if (left) parts.push(svg("text", { class: "m", x: pad.left + 6, y: height - pad.bottom - 6 }, `${count(left)} name${left === 1 ? "" : "s"} left out for want of room`));
   return parts;
 }
