@@ -404,9 +404,8 @@ def test_text_can_be_read_in_both_themes(sheet: Any, tmp_path: Path, theme: str)
     shades = samples.score()
     for i, token in enumerate(shades["tokens"]):
         token["surprisal_bits"] = 1.4 * i
-    tab = sheet(color_scheme=theme).open(
-        tmp_path / "page.html", [shades, RECORDS["tour"], RECORDS["classification"], RECORDS["models"]]
-    )
+    others = ["tour", "classification", "models", "embeddings", "neighbours in contexts", "map of records"]
+    tab = sheet(color_scheme=theme).open(tmp_path / "page.html", [shades, *(RECORDS[name] for name in others)])
     assert tab.evaluate(CONTRAST) == []
 
 

@@ -69,14 +69,17 @@ def maps(results: Sequence[EmbeddingMap]) -> RenderableType:
 
 def _map(result: EmbeddingMap) -> RenderableType:
     groups = list(dict.fromkeys(point.group for point in result.points))
-    sheet = [[" "] * WIDE for _ in range(HIGH)]
     places = np.array([(point.x, point.y) for point in result.points])
-    low, size = places.min(0), np.maximum(np.ptp(places, axis=0), 1e-12)
-    across, down = ((places - low) / size * (WIDE - 21, HIGH - 1)).round().astype(int).T
+    low, size = places.min(0), np.ptp(places, axis=0)
+    # One scale both ways, a character being twice as high as it is wide: distances mean the same in each direction.
+    unit = max(size[0] / (WIDE - 21), size[1] / (2 * (HIGH - 1))) or 1.0
+    across, down = ((places - low) / (unit, 2 * unit)).round().astype(int).T
+    high = int(down.max()) + 1
+    sheet = [[" "] * WIDE for _ in range(high)]
     for x, y, point in zip(across, down, result.points, strict=True):
-        sheet[HIGH - 1 - y][x] = MARKS[groups.index(point.group) % len(MARKS)]
+        sheet[high - 1 - y][x] = MARKS[groups.index(point.group) % len(MARKS)]
     for x, y, point in zip(across, down, result.points, strict=True):
-        row, name = sheet[HIGH - 1 - y], " " + _piece(_short(point.token.strip(), 18)) + " "
+        row, name = sheet[high - 1 - y], " " + _piece(_short(point.token.strip(), 18)) + " "
         if all(cell == " " for cell in row[x + 1 : x + 1 + len(name)]):
             row[x + 1 : x + 1 + len(name) - 1] = name[:-1]
     key = "   ".join(f"{MARKS[i % len(MARKS)]} {_piece(group) or 'all'}" for i, group in enumerate(groups))
