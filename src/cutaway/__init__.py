@@ -22,7 +22,16 @@ from cutaway.result import Result
 if TYPE_CHECKING:
     from cutaway.generation import generate
     from cutaway.guide import tour
-    from cutaway.inside import ablate, attention, embedding_map, heads, neighbours
+    from cutaway.inside import (
+        ablate,
+        attention,
+        contextual_vectors,
+        embed,
+        embedding_map,
+        heads,
+        neighbours,
+        static_vectors,
+    )
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
     from cutaway.predict import classify, score
     from cutaway.training import train
@@ -36,6 +45,8 @@ __all__ = [
     "attention",
     "card",
     "classify",
+    "contextual_vectors",
+    "embed",
     "embedding_map",
     "errors",
     "generate",
@@ -48,6 +59,7 @@ __all__ = [
     "neighbours",
     "save",
     "score",
+    "static_vectors",
     "tokenize",
     "tour",
     "train",
@@ -63,6 +75,8 @@ _ROOMS = {
     "attention": "inside",
     "card": "models",
     "classify": "predict",
+    "contextual_vectors": "inside",
+    "embed": "inside",
     "embedding_map": "inside",
     "generate": "generation",
     "get": "models",
@@ -73,6 +87,7 @@ _ROOMS = {
     "neighbours": "inside",
     "save": "models",
     "score": "predict",
+    "static_vectors": "inside",
     "tokenize": "models",
     "tour": "guide",
     "train": "training",

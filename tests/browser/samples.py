@@ -416,6 +416,51 @@ def ablation() -> Record:
     return figure_records.ablation()
 
 
+RECORDS = [
+    "We fished from the bank of the river.", "The river rose over its bank.", "Rain fell on the water all night.",
+    "The bank lends money to farmers.", "She paid the money into a bank.", "Prices rose and wages fell.",
+]
+
+
+def records_map() -> Record:
+    """A map of records by t-SNE, with what only such a map has."""
+    record = plane()
+    texts = [f"{RECORDS[i % 6]} {i}" for i in range(len(record["points"]))]
+    for i, (point, text) in enumerate(zip(record["points"], texts, strict=True)):
+        long = len(text) > 32
+        point |= {"id": i, "token": f"{text[:31]}…" if long else text, "text": text if long else None}
+    return record | {
+        "model": "minilm-l6", "method": "t-SNE of the unit vectors", "explained": [],
+        "space": "layer 6 of 6, mean of the tokens", "trustworthiness": 0.931, "near": 5, "perplexity": 9.3,
+    }
+
+
+def contexts() -> Record:
+    """A word in its context among words in theirs."""
+    near = [
+        {"token": "bank", "id": i, "cosine": value, "context": RECORDS[i]}
+        for i, value in ((1, 0.931), (0, 0.921), (4, 0.811), (3, 0.786))
+    ]
+    query = {"token": "bank", "id": -1, "neighbours": near, "context": "He sat on the river bank."}
+    space = "layer 6 of 6, words in their contexts"
+    return {"schema": "cutaway.neighbours/1", "model": "minilm-l6", "space": space, "queries": [query]}
+
+
+def embeddings(tokens: bool = False) -> Record:
+    dice = random.Random(6)
+    topics = [[dice.gauss(0, 1) for _ in range(96)] for _ in range(2)]
+    vectors = [[value + dice.gauss(0, 0.7) for value in topics[i // 3]] for i in range(6)]
+    words = [text.rstrip(".").split() for text in RECORDS]
+    spread = [[[value + dice.gauss(0, 0.9) for value in vectors[i]] for _ in row] for i, row in enumerate(words)]
+    return {
+        "schema": "cutaway.embeddings/1", "model": "minilm-l6",
+        "space": f"layer 6 of 6, {'each token' if tokens else 'mean of the tokens'}", "layer": 6, "layers": 6,
+        "pooling": None if tokens else "mean", "normalized": False, "width": 96, "texts": RECORDS,
+        "counts": [len(row) for row in words], "tokens": words if tokens else None,
+        "vectors": spread if tokens else vectors,
+    }
+
+
 def training() -> Record:
     dice, floor = random.Random(5), 1.21
 
@@ -521,7 +566,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        training(), saved(), models(), model(), tour(), heads(), ablation(),
+        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

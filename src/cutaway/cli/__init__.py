@@ -12,7 +12,22 @@ import sys
 import click
 
 from cutaway._version import __version__
-from cutaway.cli import ablate, architecture, attention, classify, generate, heads, models, score, tokenize, tour, train
+from cutaway.cli import (
+    ablate,
+    architecture,
+    attention,
+    classify,
+    embed,
+    generate,
+    heads,
+    mapping,
+    models,
+    neighbours,
+    score,
+    tokenize,
+    tour,
+    train,
+)
 from cutaway.errors import CutawayError
 
 __all__ = ["cli", "main"]
@@ -38,7 +53,12 @@ def cli() -> None:
     """
 
 
-for _module in (tour, tokenize, architecture, attention, heads, ablate, generate, score, classify, train, models):
+_VERBS = (
+    *(tour, tokenize, architecture, generate, score, classify),
+    *(attention, heads, ablate, embed, neighbours, mapping),
+    *(train, models),
+)
+for _module in _VERBS:
     cli.add_command(_module.command)
 
 

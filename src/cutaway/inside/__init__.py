@@ -1,13 +1,16 @@
-"""What happens inside while a model runs: attention, what heads do, and the vectors of its vocabulary."""
+"""What happens inside while a model runs: attention, what heads do, and the vectors of tokens, words and sequences."""
 
 from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
+from cutaway.inside.cooccurrence import contextual_vectors, static_vectors
+from cutaway.inside.embeddings import Embeddings, embed
 from cutaway.inside.maps import AttentionMaps, attention
+from cutaway.inside.plane import EmbeddingMap, embedding_map
 from cutaway.inside.recording import Calls, Maps
 from cutaway.inside.rollout import rollout, rollout_row
 from cutaway.inside.statistics import Statistics
-from cutaway.inside.vectors import EmbeddingMap, Neighbours, embedding_map, neighbours
+from cutaway.inside.vectors import Neighbours, neighbours
 
 __all__ = [
     "AblatedHead",
@@ -16,6 +19,7 @@ __all__ = [
     "Call",
     "Calls",
     "EmbeddingMap",
+    "Embeddings",
     "Head",
     "Heads",
     "Maps",
@@ -24,10 +28,13 @@ __all__ = [
     "Tile",
     "ablate",
     "attention",
+    "contextual_vectors",
+    "embed",
     "embedding_map",
     "heads",
     "neighbours",
     "rollout",
     "rollout_row",
+    "static_vectors",
     "watch",
 ]
