@@ -22,7 +22,7 @@ from cutaway.result import Result
 if TYPE_CHECKING:
     from cutaway.generation import generate
     from cutaway.guide import tour
-    from cutaway.inside import attention, embedding_map, neighbours
+    from cutaway.inside import attention, embedding_map, lens, neighbours
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
     from cutaway.predict import classify, score
     from cutaway.training import train
@@ -41,6 +41,7 @@ __all__ = [
     "get",
     "get_logger",
     "info",
+    "lens",
     "list_models",
     "load",
     "neighbours",
@@ -63,6 +64,7 @@ _ROOMS = {
     "generate": "generation",
     "get": "models",
     "info": "models",
+    "lens": "inside",
     "list_models": "models",
     "load": "models",
     "neighbours": "inside",

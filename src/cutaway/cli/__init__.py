@@ -12,7 +12,7 @@ import sys
 import click
 
 from cutaway._version import __version__
-from cutaway.cli import architecture, classify, generate, models, score, tokenize, tour, train
+from cutaway.cli import architecture, classify, generate, lens, models, score, tokenize, tour, train
 from cutaway.errors import CutawayError
 
 __all__ = ["cli", "main"]
@@ -38,7 +38,7 @@ def cli() -> None:
     """
 
 
-for _module in (tour, tokenize, architecture, generate, score, classify, train, models):
+for _module in (tour, tokenize, architecture, lens, generate, score, classify, train, models):
     cli.add_command(_module.command)
 
 
