@@ -387,40 +387,49 @@ def _read(
     size = max(1, BLOCK // int(model.module.get_output_embeddings().weight.shape[0]))
     for at in range(0, count, size):
         chunk = slice(at, at + size)
-        final_CV = head(states_NPD[-1][chunk]).float().log_softmax(-1)
-        likely_CV = final_CV.exp()
-        answer_C1 = final_CV.argmax(-1, keepdim=True)
-        layers: list[dict[str, torch.Tensor]] = []
+        final_CV = head(states_NPD[-1][chunk])
+        output, layers = _Output(final_CV), []
         for layer, state_PD in enumerate(states_NPD):
-            last = layer == len(states_NPD) - 1
-            logprobs_CV = final_CV if last else head(state_PD[chunk]).float().log_softmax(-1)
-            if bool(logprobs_CV.isnan().any()):
+            logits_CV = head(state_PD[chunk]) if layer < len(states_NPD) - 1 else final_CV
+            layers.append(_measure(logits_CV, output, target_P1[chunk], top))
+            if bool(layers[-1]["entropy_bits"].isnan().any()):
                 raise _not_numbers(model, f"layer {layer}")
-            layers.append(_measure(logprobs_CV, final_CV, likely_CV, answer_C1, target_P1[chunk], top))
         parts.append({name: torch.stack([found[name] for found in layers]) for name in layers[0]})
     return {name: torch.cat([part[name] for part in parts], 1).numpy() for name in parts[0]}
 
 
-def _measure(
-    logprobs_CV: torch.Tensor,
-    final_CV: torch.Tensor,
-    likely_CV: torch.Tensor,
-    answer_C1: torch.Tensor,
-    target_C1: torch.Tensor,
-    top: int,
-) -> dict[str, torch.Tensor]:
-    best = logprobs_CV.topk(min(top, logprobs_CV.shape[-1]))
-    chosen_C1 = logprobs_CV.gather(1, target_C1)
-    # 0 × (−∞ − −∞) is 0 here: a token that the output rules out costs nothing.
-    excess_CV = torch.where(likely_CV > 0, likely_CV * (final_CV - logprobs_CV), 0.0)
+def _softmax(logits_CV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the logits with their largest at 0, the logs of the sums of their exponentials, and the probabilities."""
+    logits_CV = logits_CV.float()
+    # Sums near 0 keep their digits; a token that is ruled out (−∞) has to cost 0 × something, not 0 × ∞.
+    shifted_CV = (logits_CV - logits_CV.amax(-1, keepdim=True)).clamp_(min=-1e30)
+    likely_CV = shifted_CV.softmax(-1)
+    return shifted_CV, -likely_CV.amax(-1).log(), likely_CV
+
+
+class _Output:
+    """The distribution that the last layer ends in, with which the others are compared."""
+
+    def __init__(self, logits_CV: torch.Tensor) -> None:
+        shifted_CV, sums_C, self.likely_CV = _softmax(logits_CV)
+        self.answer_C1 = shifted_CV.argmax(-1, keepdim=True)
+        self.entropy_C = sums_C - torch.linalg.vecdot(self.likely_CV, shifted_CV)
+
+
+def _measure(logits_CV: torch.Tensor, output: _Output, target_C1: torch.Tensor, top: int) -> dict[str, torch.Tensor]:
+    # Written with −Σ p log q = log Σ exp(z) − Σ p z, in a quarter of the time that taking the log of each q needs.
+    logits_CV, sums_C, likely_CV = _softmax(logits_CV)
+    best = logits_CV.topk(min(top, logits_CV.shape[-1]))
+    chosen_C1 = logits_CV.gather(1, target_C1)
+    crossed_C = sums_C - torch.linalg.vecdot(output.likely_CV, logits_CV)
     found = {
         "top_ids": best.indices,
-        "top_probabilities": best.values.exp(),
-        "answer_probability": logprobs_CV.gather(1, answer_C1)[:, 0].exp(),
-        "entropy_bits": torch.special.entr(logprobs_CV.exp()).sum(-1) / LN2,
-        "kl_bits": excess_CV.sum(-1).clamp_min(0) / LN2,
-        "target_logprob": chosen_C1[:, 0],
-        "target_rank": (logprobs_CV > chosen_C1).sum(-1) + 1,
+        "top_probabilities": likely_CV.gather(1, best.indices),
+        "answer_probability": likely_CV.gather(1, output.answer_C1)[:, 0],
+        "entropy_bits": (sums_C - torch.linalg.vecdot(likely_CV, logits_CV)).clamp_min(0) / LN2,
+        "kl_bits": (crossed_C - output.entropy_C).clamp_min(0) / LN2,
+        "target_logprob": chosen_C1[:, 0] - sums_C,
+        "target_rank": (logits_CV > chosen_C1).sum(-1) + 1,
     }
     return {name: value.cpu() for name, value in found.items()}
 
