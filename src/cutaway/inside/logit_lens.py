@@ -424,8 +424,8 @@ def _measure(logits_CV: torch.Tensor, output: _Output, target_C1: torch.Tensor, 
     crossed_C = sums_C - torch.linalg.vecdot(output.likely_CV, logits_CV)
     found = {
         "top_ids": best.indices,
-        "top_probabilities": likely_CV.gather(1, best.indices),
-        "answer_probability": likely_CV.gather(1, output.answer_C1)[:, 0],
+        "top_probabilities": (best.values - sums_C[:, None]).double().exp(),  # of a float32 some would be 0
+        "answer_probability": (logits_CV.gather(1, output.answer_C1)[:, 0] - sums_C).double().exp(),
         "entropy_bits": (sums_C - torch.linalg.vecdot(likely_CV, logits_CV)).clamp_min(0) / LN2,
         "kl_bits": (crossed_C - output.entropy_C).clamp_min(0) / LN2,
         "target_logprob": chosen_C1[:, 0] - sums_C,

@@ -3,6 +3,7 @@ import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
 import { drawGeneration } from "./generation.js";
+import { drawLens } from "./lens.js";
 import { drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawNeighbours } from "./neighbours.js";
@@ -14,7 +15,7 @@ import { el, heading, legible } from "./draw.js";
 
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
-  attention: drawAttention, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
+  attention: drawAttention, lens: drawLens, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
 };
 
 export function nameOf(record) {
