@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 import cutaway
 from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
-from cutaway.inside import lens, logit_lens
+from cutaway.inside import blocks, lens, logit_lens
 from cutaway.models import Model, load
 from tests.conftest import ALPHABET
 
@@ -143,7 +143,7 @@ def test_the_states_read_are_those_that_transformers_hands_out(kind, tokenizer):
     model = build(kind, tokenizer)
     ids = tokenizer.encode(TEXT).ids
     with torch.inference_mode():
-        ours, head = logit_lens._states(model, ids, list(range(len(ids))))
+        ours, head = blocks.layer_states(model, ids, list(range(len(ids))))
         theirs, logits_TV = states_of(model.module, ids)
         assert len(ours) == len(theirs) == 4
         for state, other in zip(ours[:-1], theirs[:-1], strict=True):
@@ -202,6 +202,19 @@ def test_the_model_is_left_as_it_was(model):
         assert torch.equal(model.module(input_ids=ids).logits, logits)
     assert {name: id(part) for name, part in model.module.named_modules()} == before
     assert all("forward" not in vars(part) for part in model.module.modules())
+
+
+def test_a_hook_that_steers_a_block_acts_once(tokenizer):
+    model = build("llama", tokenizer)
+    plain = lens(TEXT, model)
+    model.module.base_model.layers[1].register_forward_hook(lambda _module, _args, output: output * 3)
+    result = lens(TEXT, model, top=1)
+    with torch.inference_mode():
+        likely_TV = model.module(input_ids=torch.tensor([result.ids])).logits[0].softmax(-1)
+    firsts = [cell.top[0].probability for cell in result.grid[-1].cells]
+    assert firsts == pytest.approx(likely_TV.amax(-1).tolist(), abs=1e-5)
+    assert result.grid[1].cells[4].kl_bits != plain.grid[1].cells[4].kl_bits
+    assert result.grid[0].cells[4].entropy_bits == plain.grid[0].cells[4].entropy_bits
 
 
 def test_rows_and_arrays_hold_the_numbers_of_the_record(model):
