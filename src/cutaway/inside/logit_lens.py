@@ -28,7 +28,7 @@ from cutaway.result import Result
 __all__ = ["Lens", "LensCell", "LensRow", "LensTarget", "LensToken", "lens"]
 
 LN2 = math.log(2)
-BLOCK = 2**23  # numbers of logits held at once (C × V), 32 MB
+BLOCK = 2**22  # logits in one chunk (C × V), 16 MB; half a dozen such arrays live at once
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -236,21 +236,26 @@ def _read(
     model: Model, states_NPD: list[torch.Tensor], head: Head, targets: list[int | None], top: int
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the numbers of every layer and position, a chunk of positions after the other, each through all layers."""
-    count = len(targets)
-    parts: list[dict[str, torch.Tensor]] = []
+    layers, count = len(states_NPD), len(targets)
+    # Made once, at full size: small results kept between the large passing ones would hold the heap open.
+    numbers: dict[str, npt.NDArray[Any]] = {}
     target_P1 = torch.tensor([i or 0 for i in targets], device=model.device)[:, None]
     size = max(1, BLOCK // int(model.module.get_output_embeddings().weight.shape[0]))
     for at in range(0, count, size):
         chunk = slice(at, at + size)
         final_CV = head(states_NPD[-1][chunk])
-        output, layers = _Output(final_CV), []
+        output = _Output(final_CV)
         for layer, state_PD in enumerate(states_NPD):
-            logits_CV = head(state_PD[chunk]) if layer < len(states_NPD) - 1 else final_CV
-            layers.append(_measure(logits_CV, output, target_P1[chunk], top))
-            if bool(layers[-1]["entropy_bits"].isnan().any()):
+            logits_CV = head(state_PD[chunk]) if layer < layers - 1 else final_CV
+            found = _measure(logits_CV, output, target_P1[chunk], top)
+            if bool(found["entropy_bits"].isnan().any()):
                 raise not_numbers(model, f"layer {layer}")
-        parts.append({name: torch.stack([found[name] for found in layers]) for name in layers[0]})
-    return {name: torch.cat([part[name] for part in parts], 1).numpy() for name in parts[0]}
+            for name, value in found.items():
+                array = value.cpu().numpy()
+                if name not in numbers:
+                    numbers[name] = np.empty((layers, count, *array.shape[1:]), array.dtype)
+                numbers[name][layer, chunk] = array
+    return numbers
 
 
 def _softmax(logits_CV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -277,7 +282,7 @@ def _measure(logits_CV: torch.Tensor, output: _Output, target_C1: torch.Tensor, 
     best = logits_CV.topk(min(top, logits_CV.shape[-1]))
     chosen_C1 = logits_CV.gather(1, target_C1)
     crossed_C = sums_C - torch.linalg.vecdot(output.likely_CV, logits_CV)
-    found = {
+    return {
         "top_ids": best.indices,
         "top_probabilities": (best.values - sums_C[:, None]).double().exp(),  # of a float32 some would be 0
         "answer_probability": (logits_CV.gather(1, output.answer_C1)[:, 0] - sums_C).double().exp(),
@@ -286,7 +291,6 @@ def _measure(logits_CV: torch.Tensor, output: _Output, target_C1: torch.Tensor, 
         "target_logprob": chosen_C1[:, 0] - sums_C,
         "target_rank": (logits_CV > chosen_C1).sum(-1) + 1,
     }
-    return {name: value.cpu() for name, value in found.items()}
 
 
 def _grid(model: Model, numbers: dict[str, npt.NDArray[Any]], targets: list[int | None]) -> list[LensRow]:
