@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         embed,
         embedding_map,
         heads,
+        lens,
         neighbours,
         static_vectors,
     )
@@ -54,6 +55,7 @@ __all__ = [
     "get_logger",
     "heads",
     "info",
+    "lens",
     "list_models",
     "load",
     "neighbours",
@@ -82,6 +84,7 @@ _ROOMS = {
     "get": "models",
     "heads": "inside",
     "info": "models",
+    "lens": "inside",
     "list_models": "models",
     "load": "models",
     "neighbours": "inside",

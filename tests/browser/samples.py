@@ -369,6 +369,38 @@ def weights_of(record: Record, layer: int, head: int, index: int = 0) -> Any:
     return PackedMaps(**record["stacks"][index]["maps"]).layer(layer)[head] / 255
 
 
+def lens(size: int = len(PIECES), depth: int = 30) -> Record:
+    dice = random.Random(6)
+    pieces = [PIECES[t % len(PIECES)] for t in range(size)]
+    ids = [IDS[t % len(IDS)] for t in range(size)]
+    settled = [dice.randrange(depth // 2, depth + 1) for _ in range(size)]
+    words = [" the", ",", " of", "\n", " a", " moon", " very", " cat"]
+    answers = [dice.choice(words) for _ in range(size)]
+
+    def cell(layer: int, t: int) -> Record:
+        others = dice.sample([word for word in words if word != answers[t]], 5)
+        first = answers[t] if layer >= settled[t] else others[0]
+        top = spread([first, *[word for word in others if word != first][:4]], dice, dice.uniform(0.4, 0.95))
+        surprisal = dice.uniform(0.1, 15)
+        target = {
+            "token": pieces[(t + 1) % size], "id": ids[(t + 1) % size], "probability": 2**-surprisal,
+            "rank": 1 + int(2**surprisal), "surprisal_bits": surprisal,
+        }
+        return {
+            "top": top,
+            "answer_probability": top[0]["probability"] if layer >= settled[t] else dice.uniform(0, 0.02),
+            "entropy_bits": dice.uniform(0.5, 11), "kl_bits": dice.uniform(0, 2) * (depth - layer),
+            "target": target if t + 1 < size else None,
+        }
+
+    return {
+        "schema": "cutaway.lens/1", "model": MODEL, "text": TEXT, "predicts": "next token", "tokens": pieces,
+        "ids": ids, "positions": list(range(size)), "layers": list(range(depth + 1)),
+        "grid": [{"layer": layer, "cells": [cell(layer, t) for t in range(size)]} for layer in range(depth + 1)],
+        "settled": settled,
+    }
+
+
 def neighbours() -> Record:
     dice = random.Random(3)
     lists = {
@@ -566,7 +598,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(),
+        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), lens(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

@@ -186,6 +186,68 @@ def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: A
     assert column(rows, 1) == [model["parameters"] for model in RECORDS["models"]["models"]]
 
 
+def test_the_lens_tables_follow_the_chosen_cell(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["lens"]
+    view, last = sheet(), len(record["tokens"]) - 1
+    tab = view.open(tmp_path / "page.html", [record])
+    assert tab.locator("table").count() == 0  # made when they are opened
+    for layer, t, keys in (
+        (30, last, []),
+        (28, last - 1, ["ArrowLeft", "ArrowDown", "ArrowDown"]),
+        (0, 0, ["Home", "PageDown"]),
+    ):
+        tab.get_by_role("application").focus()
+        for key in keys:
+            tab.keyboard.press(key)
+        layers, best = rows_of(tab)
+        cells = [row["cells"][t] for row in record["grid"]]
+        assert column(layers, 0) == record["layers"]
+        assert column(layers, 2) == [cell["top"][0]["id"] for cell in cells]
+        assert column(layers, 3) == near([cell["top"][0]["probability"] for cell in cells])
+        assert column(layers, 4) == near([cell["answer_probability"] for cell in cells])
+        assert column(layers, 5) == near([cell["entropy_bits"] for cell in cells])
+        assert column(layers, 6) == near([cell["kl_bits"] for cell in cells])
+        if t == last:
+            assert {row[7] for row in layers} == {"–"}
+        else:
+            assert column(layers, 7) == [cell["target"]["rank"] for cell in cells]
+            assert column(layers, 8) == near([cell["target"]["probability"] for cell in cells])
+            assert column(layers, 9) == near([cell["target"]["surprisal_bits"] for cell in cells])
+        assert column(best, 2) == [top["id"] for top in cells[layer]["top"]]
+        assert column(best, 3) == near([top["probability"] for top in cells[layer]["top"]])
+        assert f"Layer {layer} " in tab.locator(".readout").inner_text()
+        assert tab.locator(".bars > div").count() == len(cells[layer]["top"]) + 1
+    assert view.problems == []
+
+
+def test_a_lens_of_a_long_text_shows_a_window_of_it(sheet: Any, tmp_path: Path) -> None:
+    view = sheet(viewport={"width": 1200, "height": 900})
+    tab = view.open(tmp_path / "page.html", [samples.lens(512)])
+    assert tab.evaluate("() => document.querySelectorAll('*').length") < 2000
+    grid = tab.get_by_role("application")
+    assert grid.locator("canvas").evaluate("(canvas) => canvas.width") <= 1200
+    picture = "(canvas) => canvas.toDataURL()"
+    before = grid.locator("canvas").evaluate(picture)
+    grid.focus()
+    tab.keyboard.press("End")
+    view.settle()
+    assert grid.evaluate("(box) => box.scrollLeft + box.clientWidth >= box.scrollWidth - 2")
+    assert grid.locator("canvas").evaluate(picture) != before
+    canvas = grid.locator("canvas").bounding_box()
+    tab.mouse.click(canvas["x"] + 71, canvas["y"] + 49)  # the first column in sight, the layer under the output
+    view.settle()
+    assert "Layer 29 after" in tab.locator(".readout").inner_text()
+    strip = tab.get_by_role("img", name="The whole text").bounding_box()
+    tab.mouse.click(strip["x"] + 67, strip["y"] + 20)
+    view.settle()
+    assert grid.evaluate("(box) => box.scrollLeft") == 0
+    shaded = grid.locator("canvas").evaluate(picture)
+    tab.get_by_label("shade").select_option("2")
+    assert grid.locator("canvas").evaluate(picture) != shaded
+    assert "entropy" in tab.locator(".key").inner_text()
+    assert view.problems == []
+
+
 PAST = """() => [...document.querySelectorAll('figure.view *')]
   .filter((n) => !n.closest('.scroll') && n.getClientRects().length && n.getBoundingClientRect().right > 386)
   .map((n) => n.outerHTML.slice(0, 90))"""

@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from cutaway.generation import generate
-from cutaway.inside import attention, contextual_vectors, embed, embedding_map, neighbours, static_vectors
+from cutaway.inside import attention, contextual_vectors, embed, embedding_map, lens, neighbours, static_vectors
 from cutaway.models import architecture, info, load, load_tokenizer, tokenize
 from cutaway.predict import classify, score
 
@@ -203,3 +203,18 @@ def test_a_word_finds_its_own_sense_among_contexts(minilm):
 def test_architecture_of_the_default_model(smollm2):
     result = architecture(smollm2)
     assert (result.parameters, result.layers, result.heads, result.kv_heads) == (134_515_008, 30, 9, 3)
+
+
+def test_lens_of_france_ends_in_paris(smollm2):
+    result = lens("The capital of France is", smollm2)
+    assert result.layers == list(range(31))
+    paris = [row.cells[-1] for row in result.grid]
+    assert paris[-1].top[0].token == " Paris"
+    assert paris[-1].top[0].probability == pytest.approx(score(result.text, smollm2).next[0].probability, abs=1e-5)
+    assert paris[0].top[0].token == " is"  # tied embeddings: the token itself
+    assert all(0 < layer <= 30 for layer in result.settled)
+    assert result.settled[3] < 30 and result.grid[-1].cells[3].top[0].token == " is"
+    assert paris[5].kl_bits > 10 > paris[28].kl_bits > paris[29].kl_bits > 0 == paris[30].kl_bits
+    assert [cell.target.rank for cell in result.grid[-1].cells[:-1]] == [
+        token.rank for token in score(result.text, smollm2).tokens
+    ]

@@ -20,6 +20,7 @@ from cutaway.cli import (
     embed,
     generate,
     heads,
+    lens,
     mapping,
     models,
     neighbours,
@@ -55,7 +56,7 @@ def cli() -> None:
 
 _VERBS = (
     *(tour, tokenize, architecture, generate, score, classify),
-    *(attention, heads, ablate, embed, neighbours, mapping),
+    *(attention, heads, lens, ablate, embed, neighbours, mapping),
     *(train, models),
 )
 for _module in _VERBS:

@@ -1,10 +1,11 @@
-"""What happens inside while a model runs: attention, what heads do, and the vectors of tokens, words and sequences."""
+"""What happens inside while a model runs: attention, what heads and layers do, and the vectors of tokens and texts."""
 
 from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
 from cutaway.inside.cooccurrence import contextual_vectors, static_vectors
 from cutaway.inside.embeddings import Embeddings, embed
+from cutaway.inside.logit_lens import Lens, lens
 from cutaway.inside.maps import AttentionMaps, attention
 from cutaway.inside.plane import EmbeddingMap, embedding_map
 from cutaway.inside.recording import Calls, Maps
@@ -22,6 +23,7 @@ __all__ = [
     "Embeddings",
     "Head",
     "Heads",
+    "Lens",
     "Maps",
     "Neighbours",
     "Statistics",
@@ -32,6 +34,7 @@ __all__ = [
     "embed",
     "embedding_map",
     "heads",
+    "lens",
     "neighbours",
     "rollout",
     "rollout_row",

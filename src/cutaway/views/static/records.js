@@ -6,6 +6,7 @@ import { drawClassification } from "./classification.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
+import { drawLens } from "./lens.js";
 import { drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawNeighbours } from "./neighbours.js";
@@ -18,7 +19,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens,
 };
 
 export function nameOf(record) {
