@@ -28,7 +28,7 @@ __all__ = ["command"]
 @click.option("--normalize", is_flag=True, help="Scale every vector to length 1.")
 @click.option("--batch-size", default=32, show_default=True, help="Texts run at a time, at most.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
-@output_options
+@output_options(".csv", ".npz")
 def command(
     texts: tuple[str, ...],
     file: str | None,

@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.option("--top", default=5, show_default=True, help="Keep so many of each layer's likeliest tokens.")
 @click.option("--positions", metavar="I,J,…", help="Only these positions: 0 is the first token, -1 the last.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
-@output_options
+@output_options(".svg", ".png", ".csv", ".npz")
 def command(
     text: str | None,
     file: str | None,

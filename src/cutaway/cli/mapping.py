@@ -45,7 +45,7 @@ __all__ = ["command"]
     help="How a record's tokens become one vector.",
 )  # fmt: skip
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
-@output_options
+@output_options(".svg", ".png", ".csv", ".npz")
 def command(
     groups: tuple[str, ...],
     file: str | None,

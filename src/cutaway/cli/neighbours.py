@@ -30,7 +30,7 @@ __all__ = ["command"]
     help="With --among: how a text's tokens become one vector.",
 )  # fmt: skip
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
-@output_options
+@output_options(".csv", ".npz")
 def command(
     queries: tuple[str, ...],
     model: str,

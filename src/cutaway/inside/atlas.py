@@ -29,7 +29,7 @@ ROLES = {
     "induction": "induction",
     "sink": "first token",
 }
-DIGITS = 6  # decimals: what float32 sums are good for
+DIGITS = 5  # decimals: what float32 sums are good for
 CLEAR = 0.3  # mean weight from which a head is called after the key it looks at
 
 

@@ -42,6 +42,7 @@ class Embeddings(Result):
     """
 
     schema: ClassVar[str] = "embeddings"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv", ".npz")
 
     model: str
     space: str

@@ -89,6 +89,7 @@ class Lens(Result):
     """
 
     schema: ClassVar[str] = "lens"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
 
     model: str
     text: str

@@ -322,7 +322,7 @@ def _stack(
 def _received(rows: list[RowStatistics], causal: bool, length: int) -> list[float]:
     mean_S = torch.stack([row.received[0].mean(0) for row in rows]).double().mean(0)
     seen_by = torch.arange(length, 0, -1) if causal else torch.tensor(length)
-    return [float(f"{value:.6g}") for value in (mean_S.cpu() / seen_by).tolist()]
+    return [float(f"{value:.5g}") for value in (mean_S.cpu() / seen_by).tolist()]
 
 
 def _telling(stack: Stack, pool: int, keep: list[int]) -> list[tuple[int, int]]:

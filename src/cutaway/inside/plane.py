@@ -50,6 +50,7 @@ class EmbeddingMap(Result):
     """
 
     schema: ClassVar[str] = "map"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
 
     model: str
     method: str

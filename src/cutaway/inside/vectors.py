@@ -52,6 +52,7 @@ class Neighbours(Result):
     """
 
     schema: ClassVar[str] = "neighbours"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv", ".npz")
 
     model: str
     queries: list[Query]
