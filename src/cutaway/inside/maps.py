@@ -20,7 +20,7 @@ from cutaway.inside.capture import ROWS, Call, watch
 from cutaway.inside.reading import Reading, read
 from cutaway.inside.recording import Calls, Maps
 from cutaway.inside.rollout import rollout
-from cutaway.inside.statistics import RowStatistics, Statistics
+from cutaway.inside.statistics import Statistics
 from cutaway.models.loading import ModelLike
 from cutaway.models.shelf import DEFAULT
 from cutaway.packing import PackedArray, PackedMaps, Weights, pack_array, pack_maps
@@ -194,13 +194,18 @@ def attention(
     statistics = Statistics(torch.tensor([reading.ids], device=reading.model.device), maps.add)
     calls = Calls(keep)
 
+    seen: dict[tuple[str, int], _Seen] = {}
+
     def observe(call: Call) -> torch.Tensor:
         calls(call)
-        return statistics(call)
+        output = statistics(call)
+        rows = statistics.rows.pop()  # at 8,192 tokens a layer's rows take 3 MB
+        seen[call.kind, call.layer] = _Seen(describe(rows), rows.received[0].mean(0).double().cpu(), rows.looks_ahead)
+        return output
 
     with watch(reading.model, observe):
         reading.run()
-    stacks = [_stack(reading, kind, chosen[kind], maps, statistics, calls, pool) for kind in shape]
+    stacks = [_stack(reading, kind, chosen[kind], maps, seen, calls, pool) for kind in shape]
     places = _telling(stacks[0], pool, keep) if wanted is None else wanted
     return AttentionMaps(
         model=reading.model.name,
@@ -210,6 +215,13 @@ def attention(
         neurons=[_pack_neuron(calls.calls[stacks[0].kind, layer], layer, head) for layer, head in places],
         calls=calls.calls,
     )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Seen:
+    heads: list[Head]
+    received: torch.Tensor
+    looks_ahead: bool
 
 
 def _shape(reading: Reading) -> tuple[dict[str, tuple[int, int]], int]:
@@ -289,16 +301,16 @@ def _stack(
     kind: str,
     chosen: tuple[list[int], list[int]],
     maps: Maps,
-    statistics: Statistics,
+    seen: dict[tuple[str, int], _Seen],
     calls: Calls,
     pool: int,
 ) -> Stack:
     layers, heads = chosen
-    rows = [row for row in statistics.rows if row.kind == kind]
+    depth = {layer: found for (name, layer), found in seen.items() if name == kind}
     queries, keys = reading.ids_of(kind)
-    causal = kind != "cross" and not rows[0].looks_ahead
+    causal = kind != "cross" and not depth[layers[0]].looks_ahead
     kept = [maps.maps.pop((kind, layer))[0][0].cpu().numpy() for layer in layers]
-    whole = len(layers) == len(rows) and len(queries) <= ROLLED and pool == 1 and kind != "cross"
+    whole = len(layers) == len(depth) and len(queries) <= ROLLED and pool == 1 and kind != "cross"
     rolled = None
     if whole and all((kind, layer) in calls.calls for layer in layers):
         matrix = rollout([calls.calls[kind, layer] for layer in layers])
@@ -313,16 +325,15 @@ def _stack(
         query_words=reading.words(queries),
         key_words=reading.words(keys),
         maps=pack_maps(kept, causal=causal, pool=pool),
-        scores=[head for row in rows if row.layer in layers for head in describe(row) if head.head in heads],
-        received=_received(rows, causal, len(queries)),
+        scores=[depth[layer].heads[head] for layer in layers for head in heads],
+        received=_received([found.received for found in depth.values()], causal, len(queries)),
         rollout=rolled,
     )
 
 
-def _received(rows: list[RowStatistics], causal: bool, length: int) -> list[float]:
-    mean_S = torch.stack([row.received[0].mean(0) for row in rows]).double().mean(0)
+def _received(layers: list[torch.Tensor], causal: bool, length: int) -> list[float]:
     seen_by = torch.arange(length, 0, -1) if causal else torch.tensor(length)
-    return [float(f"{value:.5g}") for value in (mean_S.cpu() / seen_by).tolist()]
+    return [float(f"{value:.5g}") for value in (torch.stack(layers).mean(0) / seen_by).tolist()]
 
 
 def _telling(stack: Stack, pool: int, keep: list[int]) -> list[tuple[int, int]]:

@@ -95,13 +95,13 @@ class Statistics:
 
 def earlier(ids: torch.Tensor) -> torch.Tensor:
     """Return every position of a text and each earlier one with the same token, ordered by position, as [2, N]."""
-    found = []
-    places: dict[int, list[int]] = {}
-    for at, token in enumerate(ids.tolist()):
-        before = places.setdefault(token, [])
-        found += [(at, earlier_at) for earlier_at in before]
-        before.append(at)
-    return torch.tensor(found, dtype=torch.long, device=ids.device).view(-1, 2).T
+    tokens, first = ids.sort(stable=True)
+    found = [torch.empty(0, 2, dtype=torch.long)]
+    for places in torch.split(first, torch.unique_consecutive(tokens, return_counts=True)[1].tolist()):
+        later, before = torch.tril_indices(len(places), len(places), -1)
+        found.append(torch.stack([places[later], places[before]], 1))
+    pairs = torch.cat(found)
+    return pairs[pairs[:, 0].argsort(stable=True)].T
 
 
 def _entropy(call: Call, tile: Tile) -> torch.Tensor:
@@ -133,7 +133,7 @@ class _Repeats:
     """Adds up the weights on earlier occurrences of a row's token, and on the tokens right after these."""
 
     def __init__(self, ids: torch.Tensor) -> None:
-        self._pairs = [earlier(row) for row in ids]
+        self._pairs = [earlier(row).to(ids.device) for row in ids.cpu()]
         self._plans: dict[tuple[int, int, int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
     def add(self, shares: dict[str, torch.Tensor], tile: Tile) -> None:
@@ -155,5 +155,5 @@ class _Repeats:
             low, high = torch.searchsorted(pairs[0].contiguous(), bounds).tolist()
             row, key = pairs[0, low:high] - tile.start, pairs[1, low:high]
             flat = torch.cat([row * seen + key, row * seen + key + 1])
-            self._plans[text, tile.start, seen] = (flat, torch.cat([row, row + count]), row.unique())
+            self._plans[text, tile.start, seen] = (flat, torch.cat([row, row + count]), torch.unique_consecutive(row))
         return self._plans[text, tile.start, seen]
