@@ -105,9 +105,13 @@ class Call:
         rows = range(self.rows) if rows is None else rows
         batch, heads, _, width = self.query.shape
         size = min(size, max(1, len(rows)))
-        room = self.query.new_empty(2, batch * heads * size * self.keys)
-        # Keys repeated for every head: nine products of 64 rows keep two cores busier than three of 192.
-        key_NSK = self._for_heads(self.key).reshape(batch * heads, self.keys, width)
+        # Keys repeated for every head: nine products of 64 rows keep two cores busier than three of 192. One block for
+        # all that a tile needs: at 8,192 tokens it is large enough for the allocator to hand it back to the system.
+        lengths = [batch * heads * size * self.keys] * 2 + [batch * heads * self.keys * width]
+        *room, key = torch.split(self.query.new_empty(sum(lengths)), lengths)
+        key_NSK = key.view(batch * heads, self.keys, width)
+        groups = self.key.shape[1]
+        key.view(batch, groups, heads // groups, self.keys, width).copy_(self.key[:, :, None])
         for start in range(rows.start, rows.stop, size):
             end = min(rows.stop, start + size)
             count, seen = end - start, min(self.keys, end) if self.causal else self.keys

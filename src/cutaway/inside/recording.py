@@ -65,12 +65,15 @@ class Maps:
 
 
 def _pooled(weights: torch.Tensor, pool: int) -> torch.Tensor:
-    rows, columns = (-(-length // pool) for length in weights.shape[2:])
-    padded = torch.nn.functional.pad(weights, (0, columns * pool - weights.shape[3], 0, rows * pool - weights.shape[2]))
-    sums = padded.view(*weights.shape[:2], rows, pool, columns, pool).sum((3, 5))
-    counts = torch.full((rows, 1), pool, dtype=sums.dtype, device=sums.device)
-    counts[-1] = weights.shape[2] - (rows - 1) * pool  # the last cell may stand for fewer tokens
-    return sums / counts
+    rows, columns = weights.shape[2:]
+    whole = columns // pool * pool
+    batch, heads = weights.shape[:2]
+    sums = weights[..., :whole].reshape(batch, heads, rows, -1, pool).sum(-1)
+    if whole < columns:  # the last cell may stand for fewer tokens
+        sums = torch.cat([sums, weights[..., whole:].sum(-1, keepdim=True)], -1)
+    whole = rows // pool * pool
+    means = sums[..., :whole, :].reshape(batch, heads, -1, pool, sums.shape[-1]).mean(-2)
+    return means if whole == rows else torch.cat([means, sums[..., whole:, :].mean(-2, keepdim=True)], -2)
 
 
 class Calls:
