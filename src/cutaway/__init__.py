@@ -22,7 +22,7 @@ from cutaway.result import Result
 if TYPE_CHECKING:
     from cutaway.generation import generate
     from cutaway.guide import tour
-    from cutaway.inside import ablate, attention, embedding_map, heads, neighbours
+    from cutaway.inside import ablate, attention, compare, embedding_map, heads, neighbours
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
     from cutaway.predict import classify, score
     from cutaway.training import train
@@ -36,6 +36,7 @@ __all__ = [
     "attention",
     "card",
     "classify",
+    "compare",
     "embedding_map",
     "errors",
     "generate",
@@ -63,6 +64,7 @@ _ROOMS = {
     "attention": "inside",
     "card": "models",
     "classify": "predict",
+    "compare": "inside",
     "embedding_map": "inside",
     "generate": "generation",
     "get": "models",

@@ -12,7 +12,20 @@ import sys
 import click
 
 from cutaway._version import __version__
-from cutaway.cli import ablate, architecture, attention, classify, generate, heads, models, score, tokenize, tour, train
+from cutaway.cli import (
+    ablate,
+    architecture,
+    attention,
+    classify,
+    compare,
+    generate,
+    heads,
+    models,
+    score,
+    tokenize,
+    tour,
+    train,
+)
 from cutaway.errors import CutawayError
 
 __all__ = ["cli", "main"]
@@ -38,7 +51,20 @@ def cli() -> None:
     """
 
 
-for _module in (tour, tokenize, architecture, attention, heads, ablate, generate, score, classify, train, models):
+for _module in (
+    tour,
+    tokenize,
+    architecture,
+    attention,
+    heads,
+    ablate,
+    compare,
+    generate,
+    score,
+    classify,
+    train,
+    models,
+):
     cli.add_command(_module.command)
 
 

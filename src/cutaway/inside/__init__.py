@@ -3,6 +3,7 @@
 from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
+from cutaway.inside.comparison import Comparison, compare
 from cutaway.inside.maps import AttentionMaps, attention
 from cutaway.inside.recording import Calls, Maps
 from cutaway.inside.rollout import rollout, rollout_row
@@ -15,6 +16,7 @@ __all__ = [
     "AttentionMaps",
     "Call",
     "Calls",
+    "Comparison",
     "EmbeddingMap",
     "Head",
     "Heads",
@@ -24,6 +26,7 @@ __all__ = [
     "Tile",
     "ablate",
     "attention",
+    "compare",
     "embedding_map",
     "heads",
     "neighbours",
