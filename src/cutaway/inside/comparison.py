@@ -195,7 +195,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
 
     >>> found = compare("smollm2-135m", "minilm-l6", "The animal didn't cross the street because it was too tired.")
     >>> found.segments[1].text, found.a.tokens, found.b.tokens, found.b.bits
-    (' animal', 13, 17, None)
+    (' animal', 13, 16, None)
     """
     readings = [read(text, load(model, "any"), truncate=truncate) for model in (a, b)]
     stretches, seen = _aligned(readings, text, truncate)

@@ -26,7 +26,9 @@ def differences(
 ) -> list[str]:
     """Say what was measured, a sentence an item; two models of one name are told apart as first and second."""
     a, b = sides
-    names = [a.name, b.name] if a.name != b.name else [f"{a.name} (first)", f"{b.name} (second)"]
+    names = [side.name.rstrip("/").rsplit("/", 1)[-1] for side in (a, b)]
+    if names[0] == names[1]:
+        names = [f"{names[0]} (first)", f"{names[1]} (second)"]
     return [
         _sizes(sides, names),
         _tokens(sides, names, len(segments), compared),
@@ -142,7 +144,8 @@ def _alike(names: list[str], pairs: Sequence[HeadPair], mean: float) -> list[str
 
 
 def _pair(pair: HeadPair, names: list[str]) -> str:
-    return f"{pair.a[0]}.{pair.a[1]} of {names[0]} ({pair.role_a}) and {pair.b[0]}.{pair.b[1]} of {names[1]} ({pair.role_b})"
+    a, b = (f"{layer}.{head}" for layer, head in (pair.a, pair.b))
+    return f"{a} of {names[0]} ({pair.role_a}) and {b} of {names[1]} ({pair.role_b})"
 
 
 def _count(number: int, noun: str) -> str:
