@@ -416,6 +416,10 @@ def ablation() -> Record:
     return figure_records.ablation()
 
 
+def comparison() -> Record:
+    return figure_records.comparison(causal=(True, True))
+
+
 def training() -> Record:
     dice, floor = random.Random(5), 1.21
 
@@ -521,7 +525,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        training(), saved(), models(), model(), tour(), heads(), ablation(),
+        training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

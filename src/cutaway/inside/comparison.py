@@ -139,6 +139,7 @@ class Comparison(Result):
     schema: ClassVar[str] = "comparison"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
 
+    model: str
     text: str
     summary: list[str]
     a: ComparedModel
@@ -232,6 +233,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     ]
     mean = round(float(alike_AB.mean()), DIGITS)
     return Comparison(
+        model=" and ".join(side.name for side in sides),
         text=text,
         summary=differences(sides, segments, (seen[0], seen[-1] + 1), size, matches, pairs, mean),
         a=sides[0],

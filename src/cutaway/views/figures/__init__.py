@@ -16,7 +16,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
 
     Raises `ValueError` for more than one record, and for a schema that has no figure.
     """
-    from cutaway.views.figures import ablation, attention, heads, map  # noqa: A004 (named like its schema)
+    from cutaway.views.figures import ablation, attention, comparison, heads, map  # noqa: A004 (named like its schema)
     from cutaway.views.figures.style import drawn
 
     [record] = records
@@ -24,6 +24,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
     drawings = {
         "cutaway.ablation/1": ablation.draw,
         "cutaway.attention/1": attention.draw,
+        "cutaway.comparison/1": comparison.draw,
         "cutaway.heads/1": heads.draw,
         "cutaway.map/1": map.draw,
     }

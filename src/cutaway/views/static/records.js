@@ -3,6 +3,7 @@ import { drawAblation } from "./ablation.js";
 import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
+import { drawComparison } from "./comparison.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawModel, drawModels, drawSaved } from "./lists.js";
@@ -17,7 +18,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation,
+  heads: drawHeads, ablation: drawAblation, comparison: drawComparison,
 };
 
 export function nameOf(record) {
