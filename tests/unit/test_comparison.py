@@ -253,6 +253,7 @@ def test_text_that_one_model_did_not_read_is_not_compared(tiny_gpt2: Any, tiny_l
         assert "".join(part.text for part in found.segments) == text
         known = [at for at, part in enumerate(found.segments) if part.bits_a is not None]
         assert known == list(range(compared[0] + 1, compared[1])) and found.bytes == 63
+        assert [at for at, part in enumerate(found.segments) if part.bits_b is None] == [0]
         assert found.maps_a.rows == found.maps_b.rows == 64
     assert found.segments[0].tokens_a == [] and found.segments[0].tokens_b == ["T"]
 

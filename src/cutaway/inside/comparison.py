@@ -199,7 +199,8 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     (' animal', 13, 16, None)
     """
     readings = [read(text, load(model, "any"), truncate=truncate) for model in (a, b)]
-    stretches, seen = _aligned(readings, text, truncate)
+    stretches, whole = _aligned(readings, text, truncate)
+    seen = [at for at, read_by in enumerate(whole) if all(read_by)]
     if len(seen) < 2:
         raise MissingText(
             f"{text[:40]!r} can't be cut into two parts that both models read: there is nothing to compare",
@@ -213,7 +214,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
             for token in stretches[part].tokens[which]:
                 cells[token] = place // pool
         runs.append(_run(reading, cells, -(-len(seen) // pool)))
-    segments = [_segment(text, part, runs, at in seen) for at, part in enumerate(stretches)]
+    segments = [_segment(text, *found, runs) for found in zip(stretches, whole, strict=True)]
     scoring = [side for side, run in zip("ab", runs, strict=True) if run.nats is not None]
     scored = [part for part in segments if all(getattr(part, f"bits_{side}") is not None for side in scoring)]
     size = sum(len(part.text.encode()) for part in scored) if scoring else 0
@@ -250,23 +251,22 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     )
 
 
-def _aligned(readings: list[Reading], text: str, truncate: str | None) -> tuple[list[Stretch], list[int]]:
-    """Return the stretches of the whole text, with positions in what was read, and which ones both models read."""
+def _aligned(readings: list[Reading], text: str, truncate: str | None) -> tuple[list[Stretch], list[tuple[bool, bool]]]:
+    """Return the stretches of the whole text, with positions in what was read, and whether each model read all of it."""
     spans, firsts = [], []
     for reading in readings:
         encoding = reading.model.tokenizer.encode(text)
         spans.append([None if s else span for span, s in zip(encoding.offsets, encoding.special, strict=True)])
         firsts.append(len(encoding.ids) - len(reading.ids) if truncate == "left" else 0)
-    stretches, seen = [], []
-    for at, part in enumerate(align(len(text), spans)):
+    stretches, whole = [], []
+    for part in align(len(text), spans):
         tokens = [
             [token - first for token in some if 0 <= token - first < len(reading.ids)]
             for some, first, reading in zip(part.tokens, firsts, readings, strict=True)
         ]
         stretches.append(Stretch(part.start, part.end, tokens))
-        if [len(some) for some in tokens] == [len(some) for some in part.tokens]:
-            seen.append(at)
-    return stretches, seen
+        whole.append((len(tokens[0]) == len(part.tokens[0]), len(tokens[1]) == len(part.tokens[1])))
+    return stretches, whole
 
 
 def _pool(count: int, readings: list[Reading]) -> int:
@@ -320,11 +320,11 @@ def _surprisals(logits_TV: torch.Tensor, targets_T: torch.Tensor) -> list[float]
     return found
 
 
-def _segment(text: str, part: Stretch, runs: list[_Run], seen: bool) -> Segment:
-    pieces = [
-        run.reading.pieces([run.reading.ids[t] for t in tokens]) for run, tokens in zip(runs, part.tokens, strict=True)
-    ]
-    bits = [run.bits(tokens) if seen else None for run, tokens in zip(runs, part.tokens, strict=True)]
+def _segment(text: str, part: Stretch, whole: tuple[bool, bool], runs: list[_Run]) -> Segment:
+    pieces, bits = [], []
+    for run, tokens, read_all in zip(runs, part.tokens, whole, strict=True):
+        pieces.append(run.reading.pieces([run.reading.ids[token] for token in tokens]))
+        bits.append(run.bits(tokens) if read_all else None)
     return Segment(text[part.start : part.end], part.start, part.end, pieces[0], pieces[1], bits[0], bits[1])
 
 

@@ -107,7 +107,7 @@ def _strip(sheet: Sheet, record: dict[str, Any], scored: list[str], top: float) 
         y = foot - _BARS * value / most
         sheet.line([left, left + slot * len(parts)], [y, y], weight=0.5, linestyle=(0, (1, 4)) if value else "-")
         sheet.text(left - 5, y + 4, f"{value:g}", size=10, colour=MUTED, ha="right")
-    turn = {"rotation": 55, "rotation_mode": "anchor", "ha": "right", "va": "center"}
+    turn: dict[str, Any] = {"rotation": 55, "rotation_mode": "anchor", "ha": "right", "va": "center"}
     for i, part in enumerate(parts):
         x = left + (i + 0.5) * slot
         sheet.text(x, foot + 8, clip(legible(part["text"]), 10), size=10, **turn)
