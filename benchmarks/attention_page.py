@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.browser import samples
 
 from cutaway.views import page
-from cutaway.views.page import bundle
 
 MADE = 6  # layers that are made; the others repeat them
 MARK = "(name) => performance.getEntriesByName(name)[0]?.startTime ?? null"
@@ -85,7 +84,8 @@ def measure(record: dict[str, Any], chromium: str) -> dict[str, Any]:
         found = {
             "model": record["model"], "layers": len(stack["layers"]), "heads": len(stack["heads"]),
             "tokens": len(stack["keys"]), "page_mb": round(len(text.encode()) / 1e6, 2),
-            "script_kb": round(len(bundle("page").encode()) / 1e3, 1),
+            "script_kb": round(len(text.split('<script type="module">')[1].encode()) / 1e3, 1),
+            "load_ms": round(tab.evaluate("() => performance.getEntriesByType('navigation')[0].loadEventEnd")),
             "first_head_ms": round(tab.evaluate(MARK, "cutaway:first-head")),
             "all_heads_ms": round(tab.evaluate(MARK, "cutaway:all-thumbnails")),
             "click_ms": round(median(clicks), 1), "slowest_click_ms": round(max(clicks), 1),

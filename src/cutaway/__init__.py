@@ -22,7 +22,18 @@ from cutaway.result import Result
 if TYPE_CHECKING:
     from cutaway.generation import generate
     from cutaway.guide import tour
-    from cutaway.inside import ablate, attention, compare, embedding_map, heads, neighbours
+    from cutaway.inside import (
+        ablate,
+        attention,
+        compare,
+        contextual_vectors,
+        embed,
+        embedding_map,
+        heads,
+        lens,
+        neighbours,
+        static_vectors,
+    )
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
     from cutaway.predict import classify, score
     from cutaway.training import train
@@ -37,6 +48,8 @@ __all__ = [
     "card",
     "classify",
     "compare",
+    "contextual_vectors",
+    "embed",
     "embedding_map",
     "errors",
     "generate",
@@ -44,11 +57,13 @@ __all__ = [
     "get_logger",
     "heads",
     "info",
+    "lens",
     "list_models",
     "load",
     "neighbours",
     "save",
     "score",
+    "static_vectors",
     "tokenize",
     "tour",
     "train",
@@ -65,16 +80,20 @@ _ROOMS = {
     "card": "models",
     "classify": "predict",
     "compare": "inside",
+    "contextual_vectors": "inside",
+    "embed": "inside",
     "embedding_map": "inside",
     "generate": "generation",
     "get": "models",
     "heads": "inside",
     "info": "models",
+    "lens": "inside",
     "list_models": "models",
     "load": "models",
     "neighbours": "inside",
     "save": "models",
     "score": "predict",
+    "static_vectors": "inside",
     "tokenize": "models",
     "tour": "guide",
     "train": "training",

@@ -369,6 +369,38 @@ def weights_of(record: Record, layer: int, head: int, index: int = 0) -> Any:
     return PackedMaps(**record["stacks"][index]["maps"]).layer(layer)[head] / 255
 
 
+def lens(size: int = len(PIECES), depth: int = 30) -> Record:
+    dice = random.Random(6)
+    pieces = [PIECES[t % len(PIECES)] for t in range(size)]
+    ids = [IDS[t % len(IDS)] for t in range(size)]
+    settled = [dice.randrange(depth // 2, depth + 1) for _ in range(size)]
+    words = [" the", ",", " of", "\n", " a", " moon", " very", " cat"]
+    answers = [dice.choice(words) for _ in range(size)]
+
+    def cell(layer: int, t: int) -> Record:
+        others = dice.sample([word for word in words if word != answers[t]], 5)
+        first = answers[t] if layer >= settled[t] else others[0]
+        top = spread([first, *[word for word in others if word != first][:4]], dice, dice.uniform(0.4, 0.95))
+        surprisal = dice.uniform(0.1, 15)
+        target = {
+            "token": pieces[(t + 1) % size], "id": ids[(t + 1) % size], "probability": 2**-surprisal,
+            "rank": 1 + int(2**surprisal), "surprisal_bits": surprisal,
+        }
+        return {
+            "top": top,
+            "answer_probability": top[0]["probability"] if layer >= settled[t] else dice.uniform(0, 0.02),
+            "entropy_bits": dice.uniform(0.5, 11), "kl_bits": dice.uniform(0, 2) * (depth - layer),
+            "target": target if t + 1 < size else None,
+        }
+
+    return {
+        "schema": "cutaway.lens/1", "model": MODEL, "text": TEXT, "predicts": "next token", "tokens": pieces,
+        "ids": ids, "positions": list(range(size)), "layers": list(range(depth + 1)),
+        "grid": [{"layer": layer, "cells": [cell(layer, t) for t in range(size)]} for layer in range(depth + 1)],
+        "settled": settled,
+    }
+
+
 def neighbours() -> Record:
     dice = random.Random(3)
     lists = {
@@ -418,6 +450,51 @@ def ablation() -> Record:
 
 def comparison() -> Record:
     return figure_records.comparison(causal=(True, True))
+
+
+RECORDS = [
+    "We fished from the bank of the river.", "The river rose over its bank.", "Rain fell on the water all night.",
+    "The bank lends money to farmers.", "She paid the money into a bank.", "Prices rose and wages fell.",
+]
+
+
+def records_map() -> Record:
+    """A map of records by t-SNE, with what only such a map has."""
+    record = plane()
+    texts = [f"{RECORDS[i % 6]} {i}" for i in range(len(record["points"]))]
+    for i, (point, text) in enumerate(zip(record["points"], texts, strict=True)):
+        long = len(text) > 32
+        point |= {"id": i, "token": f"{text[:31]}…" if long else text, "text": text if long else None}
+    return record | {
+        "model": "minilm-l6", "method": "t-SNE of the unit vectors", "explained": [],
+        "space": "layer 6 of 6, mean of the tokens", "trustworthiness": 0.931, "near": 5, "perplexity": 9.3,
+    }
+
+
+def contexts() -> Record:
+    """A word in its context among words in theirs."""
+    near = [
+        {"token": "bank", "id": i, "cosine": value, "context": RECORDS[i]}
+        for i, value in ((1, 0.931), (0, 0.921), (4, 0.811), (3, 0.786))
+    ]
+    query = {"token": "bank", "id": -1, "neighbours": near, "context": "He sat on the river bank."}
+    space = "layer 6 of 6, words in their contexts"
+    return {"schema": "cutaway.neighbours/1", "model": "minilm-l6", "space": space, "queries": [query]}
+
+
+def embeddings(tokens: bool = False) -> Record:
+    dice = random.Random(6)
+    topics = [[dice.gauss(0, 1) for _ in range(96)] for _ in range(2)]
+    vectors = [[value + dice.gauss(0, 0.7) for value in topics[i // 3]] for i in range(6)]
+    words = [text.rstrip(".").split() for text in RECORDS]
+    spread = [[[value + dice.gauss(0, 0.9) for value in vectors[i]] for _ in row] for i, row in enumerate(words)]
+    return {
+        "schema": "cutaway.embeddings/1", "model": "minilm-l6",
+        "space": f"layer 6 of 6, {'each token' if tokens else 'mean of the tokens'}", "layer": 6, "layers": 6,
+        "pooling": None if tokens else "mean", "normalized": False, "width": 96, "texts": RECORDS,
+        "counts": [len(row) for row in words], "tokens": words if tokens else None,
+        "vectors": spread if tokens else vectors,
+    }
 
 
 def training() -> Record:
@@ -525,7 +602,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(),
+        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

@@ -110,6 +110,33 @@ def test_long_texts_list_the_row_and_the_column_of_the_selection(sheet: Any, tmp
     assert "the mean of" in tab.locator(".readout").inner_text()
 
 
+def test_clicks_with_control_and_shift_select_several_tokens(sheet: Any, tmp_path: Path) -> None:
+    tab = open_at(sheet(), tmp_path / "page.html", SMALL, "#a0.layer=1&a0.head=1&a0.token=10")
+    name = tab.locator("figure svg text.mono")
+    name.filter(has_text="·sat").last.click()
+    shown(tab, "Head 1.1 · head · 2")
+    name.filter(has_text="·it").last.click(modifiers=["Control"])
+    shown(tab, "Head 1.1 · head · 2 7")
+    name.filter(has_text="·on").last.click(modifiers=["Shift"])
+    shown(tab, "Head 1.1 · head · 2 3")
+    tab.wait_for_function("() => location.hash.includes('a0.token=2-3')")
+    tab.get_by_role("tab", name="Text").click()
+    shown(tab, "Head 1.1 · text · 2 3")
+    assert column(opened(tab, "These numbers"), 1) == near(samples.weights_of(SMALL, 1, 1)[2:4].mean(0))
+
+
+def test_the_theme_button_draws_every_canvas_anew(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet(color_scheme="light").open(tmp_path / "page.html", [LONG])
+    tab.wait_for_function("() => performance.getEntriesByName('cutaway:all-thumbnails').length")
+    pictures = "() => [...document.querySelectorAll('figure canvas')].map((canvas) => canvas.toDataURL())"
+    light = tab.evaluate(pictures)
+    for _ in range(2):
+        tab.locator("button.theme").click()
+    tab.wait_for_timeout(80)
+    dark = tab.evaluate(pictures)
+    assert len(light) == len(dark) == 3 and all(a != b for a, b in zip(light, dark, strict=True))
+
+
 CASES = [(f"a {name}", record, 0, "2.1", True) for name, record in samples.neurons().items()]
 CASES += [
     ("both ways", samples.bidirectional(), 0, "1.2", False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import math
 import threading
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,12 @@ from tests.browser.reading import column, near, rows_of
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028\ud800"
-RECORDS = samples.every() | {"classification by a language model": samples.classification("language model")}
+RECORDS = samples.every() | {
+    "classification by a language model": samples.classification("language model"),
+    "embeddings of tokens": samples.embeddings(tokens=True),
+    "neighbours in contexts": samples.contexts(),
+    "map of records": samples.records_map(),
+}
 NAMES = sorted(RECORDS)
 
 
@@ -92,6 +98,75 @@ def test_the_tables_hold_the_numbers_of_classification_neighbours_and_map(sheet:
     assert column(rows, 4) == near([point["y"] for point in record["points"]])
 
 
+def cosine(a: list[float], b: list[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True)) / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+def test_the_tables_hold_the_cosines_and_the_vectors_of_embeddings(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["embeddings"]
+    tab = sheet().open(tmp_path / "page.html", [record])
+    cosines, numbers = rows_of(tab)
+    for at in range(6):
+        assert column(cosines, at + 1) == near([cosine(row, record["vectors"][at]) for row in record["vectors"]])
+    assert [column(numbers, 1), column(numbers, 2)] == [near(record["vectors"][0]), near(record["vectors"][1])]
+    tab.get_by_role("application").focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+        tab.keyboard.press(key)
+    expected = cosine(record["vectors"][2], record["vectors"][3])
+    assert f"cosine {expected:.4f}".replace("-", "−") in tab.locator(".readout").inner_text()
+    assert column(rows_of(tab)[1], 2) == near(record["vectors"][3])
+    tokens = RECORDS["embeddings of tokens"]
+    flat = [vector for text in tokens["vectors"] for vector in text]
+    rows = rows_of(sheet().open(tmp_path / "page.html", [tokens]))[0]
+    assert column(rows, 3) == near([cosine(vector, flat[2]) for vector in flat])
+
+
+def test_one_vector_alone_is_drawn_without_a_matrix(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["embeddings"]
+    alone = record | {"texts": record["texts"][:1], "counts": [1], "vectors": record["vectors"][:1]}
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [alone])
+    assert view.problems == []
+    assert tab.locator("canvas").count() == 0
+    assert column(rows_of(tab)[0], 1) == near(record["vectors"][0])
+
+
+def test_neighbours_of_the_same_words_stand_side_by_side(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["neighbours"]
+    learned = record | {"model": "corpus.txt", "space": "PPMI of words within 4, SVD to 100 dimensions"}
+    other = record | {"queries": record["queries"][:1]}
+    tab = sheet().open(tmp_path / "page.html", [record, learned, other])
+    assert tab.locator("figure.view").count() == 2
+    titles = tab.locator("figure.view").first.locator(".over").all_inner_texts()
+    assert [title.rpartition("· ")[2] for title in titles] == ["smollm2-135m", "corpus.txt"] * 3
+
+
+def test_a_word_is_marked_where_it_stands_in_its_context(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["neighbours in contexts"]
+    tab = sheet().open(tmp_path / "page.html", [record])
+    assert tab.locator(".near li").count() == 4
+    assert tab.locator(".near u").all_inner_texts() == ["bank"] * 4
+    assert tab.locator(".near li").first.inner_text().split() == [
+        "0.931",
+        "bank",
+        "The",
+        "river",
+        "rose",
+        "over",
+        "its",
+        "bank.",
+    ]
+
+
+def test_a_map_says_how_far_it_can_be_believed(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet().open(tmp_path / "page.html", [RECORDS["map of records"]])
+    shown = tab.locator("figure.view").inner_text()
+    assert "0.931" in tab.locator(".facts").inner_text()
+    assert "no unit" in shown
+    assert "of the variance" not in shown
+    assert "direction" not in (tab.locator("svg").text_content() or "")
+
+
 def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: Any, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     record = RECORDS["architecture"]
@@ -109,6 +184,68 @@ def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: A
         assert column(rows, 2) == [file["bytes"] for file in RECORDS[name]["files"]]
     rows = rows_of(sheet().open(path, [RECORDS["models"]]))[0]
     assert column(rows, 1) == [model["parameters"] for model in RECORDS["models"]["models"]]
+
+
+def test_the_lens_tables_follow_the_chosen_cell(sheet: Any, tmp_path: Path) -> None:
+    record = RECORDS["lens"]
+    view, last = sheet(), len(record["tokens"]) - 1
+    tab = view.open(tmp_path / "page.html", [record])
+    assert tab.locator("table").count() == 0  # made when they are opened
+    for layer, t, keys in (
+        (30, last, []),
+        (28, last - 1, ["ArrowLeft", "ArrowDown", "ArrowDown"]),
+        (0, 0, ["Home", "PageDown"]),
+    ):
+        tab.get_by_role("application").focus()
+        for key in keys:
+            tab.keyboard.press(key)
+        layers, best = rows_of(tab)
+        cells = [row["cells"][t] for row in record["grid"]]
+        assert column(layers, 0) == record["layers"]
+        assert column(layers, 2) == [cell["top"][0]["id"] for cell in cells]
+        assert column(layers, 3) == near([cell["top"][0]["probability"] for cell in cells])
+        assert column(layers, 4) == near([cell["answer_probability"] for cell in cells])
+        assert column(layers, 5) == near([cell["entropy_bits"] for cell in cells])
+        assert column(layers, 6) == near([cell["kl_bits"] for cell in cells])
+        if t == last:
+            assert {row[7] for row in layers} == {"–"}
+        else:
+            assert column(layers, 7) == [cell["target"]["rank"] for cell in cells]
+            assert column(layers, 8) == near([cell["target"]["probability"] for cell in cells])
+            assert column(layers, 9) == near([cell["target"]["surprisal_bits"] for cell in cells])
+        assert column(best, 2) == [top["id"] for top in cells[layer]["top"]]
+        assert column(best, 3) == near([top["probability"] for top in cells[layer]["top"]])
+        assert f"Layer {layer} " in tab.locator(".readout").inner_text()
+        assert tab.locator(".bars > div").count() == len(cells[layer]["top"]) + 1
+    assert view.problems == []
+
+
+def test_a_lens_of_a_long_text_shows_a_window_of_it(sheet: Any, tmp_path: Path) -> None:
+    view = sheet(viewport={"width": 1200, "height": 900})
+    tab = view.open(tmp_path / "page.html", [samples.lens(512)])
+    assert tab.evaluate("() => document.querySelectorAll('*').length") < 2000
+    grid = tab.get_by_role("application")
+    assert grid.locator("canvas").evaluate("(canvas) => canvas.width") <= 1200
+    picture = "(canvas) => canvas.toDataURL()"
+    before = grid.locator("canvas").evaluate(picture)
+    grid.focus()
+    tab.keyboard.press("End")
+    view.settle()
+    assert grid.evaluate("(box) => box.scrollLeft + box.clientWidth >= box.scrollWidth - 2")
+    assert grid.locator("canvas").evaluate(picture) != before
+    canvas = grid.locator("canvas").bounding_box()
+    tab.mouse.click(canvas["x"] + 71, canvas["y"] + 49)  # the first column in sight, the layer under the output
+    view.settle()
+    assert "Layer 29 after" in tab.locator(".readout").inner_text()
+    strip = tab.get_by_role("img", name="The whole text").bounding_box()
+    tab.mouse.click(strip["x"] + 67, strip["y"] + 20)
+    view.settle()
+    assert grid.evaluate("(box) => box.scrollLeft") == 0
+    shaded = grid.locator("canvas").evaluate(picture)
+    tab.get_by_label("shade").select_option("2")
+    assert grid.locator("canvas").evaluate(picture) != shaded
+    assert "entropy" in tab.locator(".key").inner_text()
+    assert view.problems == []
 
 
 PAST = """() => [...document.querySelectorAll('figure.view *')]
@@ -238,9 +375,8 @@ def test_text_can_be_read_in_both_themes(sheet: Any, tmp_path: Path, theme: str)
     shades = samples.score()
     for i, token in enumerate(shades["tokens"]):
         token["surprisal_bits"] = 1.4 * i
-    tab = sheet(color_scheme=theme).open(
-        tmp_path / "page.html", [shades, RECORDS["tour"], RECORDS["classification"], RECORDS["models"]]
-    )
+    others = ["tour", "classification", "models", "embeddings", "neighbours in contexts", "map of records"]
+    tab = sheet(color_scheme=theme).open(tmp_path / "page.html", [shades, *(RECORDS[name] for name in others)])
     assert tab.evaluate(CONTRAST) == []
 
 

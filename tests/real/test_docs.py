@@ -12,6 +12,15 @@ from tests.real.shell import execute
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
+RECORDS = [
+    "We fished from the bank of the river.\twater",
+    "The river rose over its bank.\twater",
+    "Rain fell on the water all night.\twater",
+    "The bank lends money to farmers.\tmoney",
+    "She paid the money into a bank.\tmoney",
+    "Prices rose and wages fell.\tmoney",
+]
+
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
@@ -37,6 +46,7 @@ def folder(tmp_path, monkeypatch, smollm2, minilm, gpt2_vocab):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts.txt").write_text("The capital of France is\nWater boils at\n")
     (tmp_path / "essay.txt").write_text("The sea was calm. Nobody spoke for a while.\n")
+    (tmp_path / "records.txt").write_text("".join(f"{text}\n" for text in RECORDS))
     (tmp_path / "my-text.txt").write_text("a small text of my own, over and over again. " * 80)
     return tmp_path
 

@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from cutaway.generation import generate
-from cutaway.inside import attention, embedding_map, neighbours
+from cutaway.inside import attention, contextual_vectors, embed, embedding_map, lens, neighbours, static_vectors
 from cutaway.models import architecture, info, load, load_tokenizer, tokenize
 from cutaway.predict import classify, score
 
@@ -143,6 +143,78 @@ def test_map_explains_what_a_full_decomposition_says(smollm2):
     assert result.explained == pytest.approx(shares[:2].tolist(), abs=1e-4)
 
 
+SIMILAR = [
+    "That is a happy person.",
+    "That is a happy dog.",
+    "That is a very happy person, a person who sings while the rain falls.",
+    "Today is a sunny day.",
+]
+
+
+def test_minilm_gives_the_vectors_it_was_trained_to_give(minilm):
+    result = embed(SIMILAR, minilm, normalize=True)
+    model = transformers.AutoModel.from_pretrained(info(minilm).path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(info(minilm).path)
+    inputs = tokenizer(SIMILAR, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        states_BTD = model(**inputs).last_hidden_state
+    # The recipe of sentence-transformers, written out: a mean over the attention mask, then length 1.
+    mask_BT1 = inputs["attention_mask"][:, :, None].float()
+    mean_BD = (states_BTD * mask_BT1).sum(1) / mask_BT1.sum(1)
+    expected_BD = mean_BD / mean_BD.square().sum(1, keepdim=True).sqrt()
+    torch.testing.assert_close(torch.from_numpy(result.vectors), expected_BD, atol=1e-5, rtol=0)
+    # The cosines that all-MiniLM-L6-v2's page on the Hub shows for these: the same model, run by others.
+    shown = embed(["That is a happy person", "That is a happy dog", "Today is a sunny day"], minilm, normalize=True)
+    assert (shown.vectors[1:] @ shown.vectors[0]).tolist() == pytest.approx([0.695, 0.257], abs=5e-4)
+    alone = [torch.from_numpy(embed(text, minilm, normalize=True).vectors[0]) for text in SIMILAR]
+    torch.testing.assert_close(torch.stack(alone), expected_BD, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("layer", [0, 15, -1])
+def test_vectors_of_a_decoder_do_not_depend_on_the_batch(smollm2, layer):
+    model = load(smollm2, "any")
+    together = embed(SIMILAR, model, layer=layer).vectors
+    for text, vector in zip(SIMILAR, together, strict=True):
+        ids_BT = torch.tensor([model.tokenizer.encode(text).ids])
+        with torch.inference_mode():
+            state_TD = model.module.base_model(input_ids=ids_BT, output_hidden_states=True).hidden_states[layer][0]
+        # Inside a decoder some numbers of the first token are in the thousands: relative to the vector's length.
+        error = (torch.from_numpy(vector) - state_TD.mean(0)).norm() / state_TD.mean(0).norm()
+        assert error < 1e-5
+
+
+def test_a_word_finds_its_own_sense_among_contexts(minilm):
+    records = [
+        "We fished from the bank of the river.",
+        "The river rose over its bank.",
+        "The bank lends money to farmers.",
+        "She paid the money into a bank.",
+    ]
+    texts = ["He sat on the river bank.", "She owes the bank a large sum."]
+    result = neighbours(texts, minilm, among=records, word="bank", k=4)
+    assert [{n.id for n in query.neighbours[:2]} for query in result.queries] == [{0, 1}, {2, 3}]
+    assert all(n.token == "bank" for query in result.queries for n in query.neighbours)
+    table = contextual_vectors(records, ["bank", "money", "river", "farmers"], minilm)
+    assert table.counts == [4, 2, 2, 1]
+    assert neighbours("money", table, k=1).queries[0].neighbours[0].token != "river"
+    assert static_vectors(records, min_count=1).texts[0] == "the"
+
+
 def test_architecture_of_the_default_model(smollm2):
     result = architecture(smollm2)
     assert (result.parameters, result.layers, result.heads, result.kv_heads) == (134_515_008, 30, 9, 3)
+
+
+def test_lens_of_france_ends_in_paris(smollm2):
+    result = lens("The capital of France is", smollm2)
+    assert result.layers == list(range(31))
+    paris = [row.cells[-1] for row in result.grid]
+    assert paris[-1].top[0].token == " Paris"
+    assert paris[-1].top[0].probability == pytest.approx(score(result.text, smollm2).next[0].probability, abs=1e-5)
+    assert paris[0].top[0].token == " is"  # tied embeddings: the token itself
+    assert all(0 < layer <= 30 for layer in result.settled)
+    assert result.settled[3] < 30 and result.grid[-1].cells[3].top[0].token == " is"
+    assert paris[5].kl_bits > 10 > paris[28].kl_bits > paris[29].kl_bits > 0 == paris[30].kl_bits
+    assert [cell.target.rank for cell in result.grid[-1].cells[:-1]] == [
+        token.rank for token in score(result.text, smollm2).tokens
+    ]

@@ -132,6 +132,38 @@ def ablation(layers: int = 30, deep: int = 9) -> dict[str, Any]:
     }
 
 
+def lens(size: int = 14, depth: int = 30) -> dict[str, Any]:
+    dice = np.random.default_rng(6)
+    words = [" the", ",", " of", "\n", " a", " moon", " extraordinarily", " cat"]
+    settled = [int(layer) for layer in dice.integers(depth // 2, depth + 1, size)]
+    answers = [str(word) for word in dice.choice(words, size)]
+
+    def cell(layer: int, at: int) -> dict[str, Any]:
+        known = layer >= settled[at]
+        first = answers[at] if known else str(dice.choice([word for word in words if word != answers[at]]))
+        probability = float(dice.beta(4, 2) if known else dice.beta(1, 6))
+        return {
+            "top": [{"token": first, "id": words.index(first), "probability": probability}],
+            "answer_probability": probability if known else 0.001,
+            "entropy_bits": 3.0,
+            "kl_bits": 0.5 * (depth - layer),
+            "target": None,
+        }
+
+    return {
+        "schema": "cutaway.lens/1",
+        "model": "smollm2-135m",
+        "text": TEXT,
+        "predicts": "next token",
+        "tokens": [PIECES[at % len(PIECES)] for at in range(size)],
+        "ids": list(range(size)),
+        "positions": list(range(size)),
+        "layers": list(range(depth + 1)),
+        "grid": [{"layer": layer, "cells": [cell(layer, at) for at in range(size)]} for layer in range(depth + 1)],
+        "settled": settled,
+    }
+
+
 def plane(count: int = 32) -> dict[str, Any]:
     dice = np.random.default_rng(8)
     words = (
@@ -267,6 +299,8 @@ def every() -> dict[str, dict[str, Any]]:
         "comparison": comparison(),
         "comparison of decoders": comparison(300, (True, True)),
         "comparison of encoders": comparison(3, (False, False)),
+        "lens": lens(),
+        "long lens": lens(90, 6),
         "map": plane(),
         "one point": plane(1),
         "map without directions": plane() | {"method": "t-SNE", "explained": [], "trustworthiness": 0.93},

@@ -12,7 +12,7 @@ import pytest
 
 from cutaway import cli
 
-VERBS = ["tokenize", "score", "generate", "classify"]
+VERBS = ["tokenize", "score", "lens", "generate", "classify"]
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_cells_sum_keys_and_average_queries() -> None:
     dice = torch.Generator().manual_seed(0)
     weights = torch.rand(1, 2, 6, 6, generator=dice).softmax(-1)
     cells = [-1, 0, 0, 1, 2, -1]
-    kept = CellMaps("self", cells, 3, torch.device("cpu"))
+    kept = CellMaps("self", cells, 3)
     call: Any = type("Call", (), {"kind": "self", "layer": 0, "heads": 2})
     for start in (0, 4):
         end = min(6, start + 4)

@@ -83,7 +83,7 @@ def test_two_processes_draw_the_same_bytes(tmp_path: Path) -> None:
         together.append(
             subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
         )
-    first, second = (process.communicate(timeout=120)[0] for process in together)
+    first, second = (process.communicate(timeout=300)[0] for process in together)
     assert first == second and len(first.splitlines()) == len(RECORDS)
 
 

@@ -77,7 +77,9 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     """The suffixes a command names are those of its result's class, told apart by the option's own check."""
     kinds = {kind.schema: set(kind.formats) for kind in results_there_are()}
     verbs = {"tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification"}
-    verbs |= {"train": "training", "architecture": "architecture", "tour": "tour"}
+    verbs |= {"train": "training", "architecture": "architecture", "tour": "tour", "attention": "attention"}
+    verbs |= {"heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings", "neighbours": "neighbours"}
+    verbs["map"] = "map"
     commands = {kinds_name: cli.commands[verb] for verb, kinds_name in verbs.items()}
     group = cli.commands["models"]
     assert isinstance(group, click.Group)

@@ -88,6 +88,16 @@ def test_the_bundle_holds_each_module_once_and_after_those_it_needs() -> None:
     assert not re.search(r"^(?:import|export) ", script, re.MULTILINE)
 
 
+def test_a_page_carries_only_the_views_that_its_records_need() -> None:
+    def views(text: str) -> set[str]:
+        return set(re.findall(r"^const (\w+)_js = ", text, re.MULTILINE))
+
+    tokens, tour = {"schema": "cutaway.tokens/1"}, {"schema": "cutaway.tour/1", "sections": [{"results": [record()]}]}
+    assert {"tokens", "draw", "records"} <= views(page([tokens])) and "attention" not in views(page([tokens]))
+    assert {"tour", "lists"} <= views(page([tour])) and not {"attention", "training"} & views(page([tour]))
+    assert len(page([tokens])) < 0.5 * len(bundle("page"))
+
+
 def test_no_numbers_that_json_lacks() -> None:
     with pytest.raises(ValueError, match="JSON"):
         page([record(loss=float("nan"))])

@@ -18,9 +18,13 @@ from cutaway.cli import (
     attention,
     classify,
     compare,
+    embed,
     generate,
     heads,
+    lens,
+    mapping,
     models,
+    neighbours,
     score,
     tokenize,
     tour,
@@ -51,20 +55,12 @@ def cli() -> None:
     """
 
 
-for _module in (
-    tour,
-    tokenize,
-    architecture,
-    attention,
-    heads,
-    ablate,
-    compare,
-    generate,
-    score,
-    classify,
-    train,
-    models,
-):
+_VERBS = (
+    *(tour, tokenize, architecture, generate, score, classify),
+    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
+    *(train, models),
+)
+for _module in _VERBS:
     cli.add_command(_module.command)
 
 

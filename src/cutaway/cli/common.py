@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import click
 
 from cutaway.errors import InputError, MissingText, OutputError, TextError
-from cutaway.models.shelf import DEFAULT
+from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.result import Result, check_target, is_file, save_results
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = [
     "check_output",
     "emit",
+    "encoder_unless_chosen",
     "lines_from",
     "loaded",
     "model_options",
     "note",
     "output_options",
+    "records_from",
     "text_from",
     "text_options",
     "wrote",
@@ -171,6 +173,12 @@ def loaded(model: str, kind: str, options: dict[str, Any]) -> Any:
     return load(model, kind, **{name: options.pop(name) for name in names})
 
 
+def encoder_unless_chosen(model: str) -> str:
+    """Return the model, or where nobody chose one the default encoder: for verbs whose work turns on what they get."""
+    source = click.get_current_context().get_parameter_source("model")
+    return DEFAULT_ENCODER if source is click.core.ParameterSource.DEFAULT else model
+
+
 def text_from(text: str | None, file: str | None) -> str:
     """Return the text from the argument, `-` or a pipe, or a file; one newline at its very end is not part of it.
 
@@ -204,6 +212,15 @@ def lines_from(text: str | None, file: str | None) -> list[str]:
     if not lines:
         raise MissingText(f"{file!r} holds no prompt", hint="write one prompt a line")
     return lines
+
+
+def records_from(file: str) -> list[tuple[str, str]]:
+    """Return the records of a file, one a line that is not blank, each with the group that may follow its last tab."""
+    found = []
+    for line in lines_from(None, file):
+        text, tab, group = line.rpartition("\t")
+        found.append((text, group.strip()) if tab else (group, ""))
+    return found
 
 
 def _chomp(text: str) -> str:

@@ -1,14 +1,18 @@
-"""What happens inside while a model runs: attention, what heads do, and the vectors of its vocabulary."""
+"""What happens inside while a model runs: attention, what heads and layers do, and the vectors of tokens and texts."""
 
 from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
 from cutaway.inside.comparison import Comparison, compare
+from cutaway.inside.cooccurrence import contextual_vectors, static_vectors
+from cutaway.inside.embeddings import Embeddings, embed
+from cutaway.inside.logit_lens import Lens, lens
 from cutaway.inside.maps import AttentionMaps, attention
+from cutaway.inside.plane import EmbeddingMap, embedding_map
 from cutaway.inside.recording import Calls, Maps
 from cutaway.inside.rollout import rollout, rollout_row
 from cutaway.inside.statistics import Statistics
-from cutaway.inside.vectors import EmbeddingMap, Neighbours, embedding_map, neighbours
+from cutaway.inside.vectors import Neighbours, neighbours
 
 __all__ = [
     "AblatedHead",
@@ -18,8 +22,10 @@ __all__ = [
     "Calls",
     "Comparison",
     "EmbeddingMap",
+    "Embeddings",
     "Head",
     "Heads",
+    "Lens",
     "Maps",
     "Neighbours",
     "Statistics",
@@ -27,10 +33,14 @@ __all__ = [
     "ablate",
     "attention",
     "compare",
+    "contextual_vectors",
+    "embed",
     "embedding_map",
     "heads",
+    "lens",
     "neighbours",
     "rollout",
     "rollout_row",
+    "static_vectors",
     "watch",
 ]

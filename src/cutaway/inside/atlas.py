@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from cutaway.inside.capture import watch
+from cutaway.inside.capture import KINDS, Call, watch
 from cutaway.inside.reading import Reading, random_repeated, read
 from cutaway.inside.statistics import SHARES, RowStatistics, Statistics
 from cutaway.models.loading import ModelLike
@@ -29,7 +29,7 @@ ROLES = {
     "induction": "induction",
     "sink": "first token",
 }
-DIGITS = 6  # decimals: what float32 sums are good for
+DIGITS = 5  # decimals: what float32 sums are good for
 CLEAR = 0.3  # mean weight from which a head is called after the key it looks at
 
 
@@ -109,7 +109,15 @@ def heads(
     else:
         reading = read(text or "", model, target=target, truncate=truncate)
     statistics = Statistics(torch.tensor([reading.ids], device=reading.model.device))
-    with watch(reading.model, statistics) as seen:
+    found: list[Head] = []
+
+    def observe(call: Call) -> torch.Tensor:
+        output = statistics(call)
+        found.extend(describe(statistics.rows[-1]))
+        del statistics.rows[:-1]  # a layer's rows are summed up before the next one's come
+        return output
+
+    with watch(reading.model, observe) as seen:
         reading.run()
     layers, heads_per_layer = next(iter(seen.shape.values()))
     return Heads(
@@ -118,8 +126,8 @@ def heads(
         tokens=reading.pieces(reading.ids),
         layers=layers,
         heads_per_layer=heads_per_layer,
-        heads=[head for rows in statistics.rows for head in describe(rows)],
-        chance=_chance(reading, statistics.rows[0].looks_ahead),
+        heads=sorted(found, key=lambda head: (KINDS.index(head.kind), head.layer, head.head)),
+        chance=_chance(reading, found[0].next is not None),
     )
 
 

@@ -252,7 +252,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
 
 
 def _aligned(readings: list[Reading], text: str, truncate: str | None) -> tuple[list[Stretch], list[tuple[bool, bool]]]:
-    """Return the stretches of the whole text, with positions in what was read, and whether each model read all of it."""
+    """Return the stretches of the whole text, with positions in what was read, and which model read all of each."""
     spans, firsts = [], []
     for reading in readings:
         encoding = reading.model.tokenizer.encode(text)
@@ -281,7 +281,7 @@ def _pool(count: int, readings: list[Reading]) -> int:
 def _run(reading: Reading, cells: list[int], count: int) -> _Run:
     model, pair = reading.model, reading.target_ids is not None
     ids = torch.tensor([reading.ids], device=model.device)
-    kept = CellMaps("encoder" if pair else "self", cells, count, model.device)
+    kept = CellMaps("encoder" if pair else "self", cells, count)
     statistics, nats = Statistics(ids, each=kept.add), None
     with watch(model, statistics), torch.inference_mode():
         if not _predicts(reading):
@@ -348,7 +348,7 @@ def _side(run: _Run, bits_per_byte: float | None) -> ComparedModel:
         bits=math.fsum(nats) / LN2 if nats is not None else None,
         bits_per_byte=bits_per_byte if nats is not None else None,
         perplexity=None if mean is None else math.exp(mean) if mean < 700 else math.inf,
-        outside=round(1 - float(run.shares.mean()), DIGITS),
+        outside=max(0.0, round(1 - float(run.shares.mean()), DIGITS)),
         ahead=0.0 if run.causal else round(float(run.maps.triu(1).sum((1, 2)).mean() / run.maps.shape[1]), DIGITS),
         roles=dict(collections.Counter(head.role for head in run.heads).most_common()),
         depths=[

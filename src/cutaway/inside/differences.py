@@ -34,6 +34,7 @@ def differences(
         _tokens(sides, names, len(segments), compared),
         *_surprisal(sides, names, segments, size),
         *(_role(role, sides, names, matches) for role in ROLES),
+        *_spread(sides, names),
         *_sinks(sides, names),
         *_sight(sides, names),
         *_alike(names, pairs, mean),
@@ -99,12 +100,27 @@ def _role(role: str, sides: Sequence[ComparedModel], names: list[str], matches: 
     return f"{named}: {'; '.join(said)}."
 
 
+def _spread(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
+    found = []
+    for name, called, unit in (("entropy_bits", "entropy", "bits"), ("distance", "distance", "tokens of its own")):
+        means = [_mean([getattr(layer, name) for layer in side.depths]) for side in sides]
+        if None not in means:
+            said = " and ".join(f"{mean:.2f} in {who}" for mean, who in zip(means, names, strict=True))
+            found.append(f"Mean {called} of a row of attention, {unit}: {said}.")
+    return found
+
+
+def _mean(values: list[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
+
+
 def _sinks(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
     shares = []
     for side, name in zip(sides, names, strict=True):
-        there = [layer.sink for layer in side.depths if layer.sink is not None]
-        if there:
-            shares.append(f"{sum(there) / len(there):.0%} of that of {name}")
+        mean = _mean([layer.sink for layer in side.depths])
+        if mean is not None:
+            shares.append(f"{mean:.0%} of that of {name}")
     found = [f"Of the attention of all heads, {' and '.join(shares)} goes to the first token."] if shares else []
     outside = [
         f"{side.outside:.0%} of that of {name}"

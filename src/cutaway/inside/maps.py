@@ -20,7 +20,7 @@ from cutaway.inside.capture import ROWS, Call, watch
 from cutaway.inside.reading import Reading, read
 from cutaway.inside.recording import Calls, Maps
 from cutaway.inside.rollout import rollout
-from cutaway.inside.statistics import RowStatistics, Statistics
+from cutaway.inside.statistics import Statistics
 from cutaway.models.loading import ModelLike
 from cutaway.models.shelf import DEFAULT
 from cutaway.packing import PackedArray, PackedMaps, Weights, pack_array, pack_maps
@@ -31,7 +31,8 @@ __all__ = ["AttentionMaps", "Neuron", "Stack", "attention"]
 WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
 LONG = 4096  # tokens from which maps are pooled however few they are
 CELLS = 256  # rows of a pooled map
-KEPT = 1e9  # bytes of queries and keys kept for exact rows
+KEPT = 0.8e9  # bytes of queries and keys kept for exact rows
+ACTIVATIONS = 10  # what a forward pass holds at once, in queries and keys of a layer
 ROLLED = 1024  # tokens up to which the rollout matrix is computed
 
 
@@ -181,24 +182,31 @@ def attention(
         reading = read(text, model, target=target, continuation=list(continuation or []), truncate=truncate)
     except PromptTooLong as error:
         raise _too_long(error, text, model) from error
-    shape = _shape(reading)
+    shape, each = _shape(reading)
     chosen = {kind: _chosen(kind, *size, layers, heads) for kind, size in shape.items()}
     pool = _pool(reading, chosen)
     wanted = None if neurons is None else [_neuron(place, shape) for place in neurons]
-    keep = _kept(reading, chosen, wanted)
-    _check_memory(reading, chosen, keep, pool)
+    length = max(len(reading.ids), len(reading.target_ids or []))
+    keep = _kept(sorted({layer for some, _ in chosen.values() for layer in some}), each * length, wanted)
+    cells = sum(len(some) * len(width) for some, width in chosen.values()) * (length / pool) ** 2
+    _check_memory(reading, cells + each * length * (len(keep) + ACTIVATIONS))
     maps = Maps("uint8", pool=pool, layers=layers, heads=heads)
     statistics = Statistics(torch.tensor([reading.ids], device=reading.model.device), maps.add)
     calls = Calls(keep)
 
+    seen: dict[tuple[str, int], _Seen] = {}
+
     def observe(call: Call) -> torch.Tensor:
         calls(call)
-        return statistics(call)
+        output = statistics(call)
+        rows = statistics.rows.pop()  # at 8,192 tokens a layer's rows take 3 MB
+        seen[call.kind, call.layer] = _Seen(describe(rows), rows.received[0].mean(0).double().cpu(), rows.looks_ahead)
+        return output
 
     with watch(reading.model, observe):
         reading.run()
-    stacks = [_stack(reading, kind, chosen[kind], maps, statistics, calls, pool) for kind in shape]
-    places = _telling(stacks[0], pool) if wanted is None else wanted
+    stacks = [_stack(reading, kind, chosen[kind], maps, seen, calls, pool) for kind in shape]
+    places = _telling(stacks[0], pool, keep) if wanted is None else wanted
     return AttentionMaps(
         model=reading.model.name,
         text=text,
@@ -209,12 +217,23 @@ def attention(
     )
 
 
-def _shape(reading: Reading) -> dict[str, tuple[int, int]]:
-    """Return layers and heads of each kind of attention, from a run over one token."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Seen:
+    heads: list[Head]
+    received: torch.Tensor
+    looks_ahead: bool
+
+
+def _shape(reading: Reading) -> tuple[dict[str, tuple[int, int]], int]:
+    """Return layers and heads of each kind of attention, and the bytes of a token's queries and keys in one layer.
+
+    From a run over one token, before the whole text is.
+    """
     short = dataclasses.replace(reading, ids=reading.ids[:1], target_ids=reading.target_ids and reading.target_ids[:1])
-    with watch(reading.model, lambda call: None) as seen:
+    sizes = []
+    with watch(reading.model, lambda call: sizes.append((call.query.numel() + call.key.numel()) * 4)) as seen:
         short.run()
-    return seen.shape
+    return seen.shape, max(sizes)
 
 
 def _chosen(
@@ -249,31 +268,16 @@ def _pool(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]]) -> i
     return min(ROWS, int(2 ** max(1, math.ceil(math.log2(longest / CELLS)))))
 
 
-def _kept(
-    reading: Reading, chosen: dict[str, tuple[list[int], list[int]]], wanted: list[tuple[int, int]] | None
-) -> list[int]:
-    """Return the layers whose queries and keys are kept: all that are chosen where they fit, else those asked for."""
-    asked = sorted({layer for layer, _ in wanted or []})
-    layers = sorted({layer for some, _ in chosen.values() for layer in some} | set(asked))
-    if _bytes_kept(reading, layers) <= KEPT:
-        return layers
-    return asked or layers[-1:]
+def _kept(layers: list[int], each: int, wanted: list[tuple[int, int]] | None) -> list[int]:
+    """Return the layers whose queries and keys are kept, `each` bytes: as many as fit, evenly, and those asked for."""
+    fit = max(1, int(KEPT / each))
+    step = -(-len(layers) // fit)
+    return sorted({*layers[step // 2 :: step], *(layer for layer, _ in wanted or [])})
 
 
-def _bytes_kept(reading: Reading, layers: list[int]) -> float:
-    config = reading.model.config.get_text_config()
-    width = getattr(config, "hidden_size", 1024)
-    return 2.0 * len(layers) * (len(reading.ids) + len(reading.target_ids or [])) * width * 4
-
-
-def _check_memory(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]], keep: list[int], pool: int) -> None:
-    cells = sum(len(ls) * len(hs) for ls, hs in chosen.values()) * (len(reading.ids) / pool) ** 2
-    config = reading.model.config.get_text_config()
-    inner = getattr(config, "intermediate_size", None) or 4 * getattr(config, "hidden_size", 1024)
-    forward = 4.0 * len(reading.ids) * (3 * inner + 4 * getattr(config, "hidden_size", 1024))
-    needed = cells + _bytes_kept(reading, keep) + forward
+def _check_memory(reading: Reading, needed: float) -> None:
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if reading.model.device.type == "cpu" and needed > free and needed > 1e9:
+    if reading.model.device.type == "cpu" and needed > max(free, 1e9):
         raise InputError(
             f"{len(reading.ids):,} tokens would need about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
             hint="--layers chooses some, --truncate left|right cuts the text, and `cutaway heads` needs no maps",
@@ -297,16 +301,16 @@ def _stack(
     kind: str,
     chosen: tuple[list[int], list[int]],
     maps: Maps,
-    statistics: Statistics,
+    seen: dict[tuple[str, int], _Seen],
     calls: Calls,
     pool: int,
 ) -> Stack:
     layers, heads = chosen
-    rows = [row for row in statistics.rows if row.kind == kind]
+    depth = {layer: found for (name, layer), found in seen.items() if name == kind}
     queries, keys = reading.ids_of(kind)
-    causal = kind != "cross" and not rows[0].looks_ahead
+    causal = kind != "cross" and not depth[layers[0]].looks_ahead
     kept = [maps.maps.pop((kind, layer))[0][0].cpu().numpy() for layer in layers]
-    whole = len(layers) == len(rows) and len(queries) <= ROLLED and pool == 1 and kind != "cross"
+    whole = len(layers) == len(depth) and len(queries) <= ROLLED and pool == 1 and kind != "cross"
     rolled = None
     if whole and all((kind, layer) in calls.calls for layer in layers):
         matrix = rollout([calls.calls[kind, layer] for layer in layers])
@@ -321,30 +325,29 @@ def _stack(
         query_words=reading.words(queries),
         key_words=reading.words(keys),
         maps=pack_maps(kept, causal=causal, pool=pool),
-        scores=[head for row in rows if row.layer in layers for head in describe(row) if head.head in heads],
-        received=_received(rows, causal, len(queries)),
+        scores=[depth[layer].heads[head] for layer in layers for head in heads],
+        received=_received([found.received for found in depth.values()], causal, len(queries)),
         rollout=rolled,
     )
 
 
-def _received(rows: list[RowStatistics], causal: bool, length: int) -> list[float]:
-    mean_S = torch.stack([row.received[0].mean(0) for row in rows]).double().mean(0)
+def _received(layers: list[torch.Tensor], causal: bool, length: int) -> list[float]:
     seen_by = torch.arange(length, 0, -1) if causal else torch.tensor(length)
-    return [float(f"{value:.6g}") for value in (mean_S.cpu() / seen_by).tolist()]
+    return [float(f"{value:.5g}") for value in (torch.stack(layers).mean(0) / seen_by).tolist()]
 
 
-def _telling(stack: Stack, pool: int) -> list[tuple[int, int]]:
+def _telling(stack: Stack, pool: int, keep: list[int]) -> list[tuple[int, int]]:
     """Choose heads worth a look inside: the clearest of each kind that looks at something; fewer for a longer text."""
     length = len(stack.queries)
     count = 3 if pool > 1 else 4 if length <= 64 else 1
     best: dict[str, Head] = {}
     for head in stack.scores:
-        if head.role not in ("first token", "mixed", "broad", "local"):
+        if head.layer in keep and head.role not in ("first token", "mixed", "broad", "local"):
             known = best.get(head.role)
             if known is None or head.certainty > known.certainty:
                 best[head.role] = head
     order = ["induction", "previous token", "duplicate token", "next token", "same token"]
-    found = [best[role] for role in order if role in best] or stack.scores[:1]
+    found = [best[role] for role in order if role in best] or [head for head in stack.scores if head.layer in keep][:1]
     return [(head.layer, head.head) for head in found[:count]]
 
 

@@ -51,9 +51,8 @@ class Reading:
         if self.target_ids is not None:
             given["decoder_input_ids"] = torch.tensor([self.target_ids], device=device)
         base = self.model.module.base_model
-        output = base(**given, use_cache=False)
-        hidden = output.get("last_hidden_state", output.get("logits"))  # T5 has no model without the head
-        if not hidden.isfinite().all():
+        last = base(**given, use_cache=False)[0]  # hidden states, or logits where a model has no part without its head
+        if not last.isfinite().all():
             raise ModelError(
                 f"{self.model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
                 hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",

@@ -80,16 +80,30 @@ class Calls:
     """
 
     def __init__(self, layers: Sequence[int] | None = None) -> None:
-        self.layers = None if layers is None else set(layers)
+        self.layers = None if layers is None else sorted(set(layers))
         self.calls: dict[Place, Call] = {}
+        self._rooms: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def __call__(self, call: Call) -> None:
         """Keep one call and leave its output to sdpa."""
-        if self.layers is None or call.layer in self.layers:
-            # Copies: what the model hands over is often a view into something larger.
-            query, key = call.query.contiguous(), call.key.contiguous()
-            bare = dataclasses.replace(call, query=query, key=key, value=key, sdpa=_spent)
-            self.calls[call.kind, call.layer] = bare
+        if self.layers is None:
+            query, key = call.query.clone(), call.key.clone()
+        elif call.layer in self.layers:
+            query, key = self._room(call)
+        else:
+            return
+        self.calls[call.kind, call.layer] = dataclasses.replace(call, query=query, key=key, value=key, sdpa=_spent)
+
+    def _room(self, call: Call) -> tuple[torch.Tensor, torch.Tensor]:
+        # One block for all layers: kept tensors between those of a passing forward would leave holes in the memory.
+        layers = self.layers or []
+        if call.kind not in self._rooms:
+            sizes = ((len(layers), *tensor.shape) for tensor in (call.query, call.key))
+            query, key = (call.query.new_empty(size) for size in sizes)
+            self._rooms[call.kind] = query, key
+        at = layers.index(call.layer)
+        query, key = (room[at] for room in self._rooms[call.kind])
+        return query.copy_(call.query), key.copy_(call.key)
 
 
 def _spent() -> torch.Tensor:

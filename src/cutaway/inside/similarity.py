@@ -22,10 +22,10 @@ class CellMaps:
     of a row is made to sum to 1 again. `shares` [A] then says how much of each head's attention was left.
     """
 
-    def __init__(self, kind: str, cells: list[int], count: int, device: torch.device) -> None:
+    def __init__(self, kind: str, cells: list[int], count: int) -> None:
         self.kind = kind
         self.count = count
-        self._cells = torch.tensor(cells, device=device)
+        self._cells = torch.tensor(cells)
         self._layers: dict[int, torch.Tensor] = {}
 
     def add(self, call: Call, tile: Tile) -> None:
@@ -33,11 +33,11 @@ class CellMaps:
         if call.kind != self.kind:
             return
         if call.layer not in self._layers:
-            self._layers[call.layer] = tile.weights.new_zeros(self.count, call.heads, self.count, dtype=torch.float32)
+            self._layers[call.layer] = torch.zeros(self.count, call.heads, self.count)
         rows = self._cells[tile.start : tile.end]
         if bool((rows < 0).all()):
             return
-        weights_HNS = tile.weights[0].float()
+        weights_HNS = tile.weights[0].float().cpu()  # not every device can sum by segments
         heads, count = weights_HNS.shape[:2]
         sums_CX = _summed(weights_HNS.flatten(0, 1).T, self._cells[: tile.seen], self.count)
         sums_NX = sums_CX.T.reshape(heads, count, self.count).transpose(0, 1).flatten(1)
@@ -47,9 +47,9 @@ class CellMaps:
 
     def maps(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return all heads' maps [A, C, C], layer by layer, and their shares [A]; the sums are spent."""
-        layers = [self._layers.pop(layer).cpu().transpose(0, 1) for layer in sorted(self._layers)]
+        layers = [self._layers.pop(layer).transpose(0, 1) for layer in sorted(self._layers)]
         maps_ACC = torch.cat(layers)
-        maps_ACC /= torch.bincount(self._cells[self._cells >= 0].cpu(), minlength=self.count).clamp(min=1)[:, None]
+        maps_ACC /= torch.bincount(self._cells[self._cells >= 0], minlength=self.count).clamp(min=1)[:, None]
         left_AC1 = maps_ACC.sum(-1, keepdim=True)
         maps_ACC /= left_AC1.clamp(min=1e-12)
         return maps_ACC, left_AC1.mean((1, 2))
@@ -69,7 +69,7 @@ def similarities(maps_ACC: torch.Tensor, maps_BCC: torch.Tensor) -> torch.Tensor
     """Return how alike every pair of heads is, [A, B]: the mean over rows of Σ √(p q), 1 the same, 0 nothing shared.
 
     >>> one, other = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]]), torch.tensor([[[0.0, 1.0], [0.5, 0.5]]])
-    >>> similarities(one, torch.cat([one, other])).tolist()
+    >>> similarities(one, torch.cat([one, other])).round(decimals=4).tolist()
     [[1.0, 0.5]]
     """
     rows = maps_ACC.shape[1]

@@ -59,7 +59,7 @@ class Statistics:
     def __init__(self, ids: torch.Tensor | None = None, each: Callable[[Call, Tile], None] | None = None) -> None:
         self.rows: list[RowStatistics] = []
         self._each = each
-        self._pairs = None if ids is None else earlier(ids)
+        self._repeats = None if ids is None else _Repeats(ids)
 
     def __call__(self, call: Call) -> torch.Tensor:
         """Sum up one call and return its output, which the same tiles give."""
@@ -78,12 +78,12 @@ class Statistics:
             if call.first_key == 0:
                 shares["sink"][..., rows] = tile.weights[..., 0]
             if call.kind != "cross":
-                distance[..., rows] = _distance(tile, positions, offset, ahead)
+                distance[..., rows] = _distance(call, tile, positions, offset)
                 for name, step in (("current", 0), ("previous", -1), ("next", 1)):
                     if step < 1 or ahead:
                         _beside(shares[name][..., rows], tile.weights, tile.start + offset + step)
-                if self._pairs is not None and call.kind != "decoder" and call.first_row == call.first_key == 0:
-                    _repeats(shares, tile, self._pairs)
+                if self._repeats is not None and call.kind != "decoder" and call.first_row == call.first_key == 0:
+                    self._repeats.add(shares, tile)
             if self._each is not None:
                 self._each(call, tile)
             entropy[..., rows] = _entropy(call, tile)  # last: it works in the place of the logits
@@ -94,17 +94,14 @@ class Statistics:
 
 
 def earlier(ids: torch.Tensor) -> torch.Tensor:
-    """Return every (text, position, earlier position with the same token), ordered by position, as [3, N]."""
-    found = []
-    for text, row in enumerate(ids.tolist()):
-        places: dict[int, list[int]] = {}
-        for at, token in enumerate(row):
-            before = places.setdefault(token, [])
-            found += [(at, text, earlier_at) for earlier_at in before]
-            before.append(at)
-    pairs = torch.tensor(found, dtype=torch.long, device=ids.device).view(-1, 3).T
-    pairs = pairs[:, pairs[0].argsort(stable=True)]
-    return pairs[[1, 0, 2]]
+    """Return every position of a text and each earlier one with the same token, ordered by position, as [2, N]."""
+    tokens, first = ids.sort(stable=True)
+    found = [torch.empty(0, 2, dtype=torch.long)]
+    for places in torch.split(first, torch.unique_consecutive(tokens, return_counts=True)[1].tolist()):
+        later, before = torch.tril_indices(len(places), len(places), -1)
+        found.append(torch.stack([places[later], places[before]], 1))
+    pairs = torch.cat(found)
+    return pairs[pairs[:, 0].argsort(stable=True)].T
 
 
 def _entropy(call: Call, tile: Tile) -> torch.Tensor:
@@ -116,12 +113,13 @@ def _entropy(call: Call, tile: Tile) -> torch.Tensor:
     return tile.weights.sum(-1) * log_z - total  # what goes to the sink is no weight on a token
 
 
-def _distance(tile: Tile, positions: torch.Tensor, offset: int, ahead: bool) -> torch.Tensor:
+def _distance(call: Call, tile: Tile, positions: torch.Tensor, offset: int) -> torch.Tensor:
     keys = positions[: tile.seen]
     here = torch.arange(tile.start, tile.end, dtype=keys.dtype, device=keys.device) + offset
-    if ahead:
+    if call.looks_ahead:
         return torch.einsum("bhns,ns->bhn", tile.weights, (here[:, None] - keys).abs())
-    return tile.weights.sum(-1) * here - tile.weights @ keys  # the sum is 1, or less where a sink takes a part
+    mean_key = tile.weights @ keys
+    return here - mean_key if call.sink is None else tile.weights.sum(-1) * here - mean_key
 
 
 def _beside(share: torch.Tensor, weights: torch.Tensor, key: int) -> None:
@@ -131,17 +129,31 @@ def _beside(share: torch.Tensor, weights: torch.Tensor, key: int) -> None:
     share[..., first : first + diagonal.shape[-1]] = diagonal
 
 
-def _repeats(shares: dict[str, torch.Tensor], tile: Tile, pairs: torch.Tensor) -> None:
-    bounds = torch.tensor([tile.start, tile.end], device=pairs.device)
-    low, high = torch.searchsorted(pairs[1].contiguous(), bounds).tolist()
-    if low == high:
-        return
-    text, row, key = pairs[:, low:high]
-    for name, at in (("duplicate", key), ("induction", key + 1)):
-        sums = tile.weights.new_zeros(tile.weights.shape[:3])
-        found_NH = tile.weights[text, :, row - tile.start, at]
-        sums.transpose(1, 2).index_put_((text, row - tile.start), found_NH, accumulate=True)
-        again = torch.zeros(sums.shape[0], sums.shape[2], dtype=torch.bool, device=sums.device)
-        again[text, row - tile.start] = True
-        part = shares[name][..., tile.start : tile.end]
-        part.copy_(torch.where(again[:, None], sums, part))
+class _Repeats:
+    """Adds up the weights on earlier occurrences of a row's token, and on the tokens right after these."""
+
+    def __init__(self, ids: torch.Tensor) -> None:
+        self._pairs = [earlier(row).to(ids.device) for row in ids.cpu()]
+        self._plans: dict[tuple[int, int, int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+
+    def add(self, shares: dict[str, torch.Tensor], tile: Tile) -> None:
+        count, seen = tile.weights.shape[2:]
+        for text, heads_HNS in enumerate(tile.weights):
+            flat, slot, again = self._plan(text, tile, seen)
+            if not len(again):
+                continue
+            found = heads_HNS.reshape(len(heads_HNS), -1).index_select(1, flat)
+            sums = heads_HNS.new_zeros(len(heads_HNS), 2 * count).index_add_(1, slot, found)
+            for name, part in (("duplicate", sums[:, :count]), ("induction", sums[:, count:])):
+                shares[name][text].index_copy_(1, again + tile.start, part.index_select(1, again))
+
+    def _plan(self, text: int, tile: Tile, seen: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return where the weights lie, which sum each goes to, and the rows with a repeat: the same for all layers."""
+        if (text, tile.start, seen) not in self._plans:
+            pairs, count = self._pairs[text], tile.end - tile.start
+            bounds = torch.tensor([tile.start, tile.end], device=pairs.device)
+            low, high = torch.searchsorted(pairs[0].contiguous(), bounds).tolist()
+            row, key = pairs[0, low:high] - tile.start, pairs[1, low:high]
+            flat = torch.cat([row * seen + key, row * seen + key + 1])
+            self._plans[text, tile.start, seen] = (flat, torch.cat([row, row + count]), torch.unique_consecutive(row))
+        return self._plans[text, tile.start, seen]

@@ -1,94 +1,143 @@
-"""The vectors of a vocabulary: which tokens lie near which, and a map of some of them.
+"""`neighbours`: what lies nearest to a token, a word in its context, a text, or a word of any table of vectors.
 
-Axis letters: V vocabulary, D width, N chosen tokens.
+Axis letters: V vocabulary, N candidates, D width.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, ModelError
+from cutaway.inside.cooccurrence import span_vector, words_of
+from cutaway.inside.embeddings import Embeddings, embed, hidden_vectors
 from cutaway.models.loading import Model, ModelLike, load
-from cutaway.models.shelf import DEFAULT
+from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.result import Result
 
-__all__ = ["EmbeddingMap", "MapPoint", "Neighbour", "Neighbours", "Query", "embedding_map", "neighbours"]
+__all__ = ["Neighbour", "Neighbours", "Query", "find_row", "input_embeddings", "neighbours", "single_token"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Neighbour:
-    """A token and the cosine between its vector and the query's."""
+    """A token, word or text and the cosine between its vector and the query's; `context` is where a word stands."""
 
     token: str
     id: int
     cosine: float
+    context: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """One token asked for, and its nearest neighbours, nearest first."""
+    """What was asked for, and its nearest neighbours, nearest first; `context` is the text a word was asked in."""
 
     token: str
     id: int
     neighbours: list[Neighbour]
+    context: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Neighbours(Result):
-    """The nearest tokens of each query among all V input embeddings, by cosine."""
+    """The nearest candidates of each query by cosine.
+
+    `space` says which vectors are compared. An `id` is a token's in the vocabulary, a record's number in `among`
+    (from 0), or a word's row in its table; -1 where a query is none of them.
+    """
 
     schema: ClassVar[str] = "neighbours"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv", ".npz")
 
     model: str
     queries: list[Query]
+    space: str = "input embeddings"
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what an .npz file holds: the queries, and for each pair of query and neighbour its numbers."""
+        rows = self.rows()
+        return {"queries": np.array([query.token for query in self.queries])} | {
+            key: np.array([row[key] for row in rows]) for key in ("query_number", "rank", "neighbour", "id", "cosine")
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a neighbour."""
+        return [
+            {
+                "query_number": number,
+                "query": query.token,
+                "query_id": query.id,
+                "query_context": query.context,
+                "rank": rank,
+                "neighbour": found.token,
+                "id": found.id,
+                "context": found.context,
+                "cosine": found.cosine,
+            }
+            for number, query in enumerate(self.queries)
+            for rank, found in enumerate(query.neighbours, 1)
+        ]
 
 
-@dataclasses.dataclass(frozen=True)
-class MapPoint:
-    """A token's place on the map."""
+def neighbours(
+    words: str | Sequence[str],
+    model: ModelLike | Embeddings | None = None,
+    *,
+    k: int = 8,
+    among: Sequence[str] | None = None,
+    word: str | None = None,
+    layer: int = -1,
+    pooling: str = "mean",
+    truncate: str | None = None,
+) -> Neighbours:
+    """Find the k candidates whose vectors point most nearly the same way as each query's, by cosine.
 
-    token: str
-    id: int
-    group: str
-    x: float
-    y: float
+    - Words alone: among the input embeddings of the vocabulary. A word is looked up as it stands (" ocean" with its
+      space is another token than "ocean") and has to be a single token.
+    - Words and a table of vectors (from `static_vectors`, `contextual_vectors` or `embed`) as the model: in that table.
+    - Texts and records (`among`): among the records, each one vector of `layer` by `pooling`, as `embed` gives it.
+    - Texts, records and a `word`: that word as it first stands in each text, among every word of every record, each in
+      its own context: the mean over its tokens at `layer`.
 
-
-@dataclasses.dataclass(frozen=True, repr=False)
-class EmbeddingMap(Result):
-    """A flat map of token vectors; `explained` is the share of their variance that x and y each show."""
-
-    schema: ClassVar[str] = "map"
-
-    model: str
-    method: str
-    explained: list[float]
-    points: list[MapPoint]
-
-
-def neighbours(words: Sequence[str], model: ModelLike = DEFAULT, *, k: int = 8) -> Neighbours:
-    """Find the k tokens whose input embeddings point most nearly the same way as each word's.
-
-    A word is looked up as it stands (" ocean" with its space is another token than "ocean"). Raises `InputError`
-    where a word is not a single token.
+    A query is not its own neighbour; `truncate` ("left" or "right") cuts texts that are too long. The model is
+    smollm2-135m for words and minilm-l6 for texts, if none is given. Raises `InputError`, `MissingText`,
+    `PromptTooLong` or a `ModelError`.
 
     >>> [n.token for n in neighbours([" Monday"], k=2).queries[0].neighbours]
     [' Tuesday', ' Wednesday']
+    >>> records = ["We fished from the bank of the river.", "The bank lends money."]
+    >>> neighbours("She opened an account at a bank.", among=records).queries[0].neighbours[0].token
+    'The bank lends money.'
     """
     if k < 1:
         raise InputError(f"k is {k}", hint="ask for 1 neighbour or more")
     words = [words] if isinstance(words, str) else list(words)
-    loaded = load(model, "any")
-    weights_VD = _embeddings(loaded)
+    if isinstance(model, Embeddings):
+        return _in_table(words, model, k)
+    if among is None:
+        if word is not None:
+            raise InputError(f"there is no text to look for {word!r} in", hint="give records: among=[…] (--among FILE)")
+        return _in_vocabulary(words, load(model or DEFAULT, "any"), k)
+    if isinstance(among, str) or not among:
+        raise InputError(f"among is {among!r}", hint="give a list of texts")
+    loaded = load(model or DEFAULT_ENCODER, "any")
+    if word is not None:
+        return _in_context(words, word, list(among), loaded, k, layer, truncate)
+    return _among_records(words, list(among), loaded, k, layer, pooling, truncate)
+
+
+def _in_vocabulary(words: list[str], loaded: Model, k: int) -> Neighbours:
+    weights_VD = input_embeddings(loaded)
     unit_VD = torch.nn.functional.normalize(weights_VD, dim=-1)
     special = sorted(i for i in loaded.tokenizer.special_ids if i < len(unit_VD))
     queries = []
     for word in words:
-        token_id = _single_token(loaded, word)
+        token_id = single_token(loaded, word)
         cosines_V = unit_VD @ unit_VD[token_id]
         cosines_V[[*special, token_id]] = -2.0  # neither itself nor tokens that stand for no text
         top = cosines_V.topk(min(k, len(cosines_V) - len(special) - 1))
@@ -98,37 +147,113 @@ def neighbours(words: Sequence[str], model: ModelLike = DEFAULT, *, k: int = 8) 
     return Neighbours(model=loaded.name, queries=queries)
 
 
-def embedding_map(groups: Mapping[str, Sequence[str]], model: ModelLike = DEFAULT) -> EmbeddingMap:
-    """Lay the input embeddings of some words flat by their first two principal components.
+def _in_table(words: list[str], table: Embeddings, k: int) -> Neighbours:
+    if table.tokens is not None:
+        raise InputError("these are vectors of tokens, several a text", hint="embed with a pooling, for example mean")
+    unit_ND = _unit(table.matrix())
+    queries = []
+    for word in words:
+        at = find_row(table, word)
+        near = _nearest(unit_ND, unit_ND[at], k, [at])
+        queries.append(Query(table.texts[at], at, [Neighbour(table.texts[i], i, cosine) for i, cosine in near]))
+    return Neighbours(model=table.model, queries=queries, space=table.space)
 
-    `groups` maps a group's name to its words. Raises `InputError` where a word is not a single token, or for fewer
-    than three words.
-    """
-    loaded = load(model, "any")
-    chosen = [(group, _single_token(loaded, word)) for group, words in groups.items() for word in words]
-    if len(chosen) < 3:
-        raise InputError(f"a map of {len(chosen)} words is none", hint="give three or more")
-    vectors_ND = torch.nn.functional.normalize(_embeddings(loaded)[[i for _, i in chosen]], dim=-1)
-    centred_ND = vectors_ND - vectors_ND.mean(0)
-    left, singular, _ = torch.linalg.svd(centred_ND, full_matrices=False)
-    flat_N2 = left[:, :2] * singular[:2]
-    flat_N2 = flat_N2 * torch.sign(flat_N2[flat_N2.abs().argmax(0), [0, 1]])  # the sign of a component is arbitrary
-    variance = singular.square()
-    places = zip(chosen, flat_N2.tolist(), strict=True)
-    return EmbeddingMap(
-        model=loaded.name,
-        method="principal components of the unit vectors",
-        explained=(variance[:2] / variance.sum()).tolist(),
-        points=[MapPoint(loaded.tokenizer.piece(i), i, group, x, y) for (group, i), (x, y) in places],
+
+def _among_records(
+    texts: list[str], records: list[str], loaded: Model, k: int, layer: int, pooling: str, truncate: str | None
+) -> Neighbours:
+    if pooling is None:
+        raise InputError("records are compared as one vector each", hint="choose a pooling, for example mean")
+    # Together, so that both are made in the same way and a text that is a record is run once.
+    table = embed(list(dict.fromkeys([*records, *texts])), loaded, layer=layer, pooling=pooling, truncate=truncate)
+    row = {text: i for i, text in enumerate(table.texts)}
+    unit_ND = _unit(table.matrix())
+    unit_records_ND = unit_ND[[row[record] for record in records]]
+    queries = []
+    for text in texts:
+        same = [i for i, record in enumerate(records) if record == text]
+        near = _nearest(unit_records_ND, unit_ND[row[text]], k, same)
+        found = [Neighbour(records[i], i, cosine) for i, cosine in near]
+        queries.append(Query(text, same[0] if same else -1, found))
+    return Neighbours(model=loaded.name, queries=queries, space=table.space)
+
+
+def _in_context(
+    texts: list[str], word: str, records: list[str], loaded: Model, k: int, layer: int, truncate: str | None
+) -> Neighbours:
+    asked = [next(((a, b) for found, a, b in words_of(text) if found == word.lower()), None) for text in texts]
+    if None in asked:
+        raise InputError(
+            f"the word {word!r} does not stand in {texts[asked.index(None)][:60]!r}",
+            hint="give a text that holds it as a whole word",
+        )
+    places: list[tuple[str, int]] = []  # each candidate word and the number of its record
+    vectors: list[npt.NDArray[Any]] = []
+    queries_ND: list[npt.NDArray[Any]] = [np.empty(0)] * len(texts)
+    at = layers = 0
+    for text in hidden_vectors(loaded, [*texts, *records], layer=layer, truncate=truncate):
+        at, layers = text.layer, text.layers
+        span = asked[text.index] if text.index < len(texts) else None
+        if span is not None:
+            vector_D = span_vector(text, *span)
+            if vector_D is None:
+                raise InputError(f"no token of {texts[text.index][:60]!r} stands for {word!r}", hint="it was cut off")
+            queries_ND[text.index] = vector_D
+        if text.index >= len(texts):
+            number = text.index - len(texts)
+            for found, a, b in words_of(records[number]):
+                if (vector_D := span_vector(text, a, b)) is not None:
+                    places.append((found, number))
+                    vectors.append(vector_D)
+    if not vectors:
+        raise InputError("the records hold no word", hint="give records of text")
+    unit_ND = _unit(np.stack(vectors))
+    queries = []
+    for text_, query_D in zip(texts, queries_ND, strict=True):
+        same = [i for i, (found, n) in enumerate(places) if found == word.lower() and records[n] == text_]
+        near = _nearest(unit_ND, _unit(query_D[None])[0], k, same)
+        found_ = [Neighbour(places[i][0], places[i][1], cosine, records[places[i][1]]) for i, cosine in near]
+        queries.append(Query(word, -1, found_, text_))
+    space = f"layer {at} of {layers}, words in their contexts"
+    return Neighbours(model=loaded.name, queries=queries, space=space)
+
+
+def _nearest(
+    unit_ND: npt.NDArray[Any], query_D: npt.NDArray[Any], k: int, without: list[int]
+) -> list[tuple[int, float]]:
+    cosines_N = unit_ND @ query_D
+    order = np.argsort(-cosines_N, kind="stable")  # of equals, the first
+    banned = set(without)
+    return [(int(i), float(cosines_N[i])) for i in order if int(i) not in banned][:k]
+
+
+def _unit(vectors_ND: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    lengths_N1 = np.linalg.norm(vectors_ND, axis=-1, keepdims=True)
+    unit_ND: npt.NDArray[Any] = vectors_ND / np.where(lengths_N1 > 0, lengths_N1, 1)
+    return unit_ND
+
+
+def find_row(table: Embeddings, word: str) -> int:
+    """Return a word's row in a table of vectors: as it stands, or in lower case without spaces around it."""
+    for spelling in (word, word.strip().lower()):
+        if spelling in table.texts:
+            return table.texts.index(spelling)
+    raise InputError(
+        f"{word!r} is none of the {len(table.texts):,} words of {table.model}",
+        hint=f"it has, for example, {', '.join(text[:30] for text in table.texts[:5])}",
     )
 
 
-def _embeddings(model: Model) -> torch.Tensor:
+def input_embeddings(model: Model) -> torch.Tensor:
+    """Return the input embeddings [V, D] in float32 on the CPU; raises `ModelError` where they are not numbers."""
     weights_VD: torch.Tensor = model.module.get_input_embeddings().weight.detach().float().cpu()
+    if not weights_VD.isfinite().all():
+        raise ModelError(f"the input embeddings of {model.name} are not all numbers", hint="its weights are damaged")
     return weights_VD
 
 
-def _single_token(model: Model, word: str) -> int:
+def single_token(model: Model, word: str) -> int:
+    """Return the id of a word that is a single token; raises `InputError` where it is several, or none."""
     ids = model.tokenizer.encode(word, add_special_tokens=False).ids
     if len(ids) != 1:
         pieces = " + ".join(repr(model.tokenizer.piece(i)) for i in ids) or "nothing"

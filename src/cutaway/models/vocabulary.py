@@ -41,7 +41,9 @@ def _from_older_files(path: Path, name: str) -> Tokenizer:
     try:
         with quiet_transformers():
             loaded = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        config = {f"{role}_token": getattr(loaded, f"{role}_token", None) for role in ("bos", "eos", "pad", "unk")}
+        config = {
+            f"{role}_token": getattr(loaded, f"{role}_token", None) for role in ("bos", "eos", "pad", "unk", "cls")
+        }
         return Tokenizer(loaded.backend_tokenizer, config, name)
     except Exception as error:
         if "trust_remote_code" in str(error):

@@ -48,9 +48,10 @@ def page(records: list[dict[str, Any]], title: str | None = None) -> str:
     Each record is plain JSON with a `schema`; a `caption` becomes its figure's caption. Raises `ValueError` for a
     NaN or an infinity, which JSON lacks.
     """
-    style, script = _static("page.css"), bundle("page")
+    data = _data(records)
+    style, script = _static("page.css"), bundle("page", _idle(data))
     text = html.escape(title if title is not None else _title(records)).encode("utf-8", "replace").decode()
-    return _PAGE.format(policy=_policy(style, script), title=text, style=style, data=_data(records), script=script)
+    return _PAGE.format(policy=_policy(style, script), title=text, style=style, data=data, script=script)
 
 
 def notebook(records: list[dict[str, Any]]) -> str:
@@ -60,8 +61,10 @@ def notebook(records: list[dict[str, Any]]) -> str:
 
 
 @functools.cache
-def bundle(entry: str) -> str:
+def bundle(entry: str, without: frozenset[str] = frozenset()) -> str:
     """Return a module of `static/` and all it imports as one script, each file a function that is called once.
+
+    Views named in `without` are left out of the page: what records.js would import from them is undefined there.
 
     Only `import {a, b} from "./other.js";` and `export function|const|class` are understood: all that the views use.
     Indentation and comment lines stay behind, so a string that spans lines would lose its margin.
@@ -74,14 +77,29 @@ def bundle(entry: str) -> str:
         if name in parts:
             return
         source = _static(f"{name}.js")
+        idle = without if name == "records" else frozenset()
         for found in _IMPORT.finditer(source):
-            add(found[2], (*above, name))
+            if found[2] not in idle:
+                add(found[2], (*above, name))
         names = ", ".join(_EXPORT.findall(source))
-        body = re.sub(r"^export ", "", _IMPORT.sub(r"const {\1} = \2_js;", source), flags=re.MULTILINE)
+        linked = _IMPORT.sub(
+            lambda found: f"const {{{found[1]}}} = {'{}' if found[2] in idle else f'{found[2]}_js'};", source
+        )
+        body = re.sub(r"^export ", "", linked, flags=re.MULTILINE)
         parts[name] = f"const {name}_js = (() => {{\n{body}return {{ {names} }};\n}})();\n"
 
     add(entry)
     return "\n" + _MARGIN.sub("", "".join(parts.values()))
+
+
+def _idle(data: str) -> frozenset[str]:
+    """Name the views that draw none of the records: a page of one tokenizer carries no attention view."""
+    source = _static("records.js")
+    modules = {name.strip(): found[2] for found in _IMPORT.finditer(source) for name in found[1].split(",")}
+    views = {kind: modules.get(draw, "") for kind, draw in re.findall(r"(\w+): (draw\w+)", source)}
+    views["tour"] = "tour"
+    kinds = set(re.findall(r'"schema":"cutaway\.([a-z_-]+)/', data))
+    return frozenset(views.values()) - {views.get(kind, "") for kind in kinds}
 
 
 @functools.cache

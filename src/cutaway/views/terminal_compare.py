@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal import MOST, _piece, _short, _table, visible
+from cutaway.views.terminal import MOST, _piece, _short, _table
 
 if TYPE_CHECKING:
     from cutaway.inside import Comparison
@@ -25,7 +25,7 @@ def comparison(result: Comparison) -> RenderableType:
     """Draw what was measured: the sentences, the two models, their segments, their depths, their heads most alike."""
     names = [f"A  {_short(result.a.name, 40)}", f"B  {_short(result.b.name, 40)}"]
     parts: list[RenderableType] = [
-        Text(visible(" ".join(result.summary))),
+        Text(_piece(" ".join(result.summary))),
         "",
         _models(result, names),
         "",

@@ -31,9 +31,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     marks = [[_sign(value, most) for value in row] for row in change_HL]
     cell = max(12, min(40, 1010 // layers))
     left, top = 46.0, 90 + NUMBER_HEIGHT
-    sheet = Sheet(
-        max(left + layers * cell + 20, 660), top + heads * cell + 82, f"Ablation of {legible(record['model'])}"
-    )
+    sheet = Sheet(max(left + layers * cell + 20, 660), top + heads * cell + 82, f"Ablation of {record['model']}")
     method = _METHODS.get(record["method"], record["method"])
     hint = f"Each head alone switched off ({method}): how much the loss rises above {record['loss']:.3f} nats/token."
     sheet.heading("Ablation", record["model"], hint)

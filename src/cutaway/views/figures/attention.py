@@ -49,7 +49,7 @@ def draw(record: dict[str, Any]) -> Sheet:
         x, tall = x + panel.width + 26, max(tall, panel.height)
         widest = max(widest, x - 26)
     text = clip(legible(record["text"], spaces=False), 110)
-    sheet = Sheet(max(widest + 40, 620), 84 + y + tall + 58, f"Attention of {legible(record['model'], spaces=False)}")
+    sheet = Sheet(max(widest + 40, 620), 84 + y + tall + 58, f"Attention of {record['model']}")
     sheet.heading("Attention", record["model"], _hint(panels))
     sheet.text(20, 60, f"“{text}”", size=11, colour=MUTED)
     for panel, (left, top) in zip(panels, places, strict=True):

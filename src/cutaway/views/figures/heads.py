@@ -56,7 +56,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet = Sheet(
         max(40 + across * wide + (across - 1) * 26, 700),
         70 + rows * (high + 14) + 78,
-        f"Heads of {legible(record['model'])}",
+        f"Heads of {record['model']}",
     )
     sheet.heading(
         "Heads",

@@ -69,11 +69,10 @@ def heat_map(
     for row, column in np.ndindex(count_R, count_C) if marks is not None else ():
         letter = marks[row][column] if marks is not None else ""
         if letter:
-            dark = colours_RC3[row, column] @ np.array([0.3, 0.59, 0.11]) < 128
             size = mark_size or min(wide, high) * 0.62
             x, y = left + (column + 0.5) * wide, top + (row + 0.5) * high
             options: dict[str, Any] = {"ha": "center", "va": "center_baseline"}
-            sheet.text(x, y, letter, size=size, colour="#ffffff" if dark else INK, **options)
+            sheet.text(x, y, letter, size=size, colour=_on(colours_RC3[row, column]), **options)
 
 
 def colour_bar(
@@ -96,6 +95,12 @@ def colour_bar(
         sheet.line([x, x], [top + 9, top + 12], colour=LINE)
         sheet.text(x, top + 23, label, size=_SIZE, colour=MUTED, ha="center")
     sheet.text(left + width + 22, top + 9, caption, size=11, colour=MUTED)
+
+
+def _on(colour_3: npt.NDArray[np.uint8]) -> str:
+    """Return black or white, whichever can be read better on that colour."""
+    linear_3 = (colour_3 / 255) ** 2.2
+    return "#ffffff" if linear_3 @ np.array([0.2126, 0.7152, 0.0722]) < 0.18 else "#000000"
 
 
 def _every(size: float, room: float) -> int:

@@ -20,7 +20,7 @@ _PLACES = [(0, 9, 4), (-1, -9, 4), (-0.5, 0, -9), (-0.5, 0, 19), (0, 8, -6), (0,
 def draw(record: dict[str, Any]) -> Sheet:
     """Draw a `cutaway.map/1` record."""
     points, explained = record["points"], [share for share in record.get("explained") or [] if share is not None]
-    sheet = Sheet(_WIDTH, _HEIGHT, f"Map of {legible(record['model'], spaces=False)}")
+    sheet = Sheet(_WIDTH, _HEIGHT, f"Map of {record['model']}")
     kept = f" The sheet keeps {sum(explained):.1%} of the variance." if explained else ""
     if record.get("trustworthiness") is not None:
         kept += f" Trustworthiness {record['trustworthiness']:.2f} (1: all neighbours are neighbours; chance: 0.5)."
@@ -58,6 +58,8 @@ def _frame(sheet: Sheet, explained: list[float], unit: float | None) -> None:
     left, bottom = 20.0, _HEIGHT - 30
     sheet.line([left, left, _WIDTH - 20], [_TOP, bottom, bottom], colour=INK)
     if not explained or unit is None:
+        note = "no unit: only who lies near whom means something"
+        sheet.text(_WIDTH - 20, bottom + 16, note, size=11, colour=MUTED, ha="right")
         return
     shares = [f", {share:.1%} of the variance" for share in explained[:2]] + ["", ""]
     across = f"first direction{shares[0]} →"
@@ -107,7 +109,8 @@ def _names(sheet: Sheet, points: list[dict[str, Any]], groups: list[str], spots_
                 weight="bold",
             )
     named = [
-        put(clip(legible(point["token"]), 24), spot, 11, (0, 8, 16, 26, 38)) for point, spot in _few(points, spots_N2)
+        put(clip(legible(point["token"], spaces=not point.get("text")), 24), spot, 11, (0, 8, 16, 26, 38))
+        for point, spot in _few(points, spots_N2)
     ]
     left_out = len(points) - sum(named)
     if left_out:

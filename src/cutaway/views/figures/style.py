@@ -65,7 +65,7 @@ class Sheet:
     """A sheet to draw on, measured in pixels from its top left."""
 
     def __init__(self, width: float, height: float, title: str) -> None:
-        self.width, self.height, self.title = width, height, title
+        self.width, self.height, self.title = width, height, legible(title, spaces=False)
         self.figure = Figure(figsize=(width * PIXEL, height * PIXEL), dpi=_DPI)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
@@ -77,7 +77,8 @@ class Sheet:
 
     def text(self, x: float, y: float, text: str, *, size: float = 12, colour: str = INK, **options: Any) -> None:
         """Write a line of text, its baseline at y; what is in it is shown, never obeyed."""
-        self.figure.text(x / self.width, 1 - y / self.height, text, fontsize=size * _POINT, color=colour, **options)
+        place, shown = (x / self.width, 1 - y / self.height), legible(text, spaces=False) if text else ""
+        self.figure.text(*place, shown, fontsize=size * _POINT, color=colour, **options)
 
     def line(self, xs: list[float], ys: list[float], *, colour: str = LINE, weight: float = 1, **options: Any) -> None:
         """Draw a line through points."""
@@ -143,6 +144,7 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+@functools.cache
 def text_width(text: str, size: float) -> float:
     """Return how wide a line of text is, in pixels."""
     font = _font()

@@ -6,10 +6,12 @@ const AT_ONCE = 1600, LINE = 24;
 
 // view() → null or {names, values (or null), marked: [positions], strong: position or null, until: how many are revealed, pick(i, event)}
 export function flow(view, label) {
-  return fit((width) => draw(view(), width), { role: "img", "aria-label": label, class: "scroll tall flow" });
+  const reveal = (y) => requestAnimationFrame(() => { if (y < box.scrollTop || y + LINE > box.scrollTop + box.clientHeight) box.scrollTop = y - box.clientHeight / 2; });
+  const box = fit((width) => draw(view(), width, reveal), { role: "img", "aria-label": label, class: "scroll tall flow" });
+  return box;
 }
 
-function draw(view, width) {
+function draw(view, width, reveal) {
   if (!view) return el("div");
   const { names, values, marked, until = names.length } = view, middle = marked[0] ?? 0;
   const from = names.length > AT_ONCE ? Math.max(0, Math.min(names.length - AT_ONCE, middle - AT_ONCE / 2)) : 0, to = Math.min(names.length, from + AT_ONCE);
@@ -33,6 +35,8 @@ function draw(view, width) {
     pen.fillStyle = values ? inks[Math.round(Math.sqrt(byte / 255) * (STEPS - 1))] : muted; pen.fillText(text, left + 1.5, top + LINE / 2 + 0.5, wide);
     if (marked.includes(i) || i === view.strong) { pen.strokeStyle = accent; pen.lineWidth = marked.includes(i) ? 2 : 1; pen.strokeRect(left + 0.5, top + 2, wide - 1, LINE - 4); }
   }
+  const first = places.find(({ i }) => i === marked[marked.length - 1]);
+  if (first) reveal(first.y);
   canvas.addEventListener("click", (event) => {
     const found = places.find((place) => event.offsetX >= place.x && event.offsetX < place.x + place.wide + 1 && event.offsetY >= place.y && event.offsetY < place.y + LINE);
     if (found && found.i < until) view.pick?.(found.i, event);

@@ -1,7 +1,7 @@
 // Vectors on a sheet of paper: points with their names beside them, groups by the shape of the mark and its colour.
-import { count, el, fit, fixed, heading, hint, legible, percent, plain, readout, rover, svg, table, ticks, twin } from "./draw.js";
+import { count, el, facts, fit, fixed, heading, hint, legible, percent, plain, readout, rover, svg, table, ticks, twin } from "./draw.js";
 
-const SHAPES = 6;
+const SHAPES = 6, NAMED = 250, LETTERS = 24;
 // Where a label may stand: shifted left by a share of its width, then across and down in pixels.
 const PLACES = [[0, 9, 4], [-1, -9, 4], [-0.5, 0, -9], [-0.5, 0, 19], [0, 8, -6], [0, 8, 15], [-1, -8, -6], [-1, -8, 15]];
 
@@ -16,12 +16,19 @@ export function drawMap(element, record) {
     return image;
   });
   const kept = (record.explained ?? []).filter((share) => typeof share === "number");
-  const note = kept.length ? ` The sheet keeps ${percent(kept.reduce((a, b) => a + b, 0))} of the variance.` : "";
-  element.append(heading(`Map · ${record.method ?? ""}`, record.model), hint(`${count(record.points.length)} points. Near on the sheet: alike to the model, as far as two dimensions can show.${note}`), line, box, numbers(record));
+  const trust = record.trustworthiness, few = neighbourly(record) ? "Near on the sheet: alike to the model. How far apart clusters lie, and how large they are, says little." : "Near on the sheet: alike to the model, as far as two dimensions can show.";
+  element.append(heading(`Map · ${record.method ?? ""}`, record.model), facts([
+    ["points", count(record.points.length)], record.space ? ["vectors", record.space] : null, kept.length ? ["of the variance kept", percent(kept.reduce((a, b) => a + b, 0))] : null,
+    neighbourly(record) ? ["perplexity", fixed(record.perplexity, 1)] : null, typeof trust === "number" ? [`trustworthiness, ${record.near} nearest`, fixed(trust, 3)] : null]),
+    hint(`${few}${typeof trust === "number" ? " Trustworthiness is 1 where all that lie near on the sheet are near, about 0.5 where chance laid them." : ""}`), line, box, numbers(record));
+}
+
+function neighbourly(record) {
+  return typeof record.perplexity === "number";
 }
 
 function describe(point) {
-  return [el("code", {}, legible(point.token)), ` (id ${point.id})`, point.group ? `, ${point.group}` : "", `, at ${fixed(point.x, 3)}, ${fixed(point.y, 3)}.`];
+  return [el("code", {}, point.text ? legible(point.text, { spaces: false }) : named(point)), ` (id ${point.id})`, point.group ? `, ${point.group}` : "", `, at ${fixed(point.x, 3)}, ${fixed(point.y, 3)}.`];
 }
 
 function scatter(record, groups, width) {
@@ -31,8 +38,8 @@ function scatter(record, groups, width) {
   const image = svg("svg", { width, height });
   image.append(...axes(record, x, y, width, height, pad));
   const spots = points.map((point) => [x.to(point.x), y.to(point.y)]);
-  points.forEach((point, i) => image.append(svg("g", { "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false", "aria-label": `${plain(point.token)} ${point.group ?? ""}` },
-    mark(groups.indexOf(point.group ?? "") % SHAPES, ...spots[i]), svg("circle", { class: "ring", cx: spots[i][0], cy: spots[i][1], r: 9 }), svg("circle", { class: "hot", cx: spots[i][0], cy: spots[i][1], r: 11 }))));
+  points.forEach((point, i) => image.append(svg("g", { "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false", "aria-label": `${named(point)} ${point.group ?? ""}` },
+    mark(groups.indexOf(point.group ?? "") % SHAPES, ...spots[i], points.length > NAMED ? 2.4 : 4.5), svg("circle", { class: "ring", cx: spots[i][0], cy: spots[i][1], r: 9 }), svg("circle", { class: "hot", cx: spots[i][0], cy: spots[i][1], r: 11 }))));
   image.append(...labels(points, groups, spots, width, height, pad));
   return image;
 }
@@ -52,6 +59,7 @@ function axes(record, x, y, width, height, pad) {
   const bottom = height - pad.bottom, parts = [svg("path", { class: "i", d: `M${pad.left} ${pad.top}V${bottom}H${width - pad.right}` })];
   for (const at of ticks(x.back(pad.left), x.back(width - pad.right), 6)) parts.push(svg("line", { class: "l", x1: x.to(at), x2: x.to(at), y1: bottom, y2: bottom + 4 }), svg("text", { class: "m", x: x.to(at), y: bottom + 17, "text-anchor": "middle" }, signed(at)));
   for (const at of ticks(y.back(bottom), y.back(pad.top), 5)) parts.push(svg("line", { class: "l", x1: pad.left - 4, x2: pad.left, y1: y.to(at), y2: y.to(at) }), svg("text", { class: "m", x: pad.left - 7, y: y.to(at) + 4, "text-anchor": "end" }, signed(at)));
+  if (neighbourly(record)) return [...parts.slice(0, 1), svg("text", { class: "m", x: width - pad.right, y: height - 14, "text-anchor": "end" }, "no unit: t-SNE keeps neighbours only")];
   const share = (i) => (typeof record.explained?.[i] === "number" ? `, ${percent(record.explained[i])} of the variance` : "");
   parts.push(svg("text", { class: "m", x: width - pad.right, y: height - 6, "text-anchor": "end" }, `first direction${share(0)} →`), svg("text", { class: "m", x: pad.left + 6, y: pad.top + 8 }, `↑ second direction${share(1)}`));
   return parts;
@@ -61,8 +69,8 @@ function signed(value) {
   return String(value).replace("-", "−");
 }
 
-function mark(shape, x, y) {
-  const r = 4.5, options = { class: `pt${shape}`, "stroke-width": 1.6 };
+function mark(shape, x, y, r) {
+  const options = { class: `pt${shape}`, "stroke-width": 1.6 };
   if (shape === 0) return svg("circle", { ...options, cx: x, cy: y, r: r - 0.5 });
   if (shape === 1) return svg("rect", { ...options, x: x - r + 0.5, y: y - r + 0.5, width: 2 * r - 1, height: 2 * r - 1 });
   if (shape === 2) return svg("path", { ...options, d: `M${x} ${y - r - 0.5}l${r + 0.5} ${2 * r}h${-2 * r - 1}z` });
@@ -76,7 +84,7 @@ function labels(points, groups, spots, width, height, pad) {
   const taken = spots.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]), parts = [];
   const free = (box) => box[0] > pad.left && box[2] < width && box[1] > pad.top + 12 && box[3] < height - pad.bottom && taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
   const put = (text, x, y, options, reach, places = PLACES, lead = false) => {
-    const wide = (options.class.includes("group") ? 8 : 7) * [...text].length, high = 12;
+    const wide = (options.class.includes("group") ? 8 : 7.25) * [...text].length, high = 12;
     for (const far of reach) for (const [side, gap, dy] of places) {
       const dx = gap + side * wide, at = [x + dx + Math.sign(dx + wide / 2) * far, y + dy + (dy < 0 ? -far : dy > 5 ? far : 0)], box = [at[0], at[1] - high + 1, at[0] + wide, at[1] + 2];
       if (free(box)) {
@@ -93,12 +101,23 @@ function labels(points, groups, spots, width, height, pad) {
     const peak = own.reduce((best, spot) => (spot[1] < best[1] ? spot : best), own[0]);
     put(group, peak[0], peak[1], { class: "group a halo" }, [0, 8, 16, 28, 40], [[-0.5, 0, -12], ...PLACES]);
   });
-  const left = points.reduce((sum, point, i) => sum + put(plain(point.token), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38], PLACES, true), 0);
-  if (left) parts.push(svg("text", { class: "m", x: pad.left + 6, y: height - pad.bottom - 6 }, `${left} names left out for want of room`));
+  const left = points.reduce((sum, point, i) => sum + (points.length > NAMED ? 1 : put(clip(named(point), width), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38], PLACES, true)), 0);
+  if (left) parts.push(svg("text", { class: "m", x: pad.left + 6, y: height - pad.bottom - 6 }, `${count(left)} name${left === 1 ? "" : "s"} left out for want of room`));
   return parts;
 }
 
+// A token shows the space it carries; a record of several words is read as text.
+function named(point) {
+  return String(point.token).trim().includes(" ") ? legible(point.token, { spaces: false }).textContent : plain(point.token);
+}
+
+function clip(text, width) {
+  const letters = [...text], most = width < 500 ? LETTERS / 2 : LETTERS;
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
+}
+
 function numbers(record) {
-  const columns = [{ head: "token", w: true }, { head: "id", n: true }, { head: "group" }, { head: "first direction", n: true }, { head: "second direction", n: true }];
-  return twin("The points as a table", table(columns, record.points.map((point) => [plain(point.token), point.id, point.group, point.x, point.y])));
+  const whole = record.points.some((point) => point.text);
+  const columns = [{ head: "token", w: true }, { head: "id", n: true }, { head: "group" }, { head: "first direction", n: true }, { head: "second direction", n: true }, ...(whole ? [{ head: "text", l: true }] : [])];
+  return twin("The points as a table", table(columns, record.points.map((point) => [plain(point.token), point.id, point.group, point.x, point.y, ...(whole ? [plain(point.text ?? point.token)] : [])])));
 }

@@ -45,7 +45,7 @@ function overview(look, width) {
   const size = room(look, width, 110), [top, bottom] = span(map.rows, look.row, size), [left, right] = span(map.columns, look.column, size);
   pen.strokeStyle = colour("--accent");
   pen.strokeRect(2 + left * unit, 2 + top * unit, (right - left) * unit, (bottom - top) * unit);
-  pen.lineWidth = 0.7;
+  pen.lineWidth = Math.max(0.7, Math.min(unit, 2)); pen.globalAlpha = look.selected.length > 1 ? 0.35 : 0.8;
   for (const row of look.selected) { pen.beginPath(); pen.moveTo(2, 2 + (row + 0.5) * unit); pen.lineTo(2 + wide, 2 + (row + 0.5) * unit); pen.stroke(); }
   canvas.addEventListener("click", (event) => look.pick({ row: within(Math.floor((event.offsetY - 2) / unit), map.rows), column: within(Math.floor((event.offsetX - 2) / unit), map.columns), event }));
   return canvas;

@@ -4,8 +4,10 @@ import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
 import { drawComparison } from "./comparison.js";
+import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
+import { drawLens } from "./lens.js";
 import { drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawNeighbours } from "./neighbours.js";
@@ -17,22 +19,29 @@ import { el, heading, legible } from "./draw.js";
 
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
-  attention: drawAttention, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation, comparison: drawComparison,
+  attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison,
 };
 
 export function nameOf(record) {
   return /^cutaway\.([a-z_-]+)\/1$/.exec(record?.schema ?? "")?.[1] ?? "";
 }
 
-// Draw records one after the other; tokenizers of the same text that follow each other share one figure.
+// Draw records one after the other; those that compare the same (tokenizers of one text, neighbours of the same words)
+// and follow each other share one figure.
 export function drawRecords(element, records) {
   for (let i = 0; i < records.length;) {
     let end = i + 1;
-    if (nameOf(records[i]) === "tokens") while (end < records.length && nameOf(records[end]) === "tokens" && records[end].text === records[i].text) end += 1;
+    while (end < records.length && compared(records[i]) && compared(records[end]) === compared(records[i])) end += 1;
     drawRecord(element, records.slice(i, end));
     i = end;
   }
+}
+
+function compared(record) {
+  const name = nameOf(record);
+  if (name === "tokens") return `tokens ${record.text}`;
+  return name === "neighbours" && Array.isArray(record.queries) ? `neighbours ${record.queries.map((query) => String(query?.token).trim().toLowerCase()).join(" ")}` : "";
 }
 
 function drawRecord(element, group) {
@@ -41,7 +50,8 @@ function drawRecord(element, group) {
   const figure = el("figure", { class: "view", "data-schema": record?.schema ?? "", "aria-label": name || "record" });
   element.append(figure);
   try {
-    if (group.length > 1) drawTokenComparison(figure, group);
+    if (group.length > 1 && name === "neighbours") drawNeighbours(figure, ...group);
+    else if (group.length > 1) drawTokenComparison(figure, group);
     else if (Object.hasOwn(VIEWS, name)) VIEWS[name](figure, record);
     else figure.append(heading(`Record · ${record?.schema ?? "without a schema"}`), el("pre", {}, JSON.stringify(record, null, 2)));
   } catch (problem) {

@@ -1,0 +1,56 @@
+"""cutaway embed"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, output_options, records_from
+from cutaway.errors import InputError
+from cutaway.models.shelf import DEFAULT_ENCODER
+
+__all__ = ["command"]
+
+
+@click.command("embed", context_settings={"default_map": {"model": DEFAULT_ENCODER}})
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("-f", "--file", metavar="FILE", help="Read the texts from FILE, one a line, up to its last tab.")
+@model_options
+@click.option("--layer", default=-1, show_default=True, help="0: what enters the first block; -1: the last layer.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["mean", "cls", "last", "max", "none"]),
+    default="mean",
+    show_default=True,
+    help="How a text's tokens become one vector; none keeps each token's.",
+)
+@click.option("--normalize", is_flag=True, help="Scale every vector to length 1.")
+@click.option("--batch-size", default=32, show_default=True, help="Texts run at a time, at most.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options(".csv", ".npz")
+def command(
+    texts: tuple[str, ...],
+    file: str | None,
+    model: str,
+    pooling: str,
+    as_json: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Turn each TEXT into a vector, and show how alike they are.
+
+    \b
+    Examples:
+      cutaway embed "A dog barks." "A puppy yaps." "Stocks fell."
+      cutaway embed -f records.txt --normalize -o records.html
+      cutaway embed "the river bank" --pooling none --layer 3 -m smollm2-135m
+    """
+    from cutaway.inside import embed
+    from cutaway.views import terminal_vectors
+
+    if texts and file is not None:
+        raise InputError("there is a text and a file", hint="give one of them")
+    given = list(texts) or [text for text, _ in records_from(file or "-")]
+    result = embed(given, loaded(model, "any", options), pooling=None if pooling == "none" else pooling, **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_vectors.embeddings(result))

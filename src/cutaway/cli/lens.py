@@ -1,0 +1,57 @@
+"""cutaway lens"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+from cutaway.errors import InputError
+
+__all__ = ["command"]
+
+
+@click.command("lens")
+@text_options
+@model_options
+@click.option("--top", default=5, show_default=True, help="Keep so many of each layer's likeliest tokens.")
+@click.option("--positions", metavar="I,J,…", help="Only these positions: 0 is the first token, -1 the last.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options(".svg", ".png", ".csv", ".npz")
+def command(
+    text: str | None,
+    file: str | None,
+    model: str,
+    positions: str | None,
+    as_json: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Show what every layer would have said about TEXT, had the model stopped there (the logit lens).
+
+    Layer 0 is the embeddings, the last layer the model's own output.
+
+    \b
+    Examples:
+      cutaway lens "The capital of France is"
+      cutaway lens "The capital of France is" --positions -1 --top 10 --json
+      cutaway lens -f essay.txt -o lens.html
+    """
+    from cutaway.inside import lens
+    from cutaway.views import terminal_lens
+
+    given, chosen = text_from(text, file), _positions(positions)
+    result = lens(given, loaded(model, "any", options), positions=chosen, **options)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_lens.lens(result))
+
+
+def _positions(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"positions is {text!r}", hint="write whole numbers with commas: --positions 0,3,-1"
+        ) from error

@@ -1,0 +1,115 @@
+"""cutaway map"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutaway.cli.common import (
+    emit,
+    encoder_unless_chosen,
+    lines_from,
+    loaded,
+    model_options,
+    output_options,
+    records_from,
+)
+from cutaway.errors import InputError
+
+if TYPE_CHECKING:
+    from cutaway.models import Model
+
+__all__ = ["command"]
+
+
+@click.command("map")
+@click.argument("groups", nargs=-1, metavar="[GROUP]...")
+@click.option("-f", "--file", metavar="FILE", help="Read records from FILE, one a line; a group may follow a tab.")
+@model_options
+@click.option("--words", is_flag=True, help="The lines of FILE are groups of words: name: word word …")
+@click.option(
+    "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,
+    help="pca shows most variance, tsne keeps neighbours together.",
+)  # fmt: skip
+@click.option("--perplexity", type=float, help="t-SNE: about how many neighbours a point has. [default: 30, or fewer]")
+@click.option("--seed", default=0, show_default=True, help="t-SNE: the order of its chances.")
+@click.option(
+    "--corpus", metavar="FILE", help="Learn vectors from FILE and show them beside the model's for its words."
+)
+@click.option("--min-count", default=2, show_default=True, help="With --corpus: leave rarer words out.")
+@click.option("--layer", default=-1, show_default=True, help="Of records: 0, what enters the first block, to -1.")
+@click.option(
+    "--pooling", type=click.Choice(["mean", "cls", "last", "max"]), default="mean", show_default=True,
+    help="How a record's tokens become one vector.",
+)  # fmt: skip
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@output_options(".svg", ".png", ".csv", ".npz")
+def command(
+    groups: tuple[str, ...],
+    file: str | None,
+    model: str,
+    words: bool,
+    corpus: str | None,
+    min_count: int,
+    layer: int,
+    pooling: str,
+    truncate: str | None,
+    method: str,
+    perplexity: float | None,
+    seed: int,
+    as_json: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Lay tokens, words or records flat, near ones near, and say how far the sheet can be believed.
+
+    A GROUP is "name: word word …", its words single tokens of the vocabulary. A FILE holds records, one a line, each
+    one vector. With --corpus the words are looked up in vectors learned from that file. Records and a corpus run
+    minilm-l6 unless -m says otherwise.
+
+    \b
+    Examples:
+      cutaway map "days: Monday Tuesday Friday" "numbers: one two three four"
+      cutaway map -f records.txt --method tsne -o map.html
+      cutaway map "rain water river money bank prices" --corpus records.txt --min-count 1
+    """
+    from cutaway.inside import contextual_vectors, embedding_map, static_vectors
+    from cutaway.sequences import read_text
+    from cutaway.views import terminal_vectors
+
+    if groups and file is not None:
+        raise InputError("there is a group and a file", hint="give one of them")
+    records = not (groups or words or corpus)
+    ready = loaded(encoder_unless_chosen(model) if records or corpus else model, "any", options)
+    layout: dict[str, Any] = {"method": method, "perplexity": perplexity, "seed": seed}
+    if records:
+        texts: dict[str, list[str]] = {}
+        for record, group in records_from(file or "-"):
+            texts.setdefault(group, []).append(record)
+        results = [embedding_map(texts, ready, kind="texts", layer=layer, pooling=pooling, truncate=truncate, **layout)]
+    elif corpus is not None:
+        given, text = _groups(groups, file), read_text(Path(corpus)).splitlines()
+        static = static_vectors(text, min_count=min_count, name=Path(corpus).name)
+        found = embedding_map(given, static, **layout)
+        learned = contextual_vectors(text, static.texts, ready, layer=layer)
+        results = [found, embedding_map(given, learned, **layout)]
+    else:
+        tokens = {name: [_spelled(ready, word) for word in words] for name, words in _groups(groups, file).items()}
+        results = [embedding_map(tokens, ready, **layout)]
+    emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.maps(results))
+
+
+def _groups(given: tuple[str, ...], file: str | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in given or lines_from(None, file or "-"):
+        name, colon, words = line.partition(":")
+        found.setdefault(name.strip() if colon else "", []).extend((words if colon else line).split())
+    return found
+
+
+def _spelled(model: Model, word: str) -> str:
+    """Return a word as it stands inside a text: with a space in front where the vocabulary has it so."""
+    ids = model.tokenizer.encode(f" {word}", add_special_tokens=False).ids
+    return f" {word}" if len(ids) == 1 else word

@@ -1,0 +1,259 @@
+"""`embed`: a vector for each sequence, or for each of its tokens, from any layer of a model.
+
+Layers are counted as in transformers' `output_hidden_states`: layer 0 is what enters the first block (the token
+embeddings, with positions added and normed where the model does so), layer l what leaves block l, and the last layer
+is taken after the model's final norm where it has one. Of an encoder–decoder it is the encoder that is read.
+
+Axis letters: N sequences, B of them in a batch, T positions, D width, L layers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cutaway.errors import InputError, MissingText, ModelError, WrongKind
+from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.prompt import fit_context
+from cutaway.models.shelf import DEFAULT_ENCODER
+from cutaway.result import Result
+
+__all__ = ["POOLINGS", "Embeddings", "TextVectors", "Vectors", "embed", "hidden_vectors", "pooled"]
+
+POOLINGS = ("mean", "cls", "last", "max")
+TOKENS_A_BATCH = 4096  # all L + 1 layers of a batch are held at once: 31 × 4,096 × 576 numbers are 0.3 GB
+
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class Embeddings(Result):
+    """Vectors with their names: `vectors` is [N, D], row n that of `texts[n]`, made of `counts[n]` tokens.
+
+    Where no pooling was asked for, `vectors` is a list of N arrays [T, D] and `tokens` has their pieces. `space` says
+    in words what the vectors are; `layer` of `layers` is None where no model made them. float32; in JSON, lists of the
+    shortest numbers that stand for the same float32.
+    """
+
+    schema: ClassVar[str] = "embeddings"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv", ".npz")
+
+    model: str
+    space: str
+    layer: int | None
+    layers: int | None
+    pooling: str | None
+    normalized: bool
+    width: int
+    texts: list[str]
+    counts: list[int]
+    tokens: list[list[str]] | None
+    vectors: Vectors | list[Vectors]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values, the vectors as lists."""
+        listed = [_lists(rows) for rows in self.vectors] if self.tokens is not None else _lists(self.matrix())
+        return super().to_dict() | {"vectors": listed}
+
+    def matrix(self) -> Vectors:
+        """Return all vectors as one array: [N, D], or the tokens of all sequences one below the other."""
+        return self.vectors if isinstance(self.vectors, np.ndarray) else np.concatenate(self.vectors)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what an .npz file holds: the vectors, their texts and, for tokens, which text each belongs to."""
+        found: dict[str, npt.NDArray[Any]] = {"vectors": self.matrix(), "texts": np.array(self.texts)}
+        if self.tokens is not None:
+            found["tokens"] = np.array([piece for pieces in self.tokens for piece in pieces])
+            found["text_of_token"] = np.repeat(np.arange(len(self.texts)), self.counts)
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a vector: its text (and token), then its D numbers as d0, d1, …"""
+        if self.tokens is None:
+            names: list[dict[str, Any]] = [{"text": text} for text in self.texts]
+        else:
+            named = zip(self.texts, self.tokens, strict=True)
+            names = [{"text": text, "position": t, "token": p} for text, pieces in named for t, p in enumerate(pieces)]
+        numbers = _lists(self.matrix())
+        return [name | {f"d{i}": x for i, x in enumerate(row)} for name, row in zip(names, numbers, strict=True)]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TextVectors:
+    """One text's ids, their offsets in it and, at `layer` of `layers`, their `vectors` [T, D]."""
+
+    index: int
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+    vectors: torch.Tensor
+    layer: int
+    layers: int
+
+
+def embed(
+    texts: str | Sequence[str],
+    model: ModelLike = DEFAULT_ENCODER,
+    *,
+    layer: int = -1,
+    pooling: str | None = "mean",
+    normalize: bool = False,
+    batch_size: int = 32,
+    truncate: str | None = None,
+) -> Embeddings:
+    """Turn texts into vectors [N, D]: the hidden states of one layer, pooled over each text's tokens.
+
+    `pooling` is "mean" or "max" over all tokens (special ones of the text itself included, padding never), "cls" (the
+    classification token in front), "last" (the last token) or None (a vector for each token); `normalize` scales each
+    to length 1. Mean and `normalize` on minilm-l6 is the recipe it was trained for (Reimers & Gurevych 2019). Raises
+    `InputError`, `MissingText` for a text without tokens, `PromptTooLong` or a `ModelError`.
+
+    >>> vectors = embed(["A dog barks.", "A puppy yaps.", "Stocks fell."], normalize=True).vectors
+    >>> vectors.shape, [round(float(vectors[0] @ other), 2) for other in vectors[1:]]
+    ((3, 384), [0.34, 0.04])
+    """
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    if not texts:
+        raise MissingText("there is no text to embed", hint='give some: cutaway embed "A dog barks." "A puppy yaps."')
+    if pooling is not None and pooling not in POOLINGS:
+        raise InputError(f"there is no pooling {pooling!r}", hint=f"one of {', '.join(POOLINGS)}, or none")
+    loaded = load(model, "any")
+    ids: list[list[int]] = [[] for _ in texts]
+    found: list[Vectors] = [np.empty(0, np.float32) for _ in texts]
+    at = layers = 0
+    for text in hidden_vectors(loaded, texts, layer=layer, batch_size=batch_size, truncate=truncate):
+        vectors_TD = text.vectors if pooling is None else pooled(loaded, text, pooling)[None]
+        if normalize:
+            vectors_TD = torch.nn.functional.normalize(vectors_TD, dim=-1)
+        found[text.index] = vectors_TD.numpy()
+        ids[text.index], at, layers = text.ids, text.layer, text.layers
+    return Embeddings(
+        model=loaded.name,
+        space=_space(at, layers, pooling, normalize),
+        layer=at,
+        layers=layers,
+        pooling=pooling,
+        normalized=normalize,
+        width=found[0].shape[-1],
+        texts=texts,
+        counts=[len(row) for row in ids],
+        tokens=[[loaded.tokenizer.piece(i) for i in row] for row in ids] if pooling is None else None,
+        vectors=found if pooling is None else np.concatenate(found),
+    )
+
+
+def pooled(model: Model, text: TextVectors, pooling: str) -> torch.Tensor:
+    """Return one vector [D] for a text's T vectors [T, D]; raises `InputError` for a "cls" that is not there."""
+    if pooling == "mean":
+        return text.vectors.mean(0)
+    if pooling == "max":
+        return text.vectors.amax(0)
+    # A decoder's first token has seen nothing but itself: only a token made for it can stand for the text.
+    if pooling == "cls" and model.tokenizer.special_id("cls") != text.ids[0]:
+        raise InputError(
+            f"{model.name} puts no classification token in front of a text", hint="use mean, last or max instead"
+        )
+    return text.vectors[0 if pooling == "cls" else -1]
+
+
+def hidden_vectors(
+    model: Model, texts: Sequence[str], *, layer: int = -1, batch_size: int = 32, truncate: str | None = None
+) -> Iterator[TextVectors]:
+    """Run texts through a model in batches of like length and yield each one's vectors at a layer, shortest first.
+
+    Every text is checked before the first runs. Vectors come on the CPU, in float32, without those of the padding.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
+    encoded = [_encode(model, text, number, truncate) for number, text in enumerate(texts, 1)]
+    body = _body(model)
+    pad = model.tokenizer.special_id("pad") or 0
+    for batch in _batches([len(ids) for ids, _ in encoded], batch_size):
+        longest = max(len(encoded[i][0]) for i in batch)
+        ids_BT = torch.full((len(batch), longest), pad)
+        mask_BT = torch.zeros_like(ids_BT)
+        for row, i in enumerate(batch):  # padded on the right: no token's position changes by it
+            ids_BT[row, : len(encoded[i][0])] = torch.tensor(encoded[i][0])
+            mask_BT[row, : len(encoded[i][0])] = 1
+        states_BTD, at, layers = _states(model, body, ids_BT, mask_BT, layer)
+        for row, i in enumerate(batch):
+            ids, offsets = encoded[i]
+            yield TextVectors(i, ids, offsets, states_BTD[row, : len(ids)].clone(), at, layers)
+
+
+def _encode(model: Model, text: str, number: int, truncate: str | None) -> tuple[list[int], list[tuple[int, int]]]:
+    encoding = model.tokenizer.encode(text)
+    if all(encoding.special):
+        raise MissingText(f"text {number} has no token: {text[:40]!r}", hint="leave empty texts out")
+    ids = fit_context(model, encoding.ids, truncate=truncate)
+    first = len(encoding.ids) - len(ids) if truncate == "left" else 0
+    return ids, encoding.offsets[first : first + len(ids)]
+
+
+def _batches(lengths: list[int], batch_size: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) == batch_size or lengths[i] * (len(batch) + 1) > TOKENS_A_BATCH):
+            yield batch
+            batch = []
+        batch.append(i)
+    yield batch
+
+
+def _body(model: Model) -> Any:
+    # Without its head: logits over the vocabulary would take more memory than all the layers.
+    return model.module.get_encoder() if model.config.is_encoder_decoder else model.module.base_model
+
+
+def _states(
+    model: Model, body: Any, ids_BT: torch.Tensor, mask_BT: torch.Tensor, layer: int
+) -> tuple[torch.Tensor, int, int]:
+    extra = {"use_cache": False} if "use_cache" in inspect.signature(body.forward).parameters else {}
+    try:
+        with torch.inference_mode():
+            output = body(
+                input_ids=ids_BT.to(model.device),
+                attention_mask=mask_BT.to(model.device),
+                output_hidden_states=True,
+                **extra,
+            )
+    except (TypeError, ValueError) as error:  # it needs an image or a sound, or knows no such mask
+        said = str(error).splitlines()[0]
+        raise WrongKind(f"{model.name} does not run on text alone: {said}", hint="take a model of text") from error
+    states = getattr(output, "hidden_states", None)
+    if not states:
+        raise ModelError(f"{model.name} ({model.config.model_type}) hands out no hidden states", hint="take another")
+    layers = len(states) - 1
+    if not -layers - 1 <= layer <= layers:
+        raise InputError(
+            f"there is no layer {layer} in {model.name}: it has 0 (what enters the first block) to {layers}",
+            hint=f"-1 is the last, as is {layers}",
+        )
+    states_BTD = states[layer].float().cpu()
+    if not states_BTD[mask_BT.bool()].isfinite().all():
+        raise ModelError(
+            f"{model.name} gives vectors at layer {layer} that are not numbers",
+            hint="its weights may be damaged; in float16 they may overflow: --dtype float32",
+        )
+    return states_BTD, layer % (layers + 1), layers
+
+
+def _space(layer: int, layers: int, pooling: str | None, normalize: bool) -> str:
+    of = {
+        "mean": "mean of the tokens",
+        "max": "largest of the tokens in each direction",
+        "cls": "classification token",
+        "last": "last token",
+        None: "each token",
+    }[pooling]
+    return f"layer {layer} of {layers}, {of}" + (", length 1" if normalize else "")
+
+
+def _lists(rows: Vectors) -> list[list[float]]:
+    # str of a float32 is the shortest decimal that reads back as the same float32.
+    return [[float(str(x)) for x in row] for row in rows]

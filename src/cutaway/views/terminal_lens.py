@@ -1,0 +1,62 @@
+"""The logit lens in a terminal: where each position's answer settles, and one position layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cutaway.views.terminal import MOST, _facts, _piece, _table
+
+if TYPE_CHECKING:
+    from cutaway.inside.logit_lens import Lens, LensTarget
+
+__all__ = ["lens"]
+
+
+def lens(result: Lens) -> RenderableType:
+    """Draw a line a position (the output's answer and the layer at which it settled), then the last one's layers."""
+    last = result.layers[-1]
+    positions = _table(">position", "token", "answer", ">probability", ">settled at", "really", ">rank", ">bits", "")
+    for p, position in list(enumerate(result.positions))[:MOST]:
+        cell, settled = result.grid[-1].cells[p], result.settled[p]
+        target = cell.target
+        seen = ("", "", "") if target is None else (_shown(target.token), f"{target.rank:,}", _bits(target))
+        # Hatched: the layers that still said something else. Solid: those that said it already.
+        bar = Text("░" * settled, style="dim") + Text("█" * (last + 1 - settled), style="cyan")
+        answer, likely = _shown(cell.top[0].token), f"{cell.top[0].probability:.1%}"
+        where = f"{settled} of {last}" if settled < last else f"{last} (output)"
+        positions.add_row(str(position), _shown(result.tokens[position]), answer, likely, where, *seen, bar)
+    drawn = len(result.positions) - MOST
+    more = [f"… and {drawn:,} more positions (--json has all)"] if drawn > 0 else []
+    layers = _table(">layer", "top token", ">probability", ">entropy, bits", ">KL, bits", "then")
+    for row in reversed(result.grid):
+        cell = row.cells[-1]
+        name = "output" if row.layer == last else "embeddings" if row.layer == 0 else ""
+        then = "  ".join(f"{_shown(top.token)} {top.probability:.1%}" for top in cell.top[1:5])
+        layers.add_row(
+            f"{name} {row.layer}".strip(),
+            _shown(cell.top[0].token),
+            f"{cell.top[0].probability:.1%}",
+            f"{cell.entropy_bits:.3f}",
+            f"{cell.kl_bits:.3f}",
+            then,
+        )
+    at = result.positions[-1]
+    what = "the next token" if result.predicts == "next token" else "the token in the same place"
+    facts = [
+        ("answer", f"what the output ranks first; each layer guesses {what}"),
+        ("settled at", "the first layer from which on the top token is the answer, up to the output"),
+        ("KL", "KL(output ‖ layer): how far the layer's guess is from the output, in bits"),
+    ]
+    head = Text(f"position {at}, {_piece(result.tokens[at])!r}, from the output down to the embeddings", style="dim")
+    return Group(positions, *more, "", head, layers, "", _facts(facts))
+
+
+def _shown(text: str) -> str:
+    return _piece(text) if text.strip(" ") else "␣" * len(text)
+
+
+def _bits(target: LensTarget) -> str:
+    return f"{target.surprisal_bits:.2f}"

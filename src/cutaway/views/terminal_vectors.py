@@ -1,0 +1,93 @@
+"""Vectors in a terminal: how alike they are, what lies nearest, and a map drawn in characters."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cutaway.views.terminal import _facts, _piece, _short, _table
+
+if TYPE_CHECKING:
+    from cutaway.inside import EmbeddingMap, Embeddings, Neighbours
+
+__all__ = ["embeddings", "maps", "neighbours"]
+
+ROWS = 12  # vectors compared with each other: a wider matrix is no longer read in a terminal
+WIDE, HIGH = 96, 26  # characters of a map
+MARKS = "●■▲◆×○"
+
+
+def embeddings(result: Embeddings) -> RenderableType:
+    """Draw the cosine of each vector with each other one, and what the vectors are."""
+    vectors_ND = result.matrix().astype(np.float64)
+    names = result.texts if result.tokens is None else [piece for row in result.tokens for piece in row]
+    unit_ND = vectors_ND[:ROWS] / np.maximum(np.linalg.norm(vectors_ND[:ROWS], axis=1, keepdims=True), 1e-30)
+    table = _table(">", "text" if result.tokens is None else "token", *(f">{i}" for i in range(len(unit_ND))))
+    for i, row in enumerate(unit_ND @ unit_ND.T):
+        cosines = [
+            Text("·" if j == i else f"{cosine:.3f}", style="dim" if j == i else "") for j, cosine in enumerate(row)
+        ]
+        table.add_row(str(i), _piece(_short(names[i], 40)), *cosines)
+    shape = " × ".join(f"{size:,}" for size in vectors_ND.shape)
+    facts = [
+        ("model", result.model),
+        ("vectors", f"{shape}: {result.space}"),
+        ("first", f"{' '.join(f'{x:.4f}' for x in vectors_ND[0, :6])} … (--json has all)"),
+    ]
+    more = len(names) - len(unit_ND)
+    left = [Text(f"… and {more:,} more (--json has all)", style="dim")] if more > 0 else []
+    return Group(Text("cosine of each with each", style="dim"), table, *left, "", _facts(facts))
+
+
+def neighbours(results: Sequence[Neighbours]) -> RenderableType:
+    """Draw the nearest of each query; results of the same queries stand side by side."""
+    parts: list[RenderableType] = []
+    for number, query in enumerate(results[0].queries):
+        head = _piece(query.token) + (f"  in: {_piece(_short(query.context, 80))}" if query.context else "")
+        tables = []
+        for result in results:
+            table = _table(">cosine", "nearest", *(["in"] if query.context else []))
+            table.title, table.title_justify = (result.model if len(results) > 1 else None), "left"
+            for found in result.queries[number].neighbours:
+                where = [_piece(_short(found.context, 70))] if found.context else []
+                table.add_row(f"{found.cosine:.3f}", _piece(_short(found.token, 80)), *where)
+            tables.append(table)
+        parts += [Text(head, style="bold"), Columns(tables, padding=(0, 6)) if len(tables) > 1 else tables[0], ""]
+    return Group(*parts, _facts([(result.model, result.space) for result in results]))
+
+
+def maps(results: Sequence[EmbeddingMap]) -> RenderableType:
+    """Draw each map: marks with names where there is room, a mark a group."""
+    return Group(*itertools.chain.from_iterable([_map(result), ""] for result in results))
+
+
+def _map(result: EmbeddingMap) -> RenderableType:
+    groups = list(dict.fromkeys(point.group for point in result.points))
+    places = np.array([(point.x, point.y) for point in result.points])
+    low, size = places.min(0), np.ptp(places, axis=0)
+    # One scale both ways, a character being twice as high as it is wide: distances mean the same in each direction.
+    unit = max(size[0] / (WIDE - 21), size[1] / (2 * (HIGH - 1))) or 1.0
+    across, down = ((places - low) / (unit, 2 * unit)).round().astype(int).T
+    high = int(down.max()) + 1
+    sheet = [[" "] * WIDE for _ in range(high)]
+    for x, y, point in zip(across, down, result.points, strict=True):
+        sheet[high - 1 - y][x] = MARKS[groups.index(point.group) % len(MARKS)]
+    for x, y, point in zip(across, down, result.points, strict=True):
+        row, name = sheet[high - 1 - y], " " + _piece(_short(point.token.strip(), 18)) + " "
+        if all(cell == " " for cell in row[x + 1 : x + 1 + len(name)]):
+            row[x + 1 : x + 1 + len(name) - 1] = name[:-1]
+    key = "   ".join(f"{MARKS[i % len(MARKS)]} {_piece(group) or 'all'}" for i, group in enumerate(groups))
+    kept = sum(result.explained)
+    shown = f", {kept:.1%} of the variance" if result.explained else "; its axes have no unit"
+    facts = [("model", f"{result.model}: {result.space}"), ("map", f"{len(places):,} points, {result.method}{shown}")]
+    if result.trustworthiness is not None:
+        trust = f"{result.trustworthiness:.3f} (1: the {result.near} nearest on the sheet are near; 0.5: by chance)"
+        facts.append(("trust", trust))
+    drawing = Text("\n".join("".join(row).rstrip() for row in sheet), no_wrap=True)
+    return Group(drawing, "", *([Text(key)] if len(groups) > 1 else []), _facts(facts))
