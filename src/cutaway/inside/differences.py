@@ -140,8 +140,8 @@ def _sight(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
         return []
     causal, other = (0, 1) if sides[0].causal else (1, 0)
     return [
-        f"{names[causal]} sees only what came before; {names[other]} has {sides[other].ahead:.0%} of its attention to "
-        f"the text ahead of the position, where no head of {names[causal]} can match it."
+        f"{names[causal]} sees only what came before; {names[other]} gives {sides[other].ahead:.0%} of its attention "
+        f"within the text to what lies ahead, where no head of {names[causal]} can match it."
     ]
 
 

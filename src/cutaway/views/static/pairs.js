@@ -53,7 +53,7 @@ function drawSmall(map, shades) {
 
 function drawLarge(map, cells, shades, title, width) {
   const named = cells.length <= NAMED, names = cells.map((name) => clip(name, 10)), side = named ? Math.min(88, 12 + 7 * Math.max(...names.map((name) => [...name].length))) : 4;
-  const room = (width >= 680 ? (width - 24) / 2 : width) - side - 8, unit = Math.max(named ? 8 : 0.1, Math.min(30, room / cells.length)), size = unit * cells.length;
+  const room = (width >= 680 ? (width - 24) / 2 : width) - side - 34, unit = Math.max(named ? 8 : 0.1, Math.min(30, room / cells.length)), size = unit * cells.length;
   const { canvas, pen } = canvasOf(side + size + (named ? 30 : 4), side + size + 4), small = document.createElement("canvas");
   canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", `${title}; the table below has the numbers.`);
   pen.imageSmoothingEnabled = false;
