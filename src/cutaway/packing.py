@@ -23,11 +23,11 @@ Weights = npt.NDArray[Any]
 
 @dataclasses.dataclass(frozen=True)
 class PackedMaps:
-    """Heads' maps, one string of `data` a layer: base64(zlib(uint8)), the layer's heads one after another, row by row.
+    """Heads' maps, one string of `data` a layer: base64(zlib(uint8)), one head after another, column by column.
 
-    Layout "lower" holds the columns 0…t of row t (rows == columns), "full" all of them. A byte b stands for the weight
-    b / 255. With `pool` p > 1 a cell stands for p × p tokens: the sum over its keys, averaged over its queries, so that
-    rows still sum to 1.
+    Layout "lower" holds rows s…T-1 of column s (rows == columns), "full" all of them; columns, since neighbours along a
+    column are more alike than along a row. A byte b stands for the weight b / 255. With `pool` p > 1 a cell stands for
+    p × p tokens: the sum over its keys, averaged over its queries, so that rows still sum to 1.
     """
 
     layout: str
@@ -40,8 +40,8 @@ class PackedMaps:
         """Return a layer's maps as bytes [H, T, S], zeros where the layout holds nothing."""
         flat = np.frombuffer(zlib.decompress(base64.b64decode(self.data[index])), np.uint8)
         if self.layout == "full":
-            return flat.reshape(-1, self.rows, self.columns)
-        row, column = np.tril_indices(self.rows)
+            return flat.reshape(-1, self.columns, self.rows).transpose(0, 2, 1)
+        column, row = np.triu_indices(self.rows)
         heads_HN = flat.reshape(-1, len(row))
         maps_HTS = np.zeros((len(heads_HN), self.rows, self.columns), np.uint8)
         maps_HTS[:, row, column] = heads_HN
@@ -84,11 +84,11 @@ def pack_maps(layers: list[Weights], *, causal: bool, pool: int = 1) -> PackedMa
     """
     rows, columns = layers[0].shape[-2:]
     lower = causal and rows == columns
-    keep = np.tril_indices(rows) if lower else None
+    keep = np.triu_indices(rows) if lower else None  # of the transposed map: the lower triangle, column by column
     data = []
     for maps_HTS in layers:
-        bytes_HTS = quantise(maps_HTS)
-        flat = bytes_HTS[:, keep[0], keep[1]] if keep is not None else bytes_HTS
+        bytes_HST = quantise(maps_HTS).transpose(0, 2, 1)
+        flat = bytes_HST[:, keep[0], keep[1]] if keep is not None else bytes_HST
         data.append(_deflated(np.ascontiguousarray(flat).tobytes()))
     return PackedMaps("lower" if lower else "full", rows, columns, pool, data)
 

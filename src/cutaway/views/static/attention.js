@@ -7,11 +7,11 @@ import { controls, tabs } from "./controls.js";
 import { linesView } from "./lines.js";
 import { cellText, matrixTable, matrixView } from "./matrix.js";
 import { exactHeads, neuronOf, neuronView } from "./neuron.js";
-import { inflate, openMaps } from "./packing.js";
+import { openMaps } from "./packing.js";
 import { quoted, stepsView, textView } from "./reading.js";
 import { scoreOf, scoresTable } from "./scores.js";
 import { thumbnails } from "./thumbnails.js";
-import { groupsOf, headMap, mergeMap, meanMap, rowOf, strongest, weight } from "./weights.js";
+import { groupsOf, mergeMap, meanMap, rowOf, strongest, weight } from "./weights.js";
 
 const TITLES = { self: "Self-attention", encoder: "Encoder", decoder: "Decoder", cross: "Cross-attention" };
 const VIEWS = { head: "Head", text: "Text", neuron: "Neuron", rollout: "Rollout", steps: "Step by step" };
@@ -54,7 +54,7 @@ export function drawAttention(element, record) {
   async function mapNow(made) {
     const { stack } = look, rolled = state.view === "rollout";
     if (look.map) return look.map;
-    let map = rolled ? headMap(await (stack.rolled ??= inflate(stack.rollout.data[0])), 0, openMaps(stack.rollout, 1), stack.causal) : await meanMap(stack.maps, heads(), stack.causal);
+    let map = rolled ? await meanMap((stack.rolled ??= openMaps(stack.rollout, 1)), [[0, 0]], stack.causal) : await meanMap(stack.maps, heads(), stack.causal);
     const single = !rolled && heads().length === 1 ? map : null;
     if (state.words && stack.words) map = mergeMap(map, stack.words.rows, stack.words.columns);
     return Object.assign(map, { made, raw: single ? (row, column) => weight(single, row, column) : null });

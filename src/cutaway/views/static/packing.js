@@ -9,7 +9,7 @@ function fromBase64(text) {
   return bytes;
 }
 
-export async function inflate(text) {
+async function inflate(text) {
   const stream = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
@@ -22,7 +22,7 @@ export function openMaps(maps, heads) {
   const load = async (index) => {
     const bytes = await inflate(data[index]);
     if (bytes.length !== size * heads) throw new Error(`layer ${index} holds ${bytes.length} bytes where ${heads} heads of ${size} were promised`);
-    return bytes;
+    return byRows(bytes, rows, columns, packed, heads);
   };
   const layer = (index) => {
     const found = kept.get(index) ?? load(index);
@@ -31,6 +31,21 @@ export function openMaps(maps, heads) {
     return found;
   };
   return { rows, columns, packed, size, pool: maps.pool ?? 1, layer, drop: () => kept.clear() };
+}
+
+// The file holds maps column by column, which deflates better; they are looked at row by row.
+function byRows(bytes, rows, columns, packed, heads) {
+  const turned = new Uint8Array(bytes.length);
+  for (let head = 0, from = 0, at = 0; head < heads; head += 1, at = from) {
+    for (let column = 0; column < columns; column += 1) {
+      let to = packed ? at + (column * (column + 1)) / 2 + column : at + column;
+      for (let row = packed ? column : 0; row < rows; row += 1) {
+        turned[to] = bytes[from];
+        from += 1; to += packed ? row + 1 : columns;
+      }
+    }
+  }
+  return turned;
 }
 
 // A 16-bit float as a number: sign, 5 bits of exponent, 10 of fraction.
