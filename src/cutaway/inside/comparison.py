@@ -1,6 +1,6 @@
 """`compare`: two models on one text, measured alike: tokens, surprisal, heads by depth, attention head by head.
 
-Axis letters: T positions, V vocabulary, A heads of the first model, B heads of the second, C cells of the text.
+Axis letters: A heads of the first model, B heads of the second, C cells of the text.
 """
 
 from __future__ import annotations
@@ -12,26 +12,23 @@ from typing import Any, ClassVar
 
 import torch
 
-from cutaway.errors import MissingText, ModelError, WrongKind
+from cutaway.errors import MissingText
 from cutaway.inside.alignment import Stretch, align
-from cutaway.inside.atlas import Head, describe
-from cutaway.inside.capture import watch
+from cutaway.inside.atlas import Head
 from cutaway.inside.differences import differences
+from cutaway.inside.measurement import DIGITS, LN2, Measured, measure
 from cutaway.inside.reading import Reading, read
-from cutaway.inside.similarity import CellMaps, similarities
-from cutaway.inside.statistics import Statistics
+from cutaway.inside.similarity import similarities
 from cutaway.models.loading import ModelLike, load
 from cutaway.packing import PackedMaps, Weights, pack_maps
 from cutaway.result import Result
 
 __all__ = ["ComparedLayer", "ComparedModel", "Comparison", "HeadMatch", "HeadPair", "Segment", "compare"]
 
-LN2 = math.log(2)
 CELLS = 512  # rows of the maps that are matched: longer texts are matched by blocks of segments
 WEIGHTS = 1e8  # that the maps of one model may hold
 PAIRS = 6  # of heads whose maps are in the record
 MEANS = ("entropy_bits", "distance", "sink", "previous", "duplicate", "induction")
-DIGITS = 6  # decimals: what float32 sums are good for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,28 +160,6 @@ class Comparison(Result):
         return {"similarity": self.similarity}
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Run:
-    """What one forward pass gave: `maps` [A, C, C], their `shares` [A], and `nats` of every token but the first."""
-
-    reading: Reading
-    causal: bool
-    heads: list[Head]
-    maps: torch.Tensor
-    shares: torch.Tensor
-    nats: list[float] | None
-
-    def bits(self, tokens: list[int]) -> float | None:
-        """Return the surprisal of some tokens, or None where one of them is not scored."""
-        if self.nats is None or 0 in tokens:
-            return None
-        return math.fsum(self.nats[token - 1] for token in tokens) / LN2
-
-    def depth(self, layer: int) -> float:
-        """Return how deep a layer lies, from 0 to 1."""
-        return round(layer / max(1, self.heads[-1].layer), DIGITS)
-
-
 def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = None) -> Comparison:
     """Run two models, of whatever size or kind, on one text and measure where they differ.
 
@@ -213,7 +188,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
         for place, part in enumerate(seen):
             for token in stretches[part].tokens[which]:
                 cells[token] = place // pool
-        runs.append(_run(reading, cells, -(-len(seen) // pool)))
+        runs.append(measure(reading, cells, -(-len(seen) // pool)))
     segments = [_segment(text, *found, runs) for found in zip(stretches, whole, strict=True)]
     scoring = [side for side, run in zip("ab", runs, strict=True) if run.nats is not None]
     scored = [part for part in segments if all(getattr(part, f"bits_{side}") is not None for side in scoring)]
@@ -278,49 +253,7 @@ def _pool(count: int, readings: list[Reading]) -> int:
     return math.ceil(count / min(CELLS, math.sqrt(WEIGHTS / most)))
 
 
-def _run(reading: Reading, cells: list[int], count: int) -> _Run:
-    model, pair = reading.model, reading.target_ids is not None
-    ids = torch.tensor([reading.ids], device=model.device)
-    kept = CellMaps("encoder" if pair else "self", cells, count)
-    statistics, nats = Statistics(ids, each=kept.add), None
-    with watch(model, statistics), torch.inference_mode():
-        if not _predicts(reading):
-            reading.run()
-        else:
-            logits_TV = model.module(input_ids=ids, use_cache=False).logits[0]
-            nats = _surprisals(logits_TV[:-1], ids[0, 1:])
-            if not all(map(math.isfinite, nats)):
-                raise ModelError(
-                    f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
-                    hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
-                )
-    rows = sorted((row for row in statistics.rows if row.kind == kept.kind), key=lambda row: row.layer)
-    maps_ACC, shares_A = kept.maps()
-    heads = [head for row in rows for head in describe(row)]
-    return _Run(reading, not any(row.looks_ahead for row in rows), heads, maps_ACC, shares_A, nats)
-
-
-def _predicts(reading: Reading) -> bool:
-    """Say whether the model gives every token a probability from those before it alone."""
-    if reading.target_ids is not None or reading.model.module.get_output_embeddings() is None:
-        return False
-    try:
-        load(reading.model, "causal")
-    except WrongKind:
-        return False
-    return True
-
-
-def _surprisals(logits_TV: torch.Tensor, targets_T: torch.Tensor) -> list[float]:
-    """Return minus the targets' logprobs, nats; in blocks, so that no second T × V array is held."""
-    found: list[float] = []
-    for at in range(0, len(targets_T), 256):
-        block_TV = logits_TV[at : at + 256].float()
-        found += torch.nn.functional.cross_entropy(block_TV, targets_T[at : at + 256], reduction="none").tolist()
-    return found
-
-
-def _segment(text: str, part: Stretch, whole: tuple[bool, bool], runs: list[_Run]) -> Segment:
+def _segment(text: str, part: Stretch, whole: tuple[bool, bool], runs: list[Measured]) -> Segment:
     pieces, bits = [], []
     for run, tokens, read_all in zip(runs, part.tokens, whole, strict=True):
         pieces.append(run.reading.pieces([run.reading.ids[token] for token in tokens]))
@@ -328,7 +261,7 @@ def _segment(text: str, part: Stretch, whole: tuple[bool, bool], runs: list[_Run
     return Segment(text[part.start : part.end], part.start, part.end, pieces[0], pieces[1], bits[0], bits[1])
 
 
-def _side(run: _Run, bits_per_byte: float | None) -> ComparedModel:
+def _side(run: Measured, bits_per_byte: float | None) -> ComparedModel:
     model, nats = run.reading.model, run.nats
     mean = math.fsum(nats) / len(nats) if nats else None
     layers: dict[int, list[Head]] = {}
@@ -363,11 +296,11 @@ def _mean(values: list[float | None]) -> float | None:
     return round(math.fsum(there) / len(there), DIGITS) if there else None
 
 
-def _place(run: _Run, layer: int, head: int) -> int:
+def _place(run: Measured, layer: int, head: int) -> int:
     return next(i for i, one in enumerate(run.heads) if (one.layer, one.head) == (layer, head))
 
 
-def _matches(runs: list[_Run], alike_AB: torch.Tensor) -> list[HeadMatch]:
+def _matches(runs: list[Measured], alike_AB: torch.Tensor) -> list[HeadMatch]:
     best = [alike_AB.argmax(1).tolist(), alike_AB.argmax(0).tolist()]
     found = []
     for which, (run, other) in enumerate(((runs[0], runs[1]), (runs[1], runs[0]))):
