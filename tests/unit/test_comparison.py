@@ -234,6 +234,14 @@ def test_matches_and_maps_equal_eager_attention(tiny_gpt2: Any, tiny_llama: Any)
         best = match.best_layer * (4 if match.model == "a" else 2) + match.best_head
         back = expected[:, best] if match.model == "a" else expected[best]
         assert best == row.argmax() and match.mutual == (back.argmax() == own)
+    for side in ("a", "b"):  # no head is shown twice
+        assert len({tuple(getattr(pair, side)) for pair in found.pairs}) == len(found.pairs) >= 3
+    assert [pair.mutual for pair in found.pairs] == sorted((pair.mutual for pair in found.pairs), reverse=True)
+    assert sum(pair.mutual for pair in found.pairs) == min(6, sum(m.mutual for m in found.matches) // 2)
+    for pair in found.pairs:
+        assert pair.similarity == pytest.approx(
+            expected[pair.a[0] * 2 + pair.a[1], pair.b[0] * 4 + pair.b[1]], abs=1e-5
+        )
     assert found.rows()[0]["similarity"] == found.matches[0].similarity
     for packed, stack, side in ((found.maps_a, stacks[0], "a"), (found.maps_b, stacks[1], "b")):
         assert isinstance(packed, PackedMaps) and packed.layout == "lower"

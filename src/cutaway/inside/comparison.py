@@ -114,13 +114,14 @@ class HeadMatch:
 
 @dataclasses.dataclass(frozen=True)
 class HeadPair:
-    """A head of A and a head of B, [layer, head] each, that are each other's best match."""
+    """A head of A and a head of B, [layer, head] each: one is most like the other, or `mutual`, each like each."""
 
     a: list[int]
     b: list[int]
     role_a: str
     role_b: str
     similarity: float
+    mutual: bool
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -129,8 +130,8 @@ class Comparison(Result):
 
     `segments` cover the text once; those from `compared[0]` up to `compared[1]` both models have read. `bytes` are
     scored by both, or by the only one that scores. `matches` has every head of A, then of B; `similarity_mean` is over
-    all pairs of heads. `pairs` are some of the mutual best matches, each with one map in `maps_a` and one in `maps_b`,
-    whose cells are `pool` compared segments each.
+    all pairs of heads. `pairs` are some of the best matches, mutual ones first, each with one map in `maps_a` and one
+    in `maps_b`, whose cells are `pool` compared segments each.
     """
 
     schema: ClassVar[str] = "comparison"
@@ -328,12 +329,18 @@ def _matches(runs: list[Measured], alike_AB: torch.Tensor) -> list[HeadMatch]:
 
 
 def _pairs(matches: list[HeadMatch]) -> list[HeadPair]:
-    """Choose mutual matches to be shown: of each role the most alike, then whoever is most alike."""
-    mutual = sorted((match for match in matches if match.model == "a" and match.mutual), key=lambda m: -m.similarity)
+    """Choose matches to be shown: mutual ones, of each role the most alike first, then best matches of other heads."""
+    ranked = sorted((match for match in matches if match.model == "a" or not match.mutual), key=lambda m: -m.similarity)
+    mutual = [match for match in ranked if match.mutual]
     firsts = {match.role: match for match in reversed(mutual)}
     ordered = [match for match in mutual if firsts[match.role] is match]
     ordered += [match for match in mutual if firsts[match.role] is not match]
-    return [
-        HeadPair([m.layer, m.head], [m.best_layer, m.best_head], m.role, m.best_role, m.similarity)
-        for m in sorted(ordered[:PAIRS], key=lambda m: -m.similarity)
-    ]
+    shown: list[HeadPair] = []
+    for m in ordered + [match for match in ranked if not match.mutual]:
+        own, other = [m.layer, m.head], [m.best_layer, m.best_head]
+        a, b, role_a, role_b = (own, other, m.role, m.best_role)
+        if m.model == "b":
+            a, b, role_a, role_b = (other, own, m.best_role, m.role)
+        if len(shown) < PAIRS and (m.mutual or not any(a == pair.a or b == pair.b for pair in shown)):
+            shown.append(HeadPair(a, b, role_a, role_b, m.similarity, m.mutual))
+    return sorted(shown, key=lambda pair: (not pair.mutual, -pair.similarity))

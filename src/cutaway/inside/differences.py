@@ -148,7 +148,7 @@ def _sight(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
 def _alike(names: list[str], pairs: Sequence[HeadPair], mean: float) -> list[str]:
     if not pairs:
         return []
-    best = pairs[0]
+    best = max(pairs, key=lambda pair: pair.similarity)
     awake = next((pair for pair in pairs if RESTING not in (pair.role_a, pair.role_b)), None)
     also = ""
     if awake is not None and best.role_a == best.role_b == RESTING:

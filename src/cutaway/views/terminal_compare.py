@@ -35,10 +35,12 @@ def comparison(result: Comparison) -> RenderableType:
         "",
     ]
     if result.pairs:
-        table = _table("heads most alike: A", "role", "B", "role", ">similarity")
+        table = _table("heads most alike: A", "role", "B", "role", ">similarity", "")
         for pair in result.pairs[:TOP]:
             a, b = (f"{layer}.{head}" for layer, head in (pair.a, pair.b))
-            table.add_row(a, pair.role_a, b, pair.role_b, f"{pair.similarity:.3f}")
+            table.add_row(
+                a, pair.role_a, b, pair.role_b, f"{pair.similarity:.3f}", "each other's best" if pair.mutual else ""
+            )
         parts += [
             table,
             "",

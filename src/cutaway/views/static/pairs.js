@@ -27,7 +27,7 @@ export function drawPairs(record, names) {
   paintSmall();
   rove.pick(0);
   const cell = record.maps_a.pool > 1 ? ` A cell is ${record.maps_a.pool} × ${record.maps_a.pool} segments.` : "";
-  return [hint(`Each the other's best match. Rows look at columns, segment by segment; similarity is the mean over rows of Σ √(p q), 1 where both look alike. All pairs: ${fixed(record.similarity_mean, 3)} on average.${cell}`), list, about, large, shadeKey("0", "1", "share of a row's attention (shade: square root); hatched: a causal model may not look there"), numbers];
+  return [hint(`Heads that are each other's best match, then best matches one way. Rows look at columns, segment by segment; similarity is the mean over rows of Σ √(p q), 1 where both look alike. All pairs: ${fixed(record.similarity_mean, 3)} on average.${cell}`), list, about, large, shadeKey("0", "1", "share of a row's attention (shade: square root); hatched: a causal model may not look there"), numbers];
 }
 
 function cellsOf(record) {
@@ -39,7 +39,7 @@ function cellsOf(record) {
 function describe(pair, names, record) {
   const share = (side) => record.matches.find((match) => match.model === side && match.layer === pair[side][0] && match.head === pair[side][1])?.share;
   const said = (side, i) => [el("b", {}, `${side.toUpperCase()} ${pair[side].join(".")}`), ` of ${names[i]} (${pair[`role_${side}`]}`, share(side) < 0.9995 ? `; ${fixed(100 * share(side), 0)} % of its attention is on the text, the rest on special tokens)` : ")"];
-  return [...said("a", 0), " and ", ...said("b", 1), `: similarity ${fixed(pair.similarity, 3)}.`];
+  return [...said("a", 0), " and ", ...said("b", 1), `: similarity ${fixed(pair.similarity, 3)}${pair.mutual ? ", each the other's best match" : ""}.`];
 }
 
 function drawSmall(map, shades) {
