@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cutaway.inside import (
         ablate,
         attention,
+        compare,
         contextual_vectors,
         embed,
         embedding_map,
@@ -46,6 +47,7 @@ __all__ = [
     "attention",
     "card",
     "classify",
+    "compare",
     "contextual_vectors",
     "embed",
     "embedding_map",
@@ -77,6 +79,7 @@ _ROOMS = {
     "attention": "inside",
     "card": "models",
     "classify": "predict",
+    "compare": "inside",
     "contextual_vectors": "inside",
     "embed": "inside",
     "embedding_map": "inside",

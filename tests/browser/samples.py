@@ -448,6 +448,10 @@ def ablation() -> Record:
     return figure_records.ablation()
 
 
+def comparison() -> Record:
+    return figure_records.comparison(causal=(True, True))
+
+
 RECORDS = [
     "We fished from the bank of the river.", "The river rose over its bank.", "Rain fell on the water all night.",
     "The bank lends money to farmers.", "She paid the money into a bank.", "Prices rose and wages fell.",
@@ -598,7 +602,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), lens(),
+        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

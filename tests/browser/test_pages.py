@@ -254,9 +254,9 @@ PAST = """() => [...document.querySelectorAll('figure.view *')]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*NAMES, "comparison"])
+@pytest.mark.parametrize("name", [*NAMES, "tokenizers"])
 def test_a_phone_needs_no_sideways_scrolling(sheet: Any, tmp_path: Path, name: str, theme: str) -> None:
-    records = [samples.tokens(), samples.wordpiece(), samples.letters()] if name == "comparison" else [RECORDS[name]]
+    records = [samples.tokens(), samples.wordpiece(), samples.letters()] if name == "tokenizers" else [RECORDS[name]]
     view = sheet(viewport={"width": 390, "height": 844}, color_scheme=theme)
     tab = view.open(tmp_path / "page.html", records)
     assert tab.evaluate("() => document.documentElement.dataset.theme") == theme

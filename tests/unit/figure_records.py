@@ -187,6 +187,104 @@ def plane(count: int = 32) -> dict[str, Any]:
     }
 
 
+def comparison(segments: int = 14, causal: tuple[bool, bool] = (True, False)) -> dict[str, Any]:
+    dice = np.random.default_rng(11)
+    shapes, cells = ((30, 9), (6, 12)), min(segments, 40)
+    pool = -(-segments // cells)
+    cells = -(-segments // pool)
+    sides = [_compared(i, *shapes[i], segments, causal[i], dice) for i in (0, 1)]
+    parts, at = [], 0
+    for i in range(segments):
+        piece = PIECES[i % len(PIECES)]
+        bits = [float(dice.exponential(4)) if side["causal"] and i else None for side in sides]
+        cut = [[piece], [piece.strip()[:2], piece.strip()[2:] or "."]]
+        parts.append({"text": piece, "start": at, "end": at + len(piece), "tokens_a": cut[0], "tokens_b": cut[1]})
+        parts[-1] |= {"bits_a": bits[0], "bits_b": bits[1]}
+        at += len(piece)
+    matches = [_match(side, layer, head, shapes, dice) for side in (0, 1) for layer in range(shapes[side][0])
+               for head in range(shapes[side][1])]  # fmt: skip
+    pairs = [
+        {
+            "a": [3 * i, i],
+            "b": [i, 2 * i],
+            "role_a": ROLES[i],
+            "role_b": ROLES[2 * i % 5],
+            "similarity": 0.97 - 0.03 * i,
+        }
+        for i in range(6)
+    ]
+    maps = [
+        pack_maps([weights(1, cells, cells, side["causal"], dice) for _ in pairs], causal=side["causal"], pool=pool)
+        for side in sides
+    ]
+    return {
+        "schema": "cutaway.comparison/1",
+        "model": "smollm2-135m and minilm-l6",
+        "text": "".join(part["text"] for part in parts),
+        "summary": ["smollm2-135m has 134,515,008 parameters; minilm-l6 has 22,713,216.", "All pairs have 0.412."],
+        "a": sides[0],
+        "b": sides[1],
+        "bytes": at - 3,
+        "segments": parts,
+        "compared": [0, segments],
+        "similarity_mean": 0.412345,
+        "matches": matches,
+        "pairs": pairs,
+        "maps_a": dataclasses.asdict(maps[0]),
+        "maps_b": dataclasses.asdict(maps[1]),
+    }
+
+
+def _compared(which: int, layers: int, deep: int, segments: int, causal: bool, dice: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": ("smollm2-135m", "minilm-l6")[which],
+        "type": ("llama", "bert")[which],
+        "causal": causal,
+        "parameters": (134515008, 22713216)[which],
+        "layers": layers,
+        "heads_per_layer": deep,
+        "tokens": segments + 2 * which,
+        "special": 2 * which,
+        "outside": 0.4857 * which,
+        "ahead": 0.0 if causal else 0.4056,
+        "roles": {"first token": layers * deep - 40, "previous token": 13, "induction": 27},
+    }
+    names = ("scored", "bits", "bits_per_byte", "perplexity")
+    found |= dict(zip(names, (segments - 1, 70.326, 1.2338, 58.1) if causal else (None,) * 4, strict=True))
+    found["depths"] = [
+        {
+            "layer": layer,
+            "depth": layer / (layers - 1),
+            "entropy_bits": float(dice.uniform(1, 4)),
+            "distance": float(dice.uniform(2, 6)),
+            **{name: float(dice.beta(2, 5)) for name in ("sink", "previous")},
+            **{name: float(dice.beta(1, 9)) if which else None for name in ("duplicate", "induction")},
+        }
+        for layer in range(layers)
+    ]
+    return found
+
+
+def _match(which: int, layer: int, head: int, shapes: Any, dice: Any) -> dict[str, Any]:
+    other = shapes[1 - which]
+    best = int(dice.integers(other[0])), int(dice.integers(other[1]))
+    return {
+        "model": "ab"[which],
+        "layer": layer,
+        "head": head,
+        "depth": layer / (shapes[which][0] - 1),
+        "role": ROLES[(layer + head) % len(ROLES)],
+        "certainty": float(dice.uniform(0.4, 1)),
+        "share": 1.0 if not which else float(dice.uniform(0.1, 0.9)),
+        "best_layer": best[0],
+        "best_head": best[1],
+        "best_depth": best[0] / (other[0] - 1),
+        "best_role": ROLES[sum(best) % len(ROLES)],
+        "similarity": float(dice.uniform(0.4, 0.97)),
+        "mutual": bool(head == 0),
+    }
+
+
 def every() -> dict[str, dict[str, Any]]:
     """Return records of every schema that has a figure, in every shape it can have."""
     return {
@@ -198,6 +296,9 @@ def every() -> dict[str, dict[str, Any]]:
         "heads": heads(),
         "heads of a translator": heads(6, 8, ("encoder", "decoder", "cross")),
         "ablation": ablation(),
+        "comparison": comparison(),
+        "comparison of decoders": comparison(300, (True, True)),
+        "comparison of encoders": comparison(3, (False, False)),
         "lens": lens(),
         "long lens": lens(90, 6),
         "map": plane(),

@@ -17,6 +17,7 @@ from cutaway.cli import (
     architecture,
     attention,
     classify,
+    compare,
     embed,
     generate,
     heads,
@@ -56,7 +57,7 @@ def cli() -> None:
 
 _VERBS = (
     *(tour, tokenize, architecture, generate, score, classify),
-    *(attention, heads, lens, ablate, embed, neighbours, mapping),
+    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
     *(train, models),
 )
 for _module in _VERBS:

@@ -3,6 +3,7 @@
 from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
+from cutaway.inside.comparison import Comparison, compare
 from cutaway.inside.cooccurrence import contextual_vectors, static_vectors
 from cutaway.inside.embeddings import Embeddings, embed
 from cutaway.inside.logit_lens import Lens, lens
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionMaps",
     "Call",
     "Calls",
+    "Comparison",
     "EmbeddingMap",
     "Embeddings",
     "Head",
@@ -30,6 +32,7 @@ __all__ = [
     "Tile",
     "ablate",
     "attention",
+    "compare",
     "contextual_vectors",
     "embed",
     "embedding_map",

@@ -16,7 +16,14 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
 
     Raises `ValueError` for more than one record, and for a schema that has no figure.
     """
-    from cutaway.views.figures import ablation, attention, heads, lens, map  # noqa: A004 (named like its schema)
+    from cutaway.views.figures import (  # map is named like its schema
+        ablation,
+        attention,
+        comparison,
+        heads,
+        lens,
+        map,  # noqa: A004
+    )
     from cutaway.views.figures.style import drawn
 
     [record] = records
@@ -24,6 +31,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
     drawings = {
         "cutaway.ablation/1": ablation.draw,
         "cutaway.attention/1": attention.draw,
+        "cutaway.comparison/1": comparison.draw,
         "cutaway.heads/1": heads.draw,
         "cutaway.lens/1": lens.draw,
         "cutaway.map/1": map.draw,

@@ -3,6 +3,7 @@ import { drawAblation } from "./ablation.js";
 import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
+import { drawComparison } from "./comparison.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
@@ -19,7 +20,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation, lens: drawLens,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison,
 };
 
 export function nameOf(record) {

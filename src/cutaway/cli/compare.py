@@ -1,0 +1,52 @@
+"""cutaway compare"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from cutaway.cli.common import emit, offline_option, output_options, text_from, text_options
+
+__all__ = ["command"]
+
+
+@click.command("compare")
+@click.argument("a")
+@click.argument("b")
+@text_options
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long for a model.")
+@click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps.")
+@click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16.")
+@click.option("--trust-remote-code", is_flag=True, help="Run the Python code that a model brings along.")
+@offline_option
+@output_options(".svg", ".png", ".csv", ".npz")
+def command(
+    a: str,
+    b: str,
+    text: str | None,
+    file: str | None,
+    truncate: str | None,
+    as_json: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Run models A and B on TEXT and measure where they differ.
+
+    A and B are names from the shelf, folders, GGUF files or Hub ids. Tokens are aligned by their characters; then
+    surprisal, what heads do at which depth, and which heads of A are most like which of B.
+
+    \b
+    Examples:
+      cutaway compare smollm2-135m minilm-l6 "The animal didn't cross the street because it was too tired."
+      cutaway compare smollm2-135m minilm-l6 -f essay.txt --truncate right -o compared.html
+      cutaway compare ./small ./large "To be, or not to be" -o compared.csv
+    """
+    from cutaway.inside import compare
+    from cutaway.models import load
+    from cutaway.views import terminal_compare
+
+    given = text_from(text, file)
+    first, second = (load(name, "any", **options) for name in (a, b))
+    result = compare(first, second, given, truncate=truncate)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_compare.comparison(result))

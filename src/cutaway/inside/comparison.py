@@ -1,0 +1,346 @@
+"""`compare`: two models on one text, measured alike: tokens, surprisal, heads by depth, attention head by head.
+
+Axis letters: A heads of the first model, B heads of the second, C cells of the text.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+from typing import Any, ClassVar
+
+import torch
+
+from cutaway.errors import MissingText
+from cutaway.inside.alignment import Stretch, align
+from cutaway.inside.atlas import Head
+from cutaway.inside.differences import differences
+from cutaway.inside.measurement import DIGITS, LN2, Measured, measure
+from cutaway.inside.reading import Reading, read
+from cutaway.inside.similarity import similarities
+from cutaway.models.loading import ModelLike, load
+from cutaway.packing import PackedMaps, Weights, pack_maps
+from cutaway.result import Result
+
+__all__ = ["ComparedLayer", "ComparedModel", "Comparison", "HeadMatch", "HeadPair", "Segment", "compare"]
+
+CELLS = 512  # rows of the maps that are matched: longer texts are matched by blocks of segments
+WEIGHTS = 1e8  # that the maps of one model may hold
+PAIRS = 6  # of heads whose maps are in the record
+MEANS = ("entropy_bits", "distance", "sink", "previous", "duplicate", "induction")
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedLayer:
+    """Means over a layer's heads, as `heads` defines them; `depth` 0 is the first layer and 1 the last."""
+
+    layer: int
+    depth: float
+    entropy_bits: float | None
+    distance: float | None
+    sink: float | None
+    previous: float | None
+    duplicate: float | None
+    induction: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedModel:
+    """One of the models: its size, what the text costs it, and its heads layer by layer.
+
+    `tokens` counts what it reads of the text, `special` those among them that stand for no text. `bits` is the
+    surprisal of all `scored` tokens, `perplexity` is per token, `bits_per_byte` is over the bytes that both models
+    score (`Comparison.bytes`), so that tokenizers make no difference; None for a model that predicts no next token.
+    `outside` is the share of its attention that goes to special tokens, `ahead` the share of the rest that goes to
+    text behind the position. `roles` counts its heads.
+    """
+
+    name: str
+    type: str
+    causal: bool
+    parameters: int
+    layers: int
+    heads_per_layer: int
+    tokens: int
+    special: int
+    scored: int | None
+    bits: float | None
+    bits_per_byte: float | None
+    perplexity: float | None
+    outside: float
+    ahead: float
+    roles: dict[str, int]
+    depths: list[ComparedLayer]
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Characters `start` to `end` of the text, the tokens each model cuts them into, and their surprisal in bits.
+
+    `bits_a`, `bits_b` are None where a model predicts nothing, has nothing before it, or has not read all of it.
+    """
+
+    text: str
+    start: int
+    end: int
+    tokens_a: list[str]
+    tokens_b: list[str]
+    bits_a: float | None
+    bits_b: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadMatch:
+    """A head of model "a" or "b" and the head of the other that is most like it.
+
+    `share` of its attention goes to the text, not to special tokens; `mutual`: it is its best match's best match.
+    """
+
+    model: str
+    layer: int
+    head: int
+    depth: float
+    role: str
+    certainty: float
+    share: float
+    best_layer: int
+    best_head: int
+    best_depth: float
+    best_role: str
+    similarity: float
+    mutual: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadPair:
+    """A head of A and a head of B, [layer, head] each: one is most like the other, or `mutual`, each like each."""
+
+    a: list[int]
+    b: list[int]
+    role_a: str
+    role_b: str
+    similarity: float
+    mutual: bool
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """Two models on one text, set against each other; `summary` says in sentences what was measured.
+
+    `segments` cover the text once; those from `compared[0]` up to `compared[1]` both models have read. `bytes` are
+    scored by both, or by the only one that scores. `matches` has every head of A, then of B; `similarity_mean` is over
+    all pairs of heads. `pairs` are some of the best matches, mutual ones first, each with one map in `maps_a` and one
+    in `maps_b`, whose cells are `pool` compared segments each.
+    """
+
+    schema: ClassVar[str] = "comparison"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+
+    model: str
+    text: str
+    summary: list[str]
+    a: ComparedModel
+    b: ComparedModel
+    bytes: int
+    segments: list[Segment]
+    compared: list[int]
+    similarity_mean: float
+    matches: list[HeadMatch]
+    pairs: list[HeadPair]
+    maps_a: PackedMaps
+    maps_b: PackedMaps
+    similarity: Weights = dataclasses.field(repr=False, compare=False, metadata={"json": False})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a head of either model: its role, its best match in the other, and how alike the two are."""
+        return [dataclasses.asdict(match) for match in self.matches]
+
+    def arrays(self) -> dict[str, Weights]:
+        """Return `similarity` [A, B] of every pair of heads, layer by layer."""
+        return {"similarity": self.similarity}
+
+
+def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = None) -> Comparison:
+    """Run two models, of whatever size or kind, on one text and measure where they differ.
+
+    The text is compared in segments, the smallest that both tokenizers cut out. Two heads are as alike as the mean over
+    segments of Σ √(p q) of their rows p and q (Bhattacharyya's coefficient: 1 the same, 0 nothing shared). Attention to
+    special tokens is left out and the rest made to sum to 1; so is the first row where a model is causal, which has no
+    choice. Of encoder-decoders the encoder is compared. Raises `MissingText`, `PromptTooLong`, `AttentionHidden` or
+    another `ModelError`.
+
+    >>> found = compare("smollm2-135m", "minilm-l6", "The animal didn't cross the street because it was too tired.")
+    >>> found.segments[1].text, found.a.tokens, found.b.tokens, found.b.bits
+    (' animal', 13, 16, None)
+    """
+    readings = [read(text, load(model, "any"), truncate=truncate) for model in (a, b)]
+    stretches, whole = _aligned(readings, text, truncate)
+    seen = [at for at, read_by in enumerate(whole) if all(read_by)]
+    if len(seen) < 2:
+        raise MissingText(
+            f"{text[:40]!r} can't be cut into two parts that both models read: there is nothing to compare",
+            hint="give a longer text" if truncate is None else "cut it on the other side, or give a shorter text",
+        )
+    pool = _pool(len(seen), readings)
+    runs = []
+    for which, reading in enumerate(readings):
+        cells = [-1] * len(reading.ids)
+        for place, part in enumerate(seen):
+            for token in stretches[part].tokens[which]:
+                cells[token] = place // pool
+        runs.append(measure(reading, cells, -(-len(seen) // pool)))
+    segments = [_segment(text, *found, runs) for found in zip(stretches, whole, strict=True)]
+    scoring = [side for side, run in zip("ab", runs, strict=True) if run.nats is not None]
+    scored = [part for part in segments if all(getattr(part, f"bits_{side}") is not None for side in scoring)]
+    size = sum(len(part.text.encode()) for part in scored) if scoring else 0
+    sides = [
+        _side(run, math.fsum(getattr(part, f"bits_{side}") or 0 for part in scored) / size if size else None)
+        for side, run in zip("ab", runs, strict=True)
+    ]
+    first = 1 if any(run.causal for run in runs) and runs[0].maps.shape[1] > 1 else 0
+    alike_AB = similarities(runs[0].maps[:, first:], runs[1].maps[:, first:])
+    matches = _matches(runs, alike_AB)
+    pairs = _pairs(matches)
+    maps = [
+        pack_maps(
+            [run.maps[[_place(run, *getattr(pair, side))]].numpy() for pair in pairs], causal=run.causal, pool=pool
+        )
+        for side, run in zip("ab", runs, strict=True)
+    ]
+    mean = round(float(alike_AB.mean()), DIGITS)
+    return Comparison(
+        model=" and ".join(side.name for side in sides),
+        text=text,
+        summary=differences(sides, segments, (seen[0], seen[-1] + 1), size, matches, pairs, mean),
+        a=sides[0],
+        b=sides[1],
+        bytes=size,
+        segments=segments,
+        compared=[seen[0], seen[-1] + 1],
+        similarity_mean=mean,
+        matches=matches,
+        pairs=pairs,
+        maps_a=maps[0],
+        maps_b=maps[1],
+        similarity=alike_AB.numpy(),
+    )
+
+
+def _aligned(readings: list[Reading], text: str, truncate: str | None) -> tuple[list[Stretch], list[tuple[bool, bool]]]:
+    """Return the stretches of the whole text, with positions in what was read, and which model read all of each."""
+    spans, firsts = [], []
+    for reading in readings:
+        encoding = reading.model.tokenizer.encode(text)
+        spans.append([None if s else span for span, s in zip(encoding.offsets, encoding.special, strict=True)])
+        firsts.append(len(encoding.ids) - len(reading.ids) if truncate == "left" else 0)
+    stretches, whole = [], []
+    for part in align(len(text), spans):
+        tokens = [
+            [token - first for token in some if 0 <= token - first < len(reading.ids)]
+            for some, first, reading in zip(part.tokens, firsts, readings, strict=True)
+        ]
+        stretches.append(Stretch(part.start, part.end, tokens))
+        whole.append((len(tokens[0]) == len(part.tokens[0]), len(tokens[1]) == len(part.tokens[1])))
+    return stretches, whole
+
+
+def _pool(count: int, readings: list[Reading]) -> int:
+    """Return how many segments a cell has to hold, so that all heads' maps fit in memory and pairs in seconds."""
+    most = 1
+    for reading in readings:
+        config = reading.model.config.get_text_config()
+        most = max(most, getattr(config, "num_hidden_layers", 1) * getattr(config, "num_attention_heads", 1))
+    return math.ceil(count / min(CELLS, math.sqrt(WEIGHTS / most)))
+
+
+def _segment(text: str, part: Stretch, whole: tuple[bool, bool], runs: list[Measured]) -> Segment:
+    pieces, bits = [], []
+    for run, tokens, read_all in zip(runs, part.tokens, whole, strict=True):
+        pieces.append(run.reading.pieces([run.reading.ids[token] for token in tokens]))
+        bits.append(run.bits(tokens) if read_all else None)
+    return Segment(text[part.start : part.end], part.start, part.end, pieces[0], pieces[1], bits[0], bits[1])
+
+
+def _side(run: Measured, bits_per_byte: float | None) -> ComparedModel:
+    model, nats = run.reading.model, run.nats
+    mean = math.fsum(nats) / len(nats) if nats else None
+    layers: dict[int, list[Head]] = {}
+    for head in run.heads:
+        layers.setdefault(head.layer, []).append(head)
+    special = run.reading.model.tokenizer.encode(run.reading.text).special
+    return ComparedModel(
+        name=model.name,
+        type=model.config.model_type,
+        causal=run.causal,
+        parameters=sum(weight.numel() for weight in model.module.parameters()),
+        layers=len(layers),
+        heads_per_layer=len(run.heads) // len(layers),
+        tokens=len(run.reading.ids),
+        special=min(sum(special), len(run.reading.ids)),
+        scored=len(nats) if nats is not None else None,
+        bits=math.fsum(nats) / LN2 if nats is not None else None,
+        bits_per_byte=bits_per_byte if nats is not None else None,
+        perplexity=None if mean is None else math.exp(mean) if mean < 700 else math.inf,
+        outside=max(0.0, round(1 - float(run.shares.mean()), DIGITS)),
+        ahead=0.0 if run.causal else round(float(run.maps.triu(1).sum((1, 2)).mean() / run.maps.shape[1]), DIGITS),
+        roles=dict(collections.Counter(head.role for head in run.heads).most_common()),
+        depths=[
+            ComparedLayer(layer, run.depth(layer), *(_mean([getattr(head, name) for head in some]) for name in MEANS))
+            for layer, some in layers.items()
+        ],
+    )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return round(math.fsum(there) / len(there), DIGITS) if there else None
+
+
+def _place(run: Measured, layer: int, head: int) -> int:
+    return next(i for i, one in enumerate(run.heads) if (one.layer, one.head) == (layer, head))
+
+
+def _matches(runs: list[Measured], alike_AB: torch.Tensor) -> list[HeadMatch]:
+    best = [alike_AB.argmax(1).tolist(), alike_AB.argmax(0).tolist()]
+    found = []
+    for which, (run, other) in enumerate(((runs[0], runs[1]), (runs[1], runs[0]))):
+        for i, head in enumerate(run.heads):
+            j = best[which][i]
+            match = other.heads[j]
+            found.append(
+                HeadMatch(
+                    model="ab"[which],
+                    layer=head.layer,
+                    head=head.head,
+                    depth=run.depth(head.layer),
+                    role=head.role,
+                    certainty=head.certainty,
+                    share=round(float(run.shares[i]), DIGITS),
+                    best_layer=match.layer,
+                    best_head=match.head,
+                    best_depth=other.depth(match.layer),
+                    best_role=match.role,
+                    similarity=round(float(alike_AB[i, j] if which == 0 else alike_AB[j, i]), DIGITS),
+                    mutual=best[1 - which][j] == i,
+                )
+            )
+    return found
+
+
+def _pairs(matches: list[HeadMatch]) -> list[HeadPair]:
+    """Choose matches to be shown: mutual ones, of each role the most alike first, then best matches of other heads."""
+    ranked = sorted((match for match in matches if match.model == "a" or not match.mutual), key=lambda m: -m.similarity)
+    mutual = [match for match in ranked if match.mutual]
+    firsts = {match.role: match for match in reversed(mutual)}
+    ordered = [match for match in mutual if firsts[match.role] is match]
+    ordered += [match for match in mutual if firsts[match.role] is not match]
+    shown: list[HeadPair] = []
+    for m in ordered + [match for match in ranked if not match.mutual]:
+        own, other = [m.layer, m.head], [m.best_layer, m.best_head]
+        a, b, role_a, role_b = (own, other, m.role, m.best_role)
+        if m.model == "b":
+            a, b, role_a, role_b = (other, own, m.best_role, m.role)
+        if len(shown) < PAIRS and (m.mutual or not any(a == pair.a or b == pair.b for pair in shown)):
+            shown.append(HeadPair(a, b, role_a, role_b, m.similarity, m.mutual))
+    return sorted(shown, key=lambda pair: (not pair.mutual, -pair.similarity))

@@ -1,0 +1,92 @@
+"""One forward pass of one model, measured for comparing: its heads, their maps over cells of text, its surprisal.
+
+Axis letters: T positions, V vocabulary, A all heads of the model, C cells of the text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import torch
+
+from cutaway.errors import ModelError, WrongKind
+from cutaway.inside.atlas import Head, describe
+from cutaway.inside.capture import watch
+from cutaway.inside.reading import Reading
+from cutaway.inside.similarity import CellMaps
+from cutaway.inside.statistics import Statistics
+from cutaway.models.loading import load
+
+__all__ = ["DIGITS", "LN2", "Measured", "measure"]
+
+LN2 = math.log(2)
+DIGITS = 6  # decimals: what float32 sums are good for
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measured:
+    """What one forward pass gave: `maps` [A, C, C], their `shares` [A], and `nats` of every token but the first."""
+
+    reading: Reading
+    causal: bool
+    heads: list[Head]
+    maps: torch.Tensor
+    shares: torch.Tensor
+    nats: list[float] | None
+
+    def bits(self, tokens: list[int]) -> float | None:
+        """Return the surprisal of some tokens, or None where one of them is not scored."""
+        if self.nats is None or 0 in tokens:
+            return None
+        return math.fsum(self.nats[token - 1] for token in tokens) / LN2
+
+    def depth(self, layer: int) -> float:
+        """Return how deep a layer lies, from 0 to 1."""
+        return round(layer / max(1, self.heads[-1].layer), DIGITS)
+
+
+def measure(reading: Reading, cells: list[int], count: int) -> Measured:
+    """Run a model over what it reads; `cells` has each token's cell of the text, of `count`, or -1.
+
+    Raises `AttentionHidden` or another `ModelError`.
+    """
+    model, pair = reading.model, reading.target_ids is not None
+    ids = torch.tensor([reading.ids], device=model.device)
+    kept = CellMaps("encoder" if pair else "self", cells, count)
+    statistics, nats = Statistics(ids, each=kept.add), None
+    with watch(model, statistics), torch.inference_mode():
+        if not _predicts(reading):
+            reading.run()
+        else:
+            logits_TV = model.module(input_ids=ids, use_cache=False).logits[0]
+            nats = _surprisals(logits_TV[:-1], ids[0, 1:])
+            if not all(map(math.isfinite, nats)):
+                raise ModelError(
+                    f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
+                    hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+                )
+    rows = sorted((row for row in statistics.rows if row.kind == kept.kind), key=lambda row: row.layer)
+    maps_ACC, shares_A = kept.maps()
+    heads = [head for row in rows for head in describe(row)]
+    return Measured(reading, not any(row.looks_ahead for row in rows), heads, maps_ACC, shares_A, nats)
+
+
+def _predicts(reading: Reading) -> bool:
+    """Say whether the model gives every token a probability from those before it alone."""
+    if reading.target_ids is not None or reading.model.module.get_output_embeddings() is None:
+        return False
+    try:
+        load(reading.model, "causal")
+    except WrongKind:
+        return False
+    return True
+
+
+def _surprisals(logits_TV: torch.Tensor, targets_T: torch.Tensor) -> list[float]:
+    """Return minus the targets' logprobs, nats; in blocks, so that no second T × V array is held."""
+    found: list[float] = []
+    for at in range(0, len(targets_T), 256):
+        block_TV = logits_TV[at : at + 256].float()
+        found += torch.nn.functional.cross_entropy(block_TV, targets_T[at : at + 256], reduction="none").tolist()
+    return found

@@ -1,0 +1,103 @@
+"""Two models side by side in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cutaway.views.terminal import MOST, _piece, _short, _table
+
+if TYPE_CHECKING:
+    from cutaway.inside import Comparison
+    from cutaway.inside.comparison import ComparedLayer, ComparedModel, Segment
+
+__all__ = ["comparison"]
+
+DEPTHS = 7  # relative depths shown
+TOP = 8  # segments, pairs of heads shown
+MEANS = (("entropy_bits", "entropy, bits"), ("distance", "distance, tokens"), ("sink", "first token"),
+         ("previous", "previous token"), ("duplicate", "same token"), ("induction", "induction"))  # fmt: skip
+
+
+def comparison(result: Comparison) -> RenderableType:
+    """Draw what was measured: the sentences, the two models, their segments, their depths, their heads most alike."""
+    names = [f"A  {_short(result.a.name, 40)}", f"B  {_short(result.b.name, 40)}"]
+    parts: list[RenderableType] = [
+        Text(_piece(" ".join(result.summary))),
+        "",
+        _models(result, names),
+        "",
+        *_segments(result.segments),
+        Text("means over the heads of a layer, by relative depth (0 the first layer, 1 the last): A | B", style="dim"),
+        _depths(result.a, result.b),
+        "",
+    ]
+    if result.pairs:
+        table = _table("heads most alike: A", "role", "B", "role", ">similarity", "")
+        for pair in result.pairs[:TOP]:
+            a, b = (f"{layer}.{head}" for layer, head in (pair.a, pair.b))
+            table.add_row(
+                a, pair.role_a, b, pair.role_b, f"{pair.similarity:.3f}", "each other's best" if pair.mutual else ""
+            )
+        parts += [
+            table,
+            "",
+            Text(f"All pairs of heads: {result.similarity_mean:.3f} on average. -o has them all.", style="dim"),
+        ]
+    return Group(*parts)
+
+
+def _models(result: Comparison, names: list[str]) -> RenderableType:
+    table = _table("", *(f">{name}" for name in names))
+    sides = (result.a, result.b)
+
+    def row(name: str, values: list[str]) -> None:
+        table.add_row(name, *values)
+
+    row("kind", [f"{side.type}, {'causal' if side.causal else 'looks both ways'}" for side in sides])
+    row("parameters", [f"{side.parameters:,}" for side in sides])
+    row("layers × heads", [f"{side.layers} × {side.heads_per_layer}" for side in sides])
+    row("tokens", [f"{side.tokens:,}" for side in sides])
+    row(f"bits per byte, over {result.bytes:,}", [_number(side.bits_per_byte) for side in sides])
+    row("perplexity, tokens", [_number(side.perplexity) for side in sides])
+    row("attention to special tokens", [f"{side.outside:.1%}" for side in sides])
+    row("of the rest, ahead", [f"{side.ahead:.1%}" for side in sides])
+    for role in dict.fromkeys([*result.a.roles, *result.b.roles]):
+        row(f"heads: {role}", [str(side.roles.get(role, 0)) for side in sides])
+    return table
+
+
+def _segments(segments: list[Segment]) -> list[RenderableType]:
+    if all(part.bits_a is None and part.bits_b is None for part in segments):
+        return []
+    shown = segments[: MOST // 4]
+    table = _table("segment", ">A, bits", ">B, bits", ">A − B", "tokens of A", "tokens of B")
+    for part in shown:
+        known = part.bits_a is not None and part.bits_b is not None
+        apart = (
+            f"{part.bits_a - part.bits_b:+.3f}" if part.bits_a is not None and part.bits_b is not None and known else ""
+        )
+        cuts = [_piece("│".join(tokens)) for tokens in (part.tokens_a, part.tokens_b)]
+        table.add_row(_piece(part.text), _number(part.bits_a), _number(part.bits_b), apart, *cuts)
+    more = len(segments) - len(shown)
+    return [table, *([f"… and {more:,} more segments (--json has all)"] if more else []), ""]
+
+
+def _depths(a: ComparedModel, b: ComparedModel) -> RenderableType:
+    table = _table(">depth", *(f">{name}" for _, name in MEANS))
+    for step in range(DEPTHS):
+        depth = step / (DEPTHS - 1)
+        layers = [min(side.depths, key=lambda layer: abs(layer.depth - depth)) for side in (a, b)]
+        table.add_row(f"{depth:.2f}", *(_both(layers, name) for name, _ in MEANS))
+    return table
+
+
+def _both(layers: list[ComparedLayer], name: str) -> str:
+    values = [getattr(layer, name) for layer in layers]
+    return " | ".join("–" if value is None else f"{value:.2f}" for value in values)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.3f}"
