@@ -133,69 +133,82 @@ def heads(
 
 def describe(rows: RowStatistics) -> list[Head]:
     """Turn one call's rows into its heads; its first text counts."""
-    return [_head(rows, head) for head in range(rows.entropy.shape[1])]
-
-
-def _head(rows: RowStatistics, head: int) -> Head:
-    shares_T = {name: rows.shares[name][0, head].double() for name in SHARES}
-    entropy_T, distance_T = rows.entropy[0, head].double(), rows.distance[0, head].double()
+    shares_HT = {name: rows.shares[name][0].double() for name in SHARES}
+    entropy_HT, distance_HT = rows.entropy[0].double(), rows.distance[0].double()
     if not rows.looks_ahead:
-        shares_T["sink"] = shares_T["sink"].clone()
-        shares_T["sink"][0] = torch.nan  # the first token of a causal model has nowhere else to look
-    means = {name: _mean(share_T) for name, share_T in shares_T.items()}
-    role, certainty = _role(shares_T, means, entropy_T, distance_T, rows.looks_ahead)
-    total_S = rows.received[0, head].double() / len(entropy_T)
-    return Head(
-        kind=rows.kind,
-        layer=rows.layer,
-        head=head,
-        role=role,
-        certainty=round(certainty, DIGITS),
-        entropy_bits=round(float(entropy_T.mean()) / LN2, DIGITS),
-        distance=_mean(distance_T),
-        received=round(float(total_S.max()), DIGITS),
-        received_position=int(total_S.argmax()),
-        **means,
-    )
+        shares_HT["sink"] = shares_HT["sink"].clone()
+        shares_HT["sink"][:, 0] = torch.nan  # the first token of a causal model has nowhere else to look
+    means = {name: _means(share_HT) for name, share_HT in shares_HT.items()}
+    roles = _roles(shares_HT, means, entropy_HT, distance_HT, rows.looks_ahead)
+    total_HS = rows.received[0].double() / entropy_HT.shape[1]
+    entropies, distances = _means(entropy_HT / LN2), _means(distance_HT)
+    received, positions = (found.tolist() for found in total_HS.max(-1))
+    return [
+        Head(
+            kind=rows.kind,
+            layer=rows.layer,
+            head=head,
+            role=role,
+            certainty=round(certainty, DIGITS),
+            entropy_bits=entropies[head] or 0.0,
+            distance=distances[head],
+            received=round(received[head], DIGITS),
+            received_position=positions[head],
+            **{name: mean_H[head] for name, mean_H in means.items()},
+        )
+        for head, (role, certainty) in enumerate(roles)
+    ]
 
 
-def _mean(values_T: torch.Tensor) -> float | None:
-    there = values_T[~values_T.isnan()]
-    return round(float(there.mean()), DIGITS) if len(there) else None
+def _means(values_HT: torch.Tensor) -> list[float | None]:
+    return [None if math.isnan(mean) else round(mean, DIGITS) for mean in values_HT.nanmean(-1).tolist()]
 
 
-def _role(
-    shares_T: dict[str, torch.Tensor],
-    means: dict[str, float | None],
-    entropy_T: torch.Tensor,
-    distance_T: torch.Tensor,
+def _roles(
+    shares_HT: dict[str, torch.Tensor],
+    means: dict[str, list[float | None]],
+    entropy_HT: torch.Tensor,
+    distance_HT: torch.Tensor,
     looks_ahead: bool,
-) -> tuple[str, float]:
-    aimed = {name: mean for name, mean in means.items() if mean is not None and name != "sink"}
-    best = max(aimed, key=lambda name: aimed[name], default=None)
-    if best is None or aimed[best] < CLEAR:  # the first token takes what a head has no use for: it comes last
-        best = "sink" if (means["sink"] or 0) >= CLEAR else None
-    if best is not None:
-        others = torch.stack([share_T.nan_to_num(-1) for name, share_T in shares_T.items() if name != best])
-        there = ~shares_T[best].isnan()
-        return ROLES[best], _surely((shares_T[best] > others.amax(0))[there])
-    length = len(entropy_T)
+) -> list[tuple[str, float]]:
+    """Return each head's role and how surely it has it."""
+    heads, length = entropy_HT.shape
+    names = list(shares_HT)
+    every_RHT = torch.stack([share_HT.nan_to_num(-1) for share_HT in shares_HT.values()])
+    there_RH = torch.stack([(~share_HT.isnan()).sum(-1) for share_HT in shares_HT.values()]).tolist()
+    # A role holds at a position that has such a key, where the key takes more than that of any other role.
+    largest_RHT = (every_RHT == every_RHT.amax(0)) & (every_RHT > 0) & ((every_RHT == every_RHT.amax(0)).sum(0) == 1)
+    holds_RH = largest_RHT.sum(-1).tolist()
     visible_T = torch.full((length,), length) if looks_ahead else torch.arange(1, length + 1)
-    some = visible_T > 1
-    broad_T = (entropy_T > 0.8 * visible_T.log())[some]
-    local_T = (distance_T < 0.25 * visible_T / 2)[some]  # NaN, of cross-attention, is not smaller
-    role, holds_T = max((("broad", broad_T), ("local", local_T)), key=lambda pair: pair[1].sum().item())
-    if len(holds_T) == 0 or holds_T.double().mean() < 0.5:
-        return "mixed", _surely(~(broad_T | local_T)) if len(holds_T) else 0.0
-    return role, _surely(holds_T)
+    visible_T = visible_T.to(entropy_HT.device)
+    some_T = visible_T > 1
+    broad_HT = (entropy_HT > 0.8 * visible_T.log()) & some_T
+    local_HT = (distance_HT < 0.25 * visible_T / 2) & some_T  # NaN, of cross-attention, is not smaller
+    broad_H, local_H = broad_HT.sum(-1).tolist(), local_HT.sum(-1).tolist()
+    neither_H = (~broad_HT & ~local_HT & some_T).sum(-1).tolist()
+    count = int(some_T.sum())
+    found = []
+    for head in range(heads):
+        aimed = {name: mean_H[head] or 0.0 for name, mean_H in means.items() if name != "sink"}
+        best = max(aimed, key=lambda name: aimed[name])
+        if aimed[best] < CLEAR:  # the first token takes what a head has no use for: it comes last
+            best = "sink" if (means["sink"][head] or 0) >= CLEAR else ""
+        if best:
+            at = names.index(best)
+            found.append((ROLES[best], _surely(holds_RH[at][head], there_RH[at][head])))
+            continue
+        role, holds = max((("broad", broad_H[head]), ("local", local_H[head])), key=lambda pair: pair[1])
+        if holds < 0.5 * count or count == 0:
+            role, holds = "mixed", neither_H[head]
+        found.append((role, _surely(holds, count)))
+    return found
 
 
-def _surely(holds_T: torch.Tensor) -> float:
+def _surely(holds: int, count: int) -> float:
     """Return the lower end of the 95 % Wilson interval of a share: few positions make nothing sure."""
-    count, z = len(holds_T), 1.96
     if count == 0:
         return 0.0
-    share = holds_T.double().mean().item()
+    z, share = 1.96, holds / count
     middle = share + z * z / (2 * count)
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return max(0.0, (middle - spread) / (1 + z * z / count))

@@ -19,6 +19,7 @@ from cutaway.inside.capture import Call, Tile
 
 __all__ = ["SHARES", "RowStatistics", "Statistics"]
 
+TINY = 1e-20  # a weight from which a logarithm can be taken without losing digits
 SHARES = ("sink", "current", "previous", "next", "duplicate", "induction")
 
 
@@ -105,8 +106,12 @@ def earlier(ids: torch.Tensor) -> torch.Tensor:
 
 
 def _entropy(call: Call, tile: Tile) -> torch.Tensor:
-    # -Σ p log p = log Z - Σ p s, with log Z from the largest weight: no logarithm of every weight.
-    log_z = tile.logits.amax(-1) - tile.weights.amax(-1).log()
+    # -Σ p log p = log Z - Σ p s: no logarithm of every weight. Any key gives log Z = s - log p: the first is at hand;
+    # where a row has next to nothing on it, the row's largest.
+    logit, weight = tile.logits[..., 0], tile.weights[..., 0]
+    if not bool((weight > TINY).all()):
+        logit, weight = tile.logits.amax(-1), tile.weights.amax(-1)
+    log_z = logit - weight.log()
     total = tile.logits.mul_(tile.weights).sum(-1)
     if call.sink is None:
         return log_z - total
@@ -137,23 +142,24 @@ class _Repeats:
         self._plans: dict[tuple[int, int, int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
     def add(self, shares: dict[str, torch.Tensor], tile: Tile) -> None:
-        count, seen = tile.weights.shape[2:]
+        seen = tile.weights.shape[-1]
         for text, heads_HNS in enumerate(tile.weights):
-            flat, slot, again = self._plan(text, tile, seen)
+            flat, lengths, again = self._plan(text, tile, seen)
             if not len(again):
                 continue
             found = heads_HNS.reshape(len(heads_HNS), -1).index_select(1, flat)
-            sums = heads_HNS.new_zeros(len(heads_HNS), 2 * count).index_add_(1, slot, found)
-            for name, part in (("duplicate", sums[:, :count]), ("induction", sums[:, count:])):
-                shares[name][text].index_copy_(1, again + tile.start, part.index_select(1, again))
+            sums = torch.segment_reduce(found, "sum", lengths=lengths.expand(len(found), -1), axis=1, unsafe=True)
+            for name, part in zip(("duplicate", "induction"), sums.chunk(2, 1), strict=True):
+                shares[name][text].index_copy_(1, again + tile.start, part)
 
     def _plan(self, text: int, tile: Tile, seen: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return where the weights lie, which sum each goes to, and the rows with a repeat: the same for all layers."""
+        """Return where the weights lie, how many make a sum, and the rows with a repeat: the same for all layers."""
         if (text, tile.start, seen) not in self._plans:
-            pairs, count = self._pairs[text], tile.end - tile.start
+            pairs = self._pairs[text]
             bounds = torch.tensor([tile.start, tile.end], device=pairs.device)
             low, high = torch.searchsorted(pairs[0].contiguous(), bounds).tolist()
             row, key = pairs[0, low:high] - tile.start, pairs[1, low:high]
             flat = torch.cat([row * seen + key, row * seen + key + 1])
-            self._plans[text, tile.start, seen] = (flat, torch.cat([row, row + count]), torch.unique_consecutive(row))
+            again, lengths = torch.unique_consecutive(row, return_counts=True)
+            self._plans[text, tile.start, seen] = flat, lengths.repeat(2)[None], again
         return self._plans[text, tile.start, seen]
