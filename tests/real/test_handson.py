@@ -128,9 +128,12 @@ def test_attention_is_eager_attention(name, request):
     ids_BT = torch.tensor([load_tokenizer(name).encode(result.text).ids])
     with torch.inference_mode():
         expected = model(input_ids=ids_BT, output_attentions=True).attentions
-    assert result.causal is (name == "smollm2-135m")
-    for layer, weights_BHTT in zip(result.weights, expected, strict=True):
-        torch.testing.assert_close(torch.tensor(layer), weights_BHTT[0], atol=6e-5, rtol=0)
+    [stack] = result.stacks
+    assert stack.causal is (name == "smollm2-135m")
+    for layer, weights_BHTT in enumerate(expected):
+        for head, weights_TT in enumerate(weights_BHTT[0].numpy()):
+            assert abs(result.weights(layer, head) - weights_TT).max() < 1e-5
+            assert abs(stack.maps.layer(layer)[head] / 255 - weights_TT).max() <= 1 / 510 + 1e-5
 
 
 def test_map_explains_what_a_full_decomposition_says(smollm2):

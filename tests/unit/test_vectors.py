@@ -56,8 +56,8 @@ def test_every_layer_is_transformers_own_whatever_the_batch(model, layer):
     for text, batched, single, pieces in zip(TEXTS, together.vectors, alone.vectors, together.tokens, strict=True):
         expected_TD = states_of(model, text)[layer].numpy()
         assert len(pieces) == len(batched) == len(expected_TD)
-        np.testing.assert_allclose(single, expected_TD, atol=1e-5)
-        np.testing.assert_allclose(batched, expected_TD, atol=1e-5)
+        np.testing.assert_allclose(single, expected_TD, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(batched, expected_TD, rtol=1e-5, atol=1e-5)
     assert (together.layer, together.layers, together.width) == (layer % 3, 2, model.config.hidden_size)
 
 

@@ -40,7 +40,7 @@ def command(
     Examples:
       cutaway compare smollm2-135m minilm-l6 "The animal didn't cross the street because it was too tired."
       cutaway compare smollm2-135m minilm-l6 -f essay.txt --truncate right -o compared.html
-      cutaway compare ./small ./large "To be, or not to be" -o compared.csv
+      cutaway compare smollm2-135m minilm-l6 "To be, or not to be" -o compared.csv
     """
     from cutaway.inside import compare
     from cutaway.models import load

@@ -74,6 +74,7 @@ function bright(rgb) {
 
 // The text that was looked at; a long one shows how it begins.
 export function quoted(text) {
+  if (!text) return el("p", { class: "hint" }, "Random tokens, twice: what comes the second time can only be told by looking back.");
   const letters = [...String(text ?? "")];
   return el("p", { class: "text" }, legible(letters.length > 400 ? `${letters.slice(0, 400).join("")} …` : text, { spaces: false, breaks: true }));
 }
