@@ -129,7 +129,7 @@ def long(model: Model, size: int) -> dict[str, Any]:
             start = time.perf_counter()
             maps.row(layer, 6, position)
             rows.append(time.perf_counter() - start)
-    took_heads, above_heads, _ = peak(lambda: cutaway.heads(text, model))
+    took_heads, above_heads, _ = peak(lambda: cutaway.heads(text, model)) if size <= 8192 else (0.0, 0.0, None)
     return {
         "model": model.name, "tokens": size, "pool": maps.stacks[0].maps.pool, "seconds": round(took, 1),
         "memory_mb": round(above), "layers_kept": len(kept), "slowest_row_ms": round(max(rows) * 1e3, 1),
