@@ -237,6 +237,15 @@ def test_sdpa_hands_out_no_weights_by_itself() -> None:
     assert not [layer for layer in output.attentions or () if layer is not None]
 
 
+def test_gpt2s_last_output_is_not_its_attention() -> None:
+    """Old lessons read `outputs[-1]`; it is the empty tuple of cross-attentions now."""
+    with torch.no_grad():
+        output = architectures.build("gpt2", "eager").module(
+            **architectures.inputs("gpt2"), output_attentions=True, use_cache=False
+        )
+    assert output[-1] == () and len(output.attentions) == 2
+
+
 def test_chosen_layers_and_heads() -> None:
     given = architectures.inputs("llama")
     _, attentions = architectures.eager("llama", given)
