@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import torch
 
-from cutaway.errors import InputError, MissingText, ModelError
+from cutaway.errors import InputError, MissingText
 from cutaway.inside.capture import Call, watch
-from cutaway.inside.reading import Reading, random_repeated, read
+from cutaway.inside.reading import Reading, not_finite, random_repeated, read
 from cutaway.models.loading import Model, ModelLike, load
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
@@ -148,8 +148,5 @@ def _run(model: Model, ids: list[int], count: int, first: int) -> list[float]:
     target_BT = given[:, first:]
     losses_B = torch.nn.functional.cross_entropy(logits_BTV.transpose(1, 2), target_BT, reduction="none").mean(1)
     if not losses_B.isfinite().all():
-        raise ModelError(
-            f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
-            hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
-        )
+        raise not_finite(model)
     return [float(loss) for loss in losses_B.double()]

@@ -10,10 +10,10 @@ import math
 
 import torch
 
-from cutaway.errors import ModelError, WrongKind
+from cutaway.errors import WrongKind
 from cutaway.inside.atlas import Head, describe
 from cutaway.inside.capture import watch
-from cutaway.inside.reading import Reading
+from cutaway.inside.reading import Reading, not_finite
 from cutaway.inside.similarity import CellMaps
 from cutaway.inside.statistics import Statistics
 from cutaway.models.loading import load
@@ -62,10 +62,7 @@ def measure(reading: Reading, cells: list[int], count: int) -> Measured:
             logits_TV = model.module(input_ids=ids, use_cache=False).logits[0]
             nats = _surprisals(logits_TV[:-1], ids[0, 1:])
             if not all(map(math.isfinite, nats)):
-                raise ModelError(
-                    f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
-                    hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
-                )
+                raise not_finite(model)
     rows = sorted((row for row in statistics.rows if row.kind == kept.kind), key=lambda row: row.layer)
     maps_ACC, shares_A = kept.maps()
     heads = [head for row in rows for head in describe(row)]

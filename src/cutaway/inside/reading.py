@@ -13,7 +13,7 @@ from cutaway.errors import InputError, MissingText, ModelError
 from cutaway.models.loading import Model, ModelLike, load
 from cutaway.models.prompt import fit_context
 
-__all__ = ["Reading", "random_repeated", "read"]
+__all__ = ["Reading", "not_finite", "random_repeated", "read"]
 
 TARGET = 64  # tokens that an encoder-decoder writes where no target is given
 
@@ -53,10 +53,7 @@ class Reading:
         base = self.model.module.base_model
         last = base(**given, use_cache=False)[0]  # hidden states, or logits where a model has no part without its head
         if not last.isfinite().all():
-            raise ModelError(
-                f"{self.model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
-                hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
-            )
+            raise not_finite(self.model)
 
     def _special(self, ids: list[int]) -> list[bool]:
         return [i in self.model.tokenizer.special_ids for i in ids]
@@ -114,6 +111,14 @@ def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
     dice = torch.Generator().manual_seed(seed)
     drawn = [plain[i] for i in torch.randint(len(plain), (length,), generator=dice).tolist()]
     return Reading(loaded, "", fit_context(loaded, drawn + drawn))
+
+
+def not_finite(model: Model) -> ModelError:
+    """Return the error for a model that computes NaN or infinity."""
+    return ModelError(
+        f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
+        hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+    )
 
 
 def words_of(pieces: list[str], tokens: list[str], special: list[bool]) -> list[int]:
