@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
 from cutaway.errors import InputError, ModelError
 
-__all__ = ["Sampling", "distribution", "draw"]
+if TYPE_CHECKING:
+    from cutaway.generation.rows import Row
+
+__all__ = ["Chosen", "Sampling", "choose", "distribution", "draw"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +87,33 @@ def draw(probabilities_BV: torch.Tensor, generators: list[torch.Generator]) -> t
     uniform_B1 = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
     ids_B = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True).squeeze(-1)
     return ids_B.clamp_max(probabilities_BV.shape[-1] - 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """For each of B rows the id that was chosen, its log-probability and the entropy, nats, both before any sampler."""
+
+    ids: list[int]
+    logprobs: list[float]
+    entropies: list[float]
+
+
+def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
+    """Choose every row's next id by its own settings and its own stream.
+
+    A row below its `min_new_tokens` can't choose an id that ends it. Raises `ModelError` where logits are not numbers.
+    """
+    logprobs_BV = logits_BV.log_softmax(-1)
+    entropies_B = -(logprobs_BV.exp() * logprobs_BV.clamp_min(-1e4)).sum(-1)
+    ids = []
+    for row, logits_V in zip(rows, logits_BV, strict=True):
+        if len(row.ids) < row.min_new_tokens:
+            logits_V = logits_V.index_fill(0, torch.tensor(sorted(end_ids), dtype=torch.long), -torch.inf)
+        probabilities_BV = distribution(logits_V[None], row.sampling, [row.prompt_ids + row.ids])
+        greedy = row.sampling.temperature == 0
+        ids.append(int(probabilities_BV.argmax(-1)) if greedy else int(draw(probabilities_BV, [row.generator])))
+    logprobs_B = logprobs_BV.gather(1, torch.tensor(ids)[:, None])[:, 0]
+    return Chosen(ids, logprobs_B.tolist(), entropies_B.tolist())
 
 
 def _penalise(scores_BV: torch.Tensor, seen: list[list[int]], penalty: float | None) -> torch.Tensor:

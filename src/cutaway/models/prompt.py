@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
-from cutaway.models.loading import Model
 from cutaway.models.vocabulary import quiet_transformers
+from cutaway.tokens import Tokenizer
 
-__all__ = ["encode_prompt", "fit_context", "render_chat"]
+__all__ = ["TextModel", "encode_prompt", "fit_context", "render_chat"]
 
 
-def render_chat(model: Model, message: str) -> str:
+class TextModel(Protocol):
+    """What a text needs to know of a model on its way in and out: a loaded `Model` is one."""
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+
+    @property
+    def path(self) -> Path | None:
+        """Its folder, or None for one that was made in memory."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text to ids and back."""
+
+    @property
+    def context(self) -> int | None:
+        """How many positions T it can attend to, or None where it sets no bound."""
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        """The ids that end a text."""
+
+
+def render_chat(model: TextModel, message: str) -> str:
     """Return a user's message in the words of the model's own chat template, ready for its answer.
 
     Raises `ModelError` where the model has no template.
@@ -24,12 +48,12 @@ def render_chat(model: Model, message: str) -> str:
     return str(_transformers_tokenizer(model).apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
-def has_chat_template(model: Model) -> bool:
+def has_chat_template(model: TextModel) -> bool:
     """Say whether the model was made to answer messages."""
     return model.path is not None and bool(_transformers_tokenizer(model).chat_template)
 
 
-def _transformers_tokenizer(model: Model) -> Any:
+def _transformers_tokenizer(model: TextModel) -> Any:
     return _read_tokenizer(model.path, model.name)
 
 
@@ -47,7 +71,7 @@ def _read_tokenizer(path: Path | None, name: str) -> Any:
         ) from error
 
 
-def encode_prompt(model: Model, text: str, *, chat: bool = False, truncate: str | None = None) -> list[int]:
+def encode_prompt(model: TextModel, text: str, *, chat: bool = False, truncate: str | None = None) -> list[int]:
     """Turn one prompt into T ids that fit the context.
 
     Raises `MissingText` for an empty prompt and `PromptTooLong` unless `truncate` ("left" or "right") allows to cut.
@@ -64,7 +88,7 @@ def encode_prompt(model: Model, text: str, *, chat: bool = False, truncate: str 
     return fit_context(model, ids, truncate=truncate)
 
 
-def fit_context(model: Model, ids: list[int], *, truncate: str | None = None, room: int = 0) -> list[int]:
+def fit_context(model: TextModel, ids: list[int], *, truncate: str | None = None, room: int = 0) -> list[int]:
     """Return the ids, cut where that is allowed, so that they and `room` more fit the context.
 
     Raises `PromptTooLong`, which says by how many tokens.

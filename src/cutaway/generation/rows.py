@@ -1,0 +1,120 @@
+"""A row: one prompt on its way to one completion, with its own settings, its own stream of chance, its own end."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from cutaway.errors import InputError
+from cutaway.generation.samplers import Sampling
+from cutaway.tokens import Tokenizer
+
+if TYPE_CHECKING:
+    from cutaway.generation.trace import Step
+
+__all__ = ["Alternative", "Row"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Alternative:
+    """A token the model might have said and its probability, before any sampler."""
+
+    token: str
+    id: int
+    probability: float
+
+
+@dataclasses.dataclass(eq=False)
+class Row:
+    """A prompt's ids, how to continue them, and what has come of it so far.
+
+    Row after row draws from the stream of its own `seed`, so that what it says does not depend on who is decoded beside
+    it. `ids`, `logprobs` and `entropies` (nats, under the model itself, before any sampler) grow by one a step;
+    `alternatives` and `steps` only where they are asked for. `finish` is None while the row runs, then "eos", "stop"
+    or "length".
+    """
+
+    prompt: str
+    prompt_ids: list[int]
+    sampling: Sampling = dataclasses.field(default_factory=Sampling)
+    seed: int = 0
+    max_new_tokens: int = 64
+    min_new_tokens: int = 0
+    stop: Sequence[str] = ()
+    keep: int = 0  # so many alternatives are kept at each step
+    traced: bool = False  # `steps` are kept
+
+    ids: list[int] = dataclasses.field(default_factory=list)
+    logprobs: list[float] = dataclasses.field(default_factory=list)
+    entropies: list[float] = dataclasses.field(default_factory=list)
+    alternatives: list[list[Alternative]] = dataclasses.field(default_factory=list)
+    steps: list[Step] = dataclasses.field(default_factory=list)
+    text: str = ""
+    finish: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_new_tokens <= self.max_new_tokens or self.max_new_tokens < 1:
+            raise InputError(
+                f"min-new-tokens is {self.min_new_tokens} and max-new-tokens {self.max_new_tokens}",
+                hint="both are 1 or above, and the first is not above the second",
+            )
+        if any(not text for text in self.stop):
+            raise InputError("a stop string is empty", hint="leave it out, or give the text to stop before: --stop END")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}", hint="it has to be from 0 to 2**63 - 1")
+        self.generator = torch.Generator().manual_seed(self.seed)
+        # Decoded behind the prompt's last tokens: several decoders drop the space at the start of what they are given.
+        self._window = self.prompt_ids[-4:]
+        self._read = len(self._window)
+        self._settled = ""
+        self._shown = 0
+
+    def take(self, token_id: int, tokenizer: Tokenizer, end_ids: frozenset[int]) -> None:
+        """Add the token that was chosen to the ids and the text, and end the row where that ends it."""
+        self.ids.append(token_id)
+        if token_id in end_ids:
+            self.finish = "eos"
+        elif len(self.ids) >= self.max_new_tokens:
+            self.finish = "length"
+        searched = len(self.text)
+        self.text = self._settled + self._unsettled(token_id, tokenizer)
+        if self.finish is not None:
+            self.text = self._whole(tokenizer)
+        from_ = max(0, searched - max(map(len, self.stop), default=0))
+        ends = [at for text in self.stop if (at := self.text.find(text, from_)) >= 0]
+        if ends:
+            self.text, self.finish = self.text[: min(ends)], "stop"
+
+    def certain(self) -> str:
+        """Return the text not shown yet that no later token can change: no half character, no beginning of a stop."""
+        end = len(self.text)
+        if self.finish is None:
+            end = len(self.text.rstrip("\ufffd"))
+            for text in self.stop:
+                for size in range(len(text) - 1, 0, -1):
+                    if self.text[:end].endswith(text[:size]):
+                        end -= size
+                        break
+        text, self._shown = self.text[self._shown : end], max(self._shown, end)
+        return text
+
+    def _unsettled(self, token_id: int, tokenizer: Tokenizer) -> str:
+        # Only the last tokens are decoded again, so that a long text costs no more a token than a short one.
+        self._window.append(token_id)
+        before = tokenizer.decode(self._window[: self._read])
+        whole = tokenizer.decode(self._window)
+        new = whole[len(before) :] if whole.startswith(before) else tokenizer.decode(self._window[self._read :])
+        if new and not new.endswith("\ufffd"):
+            self._settled += new
+            self._window = self._window[-4:]
+            self._read = len(self._window)
+            return ""
+        return new
+
+    def _whole(self, tokenizer: Tokenizer) -> str:
+        tail = self.prompt_ids[-4:]
+        before, whole = tokenizer.decode(tail), tokenizer.decode(tail + self.ids)
+        return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(self.ids)
