@@ -13,7 +13,8 @@ import copy
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -45,7 +46,7 @@ PROBE = (
 
 
 def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
-    """Return the model ready to run rows in a tier.
+    """Return the model ready to run rows in a tier, with a cache of its own; weights are shared between calls.
 
     A model given by name starts from its kept weights (`models/converted.py`) without transformers, where it was
     checked before. A loaded model on another device or in another dtype runs as it is, whatever the tier. Raises
@@ -56,34 +57,34 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
     if tier != "exact" and isinstance(model, (str, os.PathLike)):
         entry = SHELF.get(os.fspath(model))
         path = resolve(model) if entry is None or entry.kind == "decoder" else None
-        if path is not None and (found := _of_kept(os.fspath(model), path, converted.stamp(path), tier)) is not None:
-            return found
+        if path is not None and (new := _of_kept(os.fspath(model), path, converted.stamp(path), tier)) is not None:
+            return new()
     from cutaway.models.loading import load  # transformers: seconds
 
     loaded = load(model)
-    return _of_loaded(loaded, tier, _state(loaded.module))
+    return _of_loaded(loaded, tier, _state(loaded.module))()
 
 
 @functools.lru_cache(maxsize=2)
-def _of_kept(name: str, path: Any, _stamp: Any, tier: str) -> Decoder | None:
+def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], Decoder] | None:
     kept = converted.read(name, path)
     if kept is None or not packed.fast_bfloat16():
         return None
     _say(name, tier, kept.divergence)
-    return FusedDecoder(kept, _fused(kept.shape, dict(kept.parts), tier))
+    return functools.partial(FusedDecoder, kept, _fused(kept.shape, dict(kept.parts), tier))
 
 
 @functools.lru_cache(maxsize=2)
-def _of_loaded(model: Model, tier: str, _state: Any) -> Decoder:
+def _of_loaded(model: Model, tier: str, _state: object) -> Callable[[], Decoder]:
     from cutaway.generation.general import ModuleDecoder
 
     if model.device.type != "cpu" or model.module.dtype != torch.float32:
-        return ModuleDecoder(model)
+        return functools.partial(ModuleDecoder, model)
     shape = shape_of(model.config)
     fused = None if shape is None else _checked(model, shape, tier)
     if fused is not None:
-        return FusedDecoder(model, fused)
-    return ModuleDecoder(model) if tier == "exact" else ModuleDecoder(_swapped(model, tier))
+        return functools.partial(FusedDecoder, model, fused)
+    return functools.partial(ModuleDecoder, model if tier == "exact" else _swapped(model, tier))
 
 
 def _state(module: Any) -> tuple[tuple[int, int], ...]:

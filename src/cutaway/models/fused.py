@@ -245,8 +245,9 @@ class Fused:
         return logits_BV
 
     def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
-        x = self.embed_VD[ids].float()
-        return x if self.positions_SD is None else x + self.positions_SD[positions].float()
+        # In the cache's dtype first: kept weights have no more digits, and must give the same bits.
+        x = self.embed_VD[ids].to(self.cache_dtype).float()
+        return x if self.positions_SD is None else x + self.positions_SD[positions].to(self.cache_dtype).float()
 
     def _rotary(self, positions: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
         if self.frequencies is None:
