@@ -249,7 +249,7 @@ def test_more_rows_than_room_are_admitted_as_others_end() -> None:
 
 def test_the_cache_grows_and_shrinks_and_keeps_what_it_holds() -> None:
     shape = Shape("llama", 2, 4, 2, 8, 1e-5, 10)
-    cache = Cache(shape, torch.float32)
+    cache = Cache(shape)
     cache.reserve(2, 3)
     kept = [torch.randn(2, 2, 3, 8) for _ in range(2)]
     cache.append(kept, 2)

@@ -94,10 +94,11 @@ def _state(module: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _fused(shape: Shape, parts: dict[str, torch.Tensor], tier: str) -> Fused:
+    if tier != "exact" and packed.fast_bfloat16():  # as kept weights are: the same bits from either
+        tables = ("embed", "positions", "head")
+        parts = parts | {name: parts[name].bfloat16() for name in tables if name in parts}
     # The head picks the token: 4 bits there cost more than they save.
-    head = "near" if tier == "turbo" else tier
-    half = tier != "exact" and packed.fast_bfloat16()
-    return Fused(shape, parts, packed.make(tier), packed.make(head), torch.bfloat16 if half else torch.float32)
+    return Fused(shape, parts, packed.make(tier), packed.make("near" if tier == "turbo" else tier))
 
 
 @torch.inference_mode()
@@ -106,7 +107,7 @@ def _checked(model: Model, shape: Shape, tier: str) -> Fused | None:
     parts = parts_of(model.module, shape)
     ids = _probe(model)
     expected_TV = model.module(input_ids=torch.tensor([ids])).logits[0].float()
-    decoder = FusedDecoder(model, Fused(shape, parts, packed.PlainLinear, packed.PlainLinear, torch.float32))
+    decoder = FusedDecoder(model, Fused(shape, parts, packed.PlainLinear, packed.PlainLinear))
     half = len(ids) // 2
     found = [decoder.add([ids[:half]], [1]), *(decoder.step([i]) for i in ids[half : half + 4])]
     off = (torch.cat(found) - expected_TV[half - 1 : half + 4]).abs().max() / expected_TV.abs().max()

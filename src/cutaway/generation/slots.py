@@ -19,7 +19,7 @@ class FusedDecoder:
 
     def __init__(self, model: TextModel, fused: Fused) -> None:
         self.model, self.fused = model, fused
-        self._cache = Cache(fused.shape, fused.cache_dtype)
+        self._cache = Cache(fused.shape)
         self._last: tuple[list[int], torch.Tensor, list[torch.Tensor]] | None = None
 
     @torch.inference_mode()

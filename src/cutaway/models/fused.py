@@ -113,10 +113,10 @@ def _gpt2_parts(module: Any, shape: Shape) -> dict[str, Tensor]:
 
 
 class Cache:
-    """Keys and values of B rows: for each layer a tensor_2BJSK that grows by whole blocks."""
+    """Keys and values of B rows in float32: for each layer a tensor_2BJSK that grows by whole blocks."""
 
-    def __init__(self, shape: Shape, dtype: torch.dtype) -> None:
-        self.shape, self.dtype = shape, dtype
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
         self.lengths: list[int] = []
         self._layers: list[Tensor] = []
         self.rows, self.room = 0, 0
@@ -129,7 +129,7 @@ class Cache:
         rows, positions = max(rows, self.rows), max(positions, self.room)
         size = (2, rows, self.shape.key_heads, positions, self.shape.head_width)
         for i in range(self.shape.layers):  # one at a time, so that only one is there twice
-            new = torch.zeros(size, dtype=self.dtype)
+            new = torch.zeros(size)
             if i == len(self._layers):
                 self._layers.append(new)
             else:
@@ -174,9 +174,8 @@ class Fused:
         parts: Mapping[str, Tensor],
         build: Callable[[Tensor, Tensor | None], PackedLinear],
         build_head: Callable[[Tensor, Tensor | None], PackedLinear],
-        cache_dtype: torch.dtype,
     ) -> None:
-        self.shape, self.cache_dtype = shape, cache_dtype
+        self.shape = shape
         self.embed_VD, self.positions_SD = parts["embed"], parts.get("positions")
         self.norm = (parts["norm.weight"].float(), _float(parts.get("norm.bias")))
         self.head = build_head(parts.get("head", parts["embed"]), None)
@@ -207,13 +206,13 @@ class Fused:
         kept = []
         for layer in self.layers:
             q_THK, k_TJK, v_TJK = self._project(layer, x_TD, cos_T1K, sin_T1K)
-            kv_2JTK = torch.stack([k_TJK, v_TJK]).transpose(1, 2).to(self.cache_dtype)
+            kv_2JTK = torch.stack([k_TJK, v_TJK]).transpose(1, 2)
             kept.append(kv_2JTK)
-            q_HTK = q_THK.transpose(0, 1).to(self.cache_dtype)
+            q_HTK = q_THK.transpose(0, 1)
             mixed_HTK = functional.scaled_dot_product_attention(
                 q_HTK[None], kv_2JTK[0][None], kv_2JTK[1][None], is_causal=True, enable_gqa=H != J
             )[0]
-            x_TD = self._finish(layer, x_TD, mixed_HTK.transpose(0, 1).reshape(T, H * K).float())
+            x_TD = self._finish(layer, x_TD, mixed_HTK.transpose(0, 1).reshape(T, H * K))
         return x_TD, kept
 
     def step(self, ids_B: Sequence[int], cache: Cache) -> Tensor:
@@ -224,7 +223,7 @@ class Fused:
         n = -(-longest // BLOCK) * BLOCK
         positions_B = torch.tensor(cache.lengths)
         seen_Bn = torch.arange(n) <= positions_B[:, None]
-        mask_Bn = torch.zeros(B, n, dtype=self.cache_dtype).masked_fill_(~seen_Bn, -torch.inf)
+        mask_Bn = torch.zeros(B, n).masked_fill_(~seen_Bn, -torch.inf)
         mask_bGn = mask_Bn[:, None, None].expand(B, J, H // J, n).reshape(B * J, H // J, n)
         rows_B = torch.arange(B)
         x_BD = self._embed(torch.tensor(ids_B), positions_B)
@@ -232,22 +231,21 @@ class Fused:
         for i, layer in enumerate(self.layers):
             q_BHK, k_BJK, v_BJK = self._project(layer, x_BD, cos_B1K, sin_B1K)
             kv_2BJSK = cache[i]
-            kv_2BJSK[0, rows_B, :, positions_B] = k_BJK.to(self.cache_dtype)
-            kv_2BJSK[1, rows_B, :, positions_B] = v_BJK.to(self.cache_dtype)
+            kv_2BJSK[0, rows_B, :, positions_B] = k_BJK
+            kv_2BJSK[1, rows_B, :, positions_B] = v_BJK
             # The query heads of one key head are the rows of one small product: no key is read twice.
-            q_bGK = q_BHK.reshape(B * J, H // J, K).to(self.cache_dtype)
+            q_bGK = q_BHK.reshape(B * J, H // J, K)
             k_bnK, v_bnK = (part[:B, :, :n].reshape(B * J, n, K) for part in kv_2BJSK)
             scores_bGn = torch.baddbmm(mask_bGn, q_bGK, k_bnK.transpose(1, 2), alpha=K**-0.5)
             mixed_bGK = torch.bmm(scores_bGn.softmax(-1), v_bnK)
-            x_BD = self._finish(layer, x_BD, mixed_bGK.view(B, H * K).float())
+            x_BD = self._finish(layer, x_BD, mixed_bGK.view(B, H * K))
         cache.lengths = [length + 1 for length in cache.lengths]
         logits_BV: Tensor = self.head(self._norm(x_BD, *self.norm))
         return logits_BV
 
     def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
-        # In the cache's dtype first: kept weights have no more digits, and must give the same bits.
-        x = self.embed_VD[ids].to(self.cache_dtype).float()
-        return x if self.positions_SD is None else x + self.positions_SD[positions].to(self.cache_dtype).float()
+        x = self.embed_VD[ids].float()
+        return x if self.positions_SD is None else x + self.positions_SD[positions].float()
 
     def _rotary(self, positions: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
         if self.frequencies is None:
