@@ -119,7 +119,7 @@ def generate(
         if on_text is not None and text:
             on_text(number[id(row)], text)
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
-    settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat}
+    settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat, "tier": tier}
     return [_result(loaded, row, settings) for row in rows]
 
 
