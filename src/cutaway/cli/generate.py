@@ -22,6 +22,7 @@ __all__ = ["command"]
 @click.option("--top-p", type=float, help="Draw from the likeliest tokens that together hold p.")
 @click.option("--min-p", type=float, help="Draw from tokens at least p times as likely as the likeliest.")
 @click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
+@click.option("--presence-penalty", type=float, help="From -2 to 2; above 0 makes generated tokens less likely.")
 @click.option("-n", "--num-return-sequences", default=1, show_default=True, help="Responses a prompt.")
 @click.option("--stop", multiple=True, help="End before this text (can be given several times).")
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")

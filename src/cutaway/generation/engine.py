@@ -62,7 +62,8 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 if row.keep:
                     row.alternatives.append(_alternatives(decoder.model, logits_BV[slot], row.keep))
                 row.logprobs.append(chosen.logprobs[slot])
-                row.entropies.append(chosen.entropies[slot])
+                if (entropy := chosen.entropies[slot]) is not None:
+                    row.entropies.append(entropy)
                 row.take(chosen.ids[slot], decoder.model.tokenizer, decoder.model.end_ids)
                 context = decoder.model.context
                 if row.finish is None and context is not None and len(row.prompt_ids) + len(row.ids) >= context:

@@ -59,6 +59,7 @@ def generate(
     top_p: float | None = None,
     min_p: float | None = None,
     repetition_penalty: float | None = None,
+    presence_penalty: float | None = None,
     num_return_sequences: int = 1,
     stop: Sequence[str] = (),
     seed: int = 0,
@@ -92,7 +93,7 @@ def generate(
             f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
         )
     stop = [stop] if isinstance(stop, str) else list(stop)
-    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
+    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty)
     limits: dict[str, Any] = {
         "max_new_tokens": max_new_tokens,
         "min_new_tokens": min_new_tokens,
