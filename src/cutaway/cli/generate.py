@@ -28,9 +28,10 @@ __all__ = ["command"]
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
 @click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
+@click.option("--trace", is_flag=True, help="Show what was behind each token, before and after the samplers.")
 @click.option("--batch-size", default=16, show_default=True, help="Responses decoded together.")
 @click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
-@output_options(".csv")
+@output_options(".csv", ".svg", ".png")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
 
@@ -41,9 +42,10 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway generate "What is a transformer?" --chat
       cutaway generate -f prompts.txt --json > responses.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
+      cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
     """
     from cutaway.generation import generate
-    from cutaway.views import terminal
+    from cutaway.views import terminal, terminal_trace
 
     prompts = lines_from(text, file)
     ready = loaded(model, "causal", options)
@@ -51,7 +53,10 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     if streamed:
         terminal.prompt(prompts[0])
-        options["on_text"] = lambda _row, piece: terminal.stream(piece)
+        if options["trace"]:
+            options["on_step"] = lambda _row, step, piece: terminal_trace.stream(step, piece)
+        else:
+            options["on_text"] = lambda _row, piece: terminal.stream(piece)
     # Batch by batch, so that a line is out as soon as it is known; a row's stream follows from its number alone.
     number, seed, results = options["num_return_sequences"], options.pop("seed"), []
     together = max(1, options["batch_size"] // max(1, number))
@@ -62,5 +67,8 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         results += batch
     if streamed:
         terminal.stream("\n")
+        if options["trace"]:
+            terminal.show(terminal_trace.trace(results[0]))
     else:
-        emit(results, as_json=False, output=output, draw=None if as_json else lambda: terminal.generations(results))
+        draw = terminal_trace.traces if options["trace"] else terminal.generations
+        emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))
