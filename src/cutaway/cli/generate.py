@@ -23,6 +23,8 @@ __all__ = ["command"]
 @click.option("--min-p", type=float, help="Draw from tokens at least p times as likely as the likeliest.")
 @click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
 @click.option("-n", "--num-return-sequences", default=1, show_default=True, help="Responses a prompt.")
+@click.option("--num-beams", default=1, show_default=True, help="Search for the likeliest texts with so many beams.")
+@click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 long beams score better.")
 @click.option("--stop", multiple=True, help="End before this text (can be given several times).")
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
@@ -45,7 +47,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.views import terminal
 
     prompts = lines_from(text, file)
-    ready = loaded(model, "causal", options)
+    ready = loaded(model, "generator", options)
     one = len(prompts) * options["num_return_sequences"] == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     if streamed:

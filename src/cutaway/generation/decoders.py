@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cutaway.generation.engine import Decoder
-from cutaway.generation.general import ModuleDecoder
+from cutaway.generation.general import open_module
 from cutaway.models.loading import ModelLike, load
 
 __all__ = ["TIERS", "open_decoder"]
@@ -13,4 +13,4 @@ TIERS = ("exact", "near", "turbo")
 
 def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
     """Return the model ready to run rows."""
-    return ModuleDecoder(load(model))
+    return open_module(load(model, "generator"))

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from cutaway.errors import InputError, MissingText
+from cutaway.generation.beams import beam_search, check_beams, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
-from cutaway.generation.rows import Alternative, Row
+from cutaway.generation.rows import Alternative, Processor, Row
 from cutaway.generation.samplers import Sampling
 from cutaway.models.loading import ModelLike, load
 from cutaway.models.prompt import TextModel, encode_prompt
@@ -24,7 +25,8 @@ class Generation(Result):
     """One response to one prompt.
 
     `logprobs` are nats, under the model itself before any sampler; `finish_reason` is "eos" (the model ended), "stop"
-    (a stop string came) or "length". `seed` alone repeats this row: `generate(prompt, seed=seed)`.
+    (a stop string came) or "length". `seed` alone repeats this row: `generate(prompt, seed=seed)`. `score` is a beam's:
+    the sum of its log-probabilities in nats over its length to the power of the length penalty.
     """
 
     schema: ClassVar[str] = "generation"
@@ -40,6 +42,7 @@ class Generation(Result):
     finish_reason: str
     seed: int
     settings: dict[str, Any]
+    score: float | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row a token, with the prompt and the seed of its response."""
@@ -60,6 +63,10 @@ def generate(
     min_p: float | None = None,
     repetition_penalty: float | None = None,
     num_return_sequences: int = 1,
+    num_beams: int = 1,
+    length_penalty: float = 1.0,
+    early_stopping: bool = False,
+    logits_processor: Sequence[Processor] = (),
     stop: Sequence[str] = (),
     seed: int = 0,
     chat: bool = False,
@@ -73,7 +80,9 @@ def generate(
     `temperature` None is greedy for one response and 1 (the model's own distribution) for several. Row r of the call
     draws from the stream of `seed + r` alone, whatever rows are decoded beside it. `alternatives` keeps that many
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
-    can change it. No row ends of itself before `min_new_tokens`.
+    can change it. No row ends of itself before `min_new_tokens`. `num_beams` above 1 searches for the likeliest whole
+    texts and returns the best of them. `logits_processor` are functions such as transformers' `LogitsProcessor`s, from
+    a row's ids so far (1, T) and its logits (1, V) to new logits, called before the samplers.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
@@ -86,8 +95,8 @@ def generate(
             hint="the first two have to be 1 or above, alternatives 0 or above",
         )
     if temperature is None:
-        temperature = 0.0 if num_return_sequences == 1 else 1.0
-    if temperature == 0 and num_return_sequences > 1:
+        temperature = 0.0 if num_return_sequences == 1 or num_beams > 1 else 1.0
+    if temperature == 0 and num_return_sequences > 1 and num_beams == 1:
         raise InputError(
             f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
         )
@@ -98,27 +107,45 @@ def generate(
         "min_new_tokens": min_new_tokens,
         "stop": stop,
         "keep": alternatives,
+        "processors": list(logits_processor),
     }
     Row("", [], sampling, seed, **limits)  # raises for impossible settings before a model is loaded
+    if num_beams != 1:
+        check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
-    loaded = load(model)
+    loaded = load(model, "generator")
     encoded = [encode_prompt(loaded, prompt, chat=chat, truncate=truncate) for prompt in prompts]
-    rows: list[Row] = []
-    for prompt, ids in zip(prompts, encoded, strict=True):
-        for _ in range(num_return_sequences):
-            rows.append(Row(prompt, ids, sampling, seed + len(rows), **limits))
-    number = {id(row): r for r, row in enumerate(rows)}
-    for row, text in run(open_decoder(loaded), rows, batch_size=batch_size):
-        if on_text is not None and text:
-            on_text(number[id(row)], text)
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
     settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat}
-    return [_result(loaded, row, settings) for row in rows]
+    decoder = open_decoder(loaded)
+    rows: list[Row] = []
+    scores: list[float | None] = []
+    if num_beams > 1:
+        settings |= {"num_beams": num_beams, "length_penalty": length_penalty, "early_stopping": early_stopping}
+        starts = [Row(p, ids, sampling, seed, **limits) for p, ids in zip(prompts, encoded, strict=True)]
+        how: dict[str, Any] = {"length_penalty": length_penalty, "early_stopping": early_stopping}
+        how |= {"num_return_sequences": num_return_sequences, "batch_size": batch_size}
+        for row, beams in zip(starts, beam_search(decoder, starts, num_beams, **how), strict=True):
+            rows += finished_rows(decoder, row, beams)
+            scores += [beam.score for beam in beams]
+        for r, row in enumerate(rows):
+            if on_text is not None and row.text:
+                on_text(r, row.text)
+    else:
+        for prompt, ids in zip(prompts, encoded, strict=True):
+            for _ in range(num_return_sequences):
+                rows.append(Row(prompt, ids, sampling, seed + len(rows), **limits))
+        number = {id(row): r for r, row in enumerate(rows)}
+        for row, text in run(decoder, rows, batch_size=batch_size):
+            if on_text is not None and text:
+                on_text(number[id(row)], text)
+        scores += [None] * len(rows)
+    return [_result(loaded, row, settings, score) for row, score in zip(rows, scores, strict=True)]
 
 
-def _result(model: TextModel, row: Row, settings: dict[str, Any]) -> Generation:
+def _result(model: TextModel, row: Row, settings: dict[str, Any], score: float | None) -> Generation:
     return Generation(
         model=model.name,
         prompt=row.prompt,
@@ -130,4 +157,5 @@ def _result(model: TextModel, row: Row, settings: dict[str, Any]) -> Generation:
         finish_reason=row.finish or "length",
         seed=row.seed,
         settings=settings,
+        score=score,
     )

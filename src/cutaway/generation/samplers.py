@@ -109,7 +109,7 @@ def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]
     for row, logits_V in zip(rows, logits_BV, strict=True):
         if len(row.ids) < row.min_new_tokens:
             logits_V = logits_V.index_fill(0, torch.tensor(sorted(end_ids), dtype=torch.long), -torch.inf)
-        probabilities_BV = distribution(logits_V[None], row.sampling, [row.prompt_ids + row.ids])
+        probabilities_BV = distribution(logits_V[None], row.sampling, [row.seen])
         greedy = row.sampling.temperature == 0
         ids.append(int(probabilities_BV.argmax(-1)) if greedy else int(draw(probabilities_BV, [row.generator])))
     logprobs_B = logprobs_BV.gather(1, torch.tensor(ids)[:, None])[:, 0]
