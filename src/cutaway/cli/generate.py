@@ -27,6 +27,7 @@ __all__ = ["command"]
 @click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 long beams score better.")
 @click.option("--stop", multiple=True, help="End before this text (can be given several times).")
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
+@click.option("--system", help="With --chat: how to answer, said to the model before the prompt.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
 @click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
 @click.option("--batch-size", default=16, show_default=True, help="Responses decoded together.")
@@ -39,7 +40,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     Examples:
       cutaway generate "The capital of France is" --max-new-tokens 8
       cutaway generate "What is the ALCF?" -n 2 --temperature 0.8 --seed 7
-      cutaway generate "What is a transformer?" --chat
+      cutaway generate "What is a transformer?" --chat --system "Answer as a poet."
       cutaway generate -f prompts.txt --json > responses.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
     """

@@ -40,7 +40,7 @@ def beam_search(
     num_beams: int,
     *,
     length_penalty: float = 1.0,
-    early_stopping: bool = False,
+    early_stopping: bool | str = False,
     num_return_sequences: int = 1,
     batch_size: int = 64,
 ) -> list[list[Beam]]:
@@ -48,8 +48,9 @@ def beam_search(
 
     A row gives its prompt, its lengths, its repetition penalty, its processors and how many alternatives to keep; it is
     left as it is. A `length_penalty` above 0 favours long texts; `early_stopping` ends a search as soon as `num_beams`
-    texts have ended, otherwise it goes on while one of the open ones could still come to score more. As many prompts
-    go together as there are beams for in `batch_size`. Raises `InputError` and `ModelError`.
+    texts have ended; otherwise it goes on while the best open one, taken at its present length (with "never": at the
+    longest allowed), would score more than the worst that ended. As many prompts go together as there are beams for in
+    `batch_size`. Raises `InputError` and `ModelError`.
     """
     for row in rows:
         check_beams(num_beams, num_return_sequences, length_penalty, row.sampling, row.stop)
@@ -111,7 +112,7 @@ class _Search:
 
 
 def _search(
-    decoder: Decoder, rows: Sequence[Row], num_beams: int, length_penalty: float, early_stopping: bool
+    decoder: Decoder, rows: Sequence[Row], num_beams: int, length_penalty: float, early_stopping: bool | str
 ) -> list[list[Beam]]:
     searches = []
     for row in rows:
@@ -142,11 +143,12 @@ def _search(
             logits_BV = decoder.step([beam.ids[-1] for search in active for beam in search.open])
     finally:
         decoder.keep([])
-    return [search.done for search in searches]
+    # What was never filled is left out; where every way on was forbidden, the open beams are all there is.
+    return [[beam for beam in search.done if beam.ids] or search.open for search in searches]
 
 
 def _step(
-    search: _Search, logits_KV: torch.Tensor, decoder: Decoder, length_penalty: float, *, early_stopping: bool
+    search: _Search, logits_KV: torch.Tensor, decoder: Decoder, length_penalty: float, *, early_stopping: bool | str
 ) -> list[int] | None:
     """Choose the open beams of the next step; return the slot that each goes on from, or None when all is done."""
     ends, num_beams = decoder.model.end_ids, len(search.open)
@@ -178,7 +180,7 @@ def _step(
 
     # Those among the first `num_beams` that ended, beside what had ended before.
     mean_C = best_C / step**length_penalty
-    full = early_stopping and all(b.score > _NEVER / 2 for b in search.done)
+    full = early_stopping is True and all(b.score > _NEVER / 2 for b in search.done)
     may_end_C = ended_C & (torch.arange(len(ended)) < num_beams)
     mean_C = mean_C + (float(full) + float(not search.improvable)) * _NEVER + (~may_end_C).float() * _NEVER
     merged = torch.cat([torch.tensor([b.score for b in search.done]), mean_C])
@@ -193,11 +195,12 @@ def _step(
     search.open = opened
 
     # Can an open beam still come to score more than the worst that ended?
-    possible = float(torch.tensor(opened[0].score) / step**length_penalty)
+    length = search.longest if early_stopping == "never" and length_penalty > 0 else step
+    possible = float(torch.tensor(opened[0].score) / length**length_penalty)
     finished = [b.score > _NEVER / 2 for b in search.done]
     worst = min(b.score for b in search.done) if all(finished) else _NEVER
     search.improvable = search.improvable and possible > worst
-    if not search.improvable or (early_stopping and all(finished)) or all(ended):
+    if not search.improvable or (early_stopping is True and all(finished)) or all(ended):
         return None
     return [parents[c] for c in chosen_K]
 

@@ -65,11 +65,12 @@ def generate(
     num_return_sequences: int = 1,
     num_beams: int = 1,
     length_penalty: float = 1.0,
-    early_stopping: bool = False,
+    early_stopping: bool | str = False,
     logits_processor: Sequence[Processor] = (),
     stop: Sequence[str] = (),
     seed: int = 0,
     chat: bool = False,
+    system: str | None = None,
     truncate: str | None = None,
     alternatives: int = 0,
     batch_size: int = 16,
@@ -82,7 +83,8 @@ def generate(
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
     can change it. No row ends of itself before `min_new_tokens`. `num_beams` above 1 searches for the likeliest whole
     texts and returns the best of them. `logits_processor` are functions such as transformers' `LogitsProcessor`s, from
-    a row's ids so far (1, T) and its logits (1, V) to new logits, called before the samplers.
+    a row's ids so far (1, T) and its logits (1, V) to new logits, called before the samplers. With `chat` each
+    prompt is a message in the model's chat template, after a `system` message where there is one.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
@@ -116,9 +118,10 @@ def generate(
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
     loaded = load(model, "generator")
-    encoded = [encode_prompt(loaded, prompt, chat=chat, truncate=truncate) for prompt in prompts]
+    encoded = [encode_prompt(loaded, prompt, chat=chat, system=system, truncate=truncate) for prompt in prompts]
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
     settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat}
+    settings |= {} if system is None else {"system": system}
     decoder = open_decoder(loaded)
     rows: list[Row] = []
     scores: list[float | None] = []
