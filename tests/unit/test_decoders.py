@@ -11,7 +11,8 @@ from cutaway.errors import ModelError, UnsupportedArchitecture, WrongKind
 from cutaway.generation import Sampling, generate
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
-from cutaway.generation.general import ModuleDecoder, PairDecoder, RecomputingDecoder, open_module
+from cutaway.generation.general import ModuleDecoder, RecomputingDecoder, open_module
+from cutaway.generation.pairs import PairDecoder
 from cutaway.generation.rows import Row
 from cutaway.models import load
 from cutaway.models.loading import Model

@@ -1,8 +1,8 @@
 """Any transformers model as a `Decoder`, unmodified: its own forward, its own cache.
 
-Causal models read prompts padded on the left and take new rows in while others run; encoder-decoders read prompts
-padded on the right, and begin together. What keeps no cache that rows can share is run over whole rows again at each
-step. Axis letters: B rows, T positions, D width, V vocabulary.
+Causal models read prompts padded on the left and take new rows in while others run. What keeps no cache that rows can
+share is run over whole rows again at each step. Encoder-decoders are in `pairs`. Axis letters: B rows, T positions, V
+vocabulary.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import transformers
 from transformers import cache_utils
-from transformers.modeling_outputs import BaseModelOutput
 
-from cutaway.errors import ModelError, UnsupportedArchitecture
+from cutaway.errors import UnsupportedArchitecture
 from cutaway.generation.engine import Decoder
+from cutaway.generation.inputs import PROBE, agree, last_logits, own_rules, padded
+from cutaway.generation.pairs import PairDecoder
 from cutaway.generation.rows import Row
 from cutaway.models.loading import Model
 from cutaway.models.shelf import DEFAULT
 
-__all__ = ["ModuleDecoder", "PairDecoder", "RecomputingDecoder", "open_module"]
+__all__ = ["ModuleDecoder", "RecomputingDecoder", "open_module"]
 
 
 def open_module(model: Model) -> Decoder:
@@ -38,7 +38,7 @@ def open_module(model: Model) -> Decoder:
     plain = set(layers) <= {cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer}
     if plain and {"position_ids", "past_key_values", "attention_mask"} <= decoder.accepted.keys():
         return decoder
-    for decoder.shifts in (True, False):
+    for decoder.shifts in (decoder.shifts, False):
         if _agrees(decoder):
             return decoder
     return RecomputingDecoder(model)
@@ -63,13 +63,13 @@ class ModuleDecoder:
 
     def begin(self, row: Row) -> None:
         """Hand a row the tokens that the model's own generation settings force or forbid."""
-        row.processors = [*_own_rules(self.model, row), *row.processors]
+        row.processors = [*own_rules(self.model, row), *row.processors]
 
     @torch.inference_mode()
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
         """Read each prompt once, repeat its cache, and put it behind the rows that run."""
         running = None if self._cache is None else (self._cache, self._mask_BT)
-        ids_BT, self._mask_BT = _padded(prompts, self.model, left=True)
+        ids_BT, self._mask_BT = padded(prompts, self.model, left=True)
         self._cache = None
         logits_BV = self._forward(ids_BT, (self._mask_BT.cumsum(-1) - 1).clamp_min(0))
         slots = [p for p, n in enumerate(copies) for _ in range(n)]
@@ -119,78 +119,7 @@ class ModuleDecoder:
         inputs |= {"logits_to_keep": 1} if "logits_to_keep" in self.accepted else {}
         output = self.model.module(**inputs)
         self._cache = output[self._cache_name]
-        return _last(output)
-
-
-class PairDecoder:
-    """An encoder-decoder of transformers: each prompt is encoded once, the decoder starts from the model's own id."""
-
-    joins = False  # decoders with learned positions count columns: all rows have to be of one length
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        settings = model.module.generation_config
-        named = (settings.decoder_start_token_id, getattr(model.config, "decoder_start_token_id", None))
-        start = next((i for i in (*named, settings.bos_token_id) if i is not None), None)
-        if start is None:
-            raise ModelError(
-                f"{model.name} does not say which token its decoder starts from",
-                hint="write decoder_start_token_id into its config.json or generation_config.json",
-            )
-        self._start = int(start)
-        self._cached = True
-        with torch.inference_mode():
-            steps = [self.add([_PROBE[:3]], [1]), self.step([4]), self.step([5])]
-            self._cached = False
-            plain = [self.add([_PROBE[:3]], [1]), self.step([4]), self.step([5])]
-        self._cached = all(_close(a, b, _rounding(model)) for a, b in zip(steps, plain, strict=True))
-        self.keep([])
-
-    def begin(self, row: Row) -> None:
-        """Let a row start from the decoder's own first id, with what the model's settings force or forbid."""
-        row.start_from([self._start])
-        row.processors = [*_own_rules(self.model, row), *row.processors]
-
-    @torch.inference_mode()
-    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
-        """Encode each prompt, run the decoder's first step, and repeat both."""
-        ids_BT, self._mask_BT = _padded(prompts, self.model, left=False)
-        encoder = self.model.module.get_encoder()
-        self._hidden_BTD = encoder(input_ids=ids_BT, attention_mask=self._mask_BT).last_hidden_state
-        self._cache: Any = None
-        self._ids_BT = torch.empty(len(prompts), 0, dtype=torch.long, device=self.model.device)
-        logits_BV = self.step([self._start] * len(prompts))
-        slots = [p for p, n in enumerate(copies) for _ in range(n)]
-        if slots != list(range(len(prompts))):
-            self.keep(slots)
-        return logits_BV[slots]
-
-    @torch.inference_mode()
-    def keep(self, slots: Sequence[int]) -> None:
-        """Select rows of both caches and of what the encoder said."""
-        if not slots:
-            self._cache = self._hidden_BTD = None
-            return
-        index_B = torch.tensor(slots, device=self.model.device)
-        if self._cached:
-            self._cache.reorder_cache(index_B)
-        self._hidden_BTD, self._mask_BT = self._hidden_BTD[index_B], self._mask_BT[index_B]
-        self._ids_BT = self._ids_BT[index_B]
-
-    @torch.inference_mode()
-    def step(self, ids: Sequence[int]) -> torch.Tensor:
-        """Run one token a row through the decoder, or where a cache does not do, all of the row."""
-        ids_B1 = torch.tensor(ids, device=self.model.device)[:, None]
-        self._ids_BT = torch.cat([self._ids_BT, ids_B1], dim=1)
-        output = self.model.module(
-            encoder_outputs=BaseModelOutput(last_hidden_state=self._hidden_BTD),
-            attention_mask=self._mask_BT,
-            decoder_input_ids=ids_B1 if self._cached else self._ids_BT,
-            past_key_values=self._cache,
-            use_cache=self._cached,
-        )
-        self._cache = output.past_key_values if self._cached else None
-        return _last(output)
+        return last_logits(output)
 
 
 class RecomputingDecoder:
@@ -205,8 +134,8 @@ class RecomputingDecoder:
         self.model = model
         self._rows: list[list[int]] = []
         # What comes after may not change what is said of a beginning, nor what was read before it.
-        parts = [(self._run([_PROBE[:length]]), self._run([_PROBE], at=length - 1)) for length in (3, 1)]
-        if not all(short.isnan().any() or _close(short, long, _rounding(model)) for short, long in parts):
+        parts = [(self._run([PROBE[:length]]), self._run([PROBE], at=length - 1)) for length in (3, 1)]
+        if not all(short.isnan().any() or agree(model, short, long) for short, long in parts):
             raise UnsupportedArchitecture(
                 f"{model.name} ({model.config.model_type}) looks ahead, or keeps something of one text for the next",
                 hint=f"take another decoder, for example -m {DEFAULT}",
@@ -214,7 +143,7 @@ class RecomputingDecoder:
 
     def begin(self, row: Row) -> None:
         """Hand a row the tokens that the model's own generation settings force or forbid."""
-        row.processors = [*_own_rules(self.model, row), *row.processors]
+        row.processors = [*own_rules(self.model, row), *row.processors]
 
     @torch.inference_mode()
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
@@ -240,11 +169,12 @@ class RecomputingDecoder:
             slots = [slot for slot, row in enumerate(rows) if len(row) == length]
             ids_BT = torch.tensor([list(rows[slot]) for slot in slots], device=self.model.device)
             with torch.inference_mode():
-                found |= dict(zip(slots, _last(self.model.module(input_ids=ids_BT, use_cache=False), at), strict=True))
+                found |= dict(
+                    zip(slots, last_logits(self.model.module(input_ids=ids_BT, use_cache=False), at), strict=True)
+                )
         return torch.stack([found[slot] for slot in range(len(rows))])
 
 
-_PROBE = [3, 5, 4, 6, 3]
 _KEYS = {cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer}
 _STATES = {cache_utils.LinearAttentionLayer}
 _BOTH = {
@@ -256,49 +186,26 @@ _PADDABLE = _KEYS | _STATES | _BOTH | {cache_utils.DummyLayer}
 
 def _agrees(decoder: ModuleDecoder) -> bool:
     # Ragged prompts, a step, a new order with a repeat, one more row, another step: as the plain forward says it?
-    rows = [_PROBE[:2], _PROBE]
+    rows = [PROBE[:2], PROBE]
     try:
         found = [decoder.add(rows, [1, 1])]
         decoder.keep([1, 0, 0])
         rows = [[*rows[i], token] for i, token in ((1, 4), (0, 5), (0, 6))]
         found.append(decoder.step([row[-1] for row in rows]))
         if decoder.joins:
-            found.append(decoder.add([_PROBE[:3]], [1]))
-            rows = [[*row, 3] for row in [*rows, _PROBE[:3]]]
+            found.append(decoder.add([PROBE[:3]], [1]))
+            rows = [[*row, 3] for row in [*rows, PROBE[:3]]]
             found.append(decoder.step([3, 3, 3, 3]))
         decoder.keep([])
     except Exception:  # whatever a rare model raises on inputs that it does not know
         return False
     plain = RecomputingDecoder(decoder.model)
-    wanted = [plain.add([_PROBE[:2], _PROBE], [1, 1])]
+    wanted = [plain.add([PROBE[:2], PROBE], [1, 1])]
     plain.keep([1, 0, 0])
     wanted.append(plain.step([4, 5, 6]))
     if len(found) > 2:
-        wanted += [plain.add([_PROBE[:3]], [1]), plain.step([3, 3, 3, 3])]
-    within = _rounding(decoder.model)
-    return all(_close(a, b, within) for a, b in zip(found, wanted, strict=True))
-
-
-def _rounding(model: Model) -> float:
-    # What two orders of adding may differ by: half precision is off by a few percent, a wrong position by more.
-    return 1e-3 if model.module.dtype in {torch.float32, torch.float64} else 0.05
-
-
-def _close(found_BV: torch.Tensor, wanted_BV: torch.Tensor, within: float) -> bool:
-    spread = float((wanted_BV - wanted_BV.mean(-1, keepdim=True)).norm())
-    return float((found_BV - wanted_BV).norm()) <= within * spread
-
-
-def _padded(prompts: Sequence[Sequence[int]], model: Model, *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    # Padding is never attended to, but some models count positions by its id; 0 exists in every vocabulary.
-    pad = getattr(model.config, "pad_token_id", None) or 0
-    longest = max(len(ids) for ids in prompts)
-    ids, mask = [], []
-    for prompt in prompts:
-        fill = longest - len(prompt)
-        ids.append([pad] * fill + [*prompt] if left else [*prompt] + [pad] * fill)
-        mask.append([0] * fill + [1] * len(prompt) if left else [1] * len(prompt) + [0] * fill)
-    return torch.tensor(ids, device=model.device), torch.tensor(mask, device=model.device)
+        wanted += [plain.add([PROBE[:3]], [1]), plain.step([3, 3, 3, 3])]
+    return all(agree(decoder.model, a, b) for a, b in zip(found, wanted, strict=True))
 
 
 def _fill_left(tensor: torch.Tensor, length: int, dim: int) -> torch.Tensor:
@@ -326,31 +233,3 @@ def _cut_left(layer: Any, columns: int) -> None:
             layer.cumulative_length, left = left, min(left, layer.sliding_window - 1)
         layer.keys = layer.keys[..., layer.keys.shape[-2] - left :, :]
         layer.values = layer.values[..., layer.values.shape[-2] - left :, :]
-
-
-def _last(output: Any, at: int = -1) -> torch.Tensor:
-    logits_BV: torch.Tensor = output.logits[:, at].float().cpu()
-    return logits_BV
-
-
-def _own_rules(model: Model, row: Row) -> list[Any]:
-    """Return what the model's generation settings say of single tokens, in the order of transformers' `generate`.
-
-    Settings of taste (beams, penalties, temperature) are the caller's.
-    """
-    settings = model.module.generation_config
-    begin = len(row.seen)
-    rules: list[Any] = []
-    if settings.bad_words_ids is not None:
-        rules.append(transformers.NoBadWordsLogitsProcessor(settings.bad_words_ids, sorted(model.end_ids)))
-    if settings.forced_bos_token_id is not None:
-        rules.append(transformers.ForcedBOSTokenLogitsProcessor(settings.forced_bos_token_id))
-    if settings.forced_eos_token_id is not None and row.min_new_tokens < row.max_new_tokens:
-        longest = begin + row.max_new_tokens
-        rules.append(transformers.ForcedEOSTokenLogitsProcessor(longest, settings.forced_eos_token_id))
-    if settings.suppress_tokens is not None:
-        rules.append(transformers.SuppressTokensLogitsProcessor(settings.suppress_tokens))
-    if settings.begin_suppress_tokens is not None:
-        first = begin if begin > 1 or settings.forced_bos_token_id is None else begin + 1
-        rules.append(transformers.SuppressTokensAtBeginLogitsProcessor(settings.begin_suppress_tokens, first))
-    return rules
