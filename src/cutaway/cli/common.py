@@ -181,7 +181,7 @@ def named_or_loaded(model: str, options: dict[str, Any]) -> Any:
         for name in names:
             del options[name]
         return model
-    return loaded(model, "causal", options)
+    return loaded(model, "generator", options)
 
 
 def encoder_unless_chosen(model: str) -> str:

@@ -133,8 +133,10 @@ class Chosen:
     entropies: list[float | None]
 
 
-def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
-    """Choose every row's next id by its own settings and its own stream.
+def choose(
+    logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
+) -> Chosen:
+    """Choose every row's next id by its own settings and its own stream, from `scores_BV` where processors made some.
 
     What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
     number a row, in float64, is looked up in the row's cumulative distribution. A row below its `min_new_tokens` can't
@@ -142,26 +144,31 @@ def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]
     """
     logits_BV = logits_BV.float()
     some = max(1, _PART // logits_BV.shape[-1])
-    parts = [_choose(logits_BV[at : at + some], rows[at : at + some], end_ids) for at in range(0, len(rows), some)]
+    scores_BV = logits_BV if scores_BV is None else scores_BV
+    parts = [
+        _choose(logits_BV[at : at + some], scores_BV[at : at + some], rows[at : at + some], end_ids)
+        for at in range(0, len(rows), some)
+    ]
     columns = ([p.ids for p in parts], [p.logprobs for p in parts], [p.entropies for p in parts])
     return Chosen(*(list(itertools.chain(*column)) for column in columns))
 
 
-def _choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
+def _choose(logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
     model_BV = logits_BV.softmax(-1)
     largest_B1 = logits_BV.amax(-1, keepdim=True)
     normaliser_B = largest_B1[:, 0].double() - model_BV.amax(-1).double().log()
     _check_numbers(normaliser_B, rows)
-    scores_BV = _edited(logits_BV, rows, end_ids)
+    untouched = scores_BV.data_ptr() == logits_BV.data_ptr()
+    edited_BV = _edited(scores_BV, rows, end_ids)
     drawing = [b for b, row in enumerate(rows) if row.sampling.temperature > 0]
     ids_B = torch.empty(len(rows), dtype=torch.long)
     if len(drawing) < len(rows):
         greedy = [b for b, row in enumerate(rows) if row.sampling.temperature == 0]
-        ids_B[greedy] = torch.from_numpy(_some(scores_BV, greedy).numpy().argmax(-1))  # the first of equals, and fast
+        ids_B[greedy] = torch.from_numpy(_some(edited_BV, greedy).numpy().argmax(-1))  # the first of equals, and fast
     if drawing:
         chosen = [rows[b] for b in drawing]
-        as_model = scores_BV is logits_BV and all(row.sampling.temperature == 1 for row in chosen)
-        ids_B[drawing] = _draw(_some(scores_BV, drawing), chosen, _some(model_BV, drawing) if as_model else None)
+        as_model = untouched and edited_BV is scores_BV and all(row.sampling.temperature == 1 for row in chosen)
+        ids_B[drawing] = _draw(_some(edited_BV, drawing), chosen, _some(model_BV, drawing) if as_model else None)
     logprobs_B = logits_BV.gather(1, ids_B[:, None])[:, 0].double() - normaliser_B
     entropies: list[float | None] = [None] * len(rows)
     measured = [b for b, row in enumerate(rows) if row.measured or row.traced]
@@ -199,7 +206,7 @@ def _edited(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int
         row, scores_V = rows[b], scores_BV[b].numpy()
         if len(row.ids) < row.min_new_tokens:
             scores_V[ends] = -np.inf
-        penalised(scores_V, row.sampling, row.prompt_ids + row.ids, row.ids)
+        penalised(scores_V, row.sampling, row.seen, row.ids)
     return scores_BV
 
 
