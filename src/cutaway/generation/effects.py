@@ -255,7 +255,7 @@ def _opening(table: Table) -> str:
 def _told(measure: Measure, effect: Effect, change: Change) -> str:
     first, last = (next(lv for lv in effect.levels if lv.value == value) for value in (change.since, change.to))
     whole = change is effect.changes[-1] and first is effect.levels[0]
-    where = "" if whole else f", {_level(change.since)} to {_level(change.to)},"
+    where = "" if whole else f" between {_level(change.since)} and {_level(change.to)}"
     rises = "rises" if _up(measure, change) else "falls"
     if measure.key in {"dictionary_words", "repeated_4grams", "tokens"}:
         rises = rises[:-1]
@@ -263,16 +263,20 @@ def _told(measure: Measure, effect: Effect, change: Change) -> str:
     if measure.log:
         size = f"× {_three(change.change)}, {_three(change.low)} to {_three(change.high)}"
     elif measure.unit == "share":
-        signed = [f"{100 * value:+.0f}".replace("-", "−") for value in _known(change)]
+        signed = [_signed(round(100 * value, 1)) for value in _known(change)]
         size = f"{signed[0]} points, {signed[1]} to {signed[2]}"
     else:
-        signed = [f"{value:+.3g}".replace("-", "−") for value in _known(change)]
+        signed = [_signed(value) for value in _known(change)]
         size = f"{signed[0]}, {signed[1]} to {signed[2]}"
     return f"{measure.name} {rises}{where} {ends} ({size})"
 
 
 def _known(change: Change) -> list[float]:
     return [value for value in (change.change, change.low, change.high) if value is not None]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−") if value else "0"
 
 
 def _up(measure: Measure, change: Change) -> bool:
@@ -282,7 +286,7 @@ def _up(measure: Measure, change: Change) -> bool:
 def _shown(measure: Measure, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{100 * value:.0f} %" if measure.unit == "share" else _three(value)
+    return f"{100 * value:.3g} %" if measure.unit == "share" else _three(value)
 
 
 def _three(value: float | None) -> str:

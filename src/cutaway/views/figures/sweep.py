@@ -28,7 +28,11 @@ def draw(record: dict[str, Any]) -> Sheet:
     keys = keys[:_ACROSS]
     settings = list(record["swept"]) if keys else []
     width = 40 + _ACROSS * _WIDE + (_ACROSS - 1) * _GAP
-    said = [line for sentence in record["summary"] for line in _wrapped(sentence, width - 40)][:14]
+    said = [
+        (line, i > 0 and not sentence.startswith(("Measured", "No clear", "In brackets")))
+        for i, sentence in enumerate(record["summary"])
+        for line in _wrapped(sentence, width - 40)
+    ][:20]
     models = record["models"][:_MODELS] if len(record["models"]) > 1 else []
     top = 62 + 15 * len(said) + (22 if models else 0)
     sheet = Sheet(width, top + (_HIGH + 46) * len(settings) + 22, f"Sweep of {record['model']}")
@@ -36,8 +40,8 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet.heading(
         "Sweep", record["model"], f"{runs}. Dots: means, with 95 % intervals. Red: clearly other than the first."
     )
-    for i, line in enumerate(said):
-        sheet.text(20, 64 + 15 * i, line, size=11)
+    for i, (line, found) in enumerate(said):
+        sheet.text(20, 64 + 15 * i, line, size=11, weight="bold" if found else "normal")
     if models:
         _key(sheet, models, 60 + 15 * len(said))
     for band, setting in enumerate(settings):
@@ -138,7 +142,7 @@ def _wrapped(text: str, room: float) -> list[str]:
     lines, line = list[str](), ""
     for word in legible(text, spaces=False).split():
         longer = f"{line} {word}".strip()
-        if line and text_width(longer, 11) > room:
+        if line and text_width(longer, 11) > 0.94 * room:  # bold letters are wider
             lines.append(line)
             longer = clip(word, 120)
         line = longer
