@@ -115,7 +115,7 @@ def test_texts_of_a_prompt_stand_side_by_side(sheet: Any, tmp_path: Path) -> Non
     record = figure_records.sweep(2)
     tab = opened(sheet, tmp_path, record)
     cards = tab.locator(".texts .card")
-    assert cards.locator(".over").all_inner_texts() == [f"temperature {value}".upper() for value in ("0", "0.7", "1.5")]
+    assert cards.locator(".over").all_inner_texts() == [f"temperature {value}" for value in ("0", "0.7", "1.5")]
     assert [cards.nth(i).locator(".said").count() for i in range(3)] == [1, 2, 2]
     run = next(i for i, one in enumerate(record["runs"]) if one["settings"]["temperature"] == 1.5 and i > 20)
     tab.get_by_role("button", name="On", exact=True).click()
