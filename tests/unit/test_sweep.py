@@ -389,6 +389,26 @@ def test_a_cut_file_is_taken_up_again_to_the_same_bytes(capsys, tiny_llama, tmp_
     assert sorted(path.read_bytes().splitlines()) == sorted(data.splitlines())
 
 
+def test_runs_of_a_file_are_shown_again(capsys, tiny_llama, tmp_path):
+    args, path = arguments(tmp_path, tiny_llama), tmp_path / "runs.jsonl"
+    run(capsys, *args, "-o", path)
+    _, whole, _ = run(capsys, *args)
+    code, out, _ = run(capsys, "sweep", "--from", path)
+    assert code == 0 and out == whole
+    code, out, err = run(capsys, "sweep", "--from", path, "-o", tmp_path / "x.json")
+    record = json.loads((tmp_path / "x.json").read_text())
+    assert code == 0 and record["swept"] == {"temperature": [0.0, 0.7, 1.3], "top_p": [0.6, None]}
+    assert [json.dumps(one, ensure_ascii=False) for one in record["runs"]] == path.read_text().splitlines()
+    assert record["seed"] is None and record["summary"][0] in err
+    code, out, _ = run(capsys, "sweep", "--from", path, "--json")
+    assert out == path.read_text()
+    with path.open("a") as stream:
+        stream.write(path.read_text().splitlines()[0].replace('"near"', '"exact"') + "\n")
+    for wrong in ([path], [tmp_path / "none"], [path, "-f", "x"], [tmp_path / "prompts.txt"]):
+        code, _, err = run(capsys, "sweep", "--from", *wrong)
+        assert code == 2 and "cutaway:" in err
+
+
 def test_resuming_runs_only_the_blocks_that_lack_something(model):
     whole = sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=4, scorer=None, batch_size=2)
     new = []

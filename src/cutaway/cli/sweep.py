@@ -70,9 +70,17 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--seed", default=0, show_default=True, help="Another seed gives other samples.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
 @click.option("--resume", is_flag=True, is_eager=True, callback=_resume, help="Keep the runs that -o x.jsonl holds.")
+@click.option("--from", "begun", metavar="FILE", help="Run nothing: show the runs of FILE, a .jsonl of a sweep.")
 @output_options(".svg", ".png", ".csv")
 def command(
-    text: str | None, file: str | None, as_json: bool, output: str | None, resume: bool, skip_bad: bool, **options: Any
+    text: str | None,
+    file: str | None,
+    as_json: bool,
+    output: str | None,
+    resume: bool,
+    begun: str | None,
+    skip_bad: bool,
+    **options: Any,
 ) -> None:
     """Run TEXT, or each line of -f FILE, under every combination of settings, and measure how legible it comes out.
 
@@ -85,7 +93,11 @@ def command(
       cutaway sweep "Once upon a time" --temperature 0.2,0.7,1.3 --top-p 0.8,1 --max-new-tokens 16
       cutaway sweep "What is a transformer?" --temperature 0.7 --chat no,yes --max-new-tokens 16 -o sweep.html
       cutaway sweep -f prompts.txt --max-new-tokens 16 --resume -o runs.jsonl
+      cutaway sweep --from runs.jsonl -o runs.html
     """
+    if begun is not None:
+        _show(begun, text or file, as_json, output)
+        return
     settings = {name: _values(name, given) for name in _LISTS if (given := options.pop(name)) is not None}
     if resume and (output is None or Path(output).suffix != ".jsonl"):
         raise InputError("--resume goes on with a file of runs", hint="name it: --resume -o runs.jsonl")
@@ -101,7 +113,7 @@ def command(
         prompts, models, settings=settings or None, scorer=scorer, batch_size=rest["batch_size"],
         samples=options.pop("samples"), seed=options.pop("seed"), tier=options.pop("tier"),
     )  # fmt: skip
-    _say_twice(prompts, plan, settings)
+    _say_twice(prompts, models, plan, settings)
     usual = {"revision": None, "device": "cpu", "dtype": "float32", "trust_remote_code": False}
     ready = names if options == usual else [loaded(str(name), "causal", dict(options)) for name in names]
     lines = output is not None and Path(output).suffix == ".jsonl"
@@ -125,6 +137,30 @@ def command(
                 _end(summed_up, keep, as_json, output)
             raise
     _end(summed_up, keep, as_json, output)
+
+
+def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> None:
+    """Show the runs of a file."""
+    if prompts is not None:
+        raise InputError("there are prompts and --from", hint="give one of them")
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {path!r}", hint="name a .jsonl file that cutaway sweep wrote")
+    from cutaway.generation.runs import plan_of, read_runs
+    from cutaway.generation.sweeps import summed_up
+
+    runs = list({run.key: run for run in read_runs(path)}.values())
+    found = summed_up(plan_of(runs), runs)
+    if as_json:
+        for run in runs:
+            click.echo(run.to_json())
+    if output is not None:
+        wrote(found.save(output))
+    if as_json or output is not None:
+        note("\n".join(found.summary))
+    else:
+        from cutaway.views import terminal, terminal_sweep
+
+        terminal.show(terminal_sweep.sweep(found))
 
 
 class _Kept:
@@ -210,9 +246,11 @@ def _prompts(text: str | None, file: str | None, skip_bad: bool) -> list[str]:
     return prompts
 
 
-def _say_twice(prompts: list[str], plan: Plan, settings: dict[str, list[Any]]) -> None:
+def _say_twice(prompts: list[str], models: list[str], plan: Plan, settings: dict[str, list[Any]]) -> None:
     if len(prompts) > len(plan.prompts):
         note(f"{len(prompts) - len(plan.prompts):,} prompts came before: each is run once")
+    if len(models) > len(plan.models):
+        note("a model is named twice: it is run once")
     for name, values in settings.items():
         if len(values) > len(plan.grid[name]):
             note(f"--{name.replace('_', '-')} names a value twice: it is run once")

@@ -248,7 +248,7 @@ def _opening(table: Table) -> str:
     once = ", once where nothing is drawn" if greedy else ""
     return (
         f"{_listed(list(map(_called, plan.models)))}: {_many(len(plan.prompts), 'prompt')} × {settings}{once}, "
-        f"{_many(len(table.points), 'run')}."
+        f"{_runs(len(table.points), plan.runs_per_model * len(plan.models))}."
     )
 
 
@@ -308,6 +308,10 @@ def _called(model: str) -> str:
 
 def _many(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _runs(there: int, all_: int) -> str:
+    return _many(all_, "run") if there >= all_ else f"{there:,} of {_many(all_, 'run')}"
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from cutaway.errors import InputError
 from cutaway.generation.samplers import Sampling
 from cutaway.result import Result
 
-__all__ = ["DEFAULT_SETTINGS", "Group", "Plan", "Run", "read_runs", "seed_of", "settings_grid"]
+__all__ = ["DEFAULT_SETTINGS", "Group", "Plan", "Run", "plan_of", "read_runs", "seed_of", "settings_grid"]
 
 DEFAULT_SETTINGS: Mapping[str, Sequence[Any]] = {"temperature": (0.0, 0.7, 1.0, 1.5)}
 _LENGTHS = {"max_new_tokens": 64, "min_new_tokens": 0}
@@ -81,7 +81,7 @@ class Plan:
     grid: dict[str, list[Any]]
     cells: list[dict[str, Any]]
     samples: int
-    seed: int
+    seed: int | None  # None where it is not known any more
     tier: str
     scorer: str | None
 
@@ -113,7 +113,8 @@ class Plan:
             }.items()
             if not same
         ]
-        if not differs and run.seed != seed_of(self.seed, run.prompt, run.settings, run.sample):
+        seed = None if differs else self.seed
+        if seed is not None and run.seed != seed_of(seed, run.prompt, run.settings, run.sample):
             differs = ["seed"]
         if differs:
             raise InputError(
@@ -127,6 +128,27 @@ class Plan:
 
     _prompts: frozenset[str] = dataclasses.field(init=False, repr=False)
     _cells: frozenset[str] = dataclasses.field(init=False, repr=False)
+
+
+def plan_of(runs: Iterable[Run]) -> Plan:
+    """Return the plan that runs from a file came of, as far as they show it.
+
+    Raises `InputError` where there is none, or where they are of several sweeps.
+    """
+    models, prompts, cells = dict[str, None](), dict[str, None](), dict[str, dict[str, Any]]()
+    ways, samples = set[tuple[str, str | None]](), 0
+    for run in runs:
+        models[run.model] = prompts[run.prompt] = None
+        cells.setdefault(_canonical(run.settings), run.settings)
+        ways.add((run.tier, run.scorer))
+        samples = max(samples, run.sample + 1)
+    if len(ways) != 1:
+        what = "there is no run" if not ways else "the runs differ in their tier or their scorer"
+        raise InputError(what, hint="name a file that one cutaway sweep wrote")
+    [(tier, scorer)] = ways
+    grid = {name: list(dict.fromkeys(cell[name] for cell in cells.values())) for name in next(iter(cells.values()))}
+    named = {name: values for name, values in grid.items() if len(values) > 1 or name == "temperature"}
+    return Plan(list(prompts), list(models), named, list(cells.values()), samples, None, tier, scorer)
 
 
 def settings_grid(

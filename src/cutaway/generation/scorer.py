@@ -9,10 +9,12 @@ import dataclasses
 import inspect
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
-from cutaway.models.loading import Model
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model
 
 __all__ = ["Scored", "score_continuations"]
 

@@ -7,9 +7,9 @@ import math
 import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from cutaway.errors import InputError, MissingText
+from cutaway.errors import InputError, MissingText, NotFetched
 from cutaway.generation import legibility
 from cutaway.generation.decoders import TIERS, open_decoder
 from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of, sentences
@@ -18,10 +18,12 @@ from cutaway.generation.legibility import MEASURES, Measure
 from cutaway.generation.rows import Row
 from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of, settings_grid, whole_prompts
 from cutaway.generation.scorer import Scored, score_continuations
-from cutaway.models.loading import Model, ModelLike, load
 from cutaway.models.prompt import encode_prompt
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result, save_results
+
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model, ModelLike
 
 __all__ = ["Sweep", "plan_sweep", "runs_of", "summed_up", "sweep"]
 
@@ -48,7 +50,7 @@ class Sweep(Result):
     prompts: list[str]
     grid: dict[str, list[Any]]
     samples: int
-    seed: int
+    seed: int | None
     tier: str
     scorer: str | None
     summary: list[str]
@@ -148,7 +150,9 @@ def plan_sweep(
     if not given or not all(given):
         what = "there is no prompt" if not given else "a prompt is empty"
         raise MissingText(what, hint="give one prompt a line: cutaway sweep -f prompts.txt")
-    ready = [models] if isinstance(models, (str, os.PathLike, Model)) else list(models)
+    # A loaded model has a name; loading.py is not asked what a model is, since it brings transformers along.
+    one = isinstance(models, (str, os.PathLike)) or hasattr(models, "tokenizer")
+    ready: list[ModelLike] = [models] if one else list(models)  # type: ignore[list-item, arg-type]
     named = {_name(model): model for model in ready}
     if not named:
         raise InputError("there is no model", hint=f"name one: -m {DEFAULT}")
@@ -170,8 +174,8 @@ def runs_of(
     """Yield the runs of a plan but those whose `key` is in `done`, in order, as soon as each is measured.
 
     The engine runs empty after each block of some batches. A block of which something is missing is run whole and in
-    the same company, so that every number of a sweep that was broken off and taken up again comes out the same, to the
-    last bit.
+    the same company, so that every number of a sweep that was broken off and taken up again with the same
+    `batch_size` comes out the same, to the last bit. Rows are made as the engine asks for them.
     """
     total = len(plan.models) * len(plan.prompts) * sum(
         plan.samples_of(settings) * settings["max_new_tokens"] for settings in plan.cells
@@ -261,7 +265,7 @@ class _Pass:
                 ids = encode_prompt(self.decoder.model, group.prompt, chat=settings["chat"], truncate=self.truncate)
             limits = {name: settings[name] for name in ("max_new_tokens", "min_new_tokens")}
             for s in range(group.samples):
-                seed = seed_of(self.plan.seed, group.prompt, settings, s)
+                seed = seed_of(self.plan.seed or 0, group.prompt, settings, s)
                 row = Row(group.prompt, ids, sampling_of(settings), seed, **limits)
                 number[id(row)] = (g, s)
                 yield row
@@ -329,7 +333,7 @@ def _opened(
         for prompt in plan.prompts:
             encode_prompt(decoder.model, prompt, chat=chat, truncate=truncate)
     itself = name == plan.scorer
-    judge = load(scorer) if scorer is not None and (True in chats or not itself) else None
+    judge = _loaded(scorer) if scorer is not None and (True in chats or not itself) else None
     return _Pass(plan, name, decoder, itself, truncate), judge
 
 
@@ -359,4 +363,16 @@ def _parts(block: Sequence[Group]) -> Iterator[list[int]]:
 
 
 def _name(model: ModelLike) -> str:
-    return model.name if isinstance(model, Model) else os.fspath(model)
+    return os.fspath(model) if isinstance(model, (str, os.PathLike)) else model.name
+
+
+def _loaded(scorer: ModelLike) -> Model:
+    from cutaway.models.loading import load
+
+    try:
+        return load(scorer)
+    except NotFetched as error:
+        raise NotFetched(
+            f"the scorer can't be had: {error.message}",
+            hint="fetch it first, name another, or leave it out: --scorer none",
+        ) from error

@@ -18,7 +18,8 @@ __all__ = ["sweep"]
 MOST = 60  # combinations drawn
 # The measures a terminal has room for.
 SHOWN = (
-    ("scorer_perplexity", "surprise", "{:,.3g}"), ("dictionary_words", "English", "{:.0%}"),
+    ("scorer_perplexity", "surprise", "{:,.3g}"), ("perplexity", "surprise", "{:,.3g}"),
+    ("dictionary_words", "English", "{:.0%}"),
     ("repeated_4grams", "repeated", "{:.0%}"),
     ("self_bleu", "self-BLEU", "{:.2f}"), ("reading_ease", "ease", "{:.0f}"), ("finished", "finished", "{:.0%}"),
     ("tokens", "tokens", "{:.0f}"),
@@ -28,7 +29,11 @@ SHOWN = (
 def sweep(result: Sweep) -> RenderableType:
     """Draw the effects in sentences over the means of every combination."""
     names = list(result.swept) or ["model"]
-    shown = [one for one in SHOWN if any(cell.means.get(one[0]) is not None for cell in result.cells)]
+    left_out = "perplexity" if result.scorer else "scorer_perplexity"
+    shown = [
+        one for one in SHOWN
+        if one[0] != left_out and any(cell.means.get(one[0]) is not None for cell in result.cells)
+    ]  # fmt: skip
     table = _table(
         *(f"{'' if n == 'model' else '>'}{n.replace('_', ' ')}" for n in names),
         ">runs", *(f">{name}" for _, name, _ in shown), "a completion",
@@ -38,8 +43,10 @@ def sweep(result: Sweep) -> RenderableType:
         means = [_mean(cell.means.get(key), form) for key, _, form in shown]
         table.add_row(*values, f"{cell.runs:,}", *means, _example(result, cell))
     more = len(result.cells) - MOST
-    scorer = f"surprise: perplexity to {result.scorer}, geometric mean; " if result.scorer else ""
-    legend = f"{scorer}means over the runs of a row; -o sweep.html has every run, all measures and intervals"
+    scorer = result.scorer or "the model itself"
+    legend = (
+        f"surprise: perplexity to {scorer}, geometric mean; -o sweep.html has every run, all measures and intervals"
+    )
     return Group(
         *(Text(_piece(sentence)) for sentence in result.summary),
         "",
