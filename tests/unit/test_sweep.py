@@ -152,7 +152,7 @@ def test_scoring_many_together_equals_scoring_each(model):
 
 
 def test_the_model_itself_as_scorer_takes_its_own_numbers(model):
-    found = sweep(PROMPTS, model, settings={"temperature": [1.0]}, max_new_tokens=9, scorer=model)
+    found = sweep(PROMPTS, model, settings={"temperature": [1.0]}, max_new_tokens=9, scorer=model, tier="exact")
     [other] = {one.metrics["scorer_perplexity"] == one.metrics["perplexity"] for one in found.runs}
     assert other
     pairs = [(one.prompt, one.completion) for one in found.runs]
@@ -347,7 +347,7 @@ def test_json_is_a_line_a_run_in_order(capsys, tiny_llama, tiny_gpt2, tmp_path):
     found = sweep(PROMPTS, [str(tiny_llama), str(tiny_gpt2)], max_new_tokens=6, scorer=None,
                   settings={"temperature": [0, 0.7, 1.3], "top_p": [0.6, None]})  # fmt: skip
     assert records == [one.to_dict() for one in found.runs]
-    assert "".join(err.split()) == "".join(" ".join(found.summary).split())
+    assert "".join(" ".join(found.summary).split()) in "".join(err.split())
 
 
 def test_the_lines_do_not_depend_on_the_batch_size(capsys, tiny_llama, tmp_path):

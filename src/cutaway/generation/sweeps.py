@@ -95,7 +95,8 @@ def sweep(
 
     `on_run` is given each run, in order, as soon as it is measured. `done` are runs of the same sweep from before:
     they are not run again. `on_progress(tokens, of)` tells how far it is. `scorer` is the model that measures surprise,
-    in full precision; where it is the writing model too, and the prompt no chat, the writer's own numbers are taken.
+    in full precision; where it is the writing model too, and the prompt no chat, the writer's own numbers are taken, as
+    its tier gives them. In a chat it reads the prompt, an empty line and the answer.
 
     Raises `InputError`, `MissingText`, `PromptTooLong` or a `ModelError`, as far as can be before anything is run.
 
