@@ -302,7 +302,7 @@ def generation(size: int = 22) -> dict[str, Any]:
             return "".join(map(self.piece, ids))
 
     words: Any = Words()
-    row = Row(TEXT, [0, 1, 2], Sampling(0.8, 50, 0.9, 0.02, 1.1, 0.2), seed=2, max_new_tokens=size, traced=True)
+    row = Row(TEXT, [0, 1, 2], Sampling(0.8, 6, 0.9, 0.02, 1.1, 0.2), seed=2, max_new_tokens=size, traced=True)
     dice = torch.Generator().manual_seed(5)
     for _ in range(size):
         logits_V = torch.randn(4000, generator=dice)
