@@ -7,15 +7,14 @@ model is the methods of a `Decoder`. Axis letters: B rows, V vocabulary.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
 
-from cutaway.errors import ModelError
 from cutaway.generation.rows import Alternative, Row
-from cutaway.generation.samplers import Chosen, choose
+from cutaway.generation.samplers import choose
+from cutaway.generation.trace import trace
 from cutaway.models.prompt import TextModel
 
 __all__ = ["Decoder", "alternatives_of", "processed", "run"]
@@ -48,8 +47,8 @@ class Decoder(Protocol):
 def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Iterator[tuple[Row, str]]:
     """Decode the rows, at most `batch_size` at a time, and yield (row, new text) as soon as the text is certain.
 
-    A row's last pair comes when its `finish` is set, with text or without; rows end in any order. The iterable is read
-    only as far as there is room. Raises `ModelError` where logits are not numbers.
+    A row's last pair comes when its `finish` is set, with text or without; a traced row has one every step; rows end in
+    any order. The iterable is read only as far as there is room. Raises `ModelError` where logits are not numbers.
     """
     waiting, active = iter(rows), list[Row]()
     logits_BV = torch.empty(0, 0)
@@ -65,28 +64,28 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 active += new
             if not active:
                 return
-            scores_BV = processed(logits_BV, active)
-            chosen = choose(scores_BV, active, decoder.model.end_ids)
-            if scores_BV is not logits_BV:  # a processor is a sampler: what a row says of its tokens is the model's own
-                chosen = _restated(chosen, logits_BV)
-            if not all(map(math.isfinite, chosen.entropies)):
-                raise ModelError("the model's logits are not numbers: its weights may hold NaN", hint=_NO_NUMBERS)
+            chosen = choose(logits_BV, active, decoder.model.end_ids, processed(logits_BV, active))
             going = []
             for slot, row in enumerate(active):
+                if row.traced:
+                    end_ids = decoder.model.end_ids
+                    row.steps.append(trace(logits_BV[slot], row, chosen.ids[slot], decoder.model.tokenizer, end_ids))
                 if row.keep:
                     row.alternatives.append(alternatives_of(decoder.model, logits_BV[slot], row.keep))
                 row.logprobs.append(chosen.logprobs[slot])
-                row.entropies.append(chosen.entropies[slot])
+                if (entropy := chosen.entropies[slot]) is not None:
+                    row.entropies.append(entropy)
                 row.take(chosen.ids[slot], decoder.model.tokenizer, decoder.model.end_ids)
                 context = decoder.model.context
                 if row.finish is None and context is not None and len(row.seen) >= context:
                     row.finish = "length"
                 text = row.certain()
-                if text or row.finish is not None:
+                if text or row.finish is not None or row.traced:
                     yield row, text
                 if row.finish is None:
                     going.append(slot)
             if len(going) < len(active):
+                going = _closed(going)
                 active = [active[slot] for slot in going]
                 decoder.keep(going)
             if active:
@@ -95,7 +94,12 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
         decoder.keep([])
 
 
-_NO_NUMBERS = "try --dtype float32, or fetch the weights again"
+def _closed(going: list[int]) -> list[int]:
+    """Order the slots that go on so that few move: those behind the new end fill the holes before it."""
+    end = len(going)
+    late = [slot for slot in going if slot >= end]
+    on = set(going)
+    return [slot if slot in on else late.pop() for slot in range(end)]
 
 
 def processed(logits_BV: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
@@ -108,13 +112,6 @@ def processed(logits_BV: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
         for processor in row.processors:
             scores_BV[slot] = processor(ids_BT, scores_BV[slot : slot + 1])[0]
     return scores_BV
-
-
-def _restated(chosen: Chosen, logits_BV: torch.Tensor) -> Chosen:
-    logprobs_BV = logits_BV.log_softmax(-1)
-    entropies_B = -(logprobs_BV.exp() * logprobs_BV.clamp_min(-1e4)).sum(-1)
-    logprobs_B = logprobs_BV.gather(1, torch.tensor(chosen.ids)[:, None])[:, 0]
-    return Chosen(chosen.ids, logprobs_B.tolist(), entropies_B.tolist())
 
 
 def _grouped(rows: Sequence[Row]) -> tuple[list[list[int]], list[int]]:

@@ -38,9 +38,11 @@ def open_module(model: Model) -> Decoder:
     plain = set(layers) <= {cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer}
     if plain and {"position_ids", "past_key_values", "attention_mask"} <= decoder.accepted.keys():
         return decoder
-    if not _agrees(decoder):
-        decoder.shifts = False
-    return decoder if decoder.shifts or _agrees(decoder) else RecomputingDecoder(model)
+    for shifts in (decoder.shifts, False):
+        decoder.shifts = shifts
+        if _agrees(decoder):
+            return decoder
+    return RecomputingDecoder(model)
 
 
 class ModuleDecoder:
