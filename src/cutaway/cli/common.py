@@ -243,6 +243,22 @@ def lines_from(text: str | None, file: str | None) -> list[str]:
     return lines
 
 
+def prompts_from(text: str | None, file: str | None, *, skip_bad: bool = False) -> list[str]:
+    """Return the prompts: the argument or a pipe as one, or one a line of a file, which may be .jsonl.
+
+    Says on stderr which broken lines `skip_bad` left out.
+    """
+    if file is None or file == "-" or text is not None:
+        return lines_from(text, file)
+    from cutaway.sequences import read_prompts
+
+    prompts, bad = read_prompts(file, skip_bad=skip_bad)
+    if bad:
+        shown = ", ".join(f"{number:,}" for number in bad[:10]) + (", …" if len(bad) > 10 else "")
+        note(f"left out {len(bad):,} broken line{'s' if len(bad) > 1 else ''} of {file}: {shown}")
+    return prompts
+
+
 def records_from(file: str) -> list[tuple[str, str]]:
     """Return the records of a file, one a line that is not blank, each with the group that may follow its last tab."""
     found = []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import emit, lines_from, model_options, named_or_loaded, output_options, text_options
+from cutaway.cli.common import emit, model_options, named_or_loaded, note, output_options, prompts_from, text_options
+
+if TYPE_CHECKING:
+    from cutaway.generation import Generation
 
 __all__ = ["command"]
 
@@ -40,6 +43,7 @@ __all__ = ["command"]
     show_default=True,
     help="Weights in float32, bfloat16, or 4 bits: how exact and how fast.",
 )
+@click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
 @click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
 @output_options(".csv", ".svg", ".png")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
@@ -57,7 +61,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.generation import generate
     from cutaway.views import terminal, terminal_trace
 
-    prompts = lines_from(text, file)
+    prompts = prompts_from(text, file, skip_bad=options.pop("skip_bad"))
     ready = named_or_loaded(model, options)
     one = len(prompts) * options["num_return_sequences"] == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
@@ -67,18 +71,29 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
             options["on_step"] = lambda _row, step, piece: terminal_trace.stream(step, piece)
         else:
             options["on_text"] = lambda _row, piece: terminal.stream(piece)
-    # Batch by batch, so that a line is out as soon as it is known; a row's stream follows from its number alone.
-    number, seed, results = options["num_return_sequences"], options.pop("seed"), []
-    together = max(1, options["batch_size"] // max(1, number))
-    for at in range(0, len(prompts), together):
-        batch = generate(prompts[at : at + together], ready, seed=seed + at * number, **options)
-        if as_json:
-            emit(batch, as_json=True, output=None, draw=None)
-        results += batch
+    found: dict[int, Generation] = {}
+    shown = 0
+
+    def ended(number: int, result: Generation) -> None:
+        nonlocal shown
+        found[number] = result
+        while as_json and shown in found:  # in the order of the prompts, each as soon as those before it are out
+            emit([found[shown]], as_json=True, output=None, draw=None)
+            shown += 1
+
+    draw = terminal_trace.traces if options["trace"] else terminal.generations
+    try:
+        results = generate(prompts, ready, on_result=ended, **options)
+    except KeyboardInterrupt:
+        # What is done is not lost: it is printed, or written, as the whole would have been.
+        rest = [found[number] for number in sorted(found) if number >= shown]
+        note(f"{len(found):,} of {len(prompts) * options['num_return_sequences']:,} responses were done")
+        if rest and not streamed:
+            emit(rest, as_json=as_json, output=output, draw=None if as_json else lambda: draw(rest))
+        raise
     if streamed:
         terminal.stream("\n")
         if options["trace"]:
             terminal.show(terminal_trace.trace(results[0]))
     else:
-        draw = terminal_trace.traces if options["trace"] else terminal.generations
         emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))

@@ -12,11 +12,11 @@ import click
 
 from cutaway.cli.common import (
     allow_writing_over,
-    lines_from,
     load_options,
     loaded,
     note,
     output_options,
+    prompts_from,
     quiet,
     text_options,
     wrote,
@@ -101,7 +101,7 @@ def command(
     settings = {name: _values(name, given) for name in _LISTS if (given := options.pop(name)) is not None}
     if resume and (output is None or Path(output).suffix != ".jsonl"):
         raise InputError("--resume goes on with a file of runs", hint="name it: --resume -o runs.jsonl")
-    prompts = _prompts(text, file, skip_bad)
+    prompts = prompts_from(text, file, skip_bad=skip_bad)
     models = _models(options.pop("models"))
 
     from cutaway.generation.sweeps import plan_sweep, runs_of, summed_up
@@ -232,18 +232,6 @@ def _models(given: tuple[str, ...]) -> list[str]:
     if not all(names):
         raise InputError(f"a model in {', '.join(given)!r} has no name", hint=f"as in: -m {DEFAULT},./my-model")
     return names
-
-
-def _prompts(text: str | None, file: str | None, skip_bad: bool) -> list[str]:
-    if file is None or file == "-" or text is not None:
-        return lines_from(text, file)
-    from cutaway.sequences import read_prompts
-
-    prompts, bad = read_prompts(file, skip_bad=skip_bad)
-    if bad:
-        shown = ", ".join(f"{number:,}" for number in bad[:10]) + (", …" if len(bad) > 10 else "")
-        note(f"left out {len(bad):,} broken line{'s' if len(bad) > 1 else ''} of {file}: {shown}")
-    return prompts
 
 
 def _say_twice(prompts: list[str], models: list[str], plan: Plan, settings: dict[str, list[Any]]) -> None:

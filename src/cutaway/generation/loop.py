@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.errors import InputError, MissingText
@@ -89,6 +89,7 @@ def generate(
     tier: str = "near",
     on_text: Callable[[int, str], None] | None = None,
     on_step: Callable[[int, Step, str], None] | None = None,
+    on_result: Callable[[int, Generation], None] | None = None,
 ) -> list[Generation]:
     """Continue each prompt `num_return_sequences` times and return one result a response, prompts in order.
 
@@ -96,7 +97,8 @@ def generate(
     draws from the stream of `seed + r` alone, whatever rows are decoded beside it. `alternatives` keeps that many
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
     can change it. `trace` keeps what was behind each token, before and after the samplers, and `on_step(r, step, text)`
-    is called with each step of it and the text that it settled. No row ends of itself before `min_new_tokens`. `tier`
+    is called with each step of it and the text that it settled. `on_result(r, result)` is called when row r is
+    done, which may be long before others. No row ends of itself before `min_new_tokens`. `tier`
     is "exact" (float32), "near" (bfloat16 weights) or "turbo" (4 bits): see `cutaway.generation.decoders`. `num_beams`
     above 1 searches for the likeliest whole texts and returns the best of them. `logits_processor` are functions such
     as transformers' `LogitsProcessor`s, from a row's ids so far (1, T) and its logits (1, V) to new logits, called
@@ -143,31 +145,43 @@ def generate(
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
     settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat, "tier": tier}
     settings |= {} if system is None else {"system": system}
-    rows: list[Row] = []
-    scores: list[float | None] = []
+    results: dict[int, Generation] = {}
+
+    def done(number: int, row: Row, score: float | None = None) -> None:
+        results[number] = _result(loaded, row, settings, score)
+        if on_result is not None:
+            on_result(number, results[number])
+
     if num_beams > 1:
         settings |= {"num_beams": num_beams, "length_penalty": length_penalty, "early_stopping": early_stopping}
         starts = [Row(p, ids, sampling, seed, **limits) for p, ids in zip(prompts, encoded, strict=True)]
         how: dict[str, Any] = {"length_penalty": length_penalty, "early_stopping": early_stopping}
         how |= {"num_return_sequences": num_return_sequences, "batch_size": batch_size}
-        for row, beams in zip(starts, beam_search(decoder, starts, num_beams, **how), strict=True):
-            rows += finished_rows(decoder, row, beams)
-            scores += [beam.score for beam in beams]
-        for r, row in enumerate(rows):
-            if on_text is not None and row.text:
-                on_text(r, row.text)
-    else:
+        for start, beams in zip(starts, beam_search(decoder, starts, num_beams, **how), strict=True):
+            for row, beam in zip(finished_rows(decoder, start, beams), beams, strict=True):
+                if on_text is not None and row.text:
+                    on_text(len(results), row.text)
+                done(len(results), row, beam.score)
+        return list(results.values())
+    number: dict[int, int] = {}
+
+    def begun() -> Iterator[Row]:
         for prompt, ids in zip(prompts, encoded, strict=True):
             for _ in range(num_return_sequences):
-                rows.append(Row(prompt, ids, sampling, seed + len(rows), **limits))
-        number = {id(row): r for r, row in enumerate(rows)}
-        for row, text in run(decoder, rows, batch_size=batch_size):
-            if on_text is not None and text:
-                on_text(number[id(row)], text)
-            if on_step is not None and row.steps:
-                on_step(number[id(row)], row.steps[-1], text)
-        scores += [None] * len(rows)
-    return [_result(loaded, row, settings, score) for row, score in zip(rows, scores, strict=True)]
+                row = Row(prompt, ids, sampling, seed + len(number), **limits)
+                number[id(row)] = len(number)
+                rows.append(row)
+                yield row
+
+    rows: list[Row] = []  # all are kept, so that no two share an id
+    for row, text in run(decoder, begun(), batch_size=batch_size):
+        if on_text is not None and text:
+            on_text(number[id(row)], text)
+        if on_step is not None and row.steps:
+            on_step(number[id(row)], row.steps[-1], text)
+        if row.finish is not None:
+            done(number[id(row)], row)
+    return [results[r] for r in range(len(results))]
 
 
 def _result(model: TextModel, row: Row, settings: dict[str, Any], score: float | None) -> Generation:
