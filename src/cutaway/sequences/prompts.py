@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from cutaway.errors import InputError, MissingText
+from cutaway.sequences.text import read_bytes
 
 __all__ = ["read_prompts"]
 
@@ -23,10 +24,7 @@ def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tup
         >>> read_prompts("prompts.txt")  # doctest: +SKIP
     """
     name = os.fspath(path)
-    try:
-        data = Path(name).read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"can't read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    data = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
     as_json = Path(name).suffix in {".jsonl", ".ndjson"}
     prompts, bad, why = list[str](), list[int](), ""
     for number, line in enumerate(data.splitlines(), 1):

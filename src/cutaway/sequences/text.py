@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cutaway.errors import InputError, MissingText
 
-__all__ = ["read_text"]
+__all__ = ["read_bytes", "read_text"]
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -19,15 +19,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     Example:
         >>> read_text("shakespeare.txt")  # doctest: +SKIP
     """
-    name = os.fspath(path)
-    try:
-        data = Path(name).read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{name!r} is a directory", hint="name one text file in it") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"can't read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    name, data = os.fspath(path), read_bytes(path)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -40,3 +32,16 @@ def read_text(path: str | os.PathLike[str]) -> str:
     if not text:
         raise MissingText(f"{name!r} is empty")
     return text
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return what a file holds. Raises `InputError` where there is no such file or it can't be read."""
+    name = os.fspath(path)
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{name!r} is a directory", hint="name one text file in it") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"can't read {name!r}: {getattr(error, 'strerror', None) or error}") from error
