@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 import cutaway
 from cutaway.cli import main
@@ -27,6 +29,7 @@ from cutaway.generation.scorer import score_continuations
 from cutaway.models import load
 from cutaway.predict import score
 from cutaway.sequences import read_prompts
+from cutaway.views import terminal_sweep
 
 PROMPTS = ["The animal", "No, I am", "A cat and"]
 SETTINGS = {"temperature": [0, 0.7, 1.3], "top_p": [0.6, 1]}
@@ -354,6 +357,19 @@ def test_the_lines_do_not_depend_on_the_batch_size(capsys, tiny_llama, tmp_path)
     outs = [run(capsys, *arguments(tmp_path, tiny_llama), "--json", "--batch-size", n)[1] for n in (1, 7, 64)]
     texts = [[json.loads(line)["token_ids"] for line in out.splitlines()] for out in outs]
     assert texts[0] == texts[1] == texts[2]
+
+
+def test_the_terminals_table_has_a_line_a_combination_however_narrow(model, tiny_gpt2):
+    found = sweep(PROMPTS, [model, str(tiny_gpt2)], settings=SETTINGS, max_new_tokens=40, scorer=None)
+    for width in (80, 120):
+        console = Console(width=width, file=io.StringIO(), markup=False, highlight=False)
+        console.print(terminal_sweep.sweep(found))
+        lines = console.file.getvalue().split("\n\n")[1].splitlines()
+        assert len(lines) == 1 + len(found.cells)
+        if width < 100:
+            continue
+        assert all(word in lines[0] for word in ("temperature", "top p", "surprise", "English", "finished", "tokens"))
+        assert all(f"{cell.means['tokens']:.0f}" in line for cell, line in zip(found.cells, lines[1:], strict=True))
 
 
 def test_every_form_of_output(capsys, tiny_llama, tmp_path):
