@@ -300,6 +300,15 @@ def test_values_and_prompts_that_come_twice_are_run_once(model):
     assert len(found.runs) == 2 * 2 * 2
 
 
+def test_without_a_list_the_temperature_varies():
+    for settings in (None, {}, {"max_new_tokens": [8]}, {"top_k": 5}):
+        grid, cells = settings_grid(settings)
+        assert grid["temperature"] == [0.0, 0.7, 1.0, 1.5] and len(cells) == 4
+    for settings in ({"top_p": [0.5, 1]}, {"temperature": [0.3], "top_k": [5]}):
+        _, cells = settings_grid(settings)
+        assert {cell["temperature"] for cell in cells} == {settings.get("temperature", [1.0])[0]}
+
+
 def test_a_seed_follows_from_prompt_settings_and_sample_alone():
     _, [cell] = settings_grid({"temperature": [0.7]})
     seeds = {seed_of(0, prompt, cell, sample) for prompt in "ab" for sample in range(3)}
