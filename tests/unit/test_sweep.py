@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 import cutaway
 from cutaway.cli import main
@@ -27,6 +29,7 @@ from cutaway.generation.scorer import score_continuations
 from cutaway.models import load
 from cutaway.predict import score
 from cutaway.sequences import read_prompts
+from cutaway.views import terminal_sweep
 
 PROMPTS = ["The animal", "No, I am", "A cat and"]
 SETTINGS = {"temperature": [0, 0.7, 1.3], "top_p": [0.6, 1]}
@@ -297,6 +300,15 @@ def test_values_and_prompts_that_come_twice_are_run_once(model):
     assert len(found.runs) == 2 * 2 * 2
 
 
+def test_without_a_list_the_temperature_varies():
+    for settings in (None, {}, {"max_new_tokens": [8]}, {"top_k": 5}):
+        grid, cells = settings_grid(settings)
+        assert grid["temperature"] == [0.0, 0.7, 1.0, 1.5] and len(cells) == 4
+    for settings in ({"top_p": [0.5, 1]}, {"temperature": [0.3], "top_k": [5]}):
+        _, cells = settings_grid(settings)
+        assert {cell["temperature"] for cell in cells} == {settings.get("temperature", [1.0])[0]}
+
+
 def test_a_seed_follows_from_prompt_settings_and_sample_alone():
     _, [cell] = settings_grid({"temperature": [0.7]})
     seeds = {seed_of(0, prompt, cell, sample) for prompt in "ab" for sample in range(3)}
@@ -321,7 +333,7 @@ def test_prompt_files(tmp_path):
     lines.write_text("\n\n")
     with pytest.raises(MissingText, match="holds no prompt"):
         read_prompts(lines)
-    with pytest.raises(InputError, match="can't read"):
+    with pytest.raises(InputError, match="there is no file"):
         read_prompts(tmp_path / "none.txt")
 
 
@@ -354,6 +366,19 @@ def test_the_lines_do_not_depend_on_the_batch_size(capsys, tiny_llama, tmp_path)
     outs = [run(capsys, *arguments(tmp_path, tiny_llama), "--json", "--batch-size", n)[1] for n in (1, 7, 64)]
     texts = [[json.loads(line)["token_ids"] for line in out.splitlines()] for out in outs]
     assert texts[0] == texts[1] == texts[2]
+
+
+def test_the_terminals_table_has_a_line_a_combination_however_narrow(model, tiny_gpt2):
+    found = sweep(PROMPTS, [model, str(tiny_gpt2)], settings=SETTINGS, max_new_tokens=40, scorer=None)
+    for width in (80, 120):
+        console = Console(width=width, file=io.StringIO(), markup=False, highlight=False)
+        console.print(terminal_sweep.sweep(found))
+        lines = console.file.getvalue().split("\n\n")[1].splitlines()
+        assert len(lines) == 1 + len(found.cells)
+        if width < 100:
+            continue
+        assert all(word in lines[0] for word in ("temperature", "top p", "surprise", "English", "finished", "tokens"))
+        assert all(f"{cell.means['tokens']:.0f}" in line for cell, line in zip(found.cells, lines[1:], strict=True))
 
 
 def test_every_form_of_output(capsys, tiny_llama, tmp_path):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _LISTS = {
-    "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 where no list is given, else 1]",
+    "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 where no other setting varies, else 1]",
     "top_k": "Draw from the k likeliest tokens.",
     "top_p": "Draw from the likeliest tokens that together hold p.",
     "min_p": "Draw from tokens at least p times as likely as the likeliest.",
@@ -93,7 +93,7 @@ def command(
       cutaway sweep "Once upon a time" --temperature 0.2,0.7,1.3 --top-p 0.8,1 --max-new-tokens 16
       cutaway sweep "What is a transformer?" --temperature 0.7 --chat no,yes --max-new-tokens 16 -o sweep.html
       cutaway sweep -f prompts.txt --max-new-tokens 16 --resume -o runs.jsonl
-      cutaway sweep --from runs.jsonl -o runs.html
+      cutaway sweep "Once" --max-new-tokens 4 -o once.jsonl && cutaway sweep --from once.jsonl -o once.html
     """
     if begun is not None:
         _show(begun, text or file, as_json, output)

@@ -156,7 +156,8 @@ def settings_grid(
 ) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
     """Return the values of each setting that is named, and every combination of them, all settings spelled out.
 
-    A value that comes twice is taken once. Raises `InputError` for an unknown setting, an empty list or a value that
+    Where none of them varies and the temperature is not among them, it takes `DEFAULT_SETTINGS`. A value that comes
+    twice is taken once. Raises `InputError` for an unknown setting, an empty list or a value that
     is out of range.
 
     >>> grid, cells = settings_grid({"temperature": [0.7, 1.3], "top_p": [0.8, 1.0, 1.0]})
@@ -165,13 +166,15 @@ def settings_grid(
     """
     usual = _USUAL | {"max_new_tokens": max_new_tokens, "chat": chat}
     grid: dict[str, list[Any]] = {}
-    for name, given in (DEFAULT_SETTINGS if settings is None else settings).items():
+    for name, given in (settings or {}).items():
         if name not in usual:
             raise InputError(f"there is no setting {name!r}", hint=f"a sweep takes {', '.join(usual)}")
         values = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
         grid[name] = list(dict.fromkeys(_value(name, value) for value in values))
         if not grid[name]:
             raise InputError(f"{name} has no value", hint=f"give one or several, such as {name}=[{usual[name]}]")
+    if "temperature" not in grid and all(len(values) == 1 for values in grid.values()):
+        grid |= {name: list(values) for name, values in DEFAULT_SETTINGS.items()}
     # The slowest first: a prompt in a chat template is another prompt to the model.
     names = sorted(grid, key=lambda name: name != "chat")
     cells = [usual | dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*(grid[n] for n in names))]

@@ -89,7 +89,7 @@ def sweep(
     """Run every prompt under every combination of settings and measure how legible each completion is.
 
     `settings` has a list for each setting that varies: any of `Sampling`, `max_new_tokens`, `min_new_tokens`, `chat`.
-    Without it the temperature takes 0, 0.7, 1 and 1.5; where it is not named the temperature is 1. A value or a prompt
+    Where none varies the temperature takes 0, 0.7, 1 and 1.5, otherwise it is 1 unless it is named. A value or a prompt
     that comes twice is taken once. Greedy settings run once, whatever `samples` says. A run's text follows from its
     own prompt, settings and sample number and from `seed`, not from what else is swept.
 

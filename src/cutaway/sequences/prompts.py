@@ -40,6 +40,8 @@ def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tup
         raise InputError(
             f"line {bad[0]:,} of {name!r} is no prompt: {why}{others}", hint="mend it, or leave it out with --skip-bad"
         )
+    if not data:
+        raise MissingText(f"{name!r} is empty")
     if not prompts:
         raise MissingText(f"{name!r} holds no prompt", hint="write one prompt a line")
     return prompts, bad
@@ -49,7 +51,7 @@ def _prompt(line: bytes, as_json: bool) -> str:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"byte 0x{line[error.start]:02x} at position {error.start} is not UTF-8") from error
+        raise ValueError(f"not UTF-8 text: byte {line[error.start]:#04x} at position {error.start}") from error
     if not as_json:
         return text
     try:

@@ -18,7 +18,7 @@ __all__ = ["sweep"]
 MOST = 60  # combinations drawn
 # The measures a terminal has room for.
 SHOWN = (
-    ("scorer_perplexity", "surprise", "{:,.3g}"), ("perplexity", "surprise", "{:,.3g}"),
+    ("scorer_perplexity", "surprise", ""), ("perplexity", "surprise", ""),
     ("dictionary_words", "English", "{:.0%}"),
     ("repeated_4grams", "repeated", "{:.0%}"),
     ("self_bleu", "self-BLEU", "{:.2f}"), ("reading_ease", "ease", "{:.0f}"), ("finished", "finished", "{:.0%}"),
@@ -36,12 +36,16 @@ def sweep(result: Sweep) -> RenderableType:
     ]  # fmt: skip
     table = _table(
         *(f"{'' if n == 'model' else '>'}{n.replace('_', ' ')}" for n in names),
-        ">runs", *(f">{name}" for _, name, _ in shown), "a completion",
+        ">runs", *(f">{name}" for _, name, _ in shown), "text",
     )  # fmt: skip
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for cell in result.cells[:MOST]:
         values = [_value(cell.settings.get(name, result.model)) for name in names]
         means = [_mean(cell.means.get(key), form) for key, _, form in shown]
-        table.add_row(*values, f"{cell.runs:,}", *means, _example(result, cell))
+        # Of all columns only this one may be cut where the terminal is narrow.
+        example = Text(_example(result, cell), no_wrap=True, overflow="ellipsis")
+        table.add_row(*values, f"{cell.runs:,}", *means, example)
     more = len(result.cells) - MOST
     scorer = result.scorer or "the model itself"
     legend = (
@@ -64,7 +68,10 @@ def _value(value: Any) -> str:
 
 
 def _mean(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value).replace("-", "−")
+    if value is None:
+        return "–"
+    shown = form.format(value) if form else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return shown.replace("-", "−")
 
 
 def _example(result: Sweep, cell: Cell) -> str:

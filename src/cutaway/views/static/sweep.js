@@ -32,10 +32,10 @@ function plots(record) {
     const across = Math.max(1, Math.min(chosen.length, Math.floor((width + 16) / (146 + 16)))), wide = chosen.length === 1 ? Math.min(width, 620) : Math.floor((width - 16 * (across - 1)) / across);
     return el("div", {}, el("p", { class: "against" }, "against ", el("b", {}, setting.replaceAll("_", " "))), el("div", { class: "levels" }, chosen.map((measure) => levelsPlot({ lines: linesOf(record, setting, measure.key), measure, width: wide, height: chosen.length === 1 ? 260 : 160, title: SHORT[measure.key] ?? measure.name }))));
   })));
-  const select = el("select", { on: { change: () => { chosen = select.value === "" ? telling : [known[Number(select.value)]]; say(); box.redraw(); } } }, el("option", { value: "" }, "the most telling"), known.map((measure, i) => el("option", { value: i }, measure.name)));
+  const select = el("select", { class: "long", on: { change: () => { chosen = select.value === "" ? telling : [known[Number(select.value)]]; say(); box.redraw(); } } }, el("option", { value: "" }, "the most telling"), known.map((measure, i) => el("option", { value: i }, measure.name)));
   function say() {
     const scorer = record.scorer ? ` The scorer is ${called(record.scorer)}.` : "";
-    note.replaceChildren(legible(chosen.length === 1 ? `${chosen[0].meaning}${/scorer/.test(chosen[0].key) ? scorer : ""}` : `Dots are means, lines 95 % intervals over the prompts; in the accent colour: clearly other than at the first value, prompt by prompt. Surprise: perplexity to one fixed model, on a logarithmic scale.${scorer}`, { spaces: false }));
+    note.replaceChildren(legible(chosen.length === 1 ? `${chosen[0].meaning}${/scorer/.test(chosen[0].key) ? scorer : ""}` : `Dots are means, lines 95 % intervals over the ${record.prompts.length > 1 ? "prompts" : "samples"}; in the accent colour: clearly other than at the first value${record.prompts.length > 1 ? ", prompt by prompt" : ""}. Surprise: perplexity to one fixed model, on a logarithmic scale.${scorer}`, { spaces: false }));
   }
   const models = record.swept.model ?? [];
   if (models.length > 1) keys.append(...models.slice(0, 4).map((model, i) => el("span", {}, svg("svg", { width: 14, height: 12, style: { display: "inline-block" }, "aria-hidden": "true" }, mark(i, 6, 6, `pt${i}`)), " ", legible(called(model), { spaces: false }))));
