@@ -61,10 +61,8 @@ class Ours:
         self, prompts: Sequence[Sequence[int]], settings: Sequence[dict[str, Any]], samples: int, new: int, part: float
     ) -> dict[str, Any]:
         rows = self._sweep_rows(prompts, settings, samples, new)
-        start = time.perf_counter()
         self._run(rows)
-        seconds = time.perf_counter() - start
-        return {"seconds": seconds, "tokens": sum(len(row.ids) for row in rows), "note": "whole"}
+        return {"tokens": sum(len(row.ids) for row in rows), "note": "whole"}
 
     @torch.inference_mode()
     def logits(self, ids_BT: np.ndarray, given: int) -> np.ndarray:
@@ -196,13 +194,12 @@ class Transformers:
     def sweep(
         self, prompts: Sequence[Sequence[int]], settings: Sequence[dict[str, Any]], samples: int, new: int, part: float
     ) -> dict[str, Any]:
-        """Time some of the calls, the prompts batched per setting, and scale to all."""
+        """Make some of the calls, the prompts batched per setting."""
         chosen = _part(list(settings), part)
-        start = time.perf_counter()
         for setting in chosen:
             self.continued(prompts, new, do_sample=True, num_return_sequences=samples, **setting)
-        seconds = (time.perf_counter() - start) * len(settings) / len(chosen)
-        return {"seconds": seconds, "note": f"{len(chosen)} of {len(settings)} calls, one a setting"}
+        note = f"{len(chosen)} of {len(settings)} calls, one a setting"
+        return {"scale": len(settings) / len(chosen), "note": note}
 
     @torch.inference_mode()
     def logits(self, ids_BT: np.ndarray, given: int) -> np.ndarray:
@@ -233,11 +230,9 @@ class PipelineLoop(Transformers):
     ) -> dict[str, Any]:
         calls = list(itertools.product(prompts, settings))
         chosen = _part(calls, part / 4)
-        start = time.perf_counter()
         for ids, setting in chosen:
             self.continued([ids], new, do_sample=True, num_return_sequences=samples, **setting)
-        seconds = (time.perf_counter() - start) * len(calls) / len(chosen)
-        return {"seconds": seconds, "note": f"{len(chosen)} of {len(calls)} calls, scaled"}
+        return {"scale": len(calls) / len(chosen), "note": f"{len(chosen)} of {len(calls)} calls, one a prompt"}
 
 
 def _part(calls: list[Any], part: float) -> list[Any]:
