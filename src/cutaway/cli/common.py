@@ -25,6 +25,7 @@ __all__ = [
     "lines_from",
     "loaded",
     "model_options",
+    "named_or_loaded",
     "note",
     "output_options",
     "records_from",
@@ -171,6 +172,16 @@ def loaded(model: str, kind: str, options: dict[str, Any]) -> Any:
 
     names = ("revision", "device", "dtype", "trust_remote_code")
     return load(model, kind, **{name: options.pop(name) for name in names})
+
+
+def named_or_loaded(model: str, options: dict[str, Any]) -> Any:
+    """Return the model's name where the options leave it as it comes, so that it may start without transformers."""
+    names = ("revision", "device", "dtype", "trust_remote_code")
+    if [options[name] for name in names] == [None, "cpu", "float32", False]:
+        for name in names:
+            del options[name]
+        return model
+    return loaded(model, "causal", options)
 
 
 def encoder_unless_chosen(model: str) -> str:

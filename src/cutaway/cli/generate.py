@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, lines_from, loaded, model_options, output_options, text_options
+from cutaway.cli.common import emit, lines_from, model_options, named_or_loaded, output_options, text_options
 
 __all__ = ["command"]
 
@@ -27,7 +27,14 @@ __all__ = ["command"]
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
 @click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
-@click.option("--batch-size", default=16, show_default=True, help="Responses decoded together.")
+@click.option("--batch-size", default=64, show_default=True, help="Responses decoded together.")
+@click.option(
+    "--tier",
+    type=click.Choice(["exact", "near", "turbo"]),
+    default="near",
+    show_default=True,
+    help="Weights in float32, bfloat16, or 4 bits: how exact and how fast.",
+)
 @click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
 @output_options(".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
@@ -45,7 +52,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.views import terminal
 
     prompts = lines_from(text, file)
-    ready = loaded(model, "causal", options)
+    ready = named_or_loaded(model, options)
     one = len(prompts) * options["num_return_sequences"] == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     if streamed:

@@ -1,16 +1,159 @@
-"""Which decoder a model gets."""
+"""Which decoder a model gets: a fused forward where ours agrees with transformers, else transformers with our layers.
+
+| tier  | weights                                     | rows                                       |
+|-------|---------------------------------------------|--------------------------------------------|
+| exact | float32                                     | the same text alone and in any batch       |
+| near  | bfloat16; mean KL to float32 below 0.002    | the same text alone and in any batch       |
+| turbo | 4 bits for up to 8 rows, bfloat16 for more  | the text may change with the batch's size  |
+"""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from cutaway.errors import InputError
 from cutaway.generation.engine import Decoder
-from cutaway.generation.general import ModuleDecoder
-from cutaway.models.loading import ModelLike, load
+from cutaway.generation.slots import FusedDecoder
+from cutaway.log import get_logger
+from cutaway.models import converted, packed
+from cutaway.models.fused import Fused, Shape, parts_of, shape_of
+from cutaway.models.shelf import SHELF
+from cutaway.models.sources import resolve
+
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model, ModelLike
 
 __all__ = ["TIERS", "open_decoder"]
 
-TIERS = ("exact", "near", "turbo")
+TIERS = packed.TIERS
+NEAR = 0.002  # nats a token: what the default tier may be off
+
+PROBE = (
+    "The library opened at nine. A woman asked for the old maps of the harbour, and the clerk, who had been there for "
+    "thirty years, knew without looking where they lay: on the third floor, between the letters of a botanist and a "
+    "box of photographs. In 1842 the river was twice as wide as today. If x = 3 and y = 4, then x * x + y * y = 25. "
+    "def area(r): return 3.14159 * r ** 2. Water boils at 100 degrees Celsius; at the top of a high mountain it boils "
+    "sooner, because the air presses less. She thanked him, sat down by the window, and began to draw."
+)
 
 
 def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
-    """Return the model ready to run rows."""
-    return ModuleDecoder(load(model))
+    """Return the model ready to run rows in a tier, with a cache of its own; weights are shared between calls.
+
+    A model given by name starts from its kept weights (`models/converted.py`) without transformers, where it was
+    checked before. A loaded model on another device or in another dtype runs as it is, whatever the tier. Raises
+    `InputError` for an unknown tier or a `ModelError`.
+    """
+    if tier not in TIERS:
+        raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
+    if tier != "exact" and isinstance(model, (str, os.PathLike)):
+        entry = SHELF.get(os.fspath(model))
+        path = resolve(model) if entry is None or entry.kind == "decoder" else None
+        if path is not None and (new := _of_kept(os.fspath(model), path, converted.stamp(path), tier)) is not None:
+            return new()
+    from cutaway.models.loading import load  # transformers: seconds
+
+    loaded = load(model)
+    return _of_loaded(loaded, tier, _state(loaded.module))()
+
+
+@functools.lru_cache(maxsize=2)
+def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], Decoder] | None:
+    kept = converted.read(name, path)
+    if kept is None or not packed.fast_bfloat16():
+        return None
+    _say(name, tier, kept.divergence)
+    return functools.partial(FusedDecoder, kept, _fused(kept.shape, dict(kept.parts), tier))
+
+
+@functools.lru_cache(maxsize=2)
+def _of_loaded(model: Model, tier: str, _state: object) -> Callable[[], Decoder]:
+    from cutaway.generation.general import ModuleDecoder
+
+    if model.device.type != "cpu" or model.module.dtype != torch.float32:
+        return functools.partial(ModuleDecoder, model)
+    shape = shape_of(model.config)
+    fused = None if shape is None else _checked(model, shape, tier)
+    if fused is not None:
+        return functools.partial(FusedDecoder, model, fused)
+    return functools.partial(ModuleDecoder, model if tier == "exact" else _swapped(model, tier))
+
+
+def _state(module: Any) -> tuple[tuple[int, int], ...]:
+    # A module that was trained further, in place, is another one: its weights are packed again.
+    parts = module.parameters()
+    return tuple((part.data_ptr(), 0 if part.is_inference() else part._version) for part in parts)
+
+
+def _fused(shape: Shape, parts: dict[str, torch.Tensor], tier: str) -> Fused:
+    if tier != "exact" and packed.fast_bfloat16():  # as kept weights are: the same bits from either
+        tables = ("embed", "positions", "head")
+        parts = parts | {name: parts[name].bfloat16() for name in tables if name in parts}
+    # The head picks the token: 4 bits there cost more than they save.
+    return Fused(shape, parts, packed.make(tier), packed.make("near" if tier == "turbo" else tier))
+
+
+@torch.inference_mode()
+def _checked(model: Model, shape: Shape, tier: str) -> Fused | None:
+    """Build our forward in the tier, and return it only if it is the model's own: the same logits in float32."""
+    parts = parts_of(model.module, shape)
+    ids = _probe(model)
+    expected_TV = model.module(input_ids=torch.tensor([ids])).logits[0].float()
+    decoder = FusedDecoder(model, Fused(shape, parts, packed.PlainLinear, packed.PlainLinear))
+    half = len(ids) // 2
+    found = [decoder.add([ids[:half]], [1]), *(decoder.step([i]) for i in ids[half : half + 4])]
+    off = (torch.cat(found) - expected_TV[half - 1 : half + 4]).abs().max() / expected_TV.abs().max()
+    if not off < 1e-4:  # NaN is not
+        get_logger(__name__).info("%s runs on transformers' forward: ours is off by %.1e of a logit", model.name, off)
+        return None
+    if tier == "exact":
+        return _fused(shape, parts, tier)
+    tiers = {name: _fused(shape, parts, name) for name in TIERS[1:]}
+    divergence = {name: _divergence(expected_TV, fused.logits(ids)) for name, fused in tiers.items()}
+    _say(model.name, tier, divergence)
+    if not divergence["near"] < NEAR:
+        get_logger(__name__).info(
+            "%s: near would be off by %.4f nats a token; exact it is", model.name, divergence["near"]
+        )
+        return _fused(shape, parts, "exact")
+    if packed.fast_bfloat16():
+        converted.write(model, shape, parts, divergence)
+    return tiers[tier]
+
+
+def _probe(model: Model) -> list[int]:
+    """Return ids to measure with: a paragraph of English, or for a model of other things a walk through its tokens."""
+    tokenizer = model.tokenizer
+    ids = tokenizer.encode(PROBE).ids if tokenizer is not None else []
+    size = int(model.config.vocab_size)
+    if len(ids) < 16 or len(set(ids)) < 8 or max(ids) >= size:
+        ids = [(7 * i * i + i) % size for i in range(64)]
+    return ids[: min(128, model.context or 128)]
+
+
+def _divergence(expected_TV: torch.Tensor, found_TV: torch.Tensor) -> float:
+    """Return KL(float32 ‖ tier), nats a token, mean over T positions (Kullback and Leibler 1951)."""
+    expected_TV, found_TV = expected_TV.log_softmax(-1), found_TV.log_softmax(-1)
+    return float((expected_TV.exp() * (expected_TV - found_TV)).sum(-1).mean())
+
+
+def _say(name: str, tier: str, divergence: Mapping[str, float]) -> None:
+    if tier == "turbo":
+        get_logger(__name__).info(
+            "%s in tier turbo: KL to float32 %.4f nats a token (near: %.4f)", name, divergence[tier], divergence["near"]
+        )
+
+
+def _swapped(model: Model, tier: str) -> Model:
+    """Return the model with packed layers in place of its linear ones; everything else is shared with the original."""
+    shared: dict[int, Any] = {id(part): part for part in (*model.module.parameters(), *model.module.buffers())}
+    module = packed.swap(copy.deepcopy(model.module, shared), packed.make(tier))
+    return dataclasses.replace(model, module=module)

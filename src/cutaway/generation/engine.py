@@ -73,12 +73,21 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 if row.finish is None:
                     going.append(slot)
             if len(going) < len(active):
+                going = _closed(going)
                 active = [active[slot] for slot in going]
                 decoder.keep(going)
             if active:
                 logits_BV = decoder.step([row.ids[-1] for row in active])
     finally:
         decoder.keep([])
+
+
+def _closed(going: list[int]) -> list[int]:
+    """Order the slots that go on so that few move: those behind the new end fill the holes before it."""
+    end = len(going)
+    late = [slot for slot in going if slot >= end]
+    on = set(going)
+    return [slot if slot in on else late.pop() for slot in range(end)]
 
 
 def _grouped(rows: Sequence[Row]) -> tuple[list[list[int]], list[int]]:

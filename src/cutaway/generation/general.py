@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cutaway.models.loading import Model
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model
 
 __all__ = ["ModuleDecoder"]
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.errors import InputError, MissingText
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.rows import Alternative, Row
 from cutaway.generation.samplers import Sampling
-from cutaway.models.loading import ModelLike, load
 from cutaway.models.prompt import TextModel, encode_prompt
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
+
+if TYPE_CHECKING:
+    from cutaway.models.loading import ModelLike
 
 __all__ = ["Generation", "generate"]
 
@@ -65,7 +67,8 @@ def generate(
     chat: bool = False,
     truncate: str | None = None,
     alternatives: int = 0,
-    batch_size: int = 16,
+    batch_size: int = 64,
+    tier: str = "near",
     on_text: Callable[[int, str], None] | None = None,
 ) -> list[Generation]:
     """Continue each prompt `num_return_sequences` times and return one result a response, prompts in order.
@@ -73,7 +76,8 @@ def generate(
     `temperature` None is greedy for one response and 1 (the model's own distribution) for several. Row r of the call
     draws from the stream of `seed + r` alone, whatever rows are decoded beside it. `alternatives` keeps that many
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
-    can change it. No row ends of itself before `min_new_tokens`.
+    can change it. No row ends of itself before `min_new_tokens`. `tier` is "exact" (float32), "near" (bfloat16 weights)
+    or "turbo" (4 bits): see `cutaway.generation.decoders`.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
@@ -103,14 +107,15 @@ def generate(
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
-    loaded = load(model)
+    decoder = open_decoder(model, tier)
+    loaded = decoder.model
     encoded = [encode_prompt(loaded, prompt, chat=chat, truncate=truncate) for prompt in prompts]
     rows: list[Row] = []
     for prompt, ids in zip(prompts, encoded, strict=True):
         for _ in range(num_return_sequences):
             rows.append(Row(prompt, ids, sampling, seed + len(rows), **limits))
     number = {id(row): r for r, row in enumerate(rows)}
-    for row, text in run(open_decoder(loaded), rows, batch_size=batch_size):
+    for row, text in run(decoder, rows, batch_size=batch_size):
         if on_text is not None and text:
             on_text(number[id(row)], text)
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}

@@ -167,7 +167,9 @@ def remove(name: str) -> int:
             f"the cache holds no {name!r}", hint="cutaway models list shows what it holds; hf cache rm is for the Hub's"
         )
     target = cache.folder(key)
-    freed = sum(file.bytes for file in files_in(target))
+    from cutaway.models import converted  # torch
+
+    freed = sum(file.bytes for file in files_in(target)) + converted.forget(target)
     (target / cache.RECORD).unlink()  # not whole any more, should we be interrupted
     shutil.rmtree(target)
     return freed

@@ -27,6 +27,7 @@ from cutaway.errors import (
     WrongKind,
 )
 from cutaway.models import cache
+from cutaway.models.converted import stamp
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
@@ -111,14 +112,12 @@ def load(
         raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
     path = resolve(model, revision=revision)
     # A retrained folder is another model, and so is one that lost a file.
-    states = [(file.name, file.stat()) for file in path.iterdir() if file.exists()]
-    stamp = tuple(sorted((name, state.st_size, state.st_mtime_ns) for name, state in states))
-    return _load(os.fspath(model), path, stamp, kind, device or "cpu", str(dtype or "float32"), trust_remote_code)
+    return _load(os.fspath(model), path, stamp(path), kind, device or "cpu", str(dtype or "float32"), trust_remote_code)
 
 
 @functools.lru_cache(maxsize=2)
 def _load(
-    name: str, path: Path, stamp: tuple[tuple[str, int, int], ...], kind: str, device: str, dtype: str, trust: bool
+    name: str, path: Path, _stamp: tuple[tuple[str, int, int], ...], kind: str, device: str, dtype: str, trust: bool
 ) -> Model:
     tokenizer = load_tokenizer(path, name=name)
     config = _config(name, path, trust)

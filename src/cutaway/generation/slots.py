@@ -1,0 +1,47 @@
+"""A fused forward as a `Decoder`: each row has a slot of the cache, and a prompt is read by itself, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from cutaway.models.fused import Cache, Fused
+from cutaway.models.prompt import TextModel
+
+__all__ = ["FusedDecoder"]
+
+
+class FusedDecoder:
+    """Rows come and go at any time; what a row says has the same bits whatever rows are beside it."""
+
+    joins = True
+
+    def __init__(self, model: TextModel, fused: Fused) -> None:
+        self.model, self.fused = model, fused
+        self._cache = Cache(fused.shape)
+        self._last: tuple[list[int], torch.Tensor, list[torch.Tensor]] | None = None
+
+    @torch.inference_mode()
+    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
+        """Read each prompt, unless it was the last one read, and copy its keys and values into every new slot."""
+        self._cache.reserve(len(self._cache.lengths) + sum(copies), max(map(len, prompts)) + 1)
+        logits = []
+        for ids, number in zip(prompts, copies, strict=True):
+            if self._last is None or self._last[0] != list(ids):
+                self._last = (list(ids), *self.fused.prefill(ids))
+            self._cache.append(self._last[2], number)
+            logits.append(self._last[1].expand(number, -1))
+        return torch.cat(logits)
+
+    @torch.inference_mode()
+    def keep(self, slots: Sequence[int]) -> None:
+        """Keep these slots of the cache."""
+        self._cache.keep(slots)
+        if not slots:
+            self._last = None
+
+    @torch.inference_mode()
+    def step(self, ids: Sequence[int]) -> torch.Tensor:
+        """Run one token a slot."""
+        return self.fused.step(ids, self._cache)

@@ -1,0 +1,123 @@
+"""Weights laid out once for a start without transformers: one file a model, memory-mapped, beside the cache.
+
+`write` is called when a fused forward has been checked against its transformers model; `read` hands it back as long as
+no file of the model has changed. The file is ordinary safetensors: bfloat16 matrices under the names of `fused.py`, and
+what was measured in its metadata.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cutaway._version import __version__
+from cutaway.errors import CorruptFile
+from cutaway.log import get_logger
+from cutaway.models import cache
+from cutaway.models.fused import Shape
+from cutaway.models.prompt import TextModel
+from cutaway.tokens import Tokenizer
+
+__all__ = ["Converted", "forget", "read", "stamp", "write"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """What is known of a model without transformers: enough to read a prompt, run it, and write text."""
+
+    name: str
+    path: Path
+    tokenizer: Tokenizer
+    context: int | None
+    end_ids: frozenset[int]
+    shape: Shape
+    parts: Mapping[str, Tensor]
+    divergence: Mapping[str, float]  # of each tier from float32: mean KL, nats a token
+
+
+def stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a model's folder does: each file's name, size and time."""
+    states = [(file.name, file.stat()) for file in path.iterdir() if file.exists()]
+    return tuple(sorted((name, state.st_size, state.st_mtime_ns) for name, state in states))
+
+
+def _file(path: Path) -> Path:
+    return (
+        cache.home()
+        / "converted"
+        / f"{hashlib.sha256(os.fspath(path.resolve()).encode()).hexdigest()[:16]}.safetensors"
+    )
+
+
+def _key(path: Path) -> str:
+    return hashlib.sha256(f"{__version__} {stamp(path)}".encode()).hexdigest()
+
+
+def write(model: TextModel, shape: Shape, parts: Mapping[str, Tensor], divergence: Mapping[str, float]) -> None:
+    """Keep the weights of a checked model; where the disk does not allow it, say so and go on without."""
+    if model.path is None:
+        return
+    known = {
+        "key": _key(model.path),
+        "shape": dataclasses.asdict(shape),
+        "context": model.context,
+        "end_ids": sorted(model.end_ids),
+        "divergence": dict(divergence),
+    }
+    # Vectors stay as they are: they are few, and norms want their digits.
+    halves = {name: part.bfloat16().contiguous() if part.dim() == 2 else part.float() for name, part in parts.items()}
+    target = _file(model.path)
+    aside = target.with_suffix(f".{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with cache.plain_os_errors():
+            save_file(halves, aside, metadata={"cutaway": json.dumps(known)})
+        aside.replace(target)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        get_logger(__name__).warning("can't keep %s ready for a quick start: %s", model.name, error.strerror or error)
+
+
+def read(name: str, path: Path) -> Converted | None:
+    """Return the kept weights of a model's folder, memory-mapped, or None where there are none or they are out of date.
+
+    Raises `CorruptFile` where the model's tokenizer can't be read.
+    """
+    file = _file(path)
+    try:
+        with safe_open(file, "pt") as opened:
+            known = json.loads(opened.metadata()["cutaway"])
+            if known["key"] != _key(path):
+                return None
+            parts = {part: opened.get_tensor(part) for part in opened.keys()}  # noqa: SIM118  it is no mapping
+        tokenizer = Tokenizer.from_directory(path, name)
+    except CorruptFile:
+        raise
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None  # not there, or not whole: it will be written again
+    return Converted(
+        name,
+        path,
+        tokenizer,
+        known["context"],
+        frozenset(known["end_ids"]),
+        Shape(**known["shape"]),
+        parts,
+        known["divergence"],
+    )
+
+
+def forget(path: Path) -> int:
+    """Remove what is kept of a model's folder and return the bytes set free."""
+    file = _file(path)
+    size = file.stat().st_size if file.is_file() else 0
+    file.unlink(missing_ok=True)
+    return size

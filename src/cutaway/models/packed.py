@@ -1,0 +1,191 @@
+"""Linear layers whose weights are laid out for fast generation on a CPU, in three tiers.
+
+`exact` keeps float32. `near` keeps bfloat16 weights and multiplies bfloat16 by bfloat16 into float32 sums. `turbo`
+keeps 4-bit weights in groups of 32 for a few rows at a time, and goes the way of `near` for many. All take and give
+float32.
+
+oneDNN's packed kernels give a row the same bits whatever rows are beside it (but for a lone float32 row, which is
+therefore given a twin): what a row says does not depend on its batch. Kernels that a processor or a build of torch
+lacks are found out by `probe` and left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["TIERS", "PackedLinear", "PlainLinear", "fast_bfloat16", "make", "swap"]
+
+TIERS = ("exact", "near", "turbo")
+
+PACK_AFTER = 48  # calls: about what packing costs, in calls saved
+FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster
+GROUP = 32
+
+
+class PackedLinear(nn.Module):
+    """y_RN = x_RK · weight_NKᵀ + bias_N, in float32 at both ends."""
+
+    def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight_NK.shape
+        self.bias: Tensor | None = None if bias_N is None else bias_N.detach().float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply rows of any leading shape."""
+        y_RN: Tensor = self.product(x.reshape(-1, self.in_features))
+        if self.bias is not None:
+            y_RN = y_RN + self.bias
+        return y_RN.view(*x.shape[:-1], self.out_features)
+
+    def product(self, x_RK: Tensor) -> Tensor:
+        """Return x_RK · weightᵀ."""
+        raise NotImplementedError
+
+
+class PlainLinear(PackedLinear):
+    """float32 as torch does it: nothing is copied, nothing packed."""
+
+    def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
+        super().__init__(weight_NK, bias_N)
+        self.weight = weight_NK.detach().float()
+
+    def product(self, x_RK: Tensor) -> Tensor:
+        """Multiply."""
+        return functional.linear(x_RK, self.weight)
+
+
+class ExactLinear(PackedLinear):
+    """float32, packed."""
+
+    def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
+        super().__init__(weight_NK, bias_N)
+        self.packed = _pack(weight_NK.detach().float())
+
+    def product(self, x_RK: Tensor) -> Tensor:
+        """Multiply; a lone row goes with a twin, because oneDNN sums it in another order."""
+        if len(x_RK) == 1:
+            return _packed_linear(x_RK.expand(2, -1), self.packed)[:1]
+        return _packed_linear(x_RK, self.packed)
+
+
+class NearLinear(PackedLinear):
+    """bfloat16, packed after some calls: oneDNN's packed and plain kernels give the same bits."""
+
+    def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
+        super().__init__(weight_NK, bias_N)
+        self.weight: Tensor | None = weight_NK.detach().bfloat16()
+        self.packed: Tensor | None = None
+        self.calls = 0 if _can_pack(torch.bfloat16) else -(2**62)
+
+    def product(self, x_RK: Tensor) -> Tensor:
+        """Multiply in bfloat16; sums are float32 and rounded once at the end."""
+        x_RK = x_RK.bfloat16()
+        if self.packed is not None:
+            return _packed_linear(x_RK, self.packed).float()
+        assert self.weight is not None  # noqa: S101  one of the two is there
+        self.calls += 1
+        if self.calls > PACK_AFTER:
+            self.packed, self.weight = _pack(self.weight), None
+            return _packed_linear(x_RK, self.packed).float()
+        return functional.linear(x_RK, self.weight).float()
+
+
+class TurboLinear(NearLinear):
+    """4-bit weights with a scale and a zero for every 32 of a row, for up to 8 rows; bfloat16 beyond."""
+
+    def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
+        super().__init__(weight_NK, bias_N)
+        self.quarter, self.scales = quantise4(weight_NK)
+
+    def product(self, x_RK: Tensor) -> Tensor:
+        """Multiply by the 4-bit weights, or for many rows by the bfloat16 ones."""
+        if len(x_RK) > FEW_ROWS:
+            return super().product(x_RK)
+        x_RK = x_RK.bfloat16().contiguous()
+        y_RN: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x_RK, self.quarter, GROUP, self.scales)
+        return y_RN.float()
+
+
+def quantise4(weight_NK: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weights as 16 even steps from the least to the largest of each group of 32, and scales and zeros_GN2.
+
+    A 4-bit file quantised the same way (GGUF's Q4_1) comes back as it was, but for the rounding of scales to bfloat16.
+    """
+    N, K = weight_NK.shape
+    groups_NGg = weight_NK.float().view(N, K // GROUP, GROUP)
+    least, largest = groups_NGg.amin(-1, keepdim=True), groups_NGg.amax(-1, keepdim=True)
+    scale = ((largest - least) / 15).clamp_min(1e-9)
+    steps_NK = ((groups_NGg - least) / scale).round().clamp(0, 15).to(torch.int32).view(N, K)
+    scales_GN2 = torch.cat([scale, least + 8 * scale], dim=-1).transpose(0, 1).contiguous().bfloat16()
+    return torch.ops.aten._convert_weight_to_int4pack_for_cpu(steps_NK, 1), scales_GN2
+
+
+def make(tier: str) -> Callable[[Tensor, Tensor | None], PackedLinear]:
+    """Return what builds a linear layer of the tier; a turbo that can't be falls back to near, near to exact."""
+
+    def build(weight_NK: Tensor, bias_N: Tensor | None = None) -> PackedLinear:
+        if tier == "turbo" and weight_NK.shape[1] % GROUP == 0 and weight_NK.shape[0] % 64 == 0 and has_int4():
+            return TurboLinear(weight_NK, bias_N)
+        if tier in {"turbo", "near"} and fast_bfloat16():
+            return NearLinear(weight_NK, bias_N)
+        return (ExactLinear if _can_pack(torch.float32) else PlainLinear)(weight_NK, bias_N)
+
+    return build
+
+
+def swap(module: nn.Module, build: Callable[[Tensor, Tensor | None], PackedLinear]) -> nn.Module:
+    """Put packed layers in the place of every `Linear` and `Conv1D` of a module, in place, and return it."""
+    child: Any
+    for name, child in list(module.named_children()):
+        if type(child) is nn.Linear:
+            setattr(module, name, build(child.weight, child.bias))
+        elif type(child).__name__ == "Conv1D" and hasattr(child, "nf"):
+            setattr(module, name, build(child.weight.t(), child.bias))
+        else:
+            swap(child, build)
+    return module
+
+
+@functools.cache
+def fast_bfloat16() -> bool:
+    """Say whether this processor multiplies bfloat16 by itself; elsewhere it is emulated, and slower than float32."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported", "_is_arm_bf16_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names) and _can_pack(torch.bfloat16)
+
+
+@functools.cache
+def has_int4() -> bool:
+    """Say whether the 4-bit kernel is there and right."""
+    try:
+        weight_NK = torch.linspace(-1, 1, 64 * GROUP).view(64, GROUP)
+        packed, scales = quantise4(weight_NK)
+        found = torch.ops.aten._weight_int4pack_mm_for_cpu(torch.eye(GROUP).bfloat16(), packed, GROUP, scales)
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False
+    return bool((found.float() - weight_NK.t()).abs().max() < 0.05)
+
+
+@functools.cache
+def _can_pack(dtype: torch.dtype) -> bool:
+    try:
+        weight_NK = torch.linspace(-1, 1, 64 * 32, dtype=dtype).view(64, 32)
+        found = _packed_linear(torch.eye(32, dtype=dtype), _pack(weight_NK))
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False
+    return bool((found.float() - weight_NK.t().float()).abs().max() < 1e-5)
+
+
+def _pack(weight_NK: Tensor) -> Tensor:
+    packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight_NK.contiguous(), FEW_ROWS)
+    return packed
+
+
+def _packed_linear(x_RK: Tensor, packed: Tensor | None) -> Tensor:
+    y_RN: Tensor = torch.ops.mkldnn._linear_pointwise(x_RK, packed, None, "none", [], "")
+    return y_RN

@@ -1,0 +1,304 @@
+"""Our own forward and its packed weights against transformers' module, and rows that keep their bits in any batch."""
+
+from __future__ import annotations
+
+import copy
+import os
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from cutaway.errors import InputError
+from cutaway.generation import decoders, generate
+from cutaway.generation.decoders import open_decoder
+from cutaway.generation.engine import run
+from cutaway.generation.general import ModuleDecoder
+from cutaway.generation.rows import Row
+from cutaway.generation.slots import FusedDecoder
+from cutaway.models import converted, load, packed
+from cutaway.models.fused import Cache, Fused, Shape, parts_of, shape_of
+from cutaway.models.loading import Model
+from tests.unit import architectures
+from tests.unit.architectures import VOCAB
+
+SMALL = {
+    "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 1e4, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 32}  # fmt: skip
+MODELS: dict[str, tuple[Any, Any]] = {
+    "llama": (transformers.LlamaForCausalLM, transformers.LlamaConfig(**SMALL)),
+    "llama with biases": (
+        transformers.LlamaForCausalLM, transformers.LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True)
+    ),
+    "llama 3 rope": (transformers.LlamaForCausalLM, transformers.LlamaConfig(**SMALL, rope_parameters=LLAMA3)),
+    "llama tied": (transformers.LlamaForCausalLM, transformers.LlamaConfig(**SMALL, tie_word_embeddings=True)),
+    "mistral": (transformers.MistralForCausalLM, transformers.MistralConfig(**SMALL, sliding_window=None)),
+    "qwen2": (transformers.Qwen2ForCausalLM, transformers.Qwen2Config(**SMALL)),
+    "qwen3": (transformers.Qwen3ForCausalLM, transformers.Qwen3Config(**SMALL, head_dim=32)),
+    "gpt2": (
+        transformers.GPT2LMHeadModel,
+        transformers.GPT2Config(
+            vocab_size=VOCAB, n_embd=64, n_layer=3, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=2
+        ),
+    ),
+}  # fmt: skip
+PROMPTS = [[5, 9, 17], [40 + i % 30 for i in range(70)], [8], [12, 80, 33, 12, 80, 33, 12], [5, 9, 17]]
+
+
+class Letters:
+    """Just enough of a tokenizer for rows of ids."""
+
+    special_ids: frozenset[int] = frozenset()
+
+    def encode(self, text: str) -> Any:
+        return types.SimpleNamespace(ids=[5 + ord(letter) % 100 for letter in text])
+
+    def decode(self, ids: Any, **_: Any) -> str:
+        return "".join(chr(65 + i % 26) for i in ids)
+
+    def piece(self, token_id: int) -> str:
+        return self.decode([token_id])
+
+
+def tiny(name: str) -> Model:
+    cls, config = MODELS[name]
+    torch.manual_seed(3)
+    module = cls._from_config(copy.deepcopy(config)).eval()
+    with torch.no_grad():
+        for path, weight in module.named_parameters():
+            if weight.ndim > 1:
+                weight.mul_(4)
+            elif "bias" in path:  # they begin as zeros, which would hide that one is left out
+                weight.normal_(0, 0.3)
+    return Model(name, None, module, Letters())  # type: ignore[arg-type]
+
+
+def fused(model: Model, tier: str = "exact") -> FusedDecoder:
+    shape = shape_of(model.config)
+    assert shape is not None
+    return FusedDecoder(model, decoders._fused(shape, parts_of(model.module, shape), tier))
+
+
+def whole(model: Model, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = model.module(input_ids=torch.tensor([ids])).logits[0]
+    return logits
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_logits_equal_transformers_with_rows_of_any_length_that_come_and_go(name: str) -> None:
+    model = tiny(name)
+    decoder = fused(model)
+    said = [[20 + (7 * r + s) % 100 for s in range(6)] for r in range(6)]
+    texts = [*PROMPTS, PROMPTS[1]]
+    rows = [0, 1, 2, 3]
+    logits_BV = decoder.add(texts[:4], [1, 1, 1, 1])
+    for step in range(6):
+        for slot, row in enumerate(rows):
+            expected_V = whole(model, texts[row] + said[row][:step])[-1]
+            scale = expected_V.abs().max()
+            torch.testing.assert_close(logits_BV[slot] / scale, expected_V / scale, atol=2e-5, rtol=0)
+        if step == 2:  # one leaves, the last takes its slot; two that have run as long in spirit join
+            rows = [0, 3, 2]
+            decoder.keep([0, 3, 2])
+            for row in (4, 5):
+                fresh = decoder.add([texts[row] + said[row][:step]], [1])
+                expected_V = whole(model, texts[row] + said[row][:step])[-1]
+                torch.testing.assert_close(fresh[0], expected_V, atol=2e-4, rtol=0)
+                rows.append(row)
+        if step == 3:  # a beam search's way: one twice, in another order
+            rows = [rows[4], rows[0], rows[0]]
+            decoder.keep([4, 0, 0])
+        logits_BV = decoder.step([said[row][step] for row in rows])
+
+
+@pytest.mark.parametrize("tier", ["exact", "near"])
+@pytest.mark.parametrize("name", ["llama", "qwen3", "gpt2"])
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(name: str, tier: str) -> None:
+    model = tiny(name)
+    prompts = [[5 + (11 * r + 3 * i) % 150 for i in range(1 + (17 * r) % 90)] for r in range(64)]
+    ids = [7, 100, 31, 8]
+
+    def states(rows: list[int]) -> torch.Tensor:
+        decoder = fused(model, tier)
+        first = decoder.add([prompts[r] for r in rows], [1] * len(rows))
+        return torch.stack([first, *(decoder.step([i] * len(rows)) for i in ids)])
+
+    everyone = states(list(range(64)))
+    for rows in ([0], [5], [63], [1, 2], [9, 30, 4], list(range(40, 57))):
+        assert torch.equal(states(rows), everyone[:, rows]), rows
+
+
+@pytest.mark.parametrize("tier", ["exact", "near", "turbo"])
+def test_packing_after_some_calls_changes_nothing(tier: str) -> None:
+    model = tiny("llama")
+    decoder = fused(model, tier)
+    first = decoder.add([PROMPTS[0]], [1])
+    for _ in range(packed.PACK_AFTER + 3):
+        decoder.step([5])
+    decoder.keep([])
+    assert torch.equal(decoder.add([PROMPTS[0]], [1]), first)
+
+
+@pytest.mark.skipif(not packed.has_int4(), reason="no 4-bit kernel here")
+def test_four_bits_are_as_exact_as_their_steps() -> None:
+    torch.manual_seed(0)
+    weight_NK = torch.randn(128, 64)
+    x_RK = torch.randn(5, 64)
+    quarter = packed.make("turbo")(weight_NK, None)
+    step = (weight_NK.view(128, 2, 32).amax(-1) - weight_NK.view(128, 2, 32).amin(-1)) / 15
+    bound_RN = 0.51 * x_RK.abs().view(5, 2, 32).sum(-1) @ step.T  # half a step a weight, at worst
+    off_RN = (quarter(x_RK) - x_RK @ weight_NK.T).abs()
+    assert type(quarter).__name__ == "TurboLinear"
+    assert bool((off_RN < bound_RN + 0.02 * (x_RK @ weight_NK.T).abs() + 0.1).all())
+    assert off_RN.mean() > 0  # it is another number: the 4-bit kernel did run
+
+
+def test_a_four_bit_file_comes_back_as_it_was() -> None:
+    torch.manual_seed(0)
+    scales = torch.rand(64, 2, 1).bfloat16().float() + 0.5
+    steps = torch.randint(0, 16, (64, 2, 32))
+    steps[..., 0], steps[..., 1] = 0, 15  # every group uses its whole range
+    weight_NK = (steps * scales - 8 * scales).view(64, 64)
+    found = packed.make("turbo")(weight_NK, None)(torch.eye(64)[:8])
+    if packed.has_int4():
+        torch.testing.assert_close(found, weight_NK.T[:8], atol=0.05, rtol=0.01)
+
+
+@pytest.mark.parametrize("name", ["gemma2", "phi3", "gpt_neox", "opt", "mixtral", "gpt_oss"])
+def test_other_architectures_keep_their_forward_and_get_packed_layers(name: str) -> None:
+    model = architectures.build(name)
+    before = {key: value.clone() for key, value in model.module.state_dict().items()}
+    ids = torch.arange(5, 29)[None]
+    decoder = decoders._of_loaded(model, "near", ())()
+    assert isinstance(decoder, ModuleDecoder)
+    kinds = {type(part).__name__ for part in decoder.model.module.modules()}
+    assert kinds & {"NearLinear", "ExactLinear"}
+    with torch.inference_mode():
+        expected, found = model.module(ids).logits[0], decoder.model.module(ids).logits[0]
+    assert decoders._divergence(expected, found) < 0.02  # random weights: no trained model's margins
+    assert not torch.equal(expected, found)
+    assert all(torch.equal(before[key], value) for key, value in model.module.state_dict().items())
+    assert not any(isinstance(part, packed.PackedLinear) for part in model.module.modules())
+
+
+def test_what_our_forward_has_not_is_left_to_transformers() -> None:
+    sliding = transformers.MistralConfig(**SMALL, sliding_window=8)
+    yarn = {"rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 32}
+    odd = transformers.GPT2Config(scale_attn_by_inverse_layer_idx=True)
+    for config in (sliding, transformers.LlamaConfig(**SMALL, rope_parameters=yarn), odd, transformers.OPTConfig()):
+        assert shape_of(config) is None
+
+
+def test_a_forward_that_does_not_agree_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny("llama")
+    assert isinstance(open_decoder(model, "exact"), FusedDecoder)
+    honest = Fused._finish
+
+    def off(self: Fused, layer: Any, x_RD: torch.Tensor, mixed_RD: torch.Tensor) -> torch.Tensor:
+        return honest(self, layer, x_RD, mixed_RD) * 1.01
+
+    monkeypatch.setattr(Fused, "_finish", off)
+    assert isinstance(open_decoder(tiny("llama"), "exact"), ModuleDecoder)
+
+
+def test_a_module_that_was_trained_further_is_packed_again() -> None:
+    model = tiny("llama")
+    rows = [Row("", PROMPTS[0], max_new_tokens=8)]
+    before = [row.ids for row, _ in run(open_decoder(model, "exact"), rows) if row.finish]
+    with torch.no_grad():
+        for weight in model.module.parameters():
+            weight.add_(torch.randn_like(weight))
+    rows = [Row("", PROMPTS[0], max_new_tokens=8)]
+    after = [row.ids for row, _ in run(open_decoder(model, "exact"), rows) if row.finish]
+    assert before != after
+
+
+def test_two_runs_of_one_model_do_not_disturb_each_other() -> None:
+    model = tiny("llama")
+    alone = [Row("", ids, max_new_tokens=12) for ids in PROMPTS]
+    for _ in run(open_decoder(model, "exact"), alone):
+        pass
+    first, second = ([Row("", ids, max_new_tokens=12) for ids in PROMPTS] for _ in range(2))
+    for _ in zip(run(open_decoder(model, "exact"), first), run(open_decoder(model, "exact"), second), strict=True):
+        pass
+    assert [r.ids for r in first] == [r.ids for r in second] == [r.ids for r in alone]
+
+
+def test_more_rows_than_room_are_admitted_as_others_end() -> None:
+    model = tiny("llama")
+    settings = [(ids, 3 + 5 * (i % 4)) for i, ids in enumerate(PROMPTS * 4)]
+    alone = []
+    for ids, length in settings:
+        row = Row("", ids, max_new_tokens=length)
+        for _ in run(open_decoder(model, "exact"), [row]):
+            pass
+        alone.append(row.ids)
+    for size in (2, 3, 7, 64):
+        rows = [Row("", ids, max_new_tokens=length) for ids, length in settings]
+        for _ in run(open_decoder(model, "exact"), iter(rows), batch_size=size):
+            pass
+        assert [row.ids for row in rows] == alone
+
+
+def test_the_cache_grows_and_shrinks_and_keeps_what_it_holds() -> None:
+    shape = Shape("llama", 2, 4, 2, 8, 1e-5, 10)
+    cache = Cache(shape)
+    cache.reserve(2, 3)
+    kept = [torch.randn(2, 2, 3, 8) for _ in range(2)]
+    cache.append(kept, 2)
+    cache.reserve(5, 70)
+    assert (cache.rows, cache.room, cache.lengths) == (5, 128, [3, 3])
+    for layer in range(2):
+        assert torch.equal(cache[layer][:, 1, :, :3], kept[layer])
+    cache.keep([1])
+    assert cache.lengths == [3] and torch.equal(cache[0][:, 0, :, :3], kept[0])
+    cache.keep([])
+    assert (cache.rows, cache.room, cache.lengths) == (0, 0, [])
+
+
+def test_an_unknown_tier_is_named(tiny_gpt2: Path) -> None:
+    with pytest.raises(InputError, match="quick"):
+        generate("The", load(tiny_gpt2), tier="quick")
+
+
+@pytest.mark.skipif(not packed.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
+def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: Path) -> None:
+    name = os.fspath(tiny_llama)
+    divergence = {"near": 0.0, "turbo": 0.0}
+    model = load(name)
+    shape = shape_of(model.config)
+    assert shape is not None and converted.read(name, tiny_llama) is None
+    converted.write(model, shape, parts_of(model.module, shape), divergence)
+    kept = converted.read(name, tiny_llama)
+    assert kept is not None
+    assert (kept.context, kept.end_ids, kept.shape) == (model.context, model.end_ids, shape)
+    settings = {"max_new_tokens": 12, "temperature": 1.0, "seed": 4}
+    assert isinstance(open_decoder(name), FusedDecoder)
+    assert not isinstance(open_decoder(name).model, Model)
+    quick = generate(["The animal", "a"], name, **settings)
+    slow = generate(["The animal", "a"], model, **settings)
+    assert [r.token_ids for r in quick] == [r.token_ids for r in slow]
+    assert [r.logprobs for r in quick] == [r.logprobs for r in slow]
+    config = tiny_llama / "config.json"
+    text = config.read_text()
+    config.write_text(text + "\n")
+    assert converted.read(name, tiny_llama) is None
+    config.write_text(text)
+    assert converted.forget(tiny_llama) > 0 and converted.read(name, tiny_llama) is None
+
+
+def test_damaged_kept_weights_are_written_again(tiny_llama: Path) -> None:
+    model = load(tiny_llama)
+    shape = shape_of(model.config)
+    assert shape is not None
+    converted.write(model, shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
+    file = converted._file(tiny_llama)
+    file.write_bytes(file.read_bytes()[:100])
+    assert converted.read("x", tiny_llama) is None
