@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,18 @@ class LlamaCpp:
 
     batches_logits = False
 
-    def __init__(self, name: str, folder: str, scratch: str, gguf: str, threads: int) -> None:
+    def __init__(self, name: str, place: SimpleNamespace) -> None:
         import xllamacpp
 
         parameters = xllamacpp.CommonParams()
-        parameters.model.path = gguf
+        parameters.model.path = place.gguf
         parameters.n_parallel, parameters.n_ctx, parameters.kv_unified = 64, 8192, True
-        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
+        parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = place.threads
         parameters.verbosity = -1
         self.server = xllamacpp.Server(parameters)
         self.pool = ThreadPoolExecutor(64)
-        self.weight_bytes = Path(gguf).stat().st_size
-        vocabulary = json.loads(Path(folder, "config.json").read_text())["vocab_size"]
+        self.weight_bytes = Path(place.gguf).stat().st_size
+        vocabulary = json.loads(Path(place.folder, "config.json").read_text())["vocab_size"]
         self.vocabulary = int(vocabulary)
 
     def rows(self, rows: int) -> int:
@@ -77,16 +78,16 @@ class OpenVino:
 
     batches_logits = True
 
-    def __init__(self, name: str, folder: str, scratch: str, gguf: str, threads: int) -> None:
+    def __init__(self, name: str, place: SimpleNamespace) -> None:
         import openvino
         import openvino_genai
 
         self.openvino, self.genai = openvino, openvino_genai
-        self.own = Path(scratch, name)
-        self.properties: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads}
+        self.own = Path(place.scratch, name)
+        self.properties: dict[str, Any] = {"INFERENCE_NUM_THREADS": place.threads}
         if not self.own.joinpath("openvino_model.xml").exists():
             self.own.mkdir(exist_ok=True)
-            shutil.copy(gguf, self.own / "model.gguf")
+            shutil.copy(place.gguf, self.own / "model.gguf")
             openvino_genai.LLMPipeline(str(self.own / "model.gguf"), "CPU", enable_save_ov_model=True)
             self.own.joinpath("model.gguf").unlink()
         scheduler = openvino_genai.SchedulerConfig()
@@ -148,15 +149,15 @@ class CTranslate2:
 
     batches_logits = True
 
-    def __init__(self, name: str, folder: str, scratch: str, gguf: str, threads: int) -> None:
+    def __init__(self, name: str, place: SimpleNamespace) -> None:
         import ctranslate2
 
-        own = Path(scratch, "ctranslate2")
+        own = Path(place.scratch, "ctranslate2")
         if not own.joinpath("model.bin").exists():
-            converter = ctranslate2.converters.TransformersConverter(folder)
+            converter = ctranslate2.converters.TransformersConverter(place.folder)
             with contextlib.suppress(FileExistsError):
                 converter.convert(str(own), quantization="int8")
-        self.generator = ctranslate2.Generator(str(own), intra_threads=threads, inter_threads=1)
+        self.generator = ctranslate2.Generator(str(own), intra_threads=place.threads, inter_threads=1)
         self.pieces = json.loads(own.joinpath("vocabulary.json").read_text())
         self.weight_bytes = own.joinpath("model.bin").stat().st_size
 

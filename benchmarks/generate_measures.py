@@ -1,6 +1,6 @@
 """What `generate.py` measures, the same for every contender: one contender a process, asked in JSON lines.
 
-    python generate_measures.py CONTENDER FOLDER SCRATCH GGUF THREADS    # started by generate.py, answers on stdout
+    python generate_measures.py CONTENDER '{"model": …}'    # started by generate.py, answers on stdout
 
 A contender has `continued(prompts, new)` (greedy ids, the model's end is a token like any other), `sweep(prompts,
 settings, samples, new, part)` (which says how many times what it ran makes the whole) and, where it can,
@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def memory(contender: Any, scratch: Path) -> dict[str, Any]:
     lines = Path("/proc/self/status").read_text().splitlines()  # a program's own peak; ru_maxrss has its parent's too
     return {
         "peak_mb": int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6,
-        "weights_mb": contender.weight_bytes / 1e6,
+        "weights_mb": getattr(contender, "held_bytes", contender.weight_bytes) / 1e6,
     }
 
 
@@ -161,7 +162,7 @@ def _material(scratch: Path) -> dict[str, Any]:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
-    name, folder, scratch, gguf, threads = sys.argv[1:]
+    name, place = sys.argv[1], SimpleNamespace(**json.loads(sys.argv[2]))
     start = time.perf_counter()
 
     def answer(**record: Any) -> None:
@@ -169,7 +170,7 @@ def main() -> None:
 
     try:
         module, class_ = CONTENDERS[name]
-        contender = getattr(importlib.import_module(module), class_)(name, folder, scratch, gguf, int(threads))
+        contender = getattr(importlib.import_module(module), class_)(name, place)
     except ImportError as error:
         answer(missing=f"not installed: {error.name or error}")
         return
@@ -182,7 +183,7 @@ def main() -> None:
         measure = question.pop("do")
         run = globals().get(measure) or getattr(contender, measure)
         try:
-            answer(**(run(contender, Path(scratch), **question) if measure in globals() else run(**question)))
+            answer(**(run(contender, Path(place.scratch), **question) if measure in globals() else run(**question)))
         except Exception as error:
             answer(error=f"{type(error).__name__}: {error}")
 

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from cutaway.generation.engine import Decoder, run
 from cutaway.generation.rows import Row
 from cutaway.generation.samplers import Sampling, choose
 
-# What a lone row's step reads of the weights, where the decoder does not say: bytes a parameter.
-NOMINAL_BYTES = {"exact": 4.0, "near": 2.0, "turbo": 0.6}
+# Bytes a parameter: of the layers as a lone row reads them, of the head, and of what is held beside for many rows.
+# Four bits carry two bfloat16 numbers for every 32.
+BYTES = {"exact": (4, 4, 0), "near": (2, 2, 0), "turbo": (0.625, 2, 2)}
 
 
 class Unending:
@@ -40,14 +42,17 @@ class _NoEnd:
 class Ours:
     batches_logits = True
 
-    def __init__(self, name: str, folder: str, scratch: str, gguf: str, threads: int) -> None:
-        torch.set_num_threads(threads)
-        self.scratch = Path(scratch)
-        decoder = open_decoder(folder, name)
-        self.own: Any = decoder
-        self.decoder = Unending(decoder)
-        parameters = _parameters(folder)
-        self.weight_bytes = getattr(decoder, "weight_bytes", None) or round(parameters * NOMINAL_BYTES[name])
+    def __init__(self, name: str, place: SimpleNamespace) -> None:
+        torch.set_num_threads(place.threads)
+        self.scratch = Path(place.scratch)
+        self.decoder = Unending(open_decoder(place.model, name))
+        # The head, tied or not, is read once a step; the table of embeddings, a row of it, is not counted.
+        config = json.loads(Path(place.folder, "config.json").read_text())
+        head = config["vocab_size"] * config["hidden_size"]
+        body = _parameters(place.folder) - head * (1 if config.get("tie_word_embeddings") else 2)
+        per_body, per_head, beside = BYTES[name]
+        self.weight_bytes = round(body * per_body + head * per_head)  # what a lone row's step reads
+        self.held_bytes = self.weight_bytes + round(body * beside)
 
     def rows(self, rows: int) -> int:
         return rows
@@ -148,15 +153,15 @@ class Transformers:
 
     batches_logits = True
 
-    def __init__(self, name: str, folder: str, scratch: str, gguf: str, threads: int) -> None:
+    def __init__(self, name: str, place: SimpleNamespace) -> None:
         import transformers
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(place.threads)
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         dtype = torch.bfloat16 if name.endswith("bf16") else torch.float32
-        self.module = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        self.module = transformers.AutoModelForCausalLM.from_pretrained(place.folder, dtype=dtype).eval()
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(place.folder)
         ends = self.module.generation_config.eos_token_id
         self.ends = [ends] if isinstance(ends, int) else list(ends or [])
         self.module.generation_config.eos_token_id = None  # nobody stops before the last token
@@ -210,10 +215,10 @@ class Transformers:
 class PipelineLoop(Transformers):
     """transformers as a first script has it: one pipeline call a prompt, one after the other."""
 
-    def __init__(self, name: str, folder: str, scratch: str, gguf: str, threads: int) -> None:
+    def __init__(self, name: str, place: SimpleNamespace) -> None:
         import transformers
 
-        super().__init__(name, folder, scratch, gguf, threads)
+        super().__init__(name, place)
         self.pipe = transformers.pipeline("text-generation", model=self.module, tokenizer=self.tokenizer)
 
     def rows(self, rows: int) -> int:

@@ -29,9 +29,11 @@ class Child:
         self.name, self.limit = name, run.limit
         python = run.engines if name in ENGINES else sys.executable
         gguf = run.weights(name.split()[1]) if name in ENGINES and " " in name else run.gguf
-        command = [python, str(HERE / "generate_measures.py"), name, run.folder, str(run.scratch), str(gguf)]
+        place = {"model": run.model, "folder": run.folder, "scratch": str(run.scratch), "gguf": str(gguf)}
+        place |= {"threads": run.threads}
+        command = [python, str(HERE / "generate_measures.py"), name, json.dumps(place)]
         self.process = subprocess.Popen(
-            [*command, str(run.threads)], text=True, env=run.environment(),
+            command, text=True, env=run.environment(),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=run.log,
         )  # fmt: skip
         self.first = self._answer()

@@ -20,11 +20,11 @@ def report(found: Found, options: argparse.Namespace) -> str:
     for title, make in (
         ("the homework's sweep: 4 prompts × 8 settings × 2 samples × 64 tokens", _sweep),
         ("from the shell to the first token, seconds", _start),
-        ("peak memory of a fresh process after one sweep, MB", _memory),
+        ("peak memory of a fresh process after a sweep (ours 64 rows at once, transformers 8), MB", _memory),
         ("KL to fp32, nats a position, teacher-forced", _kl),
         ("greedy text against transformers fp32", _greedy),
         ("share of the memory-bandwidth floor, one row", _floor),
-        ("64 rows of mixed lengths: times faster when finished rows are retired (≥ 1.4 wanted)", _mixed),
+        ("rows of mixed lengths: times faster when finished rows are retired (≥ 1.4 wanted)", _mixed),
         ("choosing, share of a step (≤ 10 % wanted)", _sampler),
         ("greedy text the same alone and in ragged batches, of so many prompts", _identity),
     ):
@@ -112,7 +112,10 @@ def _floor(found: Found) -> list[list[str]]:
 
 def _mixed(found: Found) -> list[list[str]]:
     each = found.get("mixed", {}).items()
-    return [[name, f"{one['times_faster']:.2f}" if "times_faster" in one else _why(one)] for name, one in each]
+    return [
+        [name, f"{one['times_faster']:.2f} ({one['rows']} rows)" if "times_faster" in one else _why(one)]
+        for name, one in each
+    ]
 
 
 def _sampler(found: Found) -> list[list[str]]:

@@ -7,7 +7,7 @@ Prompt lookup (Saxena 2023; a speculation in the sense of Leviathan et al. 2023 
 tokens, finds them earlier in the context and guesses that what followed then follows again; one forward over k + 1
 positions checks k guesses. A draft without chance keeps the distribution where a guess is kept just if the row's own
 draw chose it, so that a text that was drawn without it says exactly how many guesses it would have kept. The cost of a
-forward over several positions is measured here on weights packed as 16-bit floats, in processor time of one thread.
+forward over several positions is measured here on the products of each tier, in processor time of one thread.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, median
+from typing import Any
 
 import torch
 
 import cutaway
-from cutaway.models import encode_prompt, load
+from cutaway.models import encode_prompt, load, packed
 
 HERE = Path(__file__).parent
 POSITIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 16)
@@ -66,36 +67,28 @@ def _guess(context: list[int], guesses: int, longest: int, shortest: int) -> lis
 
 
 def costs(hidden: int, wide: int, small: int, layers: int, vocabulary: int) -> dict[str, dict[int, float]]:
-    """Return the processor time of one forward's products over so many positions, ms, for two kinds of weights."""
+    """Return the processor time of one forward's products over so many positions, ms, in each tier."""
     shapes = [(hidden + 2 * small, hidden), (hidden, hidden), (2 * wide, hidden), (hidden, wide)] * layers
-    shapes.append((vocabulary, hidden))
-    plain = [torch.randn(shape) / 30 for shape in shapes]
-    packed = [torch.fbgemm_pack_gemm_matrix_fp16(weight) for weight in plain]
-    biases = [torch.zeros(shape[0]) for shape in shapes]
-    found: dict[str, dict[int, float]] = {"fp32": {}, "fp16 packed": {}}
-    for count in POSITIONS:
-        inputs = {size: torch.randn(count, size) for size in {shape[1] for shape in shapes}}
+    found: dict[str, dict[int, float]] = {}
+    for tier in packed.TIERS:
+        linears = [packed.make(tier)(torch.randn(shape) / 30, None) for shape in shapes]
+        linears.append(packed.make("near" if tier == "turbo" else tier)(torch.randn(vocabulary, hidden) / 30, None))
+        inputs = {count: {size: torch.randn(count, size) for size in (hidden, wide)} for count in POSITIONS}
 
-        def fp32(inputs: dict[int, torch.Tensor] = inputs) -> None:
-            for weight in plain:
-                torch.nn.functional.linear(inputs[weight.shape[1]], weight)
+        def run(count: int, linears: list[Any] = linears, inputs: dict[int, Any] = inputs) -> None:
+            for linear in linears:
+                linear(inputs[count][linear.in_features])
 
-        def fp16(inputs: dict[int, torch.Tensor] = inputs) -> None:
-            for shape, weight, bias in zip(shapes, packed, biases, strict=True):
-                torch.fbgemm_linear_fp16_weight_fp32_activation(inputs[shape[1]], weight, bias)
-
-        found["fp32"][count] = _least(fp32)
-        found["fp16 packed"][count] = _least(fp16)
+        for _ in range(packed.PACK_AFTER + 1):
+            run(1)
+        times: dict[int, list[float]] = {count: [] for count in POSITIONS}
+        for _ in range(9):  # in turns
+            for count in POSITIONS:
+                start = time.process_time()
+                run(count)
+                times[count].append(time.process_time() - start)
+        found[tier] = {count: median(sorted(each)[:5]) * 1e3 for count, each in times.items()}
     return found
-
-
-def _least(run: Callable[[], None]) -> float:
-    times = []
-    for _ in range(6):
-        start = time.process_time()
-        run()
-        times.append(time.process_time() - start)
-    return median(sorted(times)[:3]) * 1e3
 
 
 def _share(outcomes: Iterable[bool]) -> float | None:
@@ -131,7 +124,7 @@ def main() -> None:
             for chat in (True, False):
                 if batch := [prompt for prompt, is_chat in asked if is_chat == chat]:
                     said = cutaway.generate(
-                        batch, model, max_new_tokens=options.new, temperature=temperature, chat=chat
+                        batch, options.model, max_new_tokens=options.new, temperature=temperature, chat=chat
                     )
                     texts += [(encode_prompt(model, one.prompt, chat=chat), one.token_ids) for one in said]
             for guesses, longest, shortest in ((3, 3, 2), (7, 3, 2), (7, 3, 1), (10, 4, 3)):
