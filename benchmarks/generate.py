@@ -94,7 +94,7 @@ def memory(run: Run) -> dict[str, Any]:
 
 
 def kl(run: Run) -> dict[str, Any]:
-    positions = 16 if run.quick else 248
+    positions = 48 if run.quick else 248
     if REFERENCE not in run.ready:
         return {}
     run.ready[REFERENCE].ask("reference", positions=positions)
@@ -103,7 +103,7 @@ def kl(run: Run) -> dict[str, Any]:
 
 
 def greedy(run: Run) -> dict[str, Any]:
-    prompts, new = (4, 16) if run.quick else (20, 128)
+    prompts, new = (20, 32) if run.quick else (20, 128)
     answers = run.each("greedy", [n for n in run.ready if not n.startswith("pipeline")], prompts=prompts, new=new)
     ends = set(json.loads((run.scratch / "material.json").read_text())["ends"])
     expected = [_until(ids, ends) for ids in answers.get(REFERENCE, {}).get("ids", [])]
