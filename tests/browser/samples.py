@@ -104,6 +104,10 @@ def generation() -> Record:
     }
 
 
+def traced(size: int = 22) -> Record:
+    return figure_records.generation(size)
+
+
 def score() -> Record:
     dice = random.Random(2)
     rows, bits = [], 0.0

@@ -12,6 +12,7 @@ from tests.browser import samples
 pytestmark = pytest.mark.browser
 
 RECORDS = samples.every() | {
+    "a traced generation": samples.traced(),
     "attention of both directions": samples.bidirectional(),
     "attention of a translation": samples.translated(),
     "attention of generated tokens": samples.attention(6, 4, generated=5),

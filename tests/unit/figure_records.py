@@ -285,10 +285,53 @@ def _match(which: int, layer: int, head: int, shapes: Any, dice: Any) -> dict[st
     }
 
 
+def generation(size: int = 22) -> dict[str, Any]:
+    """A traced generation: made-up logits, and all the rest as `generate` computes it."""
+    import torch
+
+    from cutaway.generation.rows import Row
+    from cutaway.generation.samplers import Sampling, choose
+    from cutaway.generation.trace import trace
+
+    class Words:
+        def piece(self, token_id: int) -> str:
+            return PIECES[token_id] if token_id < len(PIECES) else f" w{token_id}"
+
+        def decode(self, ids: list[int]) -> str:
+            return "".join(map(self.piece, ids))
+
+    words: Any = Words()
+    row = Row(TEXT, [0, 1, 2], Sampling(0.8, 50, 0.9, 0.02, 1.1, 0.2), seed=2, max_new_tokens=size, traced=True)
+    dice = torch.Generator().manual_seed(5)
+    for _ in range(size):
+        logits_V = torch.randn(4000, generator=dice)
+        logits_V[: len(PIECES)] += 10 * torch.rand(len(PIECES), generator=dice)
+        chosen = choose(logits_V[None], [row], frozenset())
+        row.logprobs += chosen.logprobs
+        row.steps.append(trace(logits_V, row, chosen.ids[0], words))
+        row.take(chosen.ids[0], words, frozenset())
+    return {
+        "schema": "cutaway.generation/1",
+        "model": "smollm2-135m",
+        "prompt": row.prompt,
+        "completion": row.text,
+        "tokens": [words.piece(i) for i in row.ids],
+        "token_ids": row.ids,
+        "logprobs": row.logprobs,
+        "alternatives": [],
+        "finish_reason": "length",
+        "seed": row.seed,
+        "settings": {**dataclasses.asdict(row.sampling), "max_new_tokens": size},
+        "trace": [dataclasses.asdict(step) for step in row.steps],
+    }
+
+
 def every() -> dict[str, dict[str, Any]]:
     """Return records of every schema that has a figure, in every shape it can have."""
     return {
         "attention": attention(),
+        "generation": generation(),
+        "a long generation, not traced": generation(300) | {"trace": None},
         "one head": attention(1, 1),
         "long": attention(2, 2, 600),
         "translation": translation(),

@@ -18,7 +18,9 @@ from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.general import ModuleDecoder
 from cutaway.generation.rows import Row
+from cutaway.generation.samplers import Sampling
 from cutaway.generation.slots import FusedDecoder
+from cutaway.generation.speculation import LookupDecoder
 from cutaway.models import converted, load, packed
 from cutaway.models.fused import Cache, Fused, Shape, parts_of, shape_of
 from cutaway.models.loading import Model
@@ -302,3 +304,63 @@ def test_damaged_kept_weights_are_written_again(tiny_llama: Path) -> None:
     file = converted._file(tiny_llama)
     file.write_bytes(file.read_bytes()[:100])
     assert converted.read("x", tiny_llama) is None
+
+
+@pytest.mark.parametrize("tier", ["exact", "near"])
+@pytest.mark.parametrize("name", ["llama", "qwen2", "gpt2"])
+def test_several_tokens_at_once_have_the_bits_of_one_after_the_other(name: str, tier: str) -> None:
+    model = tiny(name)
+    one, several = fused(model, tier), fused(model, tier)
+    for decoder in (one, several):
+        decoder.add([PROMPTS[3], PROMPTS[1]], [1, 1])
+    ids = [[9, 12, 80, 33], [7, 7, 50, 3]]
+    expected = torch.stack([one.step([ids[0][i], ids[1][i]]) for i in range(4)], dim=1)
+    assert torch.equal(several.extend(ids), expected)
+    several.rewind(2)
+    assert torch.equal(several.extend([row[2:3] for row in ids]), expected[:, 2:3])
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.7), Sampling(temperature=1.5, top_p=0.9)])
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_looking_ahead_changes_no_token_and_saves_steps(name: str, sampling: Sampling) -> None:
+    model = tiny(name)
+    with torch.no_grad():  # surer of itself, so that it says again what it has said
+        model.module.get_output_embeddings().weight.mul_(3)
+    shape = shape_of(model.config)
+    assert shape is not None
+    weights = decoders._fused(shape, parts_of(model.module, shape), "exact")
+    texts, calls = [], []
+    step = weights.step
+
+    def counted(ids: Any, cache: Cache) -> torch.Tensor:
+        calls[-1].append(len(ids[0]))
+        return step(ids, cache)
+
+    weights.step = counted  # type: ignore[method-assign]
+    for kind in (FusedDecoder, LookupDecoder):
+        calls.append([])
+        [row] = rows = [Row("", [5, 9, 17, 5, 9, 17, 5, 9], sampling, seed=3, max_new_tokens=100)]
+        for _ in run(kind(model, weights), rows):
+            pass
+        texts.append((row.ids, row.logprobs, row.finish))
+    assert texts[0] == texts[1]
+    assert set(calls[0]) == {1} and len(calls[0]) == len(texts[0][0]) - 1
+    if sampling.temperature == 0:
+        assert max(calls[1]) > 1 and len(calls[1]) < 0.6 * len(calls[0])
+
+
+def test_looking_ahead_stops_at_the_end_of_the_context_and_when_rows_join() -> None:
+    model = tiny("gpt2")
+    repeated = [5, 9, 17] * 41
+    for prompts in ([repeated], [repeated, [8]], [[8], repeated, repeated]):
+        found = []
+        for kind in (FusedDecoder, LookupDecoder):
+            shape = shape_of(model.config)
+            assert shape is not None
+            decoder = kind(model, decoders._fused(shape, parts_of(model.module, shape), "exact"))
+            rows = [Row("", ids, max_new_tokens=40) for ids in prompts]
+            for _ in run(decoder, rows, batch_size=2):
+                pass
+            found.append([(row.ids, row.finish) for row in rows])
+        assert found[0] == found[1]
+        assert all(len(ids) <= 128 - len(prompt) + 1 for (ids, _), prompt in zip(found[0], prompts, strict=True))

@@ -22,11 +22,13 @@ __all__ = ["command"]
 @click.option("--top-p", type=float, help="Draw from the likeliest tokens that together hold p.")
 @click.option("--min-p", type=float, help="Draw from tokens at least p times as likely as the likeliest.")
 @click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
+@click.option("--presence-penalty", type=float, help="From -2 to 2; above 0 makes generated tokens less likely.")
 @click.option("-n", "--num-return-sequences", default=1, show_default=True, help="Responses a prompt.")
 @click.option("--stop", multiple=True, help="End before this text (can be given several times).")
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
 @click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
+@click.option("--trace", is_flag=True, help="Show what was behind each token, before and after the samplers.")
 @click.option("--batch-size", default=64, show_default=True, help="Responses decoded together.")
 @click.option(
     "--tier",
@@ -36,7 +38,7 @@ __all__ = ["command"]
     help="Weights in float32, bfloat16, or 4 bits: how exact and how fast.",
 )
 @click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
-@output_options(".csv")
+@output_options(".csv", ".svg", ".png")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
 
@@ -47,9 +49,10 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway generate "What is a transformer?" --chat
       cutaway generate -f prompts.txt --json > responses.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
+      cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
     """
     from cutaway.generation import generate
-    from cutaway.views import terminal
+    from cutaway.views import terminal, terminal_trace
 
     prompts = lines_from(text, file)
     ready = named_or_loaded(model, options)
@@ -57,7 +60,10 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     if streamed:
         terminal.prompt(prompts[0])
-        options["on_text"] = lambda _row, piece: terminal.stream(piece)
+        if options["trace"]:
+            options["on_step"] = lambda _row, step, piece: terminal_trace.stream(step, piece)
+        else:
+            options["on_text"] = lambda _row, piece: terminal.stream(piece)
     # Batch by batch, so that a line is out as soon as it is known; a row's stream follows from its number alone.
     number, seed, results = options["num_return_sequences"], options.pop("seed"), []
     together = max(1, options["batch_size"] // max(1, number))
@@ -68,5 +74,8 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         results += batch
     if streamed:
         terminal.stream("\n")
+        if options["trace"]:
+            terminal.show(terminal_trace.trace(results[0]))
     else:
-        emit(results, as_json=False, output=output, draw=None if as_json else lambda: terminal.generations(results))
+        draw = terminal_trace.traces if options["trace"] else terminal.generations
+        emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))

@@ -3,5 +3,6 @@
 from cutaway.generation.loop import Generation, generate
 from cutaway.generation.rows import Alternative
 from cutaway.generation.samplers import Sampling, distribution
+from cutaway.generation.trace import Effect, Option, Step
 
-__all__ = ["Alternative", "Generation", "Sampling", "distribution", "generate"]
+__all__ = ["Alternative", "Effect", "Generation", "Option", "Sampling", "Step", "distribution", "generate"]

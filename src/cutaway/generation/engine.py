@@ -14,6 +14,7 @@ import torch
 
 from cutaway.generation.rows import Alternative, Row
 from cutaway.generation.samplers import choose
+from cutaway.generation.trace import trace
 from cutaway.models.prompt import TextModel
 
 __all__ = ["Decoder", "run"]
@@ -41,8 +42,8 @@ class Decoder(Protocol):
 def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Iterator[tuple[Row, str]]:
     """Decode the rows, at most `batch_size` at a time, and yield (row, new text) as soon as the text is certain.
 
-    A row's last pair comes when its `finish` is set, with text or without; rows end in any order. The iterable is read
-    only as far as there is room. Raises `ModelError` where logits are not numbers.
+    A row's last pair comes when its `finish` is set, with text or without; a traced row has one every step; rows end in
+    any order. The iterable is read only as far as there is room. Raises `ModelError` where logits are not numbers.
     """
     waiting, active = iter(rows), list[Row]()
     logits_BV = torch.empty(0, 0)
@@ -59,16 +60,20 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
             chosen = choose(logits_BV, active, decoder.model.end_ids)
             going = []
             for slot, row in enumerate(active):
+                if row.traced:
+                    end_ids = decoder.model.end_ids
+                    row.steps.append(trace(logits_BV[slot], row, chosen.ids[slot], decoder.model.tokenizer, end_ids))
                 if row.keep:
                     row.alternatives.append(_alternatives(decoder.model, logits_BV[slot], row.keep))
                 row.logprobs.append(chosen.logprobs[slot])
-                row.entropies.append(chosen.entropies[slot])
+                if (entropy := chosen.entropies[slot]) is not None:
+                    row.entropies.append(entropy)
                 row.take(chosen.ids[slot], decoder.model.tokenizer, decoder.model.end_ids)
                 context = decoder.model.context
                 if row.finish is None and context is not None and len(row.prompt_ids) + len(row.ids) >= context:
                     row.finish = "length"
                 text = row.certain()
-                if text or row.finish is not None:
+                if text or row.finish is not None or row.traced:
                     yield row, text
                 if row.finish is None:
                     going.append(slot)

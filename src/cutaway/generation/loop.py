@@ -11,6 +11,7 @@ from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.rows import Alternative, Row
 from cutaway.generation.samplers import Sampling
+from cutaway.generation.trace import Step
 from cutaway.models.prompt import TextModel, encode_prompt
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
@@ -26,11 +27,12 @@ class Generation(Result):
     """One response to one prompt.
 
     `logprobs` are nats, under the model itself before any sampler; `finish_reason` is "eos" (the model ended), "stop"
-    (a stop string came) or "length". `seed` alone repeats this row: `generate(prompt, seed=seed)`.
+    (a stop string came) or "length". `seed` alone repeats this row: `generate(prompt, seed=seed)`. `trace`, where it
+    was asked for, has what was behind each token.
     """
 
     schema: ClassVar[str] = "generation"
-    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv", ".svg", ".png")
 
     model: str
     prompt: str
@@ -42,12 +44,18 @@ class Generation(Result):
     finish_reason: str
     seed: int
     settings: dict[str, Any]
+    trace: list[Step] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a token, with the prompt and the seed of its response."""
+        """Return a row a token, with the prompt and the seed of its response, and what a trace adds."""
         said = enumerate(zip(self.tokens, self.token_ids, self.logprobs, strict=True))
         common = {"prompt": self.prompt, "seed": self.seed}
-        return [common | {"step": step, "token": token, "id": i, "logprob": p} for step, (token, i, p) in said]
+        rows = [common | {"step": step, "token": token, "id": i, "logprob": p} for step, (token, i, p) in said]
+        for row, step in zip(rows, self.trace or [], strict=False):
+            more = ("before", "after", "rank", "surprisal_bits", "entropy_bits", "entropy_after_bits")
+            row |= {name: getattr(step, name) for name in more}
+            row |= {f"removed by {effect.sampler}": effect.removed for effect in step.effects}
+        return rows
 
 
 def generate(
@@ -61,23 +69,27 @@ def generate(
     top_p: float | None = None,
     min_p: float | None = None,
     repetition_penalty: float | None = None,
+    presence_penalty: float | None = None,
     num_return_sequences: int = 1,
     stop: Sequence[str] = (),
     seed: int = 0,
     chat: bool = False,
     truncate: str | None = None,
     alternatives: int = 0,
+    trace: bool = False,
     batch_size: int = 64,
     tier: str = "near",
     on_text: Callable[[int, str], None] | None = None,
+    on_step: Callable[[int, Step, str], None] | None = None,
 ) -> list[Generation]:
     """Continue each prompt `num_return_sequences` times and return one result a response, prompts in order.
 
     `temperature` None is greedy for one response and 1 (the model's own distribution) for several. Row r of the call
     draws from the stream of `seed + r` alone, whatever rows are decoded beside it. `alternatives` keeps that many
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
-    can change it. No row ends of itself before `min_new_tokens`. `tier` is "exact" (float32), "near" (bfloat16 weights)
-    or "turbo" (4 bits): see `cutaway.generation.decoders`.
+    can change it. `trace` keeps what was behind each token, before and after the samplers, and `on_step(r, step, text)`
+    is called with each step of it and the text that it settled. No row ends of itself before `min_new_tokens`. `tier`
+    is "exact" (float32), "near" (bfloat16 weights) or "turbo" (4 bits): see `cutaway.generation.decoders`.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
@@ -96,12 +108,13 @@ def generate(
             f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
         )
     stop = [stop] if isinstance(stop, str) else list(stop)
-    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty)
+    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty)
     limits: dict[str, Any] = {
         "max_new_tokens": max_new_tokens,
         "min_new_tokens": min_new_tokens,
         "stop": stop,
         "keep": alternatives,
+        "traced": trace,
     }
     Row("", [], sampling, seed, **limits)  # raises for impossible settings before a model is loaded
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
@@ -118,8 +131,10 @@ def generate(
     for row, text in run(decoder, rows, batch_size=batch_size):
         if on_text is not None and text:
             on_text(number[id(row)], text)
+        if on_step is not None and row.steps:
+            on_step(number[id(row)], row.steps[-1], text)
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
-    settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat}
+    settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat, "tier": tier}
     return [_result(loaded, row, settings) for row in rows]
 
 
@@ -135,4 +150,5 @@ def _result(model: TextModel, row: Row, settings: dict[str, Any]) -> Generation:
         finish_reason=row.finish or "length",
         seed=row.seed,
         settings=settings,
+        trace=row.steps if row.traced else None,
     )

@@ -32,9 +32,9 @@ class Row:
     """A prompt's ids, how to continue them, and what has come of it so far.
 
     Row after row draws from the stream of its own `seed`, so that what it says does not depend on who is decoded beside
-    it. `ids`, `logprobs` and `entropies` (nats, under the model itself, before any sampler) grow by one a step;
-    `alternatives` and `steps` only where they are asked for. `finish` is None while the row runs, then "eos", "stop"
-    or "length".
+    it. `ids` and `logprobs` (nats, under the model itself, before any sampler) grow by one a step; `entropies` (the
+    same), `alternatives` and `steps` only where they are asked for. `finish` is None while the row runs, then "eos",
+    "stop" or "length".
     """
 
     prompt: str
@@ -45,7 +45,8 @@ class Row:
     min_new_tokens: int = 0
     stop: Sequence[str] = ()
     keep: int = 0  # so many alternatives are kept at each step
-    traced: bool = False  # `steps` are kept
+    measured: bool = False  # `entropies` are kept
+    traced: bool = False  # `entropies` and `steps` are kept
 
     ids: list[int] = dataclasses.field(default_factory=list)
     logprobs: list[float] = dataclasses.field(default_factory=list)

@@ -1,16 +1,21 @@
-"""The samplers: from a model's logits to the distribution that the next token is drawn from.
+"""The samplers: from a model's logits to the next token.
 
-The settings, their order (penalty, temperature, top-k, top-p, min-p) and their meaning are those of transformers'
-`GenerationConfig`. Axis letters: B rows, V vocabulary.
+The settings, their order (repetition penalty, presence penalty, temperature, top-k, top-p, min-p) and their meaning are
+those of transformers' `GenerationConfig`; the presence penalty is that of OpenAI's API and of vLLM. `distribution` says
+plainly what is drawn from, `choose` draws from the same for many rows at once. Axis letters: B rows, V vocabulary,
+C candidates (the largest of the vocabulary), G groups of the vocabulary.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, ModelError
@@ -18,7 +23,12 @@ from cutaway.errors import InputError, ModelError
 if TYPE_CHECKING:
     from cutaway.generation.rows import Row
 
-__all__ = ["Chosen", "Sampling", "choose", "distribution", "draw"]
+__all__ = ["Chosen", "Sampling", "choose", "distribution", "penalised"]
+
+FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; where they are too few, the whole row is looked at
+_GROUP = 16  # tokens
+_PART = 1 << 20  # logits at a time, whole rows: their numbers stay in the processor's cache
+_COLDEST = 1e-35  # below it float32 has no inverse; anything but a tie is out of reach long before
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Sampling:
     top_p: float | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
+    presence_penalty: float | None = None
 
     def __post_init__(self) -> None:
         finite = 0 <= self.temperature < math.inf
@@ -38,7 +49,14 @@ class Sampling:
         _check("top-p", self.top_p, self.top_p is None or 0 < self.top_p <= 1, "above 0 and at most 1")
         _check("min-p", self.min_p, self.min_p is None or 0 <= self.min_p <= 1, "from 0 to 1")
         penalty = self.repetition_penalty
-        _check("repetition-penalty", penalty, penalty is None or penalty > 0, "above 0 (1 is none)")
+        _check("repetition-penalty", penalty, penalty is None or 0 < penalty < math.inf, "above 0 (1 is none)")
+        penalty = self.presence_penalty
+        _check("presence-penalty", penalty, penalty is None or -2 <= penalty <= 2, "from -2 to 2 (0 is none)")
+
+    @property
+    def penalises(self) -> bool:
+        """Say whether tokens that occurred count for more or less."""
+        return self.repetition_penalty not in {None, 1.0} or bool(self.presence_penalty)
 
 
 def _check(name: str, value: float | None, good: bool, range_: str) -> None:
@@ -46,28 +64,42 @@ def _check(name: str, value: float | None, good: bool, range_: str) -> None:
         raise InputError(f"{name} is {value}", hint=f"it has to be {range_}")
 
 
-def distribution(logits_BV: torch.Tensor, sampling: Sampling, seen: list[list[int]] | None = None) -> torch.Tensor:
+def distribution(
+    logits_BV: torch.Tensor,
+    sampling: Sampling,
+    seen: Sequence[Sequence[int]] | None = None,
+    generated: Sequence[Sequence[int]] | None = None,
+) -> torch.Tensor:
     """Return the probabilities_BV that a sampler draws from.
 
-    `seen` are each row's ids so far, for the repetition penalty (Keskar et al. 2019, CTRL). Top-p is nucleus sampling
-    (Holtzman et al. 2020); min-p keeps what has at least that share of the likeliest token's probability (Nguyen et
-    al. 2024).
+    `seen` are each row's ids so far, for the repetition penalty (Keskar et al. 2019, CTRL), `generated` those of them
+    that are not the prompt's, for the presence penalty: it is subtracted once from the logit of each. Top-p is nucleus
+    sampling (Holtzman et al. 2020); min-p keeps what has at least that share of the likeliest token's probability
+    (Nguyen et al. 2024). Tokens tied at the edge of top-k all stay; at the edge of top-p the first ids do.
 
     >>> distribution(torch.tensor([[2.0, 1.0, 0.0]]), Sampling(temperature=1.0, top_k=2)).round(decimals=2)
     tensor([[0.7300, 0.2700, 0.0000]])
     """
     scores_BV = logits_BV.float()
-    if sampling.repetition_penalty not in {None, 1.0} and seen is not None:
-        scores_BV = _penalise(scores_BV.clone(), seen, sampling.repetition_penalty)
+    if sampling.penalises:
+        scores_BV = scores_BV.clone()
+        none: list[list[int]] = [[]] * len(scores_BV)
+        for scores_V, ids, new in zip(scores_BV.numpy(), seen or none, generated or none, strict=True):
+            penalised(scores_V, sampling, ids, new)
     if sampling.temperature == 0:
         return torch.zeros_like(scores_BV).scatter_(1, scores_BV.argmax(-1, keepdim=True), 1.0)
     # Less the largest first, which changes no probability: a tiny temperature then can't overflow.
-    scores_BV = (scores_BV - scores_BV.amax(-1, keepdim=True)) / sampling.temperature
+    scores_BV = (scores_BV - scores_BV.amax(-1, keepdim=True)) / max(sampling.temperature, _COLDEST)
     if sampling.top_k is not None and sampling.top_k < scores_BV.shape[-1]:
         smallest_B1 = scores_BV.topk(sampling.top_k).values[:, -1:]
         scores_BV = scores_BV.masked_fill(scores_BV < smallest_B1, -torch.inf)
     if sampling.top_p is not None and sampling.top_p < 1:
-        scores_BV = _nucleus(scores_BV, sampling.top_p)
+        sorted_BV, order_BV = scores_BV.sort(descending=True, stable=True)
+        sorted_BV = sorted_BV.double().softmax(-1)
+        # A token goes when those before it already hold top_p; the first always stays.
+        before_BV = sorted_BV.cumsum(-1) - sorted_BV
+        drop_BV = torch.zeros_like(scores_BV, dtype=torch.bool).scatter_(1, order_BV, before_BV >= sampling.top_p)
+        scores_BV = scores_BV.masked_fill(drop_BV, -torch.inf)
     probabilities_BV = scores_BV.softmax(-1)
     if sampling.min_p:
         floor_B1 = sampling.min_p * probabilities_BV.amax(-1, keepdim=True)
@@ -76,58 +108,243 @@ def distribution(logits_BV: torch.Tensor, sampling: Sampling, seen: list[list[in
     return probabilities_BV
 
 
-def draw(probabilities_BV: torch.Tensor, generators: list[torch.Generator]) -> torch.Tensor:
-    """Draw one id a row, each from its own stream: a row's choice never depends on who sits beside it.
-
-    One uniform number a row is looked up in the cumulative distribution, in float64.
-    """
-    cumulative_BV = probabilities_BV.cpu().double().cumsum(-1)
-    if not bool((cumulative_BV[:, -1] > 0).all()):  # a NaN fails every comparison
-        raise ModelError("the model's logits are not numbers: there is nothing to draw", hint="try --dtype float32")
-    uniform_B1 = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
-    ids_B = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True).squeeze(-1)
-    return ids_B.clamp_max(probabilities_BV.shape[-1] - 1)
+def penalised(
+    scores_V: npt.NDArray[np.float32], sampling: Sampling, seen: Sequence[int], generated: Sequence[int]
+) -> None:
+    """Change one row's logits in place by the repetition and the presence penalty."""
+    if sampling.repetition_penalty not in {None, 1.0} and seen:
+        ids = np.asarray(seen)
+        said = scores_V[ids]  # an id that occurs twice is read twice before it is written: the penalty counts once
+        scores_V[ids] = np.where(said < 0, said * sampling.repetition_penalty, said / sampling.repetition_penalty)
+    if sampling.presence_penalty and generated:
+        ids = np.asarray(generated)
+        scores_V[ids] = scores_V[ids] - sampling.presence_penalty
 
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """For each of B rows the id that was chosen, its log-probability and the entropy, nats, both before any sampler."""
+    """For each of B rows the id that was chosen, its log-probability and the entropy, nats, both before any sampler.
+
+    The entropy is None for a row that is neither measured nor traced.
+    """
 
     ids: list[int]
     logprobs: list[float]
-    entropies: list[float]
+    entropies: list[float | None]
 
 
 def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
     """Choose every row's next id by its own settings and its own stream.
 
-    A row below its `min_new_tokens` can't choose an id that ends it. Raises `ModelError` where logits are not numbers.
+    What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
+    number a row, in float64, is looked up in the row's cumulative distribution. A row below its `min_new_tokens` can't
+    choose an id that ends it. Raises `ModelError` where logits are not numbers.
     """
-    logprobs_BV = logits_BV.log_softmax(-1)
-    entropies_B = -(logprobs_BV.exp() * logprobs_BV.clamp_min(-1e4)).sum(-1)
-    ids = []
-    for row, logits_V in zip(rows, logits_BV, strict=True):
+    logits_BV = logits_BV.float()
+    some = max(1, _PART // logits_BV.shape[-1])
+    parts = [_choose(logits_BV[at : at + some], rows[at : at + some], end_ids) for at in range(0, len(rows), some)]
+    columns = ([p.ids for p in parts], [p.logprobs for p in parts], [p.entropies for p in parts])
+    return Chosen(*(list(itertools.chain(*column)) for column in columns))
+
+
+def _choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
+    model_BV = logits_BV.softmax(-1)
+    largest_B1 = logits_BV.amax(-1, keepdim=True)
+    normaliser_B = largest_B1[:, 0].double() - model_BV.amax(-1).double().log()
+    _check_numbers(normaliser_B, rows)
+    scores_BV = _edited(logits_BV, rows, end_ids)
+    drawing = [b for b, row in enumerate(rows) if row.sampling.temperature > 0]
+    ids_B = torch.empty(len(rows), dtype=torch.long)
+    if len(drawing) < len(rows):
+        greedy = [b for b, row in enumerate(rows) if row.sampling.temperature == 0]
+        ids_B[greedy] = torch.from_numpy(_some(scores_BV, greedy).numpy().argmax(-1))  # the first of equals, and fast
+    if drawing:
+        chosen = [rows[b] for b in drawing]
+        as_model = scores_BV is logits_BV and all(row.sampling.temperature == 1 for row in chosen)
+        ids_B[drawing] = _draw(_some(scores_BV, drawing), chosen, _some(model_BV, drawing) if as_model else None)
+    logprobs_B = logits_BV.gather(1, ids_B[:, None])[:, 0].double() - normaliser_B
+    entropies: list[float | None] = [None] * len(rows)
+    measured = [b for b, row in enumerate(rows) if row.measured or row.traced]
+    if measured:
+        # H = log Z - sum of p times the logit; a logit of -inf has p = 0 and adds nothing.
+        logits, shares = _some(logits_BV, measured), _some(model_BV, measured)
+        mean = torch.linalg.vecdot(shares, logits.clamp_min(-1e30)).double()
+        for b, value in zip(measured, (normaliser_B[measured] - mean).clamp_min(0).tolist(), strict=True):
+            entropies[b] = value
+    return Chosen(ids_B.tolist(), logprobs_B.tolist(), entropies)
+
+
+def _check_numbers(normaliser_B: torch.Tensor, rows: Sequence[Row]) -> None:
+    if not bool(normaliser_B.isfinite().all()):
+        first = rows[int((~normaliser_B.isfinite()).nonzero()[0])].prompt
+        short = first if len(first) <= 40 else f"{first[:39]}…"
+        raise ModelError(
+            f"the model's logits are not numbers after {short!r}: there is nothing to choose from",
+            hint="try --dtype float32 or --tier exact; if that is what you have, the weights hold NaN or infinity",
+        )
+
+
+def _some(values_BX: torch.Tensor, rows: list[int]) -> torch.Tensor:
+    return values_BX if len(rows) == len(values_BX) else values_BX[rows]
+
+
+def _edited(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> torch.Tensor:
+    """Return the logits after the ban on ending early and the penalties; the same tensor where nothing changes."""
+    changed = [b for b, row in enumerate(rows) if row.sampling.penalises or len(row.ids) < row.min_new_tokens]
+    if not changed:
+        return logits_BV
+    scores_BV = logits_BV.clone()
+    ends = np.array(sorted(end_ids), dtype=np.int64)
+    for b in changed:
+        row, scores_V = rows[b], scores_BV[b].numpy()
         if len(row.ids) < row.min_new_tokens:
-            logits_V = logits_V.index_fill(0, torch.tensor(sorted(end_ids), dtype=torch.long), -torch.inf)
-        probabilities_BV = distribution(logits_V[None], row.sampling, [row.prompt_ids + row.ids])
-        greedy = row.sampling.temperature == 0
-        ids.append(int(probabilities_BV.argmax(-1)) if greedy else int(draw(probabilities_BV, [row.generator])))
-    logprobs_B = logprobs_BV.gather(1, torch.tensor(ids)[:, None])[:, 0]
-    return Chosen(ids, logprobs_B.tolist(), entropies_B.tolist())
-
-
-def _penalise(scores_BV: torch.Tensor, seen: list[list[int]], penalty: float | None) -> torch.Tensor:
-    for scores_V, ids in zip(scores_BV, seen, strict=True):
-        index = torch.tensor(sorted(set(ids)), device=scores_V.device)
-        chosen = scores_V[index]
-        scores_V[index] = torch.where(chosen < 0, chosen * penalty, chosen / penalty)
+            scores_V[ends] = -np.inf
+        penalised(scores_V, row.sampling, row.prompt_ids + row.ids, row.ids)
     return scores_BV
 
 
-def _nucleus(scores_BV: torch.Tensor, top_p: float) -> torch.Tensor:
-    sorted_BV, order_BV = scores_BV.sort(descending=True)
-    probabilities_BV = sorted_BV.softmax(-1)
-    # A token goes when those before it already hold top_p; the first always stays.
-    before_BV = probabilities_BV.cumsum(-1) - probabilities_BV
-    drop_BV = torch.zeros_like(scores_BV, dtype=torch.bool).scatter_(1, order_BV, before_BV >= top_p)
-    return scores_BV.masked_fill(drop_BV, -torch.inf)
+def _draw(scores_BV: torch.Tensor, rows: Sequence[Row], model_BV: torch.Tensor | None) -> torch.Tensor:
+    """Draw an id for each row; `model_BV` are the probabilities of the scores at temperature 1, where that is all."""
+    uniform_B = torch.tensor(
+        [torch.rand((), generator=row.generator, dtype=torch.float64).item() for row in rows], dtype=torch.float64
+    )
+    settings = [row.sampling for row in rows]
+    size = scores_BV.shape[-1]
+    cut = [b for b, s in enumerate(settings) if s.top_k is not None or (s.top_p or 1.0) < 1]
+    # A row that keeps few has no need of a sum over the whole vocabulary.
+    summed = [b for b, s in enumerate(settings) if s.top_k is None or s.top_k >= MANY]
+    shares_BV = _shares(scores_BV, settings, summed) if model_BV is None else _some(model_BV, summed)
+    at = {b: i for i, b in enumerate(summed)}
+    ids_B, done = torch.empty(len(rows), dtype=torch.long), set[int]()
+    masses_B = torch.ones(len(rows), dtype=torch.float64)
+    masses_B[summed] = 1 / shares_BV.amax(-1).double()
+    for most in (FEW, MANY):
+        if some := [b for b in cut if b not in done and (settings[b].top_k or 0) < most]:
+            limits = [settings[b] for b in some]
+            ids_B[some], enough = _draw_sorted(
+                _some(scores_BV, some), limits, masses_B[some], uniform_B[some], min(most, size)
+            )
+            done |= {b for b, good in zip(some, enough, strict=True) if good}
+    whole = [b for b in range(len(rows)) if b not in done]
+    if whole:
+        weights_BV = shares_BV
+        if whole != summed or any(settings[b].min_p or b in cut for b in whole):
+            few = [shares_BV[at[b] : at[b] + 1] if b in at else _shares(scores_BV, settings, [b]) for b in whole]
+            weights_BV = torch.cat(few)
+            for weights_V, b in zip(weights_BV.numpy(), whole, strict=True):
+                _truncate(weights_V, settings[b])
+        ids_B[whole] = _draw_whole(weights_BV, uniform_B[whole])
+    return ids_B
+
+
+def _shares(scores_BV: torch.Tensor, settings: Sequence[Sampling], rows: list[int]) -> torch.Tensor:
+    """Return the probabilities of those rows at their temperature."""
+    chosen_BV = _some(scores_BV, rows)
+    # Less the largest first, which changes no probability: a tiny temperature then can't overflow.
+    scaled_BV = chosen_BV - chosen_BV.amax(-1, keepdim=True)
+    scaled_BV /= torch.tensor([max(settings[b].temperature, _COLDEST) for b in rows], dtype=torch.float32)[:, None]
+    return torch.softmax(scaled_BV, -1, out=scaled_BV)
+
+
+def _draw_sorted(
+    scores_BV: torch.Tensor, settings: Sequence[Sampling], masses_B: torch.Tensor, uniform_B: torch.Tensor, most: int
+) -> tuple[torch.Tensor, list[bool]]:
+    """Draw from the `most` largest scores of each row, and say of which rows they held all that could be drawn.
+
+    `masses_B` are the sums over the whole vocabulary of exp((score - largest score) / T); unused with top-k.
+    """
+    size = scores_BV.shape[-1]
+    values_BC, ids_BC = _largest(scores_BV, most)  # the temperature changes no order
+    # Tokens tied with the last candidate may be outside: only what lies above it is known whole.
+    known_BC = values_BC > (values_BC[:, -1:] if most < size else -torch.inf)
+    temperature_B1 = torch.tensor([[s.temperature] for s in settings], dtype=torch.float64)
+    weights_BC = ((values_BC - values_BC[:, :1]).double() / temperature_B1).exp()
+    k_B1 = torch.tensor([[min(s.top_k or size, size)] for s in settings])
+    limited_B = k_B1[:, 0] < size
+    kth_B1 = (k_B1 - 1).clamp_max(values_BC.shape[-1] - 1)
+    weights_BC = weights_BC.where(~limited_B[:, None] | (values_BC >= values_BC.gather(1, kth_B1)), 0.0)
+    running_BC = weights_BC.cumsum(-1)
+    top_p_B = torch.tensor([1.0 if s.top_p is None else s.top_p for s in settings], dtype=torch.float64)
+    nucleus_B = (top_p_B * torch.where(limited_B, running_BC[:, -1], masses_B)).where(top_p_B < 1, torch.inf)
+    # Of top-k all ties at its edge have to be known, of a nucleus everything up to its edge.
+    top_k_known_B = known_BC.gather(1, kth_B1)[:, 0] & (k_B1[:, 0] <= values_BC.shape[-1])
+    top_p_known_B = (weights_BC * known_BC).sum(-1) >= nucleus_B
+    enough_B = torch.where(limited_B, top_k_known_B, top_p_known_B)
+    min_p_B1 = torch.tensor([[s.min_p or 0.0] for s in settings], dtype=torch.float64)
+    kept_BC = (running_BC - weights_BC < nucleus_B[:, None]) & (weights_BC >= min_p_B1)
+    index_B, _ = _look_up(weights_BC.where(kept_BC, 0.0), uniform_B)
+    return ids_BC.gather(1, index_B[:, None])[:, 0], enough_B.tolist()
+
+
+def _largest(scores_BV: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the `most` largest values_BC of each row in falling order, and their ids_BC: equal ones by their id.
+
+    Which of those equal to the last are there is left open.
+    """
+    size = scores_BV.shape[-1]
+    if size <= most:
+        return scores_BV.sort(stable=True, dim=-1, descending=True)
+    if size < 4 * _GROUP * most:
+        values_BC, ids_BC = scores_BV.topk(most)
+    else:
+        # The largest tokens lie in the groups of the largest maxima. Group g is the tokens g, g + G, g + 2 G, …: so the
+        # maxima of all groups are taken at the speed of memory. Tokens behind the last full group are added.
+        groups = size // _GROUP
+        grouped_BxG = scores_BV[:, : _GROUP * groups].view(-1, _GROUP, groups)
+        top_BC = grouped_BxG.amax(1).topk(most, sorted=False).indices
+        found = grouped_BxG.gather(2, top_BC[:, None].expand(-1, _GROUP, -1)).flatten(1)
+        if size % _GROUP:
+            found = torch.cat([found, scores_BV[:, _GROUP * groups :]], 1)
+        values_BC, at_BC = found.topk(most)
+        ids_BC = at_BC // most * groups + top_BC.gather(1, at_BC % most)
+        ids_BC = ids_BC.where(at_BC < _GROUP * most, at_BC + _GROUP * (groups - most))
+    if bool((values_BC[:, 1:] == values_BC[:, :-1]).any()):
+        by_id = ids_BC.argsort(-1)
+        values_BC, ids_BC = values_BC.gather(1, by_id), ids_BC.gather(1, by_id)
+        values_BC, by_value = values_BC.sort(stable=True, dim=-1, descending=True)
+        ids_BC = ids_BC.gather(1, by_value)
+    return values_BC, ids_BC
+
+
+def _truncate(weights_V: npt.NDArray[np.float32], sampling: Sampling) -> None:
+    """Set to 0 in place what top-k, top-p and min-p take from one row of probabilities."""
+    if sampling.top_k is not None and sampling.top_k < len(weights_V):
+        weights_V[weights_V < np.partition(weights_V, -sampling.top_k)[-sampling.top_k]] = 0
+    if sampling.top_p is not None and sampling.top_p < 1:
+        # A histogram instead of a sort: classes of 1/16 of an octave, and only the class at the edge is sorted.
+        class_V = weights_V.view(np.int32) >> 19
+        above = np.bincount(class_V, weights=weights_V)[::-1].cumsum()[::-1]
+        nucleus = sampling.top_p * above[0]
+        edge = int((above >= nucleus).nonzero()[0][-1])
+        inside = (class_V == edge).nonzero()[0]
+        inside = inside[np.argsort(-weights_V[inside], kind="stable")]
+        mass = weights_V[inside].astype(np.float64)
+        before = mass.cumsum() - mass + (above[edge + 1] if edge + 1 < len(above) else 0.0)
+        weights_V[class_V < edge] = 0
+        weights_V[inside[before >= nucleus]] = 0
+    if sampling.min_p:
+        weights_V[weights_V < sampling.min_p * weights_V.max()] = 0
+
+
+def _draw_whole(weights_BV: torch.Tensor, uniform_B: torch.Tensor) -> torch.Tensor:
+    """Look up each row's number in its whole vocabulary: the group first, then the token in it."""
+    size = weights_BV.shape[-1]
+    groups = -(-size // _GROUP)
+    if size % _GROUP:
+        weights_BV = torch.nn.functional.pad(weights_BV, (0, _GROUP * groups - size))
+    grouped_BxG = weights_BV.view(-1, _GROUP, groups)
+    group_B, rest_B = _look_up(grouped_BxG.sum(1), uniform_B)
+    inside_Bx = grouped_BxG.gather(2, group_B[:, None, None].expand(-1, _GROUP, 1))[:, :, 0]
+    place_B, _ = _look_up(inside_Bx, rest_B)
+    return place_B * groups + group_B
+
+
+def _look_up(weights_BX: torch.Tensor, uniform_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return where a number from 0 to 1 falls in each row's cumulative weights, and how far into that weight."""
+    running_BX = weights_BX.double().cumsum(-1)
+    total_B = running_BX[:, -1]
+    # Rounding must not reach the total itself, behind which there is nothing.
+    aim_B = torch.minimum(uniform_B * total_B, total_B.nextafter(torch.zeros(())))
+    index_B1 = torch.searchsorted(running_BX, aim_B[:, None], right=True)
+    end_B, weight_B = (x.gather(1, index_B1)[:, 0].double() for x in (running_BX, weights_BX))
+    return index_B1[:, 0], (1 - (end_B - aim_B) / weight_B).clamp(0, 1)

@@ -44,4 +44,13 @@ class FusedDecoder:
     @torch.inference_mode()
     def step(self, ids: Sequence[int]) -> torch.Tensor:
         """Run one token a slot."""
+        return self.fused.step([[i] for i in ids], self._cache)[:, 0]
+
+    @torch.inference_mode()
+    def extend(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Put C tokens into every slot and return the logits_BCV behind each: the bits of C steps."""
         return self.fused.step(ids, self._cache)
+
+    def rewind(self, tokens: int) -> None:
+        """Forget the last tokens of every slot."""
+        self._cache.lengths = [length - tokens for length in self._cache.lengths]

@@ -4,7 +4,7 @@ It reads the weights of an unmodified transformers model (or a file of them, see
 that share an input, and computes the same numbers; whoever builds one checks that against the model itself.
 Prompts are read one at a time and attention runs over whole blocks of 64 keys: a row gets the same bits whatever rows
 are decoded beside it. Axis letters: B rows, T positions of one prompt, S room for positions, L layers, H query heads,
-J key heads, K head width, D width, V vocabulary.
+J key heads, G = H / J, K head width, D width, V vocabulary, C new tokens of a row, R rows of a product.
 """
 
 from __future__ import annotations
@@ -215,33 +215,37 @@ class Fused:
             x_TD = self._finish(layer, x_TD, mixed_HTK.transpose(0, 1).reshape(T, H * K))
         return x_TD, kept
 
-    def step(self, ids_B: Sequence[int], cache: Cache) -> Tensor:
-        """Put one token into every row of the cache and return the logits_BV behind it."""
-        B, H, J, K = len(ids_B), self.shape.heads, self.shape.key_heads, self.shape.head_width
-        longest = max(cache.lengths) + 1
+    def step(self, ids_BC: Sequence[Sequence[int]], cache: Cache) -> Tensor:
+        """Put C more tokens into every row of the cache and return the logits_BCV behind each."""
+        B, C, H, J, K = len(ids_BC), len(ids_BC[0]), self.shape.heads, self.shape.key_heads, self.shape.head_width
+        longest = max(cache.lengths) + C
         cache.reserve(B, longest)
-        n = -(-longest // BLOCK) * BLOCK
-        positions_B = torch.tensor(cache.lengths)
-        seen_Bn = torch.arange(n) <= positions_B[:, None]
-        mask_Bn = torch.zeros(B, n).masked_fill_(~seen_Bn, -torch.inf)
-        mask_bGn = mask_Bn[:, None, None].expand(B, J, H // J, n).reshape(B * J, H // J, n)
-        rows_B = torch.arange(B)
-        x_BD = self._embed(torch.tensor(ids_B), positions_B)
-        cos_B1K, sin_B1K = self._rotary(positions_B)
+        n, G = -(-longest // BLOCK) * BLOCK, H // J
+        positions_BC = torch.tensor(cache.lengths)[:, None] + torch.arange(C)
+        seen_BCn = torch.arange(n) <= positions_BC[..., None]
+        mask_BCn = torch.zeros(B, C, n).masked_fill_(~seen_BCn, -torch.inf)
+        # The query heads of one key head are the rows of one small product: no key is read twice. There are at least
+        # four rows, because from there on the bits of a row do not depend on their number.
+        M = max(C * G, 4)
+        mask_bMn = mask_BCn[:, None, :, None].expand(B, J, C, G, n).reshape(B * J, C * G, n)
+        mask_bMn = functional.pad(mask_bMn, (0, 0, 0, M - C * G))
+        rows_B1, positions_R = torch.arange(B)[:, None], positions_BC.flatten()
+        x_RD = self._embed(torch.tensor(ids_BC).flatten(), positions_R)
+        cos_R1K, sin_R1K = self._rotary(positions_R)
         for i, layer in enumerate(self.layers):
-            q_BHK, k_BJK, v_BJK = self._project(layer, x_BD, cos_B1K, sin_B1K)
+            q_RHK, k_RJK, v_RJK = self._project(layer, x_RD, cos_R1K, sin_R1K)
             kv_2BJSK = cache[i]
-            kv_2BJSK[0, rows_B, :, positions_B] = k_BJK
-            kv_2BJSK[1, rows_B, :, positions_B] = v_BJK
-            # The query heads of one key head are the rows of one small product: no key is read twice.
-            q_bGK = q_BHK.reshape(B * J, H // J, K)
+            kv_2BJSK[0, rows_B1, :, positions_BC] = k_RJK.view(B, C, J, K)
+            kv_2BJSK[1, rows_B1, :, positions_BC] = v_RJK.view(B, C, J, K)
+            q_bMK = q_RHK.reshape(B, C, J, G, K).transpose(1, 2).reshape(B * J, C * G, K)
+            q_bMK = functional.pad(q_bMK, (0, 0, 0, M - C * G))
             k_bnK, v_bnK = (part[:B, :, :n].reshape(B * J, n, K) for part in kv_2BJSK)
-            scores_bGn = torch.baddbmm(mask_bGn, q_bGK, k_bnK.transpose(1, 2), alpha=K**-0.5)
-            mixed_bGK = torch.bmm(scores_bGn.softmax(-1), v_bnK)
-            x_BD = self._finish(layer, x_BD, mixed_bGK.view(B, H * K))
-        cache.lengths = [length + 1 for length in cache.lengths]
-        logits_BV: Tensor = self.head(self._norm(x_BD, *self.norm))
-        return logits_BV
+            scores_bMn = torch.baddbmm(mask_bMn, q_bMK, k_bnK.transpose(1, 2), alpha=K**-0.5)
+            mixed_bMK = torch.bmm(scores_bMn.softmax(-1), v_bnK)[:, : C * G]
+            x_RD = self._finish(layer, x_RD, mixed_bMK.view(B, J, C, G, K).transpose(1, 2).reshape(B * C, H * K))
+        cache.lengths = [length + C for length in cache.lengths]
+        logits_RV: Tensor = self.head(self._norm(x_RD, *self.norm))
+        return logits_RV.view(B, C, -1)
 
     def _embed(self, ids: Tensor, positions: Tensor) -> Tensor:
         x = self.embed_VD[ids].float()

@@ -20,6 +20,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         ablation,
         attention,
         comparison,
+        generation,
         heads,
         lens,
         map,  # noqa: A004
@@ -32,6 +33,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.ablation/1": ablation.draw,
         "cutaway.attention/1": attention.draw,
         "cutaway.comparison/1": comparison.draw,
+        "cutaway.generation/1": generation.draw,
         "cutaway.heads/1": heads.draw,
         "cutaway.lens/1": lens.draw,
         "cutaway.map/1": map.draw,

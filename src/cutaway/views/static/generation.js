@@ -1,11 +1,15 @@
 // What a model wrote, token by token: how surprised it was by each, and what else it might have said.
-import { bars, bits, count, el, facts, fixed, heading, hint, legible, over, percent, plain, readout, rover, surprise, surpriseKey, table, twin } from "./draw.js";
+import { bars, bits, count, el, facts, fit, fixed, heading, hint, legible, over, percent, plain, readout, rover, surprise, surpriseKey, table, twin } from "./draw.js";
+import { STEP_COLUMNS, describeStep, stepCells, stepParts, traceLines } from "./trace.js";
 
 const ENDS = { eos: "the model ended it", stop: "a stop text was reached", length: "the limit of new tokens was reached" };
 
 export function drawGeneration(element, record) {
   const line = readout();
-  const chart = el("div");
+  const steps = record.trace ?? [];
+  let at = 0;
+  const chart = steps.length ? fit((width) => el("div", {}, steps[at] ? stepParts(steps[at], width) : []), { class: null }) : el("div");
+  const lines = steps.length ? fit((width) => traceLines(steps, width, at, (i) => rove.pick(i, true)), { tabindex: "0", role: "region", "aria-label": "Surprisal and entropy over the tokens" }) : null;
   // An answer is set apart from its question; a continuation follows on.
   const prompt = el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true }));
   const text = el("p", { class: "text" }, prompt, record.settings?.chat ? el("br") : null);
@@ -16,9 +20,10 @@ export function drawGeneration(element, record) {
   text.append(written);
   const rove = rover(written, "The tokens the model wrote; arrow keys move", (i) => {
     line.replaceChildren(...describe(record, i));
-    chart.replaceChildren(...alternatives(record, i));
+    at = i;
+    if (steps.length) { chart.redraw(); lines.redraw(); } else chart.replaceChildren(...alternatives(record, i));
   });
-  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, settings(record), numbers(record));
+  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, ...(lines ? [over("Surprise and doubt along the text"), lines] : []), settings(record), numbers(record));
   if (record.tokens.length) rove.pick(firstChoice(record));
 }
 
@@ -33,7 +38,8 @@ function negative(value) {
 }
 
 function describe(record, i) {
-  const value = record.logprobs[i];
+  const value = record.logprobs[i], step = record.trace?.[i];
+  if (step) return [`Token ${i + 1} of ${count(record.tokens.length)} is `, el("code", {}, legible(record.tokens[i])), ` (id ${record.token_ids[i]}). `, ...describeStep(step)];
   const chance = typeof value === "number" ? `: probability ${percent(Math.exp(value))}, surprisal ${fixed(bits(-value), 2)} bits` : "";
   return [`Token ${i + 1} of ${count(record.tokens.length)} is `, el("code", {}, legible(record.tokens[i])), ` (id ${record.token_ids[i]})${chance}.`];
 }
@@ -59,16 +65,17 @@ function settings(record) {
   return facts([
     ["new tokens", count(record.tokens.length)],
     s.temperature === undefined || s.temperature === null ? null : ["temperature", s.temperature === 0 ? "0 (greedy)" : String(s.temperature)],
-    on("top-k, tokens", s.top_k, 0), on("top-p, probability", s.top_p, 1), on("min-p, share of the best", s.min_p, 0), on("repetition penalty", s.repetition_penalty, 1),
+    on("top-k, tokens", s.top_k, 0), on("top-p, probability", s.top_p, 1), on("min-p, share of the best", s.min_p, 0), on("repetition penalty", s.repetition_penalty, 1), on("presence penalty, nats", s.presence_penalty, 0),
     on("seed", record.seed), ["the end", ENDS[record.finish_reason] ?? record.finish_reason ?? "–"],
   ]);
 }
 
 function numbers(record) {
-  const columns = [{ head: "token", n: true }, { head: "piece", w: true }, { head: "id", n: true }, { head: "log-probability, nats", n: true }, { head: "surprisal, bits", n: true }, { head: "likeliest instead", w: true }];
+  const columns = [{ head: "token", n: true }, { head: "piece", w: true }, { head: "id", n: true }, { head: "log-probability, nats", n: true }, { head: "surprisal, bits", n: true }, { head: "likeliest instead", w: true }, ...(record.trace?.length ? STEP_COLUMNS : [])];
   const rows = record.tokens.map((piece, i) => {
-    const other = (record.alternatives?.[i] ?? []).filter((entry) => entry.id !== record.token_ids[i]).slice(0, 3);
-    return [i, plain(piece), record.token_ids[i], record.logprobs[i], bits(negative(record.logprobs[i])), other.map((entry) => `${plain(entry.token)} ${percent(entry.probability)}`).join("   ")];
+    const step = record.trace?.[i];
+    const other = (record.alternatives?.[i]?.length ? record.alternatives[i] : (step?.options ?? []).map((option) => ({ ...option, probability: option.before }))).filter((entry) => entry.id !== record.token_ids[i]).slice(0, 3);
+    return [i, plain(piece), record.token_ids[i], record.logprobs[i], bits(negative(record.logprobs[i])), other.map((entry) => `${plain(entry.token)} ${percent(entry.probability)}`).join("   "), ...(step ? stepCells(step) : [])];
   });
   return twin("The tokens as a table", table(columns, rows));
 }
