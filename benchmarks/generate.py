@@ -6,7 +6,7 @@
 
 Each contender has a process of its own, and they are measured in turns: a ratio is the median over rounds of figures
 taken one after the other. Engines that are not installed (in this environment, or in that of --python-engines) are
-rows that say so. Sections: rows, prefill, sweep, start, memory, kl, greedy, floor, mixed, sampler, identity.
+rows that say so. Sections: rows, prefill, sweep, start, memory, kl, greedy, floor, mixed, sampler, identity, lookup.
 """
 
 from __future__ import annotations
@@ -23,7 +23,20 @@ from typing import Any
 from generate_run import CONTENDERS, REFERENCE, TIERS, Child, Run
 from generate_table import report
 
-SECTIONS = ("rows", "prefill", "sweep", "start", "memory", "kl", "greedy", "floor", "mixed", "sampler", "identity")
+SECTIONS = (
+    "rows",
+    "prefill",
+    "sweep",
+    "start",
+    "memory",
+    "kl",
+    "greedy",
+    "floor",
+    "mixed",
+    "sampler",
+    "identity",
+    "lookup",
+)
 PROMPT = "The capital of France is"
 PIPELINE = """
 import sys, transformers
@@ -158,9 +171,13 @@ def _middle(times: list[Any]) -> Any:
     return {"seconds": median(times)} if all(isinstance(t, float) for t in times) else {"error": str(times[-1])}
 
 
+def lookup(run: Run) -> dict[str, Any]:
+    return run.each("lookup", TIERS, new=24 if run.quick else 96, rounds=1 if run.quick else 3)
+
+
 MEASURES: dict[str, Callable[[Run], dict[str, Any]]] = {
     "rows": rows, "prefill": prefill, "sweep": sweep, "start": start, "memory": memory, "kl": kl, "greedy": greedy,
-    "floor": floor, "mixed": mixed, "sampler": sampler, "identity": identity,
+    "floor": floor, "mixed": mixed, "sampler": sampler, "identity": identity, "lookup": lookup,
 }  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import Decoder, run
 from cutaway.generation.rows import Row
 from cutaway.generation.samplers import Sampling, choose
+from cutaway.generation.slots import FusedDecoder
+from cutaway.models import encode_prompt
 
 # Bytes a parameter: of the layers as a lone row reads them, of the head, and of what is held beside for many rows.
 # Four bits carry two bfloat16 numbers for every 32.
@@ -45,7 +47,10 @@ class Ours:
     def __init__(self, name: str, place: SimpleNamespace) -> None:
         torch.set_num_threads(place.threads)
         self.scratch = Path(place.scratch)
-        self.decoder = Unending(open_decoder(place.model, name))
+        whole: Any = open_decoder(place.model, name)
+        self.shipped = Unending(whole)
+        # Guessing ahead depends on the text: speeds are those of single steps, and section lookup says what it adds.
+        self.decoder = Unending(FusedDecoder(whole.model, whole.fused) if isinstance(whole, FusedDecoder) else whole)
         # The head, tied or not, is read once a step; the table of embeddings, a row of it, is not counted.
         config = json.loads(Path(place.folder, "config.json").read_text())
         head = config["vocab_size"] * config["hidden_size"]
@@ -109,6 +114,26 @@ class Ours:
                 seconds[retire].append(time.perf_counter() - start)
         times = [without / with_ for with_, without in zip(seconds[True], seconds[False], strict=True)]
         return {"rows": len(prompts), "times_faster": sorted(times)[len(times) // 2], "seconds": min(seconds[True])}
+
+    def lookup(self, new: int, rounds: int) -> dict[str, Any]:
+        """Time one row at a time with guessing ahead and without, on three kinds of text, in turns."""
+        import lookup
+
+        found = {}
+        for kind, asked in lookup.prompts().items():
+            prompts = [encode_prompt(self.decoder.model, text, chat=chat) for text, chat in asked[-2:]]
+            taken: dict[bool, float] = {True: 0.0, False: 0.0}
+            same = True
+            for ids in prompts * rounds:
+                rows = {guessing: Row("", ids, max_new_tokens=new) for guessing in taken}
+                for guessing, row in rows.items():
+                    start = time.perf_counter()
+                    for _ in run(self.shipped if guessing else self.decoder, [row]):
+                        pass
+                    taken[guessing] += time.perf_counter() - start
+                same = same and rows[True].ids == rows[False].ids
+            found[kind] = {"times_faster": taken[False] / taken[True], "same": same}
+        return {"kinds": found}
 
     @torch.inference_mode()
     def sampler(self, rows: int, steps: int) -> dict[str, Any]:

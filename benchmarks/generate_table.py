@@ -27,6 +27,7 @@ def report(found: Found, options: argparse.Namespace) -> str:
         ("rows of mixed lengths: times faster when finished rows are retired (≥ 1.4 wanted)", _mixed),
         ("choosing, share of a step (≤ 10 % wanted)", _sampler),
         ("greedy text the same alone and in ragged batches, of so many prompts", _identity),
+        ("prompt lookup, one row: times faster than single steps", _lookup),
     ):
         if rows := make(found):
             lines += [title, *_columns(rows), ""]
@@ -139,6 +140,18 @@ def _identity(found: Found) -> list[list[str]]:
         if not rows:
             rows.append([f"of {one['prompts']}, in batches of", *one["same"]])
         rows.append([name, *map(str, one["same"].values())])
+    return rows
+
+
+def _lookup(found: Found) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for name, one in found.get("lookup", {}).items():
+        kinds = one.get("kinds", {})
+        if kinds and not rows:
+            rows.append(["", *kinds, ""])
+        differs = [kind for kind, two in kinds.items() if not two["same"]]
+        note = f"other text: {', '.join(differs)}" if differs else _why(one) or "the same text"
+        rows.append([name, *(f"{two['times_faster']:.2f}" for two in kinds.values()), note])
     return rows
 
 
