@@ -20,7 +20,7 @@ from cutaway.log import get_logger
 from cutaway.result import Result
 
 if TYPE_CHECKING:
-    from cutaway.generation import generate
+    from cutaway.generation import generate, sweep
     from cutaway.guide import tour
     from cutaway.inside import (
         ablate,
@@ -64,6 +64,7 @@ __all__ = [
     "save",
     "score",
     "static_vectors",
+    "sweep",
     "tokenize",
     "tour",
     "train",
@@ -94,6 +95,7 @@ _ROOMS = {
     "save": "models",
     "score": "predict",
     "static_vectors": "inside",
+    "sweep": "generation",
     "tokenize": "models",
     "tour": "guide",
     "train": "training",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import numpy as np
@@ -301,7 +302,7 @@ def generation(size: int = 22) -> dict[str, Any]:
             return "".join(map(self.piece, ids))
 
     words: Any = Words()
-    row = Row(TEXT, [0, 1, 2], Sampling(0.8, 50, 0.9, 0.02, 1.1, 0.2), seed=2, max_new_tokens=size, traced=True)
+    row = Row(TEXT, [0, 1, 2], Sampling(0.8, 6, 0.9, 0.02, 1.1, 0.2), seed=2, max_new_tokens=size, traced=True)
     dice = torch.Generator().manual_seed(5)
     for _ in range(size):
         logits_V = torch.randn(4000, generator=dice)
@@ -326,6 +327,50 @@ def generation(size: int = 22) -> dict[str, Any]:
     }
 
 
+def sweep(models: int = 1, prompts: int = 4, greedy: bool = True, texts: bool = True) -> dict[str, Any]:
+    """Return a sweep over temperature and top-p, its numbers reckoned as those of a real one, its texts made up."""
+    from cutaway.generation.runs import Plan, Run, settings_grid
+    from cutaway.generation.sweeps import summed_up
+
+    dice = np.random.default_rng(5)
+    names = ["smollm2-135m", "./runs/mine", "org/third"][:models]
+    grid, cells = settings_grid({"temperature": [0.0, 0.7, 1.5] if greedy else [0.7, 1.5], "top_p": [0.8, None]})
+    given = [f"{text} {i}" if i > 3 else text for i, text in zip(range(prompts), itertools.cycle(OPENINGS))]
+    plan = Plan(given, names, grid, cells, 2, 0, "near", "smollm2-135m")
+    runs = []
+    for m, model in enumerate(names):
+        for p, group in enumerate(plan.groups()):
+            heat = group.settings["temperature"]
+            for sample in range(group.samples):
+                words = [WORDS[int(i)] for i in dice.integers(0, len(WORDS), 12)]
+                metrics = {
+                    "scorer_perplexity": float(np.exp(1 + 2 * heat + m + dice.normal(0, 0.3))),
+                    "scorer_bits_per_byte": float(0.4 + heat + dice.normal(0, 0.1)),
+                    "perplexity": float(np.exp(1 + 2 * heat + dice.normal(0, 0.3))),
+                    "entropy_bits": float(3 + heat + dice.normal(0, 0.2)),
+                    "dictionary_words": float(1 - 0.2 * heat * dice.random()),
+                    "repeated_4grams": float(dice.random() * 0.1) if heat < 1 else 0.0,
+                    "distinct_1": float(0.7 + 0.2 * dice.random()),
+                    "distinct_2": float(0.8 + 0.2 * dice.random()),
+                    "self_bleu": None if group.samples == 1 else float(0.2 * dice.random()),
+                    "compression_ratio": float(1 + 0.4 * dice.random()),
+                    "reading_ease": float(60 - 20 * heat + dice.normal(0, 8)),
+                    "finished": float(p % 3 == 0),
+                    "tokens": 16.0,
+                }
+                end = "eos" if p % 3 == 0 else "length"
+                text = " " + " ".join(words) + "\n."
+                seed = int(dice.integers(2**31))
+                tail = (list(range(16)), end, metrics, "near", "smollm2-135m")
+                runs.append(Run(model, group.prompt, group.settings, sample, seed, text, *tail))
+    whole = summed_up(plan, runs)
+    return (whole if texts else dataclasses.replace(whole, runs=[])).to_dict()
+
+
+OPENINGS = ["The capital of France is", "Once upon a time, a fox", "Photosynthesis is", "My favourite thing is"]
+WORDS = ["the", "fox", "lights", "a", "green", "window", "and", "sleeps", "blorft", "under", "his", "warm", "engine"]
+
+
 def every() -> dict[str, dict[str, Any]]:
     """Return records of every schema that has a figure, in every shape it can have."""
     return {
@@ -345,6 +390,9 @@ def every() -> dict[str, dict[str, Any]]:
         "lens": lens(),
         "long lens": lens(90, 6),
         "map": plane(),
+        "sweep": sweep(),
+        "sweep of models": sweep(3, 2, greedy=False),
+        "sweep of one prompt without texts": sweep(1, 1, texts=False),
         "one point": plane(1),
         "map without directions": plane() | {"method": "t-SNE", "explained": [], "trustworthiness": 0.93},
     }

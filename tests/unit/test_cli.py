@@ -1,6 +1,7 @@
 """The command line: what is imported, what goes where, which keys others rely on."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -178,6 +179,24 @@ def test_debug_shows_where_an_error_came_from(capsys, monkeypatch):
     assert done.returncode == 1
     assert "UnknownModel" in done.stderr
     assert "Traceback" in done.stderr
+
+
+def test_beams_and_system_messages_on_the_command_line(capsys, tiny_llama, tmp_path):
+    args = ["generate", "The animal", "--max-new-tokens", "6", "--json"]
+    code, out, _ = run(capsys, *args, "-m", str(tiny_llama), "--num-beams", "3", "-n", "3", "--length-penalty", "0")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and len({tuple(line["token_ids"]) for line in lines}) == 3
+    assert [line["score"] for line in lines] == sorted((line["score"] for line in lines), reverse=True)
+    assert lines[0]["score"] == pytest.approx(sum(lines[0]["logprobs"]), abs=1e-4)
+    code, _, err = run(capsys, *args, "-m", str(tiny_llama), "--num-beams", "3", "--temperature", "0.5")
+    assert code == 2 and "beams are not drawn" in err
+    folder = shutil.copytree(tiny_llama, tmp_path / "chat")
+    (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}!{% endfor %}")
+    told = [
+        json.loads(run(capsys, *args, "-m", str(folder), "--chat", "--system", system)[1])
+        for system in ("Be kind", "Be rude")
+    ]
+    assert told[0]["prompt"] == told[1]["prompt"] and told[0]["token_ids"] != told[1]["token_ids"]
 
 
 def test_train_command_ends_in_a_model_that_generates(capsys, tmp_path):

@@ -79,7 +79,7 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     verbs = {"tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification"}
     verbs |= {"train": "training", "architecture": "architecture", "tour": "tour", "attention": "attention"}
     verbs |= {"heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings", "neighbours": "neighbours"}
-    verbs["map"] = "map"
+    verbs |= {"map": "map", "sweep": "sweep"}
     commands = {kinds_name: cli.commands[verb] for verb, kinds_name in verbs.items()}
     group = cli.commands["models"]
     assert isinstance(group, click.Group)

@@ -486,6 +486,37 @@ def test_chat(tiny_llama, copy):
     assert models.encode_prompt(loaded, "hi", chat=True) == loaded.tokenizer.encode("<|end|>hi!A").ids
 
 
+def test_a_system_message(tiny_llama, copy):
+    """The same question under two system messages: two prompts, for a contrast."""
+    folder = copy(tiny_llama)
+    template = folder / "chat_template.jinja"
+    template.write_text("{% for m in messages %}{{ m.role[0] }}-{{ m.content }}!{% endfor %}A")
+    loaded = models.load(folder)
+    assert models.encode_prompt(loaded, "hi", chat=True) == loaded.tokenizer.encode("u-hi!A").ids
+    for system in ("Be kind", "Be rude", ""):
+        ids = models.encode_prompt(loaded, "hi", chat=True, system=system)
+        assert ids == loaded.tokenizer.encode(f"s-{system}!u-hi!A").ids
+    with pytest.raises(InputError, match="part of a chat"):
+        models.encode_prompt(loaded, "hi", system="Be kind")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}u",
+        "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}",
+    ],
+)
+def test_a_template_without_system_messages_says_so(tiny_llama, copy, text):
+    folder = copy(tiny_llama)
+    (folder / "chat_template.jinja").write_text(text)
+    loaded = models.load(folder)
+    assert models.encode_prompt(loaded, "hi", chat=True)
+    with pytest.raises(ModelError, match="takes no system message") as raised:
+        models.encode_prompt(loaded, "hi", chat=True, system="Be kind")
+    assert "into the message" in raised.value.hint
+
+
 # Code in a folder that needs none of it: nothing here may ask, and nothing may run
 
 

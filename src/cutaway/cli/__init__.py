@@ -26,6 +26,7 @@ from cutaway.cli import (
     models,
     neighbours,
     score,
+    sweep,
     tokenize,
     tour,
     train,
@@ -56,7 +57,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, architecture, generate, score, classify),
+    *(tour, tokenize, architecture, generate, sweep, score, classify),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
     *(train, models),
 )

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
+    "allow_writing_over",
     "check_output",
     "emit",
     "encoder_unless_chosen",
     "lines_from",
+    "load_options",
     "loaded",
     "model_options",
     "named_or_loaded",
     "note",
     "output_options",
+    "quiet",
     "records_from",
     "text_from",
     "text_options",
@@ -65,12 +68,23 @@ def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 
 def note(text: str) -> None:
     """Say something on stderr, unless -q asked for silence."""
-    if not click.get_current_context().meta.get(_QUIET):
+    if not quiet():
         click.echo(text, err=True)
 
 
+def allow_writing_over(ctx: click.Context) -> None:
+    """Let the command write to files that are there already."""
+    ctx.meta[_FORCE] = True
+
+
+def quiet() -> bool:
+    """Say whether -q asked for silence."""
+    return bool(click.get_current_context().meta.get(_QUIET))
+
+
 def _force(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    ctx.meta[_FORCE] = value
+    if value:
+        allow_writing_over(ctx)
 
 
 def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
@@ -105,8 +119,12 @@ model_name_option = click.option(
 
 def model_options(function: F) -> F:
     """Add -m and how to load it."""
+    return model_name_option(load_options(function))
+
+
+def load_options(function: F) -> F:
+    """Add how to load models."""
     return _chain(
-        model_name_option,
         click.option("--revision", help="A branch, tag or commit of a Hub model."),
         click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
         click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16."),
@@ -181,7 +199,7 @@ def named_or_loaded(model: str, options: dict[str, Any]) -> Any:
         for name in names:
             del options[name]
         return model
-    return loaded(model, "causal", options)
+    return loaded(model, "generator", options)
 
 
 def encoder_unless_chosen(model: str) -> str:

@@ -24,8 +24,11 @@ __all__ = ["command"]
 @click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
 @click.option("--presence-penalty", type=float, help="From -2 to 2; above 0 makes generated tokens less likely.")
 @click.option("-n", "--num-return-sequences", default=1, show_default=True, help="Responses a prompt.")
+@click.option("--num-beams", default=1, show_default=True, help="Search for the likeliest texts with so many beams.")
+@click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 long beams score better.")
 @click.option("--stop", multiple=True, help="End before this text (can be given several times).")
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
+@click.option("--system", help="With --chat: how to answer, said to the model before the prompt.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
 @click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
 @click.option("--trace", is_flag=True, help="Show what was behind each token, before and after the samplers.")
@@ -46,7 +49,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     Examples:
       cutaway generate "The capital of France is" --max-new-tokens 8
       cutaway generate "What is the ALCF?" -n 2 --temperature 0.8 --seed 7
-      cutaway generate "What is a transformer?" --chat
+      cutaway generate "What is a transformer?" --chat --system "Answer as a poet."
       cutaway generate -f prompts.txt --json > responses.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
       cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace

@@ -21,6 +21,7 @@ import torch
 
 from cutaway.errors import InputError
 from cutaway.generation.engine import Decoder
+from cutaway.generation.rows import Row
 from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.log import get_logger
@@ -65,7 +66,7 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
             return new()
     from cutaway.models.loading import load  # transformers: seconds
 
-    loaded = load(model)
+    loaded = load(model, "generator")
     return _of_loaded(loaded, tier, _state(loaded.module))()
 
 
@@ -80,15 +81,17 @@ def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], D
 
 @functools.lru_cache(maxsize=2)
 def _of_loaded(model: Model, tier: str, _state: object) -> Callable[[], Decoder]:
-    from cutaway.generation.general import ModuleDecoder
+    from cutaway.generation.general import open_module
+    from cutaway.generation.inputs import own_rules
 
     if model.device.type != "cpu" or model.module.dtype != torch.float32:
-        return functools.partial(ModuleDecoder, model)
-    shape = shape_of(model.config)
+        return functools.partial(open_module, model)
+    # A model with rules of its own for single tokens keeps to the decoder that knows them.
+    shape = None if own_rules(model, Row("", [0])) else shape_of(model.config)
     fused = None if shape is None else _checked(model, shape, tier)
     if fused is not None:
         return functools.partial(LookupDecoder, model, fused)
-    return functools.partial(ModuleDecoder, model if tier == "exact" else _swapped(model, tier))
+    return functools.partial(open_module, model if tier == "exact" else _swapped(model, tier))
 
 
 def _state(module: Any) -> tuple[tuple[int, int], ...]:

@@ -1,7 +1,7 @@
 """The engine: rows in, tokens out. A prompt is read once, rows go together, finished ones make room for waiting ones.
 
 Everything that generates runs on `run`: one prompt, several responses, a batch, a sweep, a server. What it asks of a
-model is the four methods of a `Decoder`. Axis letters: B rows, V vocabulary.
+model is the methods of a `Decoder`. Axis letters: B rows, V vocabulary.
 """
 
 from __future__ import annotations
@@ -17,17 +17,22 @@ from cutaway.generation.samplers import choose
 from cutaway.generation.trace import trace
 from cutaway.models.prompt import TextModel
 
-__all__ = ["Decoder", "run"]
+__all__ = ["Decoder", "alternatives_of", "processed", "run"]
 
 
 class Decoder(Protocol):
     """A model with a cache of rows. Slots are numbered from 0 in the order of the rows; logits are float32."""
 
-    joins: bool  # rows may be added while others run; otherwise only when none does
+    @property
+    def joins(self) -> bool:
+        """Whether rows may be added while others run; otherwise only when none does."""
 
     @property
     def model(self) -> TextModel:
         """Whose tokens these are."""
+
+    def begin(self, row: Row) -> None:
+        """Tell a row, before its prompt is added, what the model itself asks: where to start, tokens it forces."""
 
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
         """Read each prompt once, give it so many slots behind the last, and return the logits_BV of the new slots."""
@@ -51,26 +56,28 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
         while True:
             room = batch_size - len(active) if decoder.joins or not active else 0
             if new := list(itertools.islice(waiting, room)):
+                for row in new:
+                    decoder.begin(row)
                 prompts, copies = _grouped(new)
                 added_BV = decoder.add(prompts, copies)
                 logits_BV = torch.cat([logits_BV, added_BV]) if active else added_BV
                 active += new
             if not active:
                 return
-            chosen = choose(logits_BV, active, decoder.model.end_ids)
+            chosen = choose(logits_BV, active, decoder.model.end_ids, processed(logits_BV, active))
             going = []
             for slot, row in enumerate(active):
                 if row.traced:
                     end_ids = decoder.model.end_ids
                     row.steps.append(trace(logits_BV[slot], row, chosen.ids[slot], decoder.model.tokenizer, end_ids))
                 if row.keep:
-                    row.alternatives.append(_alternatives(decoder.model, logits_BV[slot], row.keep))
+                    row.alternatives.append(alternatives_of(decoder.model, logits_BV[slot], row.keep))
                 row.logprobs.append(chosen.logprobs[slot])
                 if (entropy := chosen.entropies[slot]) is not None:
                     row.entropies.append(entropy)
                 row.take(chosen.ids[slot], decoder.model.tokenizer, decoder.model.end_ids)
                 context = decoder.model.context
-                if row.finish is None and context is not None and len(row.prompt_ids) + len(row.ids) >= context:
+                if row.finish is None and context is not None and len(row.seen) >= context:
                     row.finish = "length"
                 text = row.certain()
                 if text or row.finish is not None or row.traced:
@@ -95,6 +102,18 @@ def _closed(going: list[int]) -> list[int]:
     return [slot if slot in on else late.pop() for slot in range(end)]
 
 
+def processed(logits_BV: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
+    """Return the logits as each row's own processors leave them: the very same tensor where no row has any."""
+    if not any(row.processors for row in rows):
+        return logits_BV
+    scores_BV = logits_BV.clone()
+    for slot, row in enumerate(rows):
+        ids_BT = torch.tensor([row.seen])
+        for processor in row.processors:
+            scores_BV[slot] = processor(ids_BT, scores_BV[slot : slot + 1])[0]
+    return scores_BV
+
+
 def _grouped(rows: Sequence[Row]) -> tuple[list[list[int]], list[int]]:
     prompts: list[list[int]] = []
     copies: list[int] = []
@@ -107,7 +126,8 @@ def _grouped(rows: Sequence[Row]) -> tuple[list[list[int]], list[int]]:
     return prompts, copies
 
 
-def _alternatives(model: TextModel, logits_V: torch.Tensor, keep: int) -> list[Alternative]:
+def alternatives_of(model: TextModel, logits_V: torch.Tensor, keep: int) -> list[Alternative]:
+    """Return the `keep` likeliest next tokens."""
     top = logits_V.log_softmax(-1).topk(min(keep, logits_V.shape[-1]))
     pairs = zip(top.values.exp().tolist(), top.indices.tolist(), strict=True)
     return [Alternative(model.tokenizer.piece(i), i, p) for p, i in pairs]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.errors import InputError, MissingText
+from cutaway.generation.beams import beam_search, check_beams, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
-from cutaway.generation.rows import Alternative, Row
+from cutaway.generation.rows import Alternative, Processor, Row
 from cutaway.generation.samplers import Sampling
 from cutaway.generation.trace import Step
 from cutaway.models.prompt import TextModel, encode_prompt
@@ -28,7 +29,8 @@ class Generation(Result):
 
     `logprobs` are nats, under the model itself before any sampler; `finish_reason` is "eos" (the model ended), "stop"
     (a stop string came) or "length". `seed` alone repeats this row: `generate(prompt, seed=seed)`. `trace`, where it
-    was asked for, has what was behind each token.
+    was asked for, has what was behind each token. `score` is a beam's: the sum of its log-probabilities in nats over
+    its length to the power of the length penalty.
     """
 
     schema: ClassVar[str] = "generation"
@@ -45,6 +47,7 @@ class Generation(Result):
     seed: int
     settings: dict[str, Any]
     trace: list[Step] | None = None
+    score: float | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row a token, with the prompt and the seed of its response, and what a trace adds."""
@@ -71,9 +74,14 @@ def generate(
     repetition_penalty: float | None = None,
     presence_penalty: float | None = None,
     num_return_sequences: int = 1,
+    num_beams: int = 1,
+    length_penalty: float = 1.0,
+    early_stopping: bool | str = False,
+    logits_processor: Sequence[Processor] = (),
     stop: Sequence[str] = (),
     seed: int = 0,
     chat: bool = False,
+    system: str | None = None,
     truncate: str | None = None,
     alternatives: int = 0,
     trace: bool = False,
@@ -89,7 +97,11 @@ def generate(
     likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
     can change it. `trace` keeps what was behind each token, before and after the samplers, and `on_step(r, step, text)`
     is called with each step of it and the text that it settled. No row ends of itself before `min_new_tokens`. `tier`
-    is "exact" (float32), "near" (bfloat16 weights) or "turbo" (4 bits): see `cutaway.generation.decoders`.
+    is "exact" (float32), "near" (bfloat16 weights) or "turbo" (4 bits): see `cutaway.generation.decoders`. `num_beams`
+    above 1 searches for the likeliest whole texts and returns the best of them. `logits_processor` are functions such
+    as transformers' `LogitsProcessor`s, from a row's ids so far (1, T) and its logits (1, V) to new logits, called
+    before the samplers. With `chat` each prompt is a message in the model's chat template, after a `system` message
+    where there is one.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
@@ -102,8 +114,8 @@ def generate(
             hint="the first two have to be 1 or above, alternatives 0 or above",
         )
     if temperature is None:
-        temperature = 0.0 if num_return_sequences == 1 else 1.0
-    if temperature == 0 and num_return_sequences > 1:
+        temperature = 0.0 if num_return_sequences == 1 or num_beams > 1 else 1.0
+    if temperature == 0 and num_return_sequences > 1 and num_beams == 1:
         raise InputError(
             f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
         )
@@ -115,30 +127,50 @@ def generate(
         "stop": stop,
         "keep": alternatives,
         "traced": trace,
+        "processors": list(logits_processor),
     }
     Row("", [], sampling, seed, **limits)  # raises for impossible settings before a model is loaded
+    if num_beams != 1:
+        check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
+        if trace:
+            raise InputError("beams are not drawn: there is no trace of them", hint="leave --trace or --num-beams out")
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
     decoder = open_decoder(model, tier)
     loaded = decoder.model
-    encoded = [encode_prompt(loaded, prompt, chat=chat, truncate=truncate) for prompt in prompts]
-    rows: list[Row] = []
-    for prompt, ids in zip(prompts, encoded, strict=True):
-        for _ in range(num_return_sequences):
-            rows.append(Row(prompt, ids, sampling, seed + len(rows), **limits))
-    number = {id(row): r for r, row in enumerate(rows)}
-    for row, text in run(decoder, rows, batch_size=batch_size):
-        if on_text is not None and text:
-            on_text(number[id(row)], text)
-        if on_step is not None and row.steps:
-            on_step(number[id(row)], row.steps[-1], text)
+    encoded = [encode_prompt(loaded, prompt, chat=chat, system=system, truncate=truncate) for prompt in prompts]
     lengths = {"min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
     settings = {**dataclasses.asdict(sampling), **lengths, "stop": stop, "chat": chat, "tier": tier}
-    return [_result(loaded, row, settings) for row in rows]
+    settings |= {} if system is None else {"system": system}
+    rows: list[Row] = []
+    scores: list[float | None] = []
+    if num_beams > 1:
+        settings |= {"num_beams": num_beams, "length_penalty": length_penalty, "early_stopping": early_stopping}
+        starts = [Row(p, ids, sampling, seed, **limits) for p, ids in zip(prompts, encoded, strict=True)]
+        how: dict[str, Any] = {"length_penalty": length_penalty, "early_stopping": early_stopping}
+        how |= {"num_return_sequences": num_return_sequences, "batch_size": batch_size}
+        for row, beams in zip(starts, beam_search(decoder, starts, num_beams, **how), strict=True):
+            rows += finished_rows(decoder, row, beams)
+            scores += [beam.score for beam in beams]
+        for r, row in enumerate(rows):
+            if on_text is not None and row.text:
+                on_text(r, row.text)
+    else:
+        for prompt, ids in zip(prompts, encoded, strict=True):
+            for _ in range(num_return_sequences):
+                rows.append(Row(prompt, ids, sampling, seed + len(rows), **limits))
+        number = {id(row): r for r, row in enumerate(rows)}
+        for row, text in run(decoder, rows, batch_size=batch_size):
+            if on_text is not None and text:
+                on_text(number[id(row)], text)
+            if on_step is not None and row.steps:
+                on_step(number[id(row)], row.steps[-1], text)
+        scores += [None] * len(rows)
+    return [_result(loaded, row, settings, score) for row, score in zip(rows, scores, strict=True)]
 
 
-def _result(model: TextModel, row: Row, settings: dict[str, Any]) -> Generation:
+def _result(model: TextModel, row: Row, settings: dict[str, Any], score: float | None) -> Generation:
     return Generation(
         model=model.name,
         prompt=row.prompt,
@@ -151,4 +183,5 @@ def _result(model: TextModel, row: Row, settings: dict[str, Any]) -> Generation:
         seed=row.seed,
         settings=settings,
         trace=row.steps if row.traced else None,
+        score=score,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +15,11 @@ from cutaway.tokens import Tokenizer
 if TYPE_CHECKING:
     from cutaway.generation.trace import Step
 
-__all__ = ["Alternative", "Row"]
+__all__ = ["Alternative", "Processor", "Row"]
+
+
+# Ids so far (1, T) and scores (1, V) → scores (1, V).
+Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Row:
     keep: int = 0  # so many alternatives are kept at each step
     measured: bool = False  # `entropies` are kept
     traced: bool = False  # `entropies` and `steps` are kept
+    processors: Sequence[Processor] = ()  # change the logits before any sampler: transformers' `LogitsProcessor`s
+    start_ids: list[int] | None = None  # what an encoder-decoder's decoder starts from; None: the prompt is continued
 
     ids: list[int] = dataclasses.field(default_factory=list)
     logprobs: list[float] = dataclasses.field(default_factory=list)
@@ -68,10 +74,23 @@ class Row:
             raise InputError(f"seed is {self.seed}", hint="it has to be from 0 to 2**63 - 1")
         self.generator = torch.Generator().manual_seed(self.seed)
         # Decoded behind the prompt's last tokens: several decoders drop the space at the start of what they are given.
-        self._window = self.prompt_ids[-4:]
+        self._window = self._tail
         self._read = len(self._window)
         self._settled = ""
         self._shown = 0
+
+    @property
+    def seen(self) -> list[int]:
+        """The ids that the decoder has before it: what it started from and what it has said."""
+        return (self.prompt_ids if self.start_ids is None else self.start_ids) + self.ids
+
+    @property
+    def _tail(self) -> list[int]:
+        return self.prompt_ids[-4:] if self.start_ids is None else []
+
+    def start_from(self, ids: list[int]) -> None:
+        """Begin a text of its own behind these ids: the prompt is what an encoder read."""
+        self.start_ids, self._window, self._read = ids, [], 0
 
     def take(self, token_id: int, tokenizer: Tokenizer, end_ids: frozenset[int]) -> None:
         """Add the token that was chosen to the ids and the text, and end the row where that ends it."""
@@ -116,6 +135,6 @@ class Row:
         return new
 
     def _whole(self, tokenizer: Tokenizer) -> str:
-        tail = self.prompt_ids[-4:]
+        tail = self._tail
         before, whole = tokenizer.decode(tail), tokenizer.decode(tail + self.ids)
         return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(self.ids)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -133,8 +134,10 @@ class Chosen:
     entropies: list[float | None]
 
 
-def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
-    """Choose every row's next id by its own settings and its own stream.
+def choose(
+    logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
+) -> Chosen:
+    """Choose every row's next id by its own settings and its own stream, from `scores_BV` where processors made some.
 
     What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
     number a row, in float64, is looked up in the row's cumulative distribution. A row below its `min_new_tokens` can't
@@ -142,35 +145,52 @@ def choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]
     """
     logits_BV = logits_BV.float()
     some = max(1, _PART // logits_BV.shape[-1])
-    parts = [_choose(logits_BV[at : at + some], rows[at : at + some], end_ids) for at in range(0, len(rows), some)]
+    scores_BV = logits_BV if scores_BV is None else scores_BV
+    parts = [
+        _choose(logits_BV[at : at + some], scores_BV[at : at + some], rows[at : at + some], end_ids)
+        for at in range(0, len(rows), some)
+    ]
     columns = ([p.ids for p in parts], [p.logprobs for p in parts], [p.entropies for p in parts])
     return Chosen(*(list(itertools.chain(*column)) for column in columns))
 
 
-def _choose(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
-    model_BV = logits_BV.softmax(-1)
-    largest_B1 = logits_BV.amax(-1, keepdim=True)
-    normaliser_B = largest_B1[:, 0].double() - model_BV.amax(-1).double().log()
+class _Space(threading.local):
+    """Room for a part's numbers, kept from step to step: fresh megabytes cost more than what is written to them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, torch.Tensor] = {}
+
+    def of(self, name: str, rows: int, size: int) -> torch.Tensor:
+        """Return the room of that name as [rows, size]; what was in it is lost."""
+        if name not in self.kept or self.kept[name].numel() < rows * size:
+            self.kept[name] = torch.empty(rows * size)
+        return self.kept[name][: rows * size].view(rows, size)
+
+
+_space = _Space()
+
+
+def _choose(logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
+    size = logits_BV.shape[-1]
+    model_BV = torch.softmax(logits_BV, -1, out=_space.of("model", len(rows), size))
+    normaliser_B = logits_BV.amax(-1).double() - model_BV.amax(-1).double().log()
     _check_numbers(normaliser_B, rows)
-    scores_BV = _edited(logits_BV, rows, end_ids)
-    drawing = [b for b, row in enumerate(rows) if row.sampling.temperature > 0]
+    untouched = scores_BV.data_ptr() == logits_BV.data_ptr()
+    edited_BV = _edited(scores_BV, rows, end_ids)
     ids_B = torch.empty(len(rows), dtype=torch.long)
-    if len(drawing) < len(rows):
-        greedy = [b for b, row in enumerate(rows) if row.sampling.temperature == 0]
-        ids_B[greedy] = torch.from_numpy(_some(scores_BV, greedy).numpy().argmax(-1))  # the first of equals, and fast
+    drawing = [b for b, row in enumerate(rows) if row.sampling.temperature > 0]
+    for b in set(range(len(rows))) - set(drawing):
+        ids_B[b] = int(edited_BV[b].numpy().argmax())  # the first of equals
     if drawing:
-        chosen = [rows[b] for b in drawing]
-        as_model = scores_BV is logits_BV and all(row.sampling.temperature == 1 for row in chosen)
-        ids_B[drawing] = _draw(_some(scores_BV, drawing), chosen, _some(model_BV, drawing) if as_model else None)
+        as_model = untouched and edited_BV is scores_BV and all(rows[b].sampling.temperature == 1 for b in drawing)
+        _draw(edited_BV, rows, drawing, model_BV if as_model else None, ids_B)
     logprobs_B = logits_BV.gather(1, ids_B[:, None])[:, 0].double() - normaliser_B
     entropies: list[float | None] = [None] * len(rows)
-    measured = [b for b, row in enumerate(rows) if row.measured or row.traced]
-    if measured:
-        # H = log Z - sum of p times the logit; a logit of -inf has p = 0 and adds nothing.
-        logits, shares = _some(logits_BV, measured), _some(model_BV, measured)
-        mean = torch.linalg.vecdot(shares, logits.clamp_min(-1e30)).double()
-        for b, value in zip(measured, (normaliser_B[measured] - mean).clamp_min(0).tolist(), strict=True):
-            entropies[b] = value
+    for b, row in enumerate(rows):
+        if row.measured or row.traced:
+            # H = log Z - sum of p times the logit; a logit of -inf has p = 0 and adds nothing.
+            mean = float((model_BV[b] * logits_BV[b].clamp_min(-1e30)).sum())
+            entropies[b] = max(0.0, float(normaliser_B[b]) - mean)
     return Chosen(ids_B.tolist(), logprobs_B.tolist(), entropies)
 
 
@@ -184,79 +204,91 @@ def _check_numbers(normaliser_B: torch.Tensor, rows: Sequence[Row]) -> None:
         )
 
 
-def _some(values_BX: torch.Tensor, rows: list[int]) -> torch.Tensor:
-    return values_BX if len(rows) == len(values_BX) else values_BX[rows]
-
-
 def _edited(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> torch.Tensor:
     """Return the logits after the ban on ending early and the penalties; the same tensor where nothing changes."""
     changed = [b for b, row in enumerate(rows) if row.sampling.penalises or len(row.ids) < row.min_new_tokens]
     if not changed:
         return logits_BV
-    scores_BV = logits_BV.clone()
+    scores_BV = _space.of("scores", *logits_BV.shape).copy_(logits_BV)
     ends = np.array(sorted(end_ids), dtype=np.int64)
     for b in changed:
         row, scores_V = rows[b], scores_BV[b].numpy()
         if len(row.ids) < row.min_new_tokens:
             scores_V[ends] = -np.inf
-        penalised(scores_V, row.sampling, row.prompt_ids + row.ids, row.ids)
+        penalised(scores_V, row.sampling, row.seen, row.ids)
     return scores_BV
 
 
-def _draw(scores_BV: torch.Tensor, rows: Sequence[Row], model_BV: torch.Tensor | None) -> torch.Tensor:
-    """Draw an id for each row; `model_BV` are the probabilities of the scores at temperature 1, where that is all."""
-    uniform_B = torch.tensor(
-        [torch.rand((), generator=row.generator, dtype=torch.float64).item() for row in rows], dtype=torch.float64
-    )
-    settings = [row.sampling for row in rows]
-    size = scores_BV.shape[-1]
-    cut = [b for b, s in enumerate(settings) if s.top_k is not None or (s.top_p or 1.0) < 1]
+def _draw(
+    scores_BV: torch.Tensor,
+    rows: Sequence[Row],
+    drawing: list[int],
+    model_BV: torch.Tensor | None,
+    ids_B: torch.Tensor,
+) -> None:
+    """Draw an id for each row of `drawing` into `ids_B`.
+
+    `model_BV` are the probabilities of the scores at temperature 1, where all rows are drawn at that.
+    """
+    size, settings = scores_BV.shape[-1], [row.sampling for row in rows]
+    uniform_B = torch.zeros(len(rows), dtype=torch.float64)
+    for b in drawing:
+        uniform_B[b : b + 1].uniform_(generator=rows[b].generator)
+    cut = [b for b in drawing if settings[b].top_k is not None or (settings[b].top_p or 1.0) < 1]
     # A row that keeps few has no need of a sum over the whole vocabulary.
-    summed = [b for b, s in enumerate(settings) if s.top_k is None or s.top_k >= MANY]
-    shares_BV = _shares(scores_BV, settings, summed) if model_BV is None else _some(model_BV, summed)
+    summed = [b for b in drawing if (settings[b].top_k or MANY) >= MANY]
+    shares_BV = _shares(scores_BV, settings, summed, _space.of("shares", len(summed), size), model_BV)
     at = {b: i for i, b in enumerate(summed)}
-    ids_B, done = torch.empty(len(rows), dtype=torch.long), set[int]()
     masses_B = torch.ones(len(rows), dtype=torch.float64)
     masses_B[summed] = 1 / shares_BV.amax(-1).double()
+    done = set[int]()
     for most in (FEW, MANY):
         if some := [b for b in cut if b not in done and (settings[b].top_k or 0) < most]:
+            values_BC, ids_BC = _largest(scores_BV, some, min(most, size))
             limits = [settings[b] for b in some]
-            ids_B[some], enough = _draw_sorted(
-                _some(scores_BV, some), limits, masses_B[some], uniform_B[some], min(most, size)
-            )
+            index_B, enough = _draw_sorted(values_BC, size, limits, masses_B[some], uniform_B[some])
+            ids_B[some] = ids_BC.gather(1, index_B[:, None])[:, 0]
             done |= {b for b, good in zip(some, enough, strict=True) if good}
-    whole = [b for b in range(len(rows)) if b not in done]
+    whole = [b for b in drawing if b not in done]
     if whole:
         weights_BV = shares_BV
         if whole != summed or any(settings[b].min_p or b in cut for b in whole):
-            few = [shares_BV[at[b] : at[b] + 1] if b in at else _shares(scores_BV, settings, [b]) for b in whole]
-            weights_BV = torch.cat(few)
-            for weights_V, b in zip(weights_BV.numpy(), whole, strict=True):
-                _truncate(weights_V, settings[b])
+            weights_BV = _space.of("weights", len(whole), size)
+            for weights_V, b in zip(weights_BV, whole, strict=True):
+                # What top-k leaves of a row was not summed where it is little, but for ties in great number.
+                weights_V[:] = shares_BV[at[b]] if b in at else _shares(scores_BV, settings, [b], weights_V[None])[0]
+                _truncate(weights_V.numpy(), settings[b])
         ids_B[whole] = _draw_whole(weights_BV, uniform_B[whole])
-    return ids_B
 
 
-def _shares(scores_BV: torch.Tensor, settings: Sequence[Sampling], rows: list[int]) -> torch.Tensor:
+def _shares(
+    scores_BV: torch.Tensor,
+    settings: Sequence[Sampling],
+    rows: list[int],
+    room_BV: torch.Tensor,
+    model_BV: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Return the probabilities of those rows at their temperature."""
-    chosen_BV = _some(scores_BV, rows)
+    if model_BV is not None and len(rows) == len(model_BV):
+        return model_BV
+    room_BV = torch.index_select(scores_BV if model_BV is None else model_BV, 0, torch.tensor(rows).long(), out=room_BV)
+    if model_BV is not None:
+        return room_BV
     # Less the largest first, which changes no probability: a tiny temperature then can't overflow.
-    scaled_BV = chosen_BV - chosen_BV.amax(-1, keepdim=True)
-    scaled_BV /= torch.tensor([max(settings[b].temperature, _COLDEST) for b in rows], dtype=torch.float32)[:, None]
-    return torch.softmax(scaled_BV, -1, out=scaled_BV)
+    room_BV -= room_BV.amax(-1, keepdim=True)
+    room_BV /= torch.tensor([max(settings[b].temperature, _COLDEST) for b in rows], dtype=torch.float32)[:, None]
+    return torch.softmax(room_BV, -1, out=room_BV)
 
 
 def _draw_sorted(
-    scores_BV: torch.Tensor, settings: Sequence[Sampling], masses_B: torch.Tensor, uniform_B: torch.Tensor, most: int
+    values_BC: torch.Tensor, size: int, settings: Sequence[Sampling], masses_B: torch.Tensor, uniform_B: torch.Tensor
 ) -> tuple[torch.Tensor, list[bool]]:
-    """Draw from the `most` largest scores of each row, and say of which rows they held all that could be drawn.
+    """Draw from the largest of `size` scores, in falling order, and say of which rows they held all that can be drawn.
 
     `masses_B` are the sums over the whole vocabulary of exp((score - largest score) / T); unused with top-k.
     """
-    size = scores_BV.shape[-1]
-    values_BC, ids_BC = _largest(scores_BV, most)  # the temperature changes no order
     # Tokens tied with the last candidate may be outside: only what lies above it is known whole.
-    known_BC = values_BC > (values_BC[:, -1:] if most < size else -torch.inf)
+    known_BC = values_BC > (values_BC[:, -1:] if values_BC.shape[-1] < size else -torch.inf)
     temperature_B1 = torch.tensor([[s.temperature] for s in settings], dtype=torch.float64)
     weights_BC = ((values_BC - values_BC[:, :1]).double() / temperature_B1).exp()
     k_B1 = torch.tensor([[min(s.top_k or size, size)] for s in settings])
@@ -273,31 +305,32 @@ def _draw_sorted(
     min_p_B1 = torch.tensor([[s.min_p or 0.0] for s in settings], dtype=torch.float64)
     kept_BC = (running_BC - weights_BC < nucleus_B[:, None]) & (weights_BC >= min_p_B1)
     index_B, _ = _look_up(weights_BC.where(kept_BC, 0.0), uniform_B)
-    return ids_BC.gather(1, index_B[:, None])[:, 0], enough_B.tolist()
+    return index_B, enough_B.tolist()
 
 
-def _largest(scores_BV: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the `most` largest values_BC of each row in falling order, and their ids_BC: equal ones by their id.
+def _largest(scores_BV: torch.Tensor, rows: list[int], most: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the `most` largest values_BC of those rows in falling order, and their ids_BC: equal ones by their id.
 
     Which of those equal to the last are there is left open.
     """
     size = scores_BV.shape[-1]
     if size <= most:
-        return scores_BV.sort(stable=True, dim=-1, descending=True)
+        return scores_BV[rows].sort(stable=True, dim=-1, descending=True)
     if size < 4 * _GROUP * most:
-        values_BC, ids_BC = scores_BV.topk(most)
+        values_BC, ids_BC = scores_BV[rows].topk(most)
     else:
         # The largest tokens lie in the groups of the largest maxima. Group g is the tokens g, g + G, g + 2 G, …: so the
         # maxima of all groups are taken at the speed of memory. Tokens behind the last full group are added.
         groups = size // _GROUP
-        grouped_BxG = scores_BV[:, : _GROUP * groups].view(-1, _GROUP, groups)
-        top_BC = grouped_BxG.amax(1).topk(most, sorted=False).indices
-        found = grouped_BxG.gather(2, top_BC[:, None].expand(-1, _GROUP, -1)).flatten(1)
+        maxima_BG = scores_BV[:, : _GROUP * groups].view(-1, _GROUP, groups).amax(1)
+        top_BC = maxima_BG[rows].topk(most, sorted=False).indices
+        ids_BxC = (top_BC[:, None] + groups * torch.arange(_GROUP)[:, None]).flatten(1)
         if size % _GROUP:
-            found = torch.cat([found, scores_BV[:, _GROUP * groups :]], 1)
+            tail = torch.arange(_GROUP * groups, size)
+            ids_BxC = torch.cat([ids_BxC, tail.expand(len(rows), -1)], 1)
+        found = scores_BV.take(ids_BxC + size * torch.tensor(rows)[:, None])
         values_BC, at_BC = found.topk(most)
-        ids_BC = at_BC // most * groups + top_BC.gather(1, at_BC % most)
-        ids_BC = ids_BC.where(at_BC < _GROUP * most, at_BC + _GROUP * (groups - most))
+        ids_BC = ids_BxC.gather(1, at_BC)
     if bool((values_BC[:, 1:] == values_BC[:, :-1]).any()):
         by_id = ids_BC.argsort(-1)
         values_BC, ids_BC = values_BC.gather(1, by_id), ids_BC.gather(1, by_id)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from cutaway.generation.rows import Row
 from cutaway.models.fused import Cache, Fused
 from cutaway.models.prompt import TextModel
 
@@ -21,6 +22,9 @@ class FusedDecoder:
         self.model, self.fused = model, fused
         self._cache = Cache(fused.shape)
         self._last: tuple[list[int], torch.Tensor, list[torch.Tensor]] | None = None
+
+    def begin(self, row: Row) -> None:
+        """Nothing: a model that has rules of its own is not run this way."""
 
     @torch.inference_mode()
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:

@@ -134,7 +134,7 @@ def _stages(logits_V: torch.Tensor, row: Row, end_ids: frozenset[int]) -> list[t
 
 
 def _shares(logits_V: torch.Tensor, sampling: Sampling, row: Row) -> torch.Tensor:
-    return distribution(logits_V[None], sampling, [row.prompt_ids + row.ids], [row.ids])[0].double()
+    return distribution(logits_V[None], sampling, [row.seen], [row.ids])[0].double()
 
 
 def _entropy(shares_V: torch.Tensor) -> float:

@@ -15,7 +15,10 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+)
 
 from cutaway.errors import (
     CorruptFile,
@@ -37,6 +40,7 @@ __all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load"]
 
 _CLASSES = {
     "causal": transformers.AutoModelForCausalLM,
+    "pair": transformers.AutoModelForSeq2SeqLM,
     "classifier": transformers.AutoModelForSequenceClassification,
     "any": transformers.AutoModel,
 }
@@ -98,19 +102,22 @@ def load(
 ) -> Model:
     """Load a model by name or path; a loaded one is handed back as it is.
 
-    `kind` is "causal", "classifier" or "any" (the class its configuration names); `device` defaults to the CPU,
-    `dtype` to float32. The two models used last stay in memory, so that a second verb on the same model starts at
-    once. Raises a `ModelError`.
+    `kind` is "causal", "pair" (an encoder-decoder), "generator" (either of them), "classifier" or "any" (the class its
+    configuration names); `device` defaults to the CPU, `dtype` to float32. The two models used last stay in memory, so
+    that a second verb on the same model starts at once. Raises a `ModelError`.
     """
-    if kind not in _CLASSES:
-        raise InputError(f"there is no kind {kind!r} of model", hint=f"one of {', '.join(_CLASSES)}")
+    if kind not in {*_CLASSES, "generator"}:
+        raise InputError(f"there is no kind {kind!r} of model", hint=f"one of {', '.join(_CLASSES)}, generator")
     if isinstance(model, Model):
+        kind = _generator(model.config) if kind == "generator" else kind
         _check_kind(model.name, model.config, kind, type(model.module).__name__)
         return model
     entry = SHELF.get(os.fspath(model))
     if entry is not None and entry.kind == "tokenizer":
         raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
     path = resolve(model, revision=revision)
+    if kind == "generator":
+        kind = _generator(_config(os.fspath(model), path, trust_remote_code))
     # A retrained folder is another model, and so is one that lost a file.
     return _load(os.fspath(model), path, stamp(path), kind, device or "cpu", str(dtype or "float32"), trust_remote_code)
 
@@ -168,14 +175,31 @@ def _config(name: str, path: Path, trust: bool) -> Any:
             raise
 
 
+def _generator(config: Any) -> str:
+    return "pair" if getattr(config, "is_encoder_decoder", False) else "causal"
+
+
 def _check_kind(name: str, config: Any, kind: str, built: str) -> None:
     if kind == "classifier" and "ForSequenceClassification" not in built:
         raise WrongKind(
             f"{name} has no classification head (it is a {built or config.model_type})",
             hint="give --labels a,b to let a language model choose between them",
         )
+    if kind == "pair":
+        known = config.model_type in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
+        if not known or not config.is_encoder_decoder or "Encoder" in built.replace("EncoderDecoder", ""):
+            raise WrongKind(
+                f"{name} is a {built or config.model_type}: it does not turn a text into another",
+                hint=f"take an encoder-decoder such as a T5, or a decoder, for example -m {DEFAULT}",
+            )
     if kind != "causal":
         return
+    if _generator(config) == "pair":
+        raise WrongKind(
+            f"{name} is a {built or config.model_type}, which reads one text and writes another: "
+            "it does not continue a text from left to right",
+            hint=f"cutaway generate runs it; for this take a decoder, for example -m {DEFAULT}",
+        )
     masked = any(part in built for part in ("ForMaskedLM", "ForPreTraining", "ForSequenceClassification", "Encoder"))
     # transformers would build a BERT as a causal model without a word: its attention looks both ways all the same.
     looks_both_ways = config.model_type in BIDIRECTIONAL and not getattr(config, "is_decoder", False)

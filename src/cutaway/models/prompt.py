@@ -37,15 +37,27 @@ class TextModel(Protocol):
         """The ids that end a text."""
 
 
-def render_chat(model: TextModel, message: str) -> str:
+def render_chat(model: TextModel, message: str, system: str | None = None) -> str:
     """Return a user's message in the words of the model's own chat template, ready for its answer.
 
-    Raises `ModelError` where the model has no template.
+    `system` says how to answer; without it the template may bring a text of its own, and "" takes that one away. Raises
+    `ModelError` where the model has no template, or one that takes no system message.
     """
     if not has_chat_template(model):
         raise ModelError(f"{model.name} has no chat template", hint="leave --chat out: the prompt is then continued")
-    messages = [{"role": "user", "content": message}]
-    return str(_transformers_tokenizer(model).apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    tokenizer, messages = _transformers_tokenizer(model), [{"role": "user", "content": message}]
+    without = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    if system is None:
+        return without
+    messages = [{"role": "system", "content": system}, *messages]
+    no_system = f"the chat template of {model.name} takes no system message"
+    try:
+        rendered = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    except Exception as error:  # jinja2's, raised by the template itself
+        raise ModelError(f"{no_system}: {error}", hint="put it into the message itself") from error
+    if rendered == without and system.strip() not in rendered:  # some leave it out without a word
+        raise ModelError(no_system, hint="put it into the message itself")
+    return rendered
 
 
 def has_chat_template(model: TextModel) -> bool:
@@ -71,16 +83,20 @@ def _read_tokenizer(path: Path | None, name: str) -> Any:
         ) from error
 
 
-def encode_prompt(model: TextModel, text: str, *, chat: bool = False, truncate: str | None = None) -> list[int]:
-    """Turn one prompt into T ids that fit the context.
+def encode_prompt(
+    model: TextModel, text: str, *, chat: bool = False, system: str | None = None, truncate: str | None = None
+) -> list[int]:
+    """Turn one prompt into T ids that fit the context; a `system` message goes into the chat template with it.
 
     Raises `MissingText` for an empty prompt and `PromptTooLong` unless `truncate` ("left" or "right") allows to cut.
     """
     if not text:
         raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
+    if system is not None and not chat:
+        raise InputError("a system message is part of a chat", hint="give --chat as well")
     if chat:
         # The template spells the special tokens out itself.
-        ids = model.tokenizer.encode(render_chat(model, text), add_special_tokens=False).ids
+        ids = model.tokenizer.encode(render_chat(model, text, system), add_special_tokens=False).ids
     else:
         ids = model.tokenizer.encode(text).ids
     if not ids:

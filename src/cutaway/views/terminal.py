@@ -120,7 +120,8 @@ def generations(results: Sequence[Generation]) -> RenderableType:
         return visible(results[0].completion)
     parts: list[RenderableType] = []
     for number, result in enumerate(results, 1):
-        head = f"── {number} · seed {result.seed} · {len(result.token_ids)} tokens · {result.finish_reason}"
+        which = f"seed {result.seed}" if result.score is None else f"score {result.score:.3f} nats"
+        head = f"── {number} · {which} · {len(result.token_ids)} tokens · {result.finish_reason}"
         parts += [Text(head, style="dim"), Text(visible(result.prompt + result.completion)), ""]
     return Group(*parts[:-1])
 

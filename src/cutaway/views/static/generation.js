@@ -72,10 +72,10 @@ function settings(record) {
 
 function numbers(record) {
   const columns = [{ head: "token", n: true }, { head: "piece", w: true }, { head: "id", n: true }, { head: "log-probability, nats", n: true }, { head: "surprisal, bits", n: true }, { head: "likeliest instead", w: true }, ...(record.trace?.length ? STEP_COLUMNS : [])];
-  const rows = record.tokens.map((piece, i) => {
+  const rows = () => record.tokens.map((piece, i) => {
     const step = record.trace?.[i];
     const other = (record.alternatives?.[i]?.length ? record.alternatives[i] : (step?.options ?? []).map((option) => ({ ...option, probability: option.before }))).filter((entry) => entry.id !== record.token_ids[i]).slice(0, 3);
     return [i, plain(piece), record.token_ids[i], record.logprobs[i], bits(negative(record.logprobs[i])), other.map((entry) => `${plain(entry.token)} ${percent(entry.probability)}`).join("   "), ...(step ? stepCells(step) : [])];
   });
-  return twin("The tokens as a table", table(columns, rows));
+  return twin("The tokens as a table", () => table(columns, rows()));
 }

@@ -12,6 +12,7 @@ import { drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawScore } from "./score.js";
+import { drawSweep } from "./sweep.js";
 import { drawTokenComparison, drawTokens } from "./tokens.js";
 import { drawTour } from "./tour.js";
 import { drawTraining } from "./training.js";
@@ -20,7 +21,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep,
 };
 
 export function nameOf(record) {

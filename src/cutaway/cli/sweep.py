@@ -1,0 +1,290 @@
+"""cutaway sweep"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from cutaway.cli.common import (
+    allow_writing_over,
+    lines_from,
+    load_options,
+    loaded,
+    note,
+    output_options,
+    quiet,
+    text_options,
+    wrote,
+)
+from cutaway.errors import InputError, OutputError
+from cutaway.models.shelf import DEFAULT
+
+if TYPE_CHECKING:
+    from cutaway.generation.runs import Plan, Run
+
+__all__ = ["command"]
+
+_LISTS = {
+    "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 where no list is given, else 1]",
+    "top_k": "Draw from the k likeliest tokens.",
+    "top_p": "Draw from the likeliest tokens that together hold p.",
+    "min_p": "Draw from tokens at least p times as likely as the likeliest.",
+    "repetition_penalty": "Above 1 makes tokens that occurred less likely.",
+    "presence_penalty": "Above 0 takes so much off the logits of tokens that occurred.",
+    "max_new_tokens": "Stop after so many tokens.  [default: 64]",
+    "chat": "yes: put the prompt into the model's chat template; no,yes compares.  [default: no]",
+}
+_WORDS = {"off": None, "none": None, "yes": True, "no": False, "true": True, "false": False}
+
+
+def _resume(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    if value:
+        allow_writing_over(ctx)
+    return value
+
+
+def _list_options(function: Callable[..., None]) -> Callable[..., None]:
+    for name, text in reversed(_LISTS.items()):
+        function = click.option(f"--{name.replace('_', '-')}", metavar="A,B,…", help=text)(function)
+    return function
+
+
+@click.command("sweep")
+@text_options
+@click.option(
+    "-m", "--model", "models", multiple=True, default=[DEFAULT], envvar="CUTAWAY_MODEL", show_default=True,
+    show_envvar=True, help="A model, several with commas between, or given several times.",
+)  # fmt: skip
+@load_options
+@_list_options
+@click.option("--samples", default=2, show_default=True, help="Completions a prompt and setting; one where greedy.")
+@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
+@click.option("--scorer", default=DEFAULT, show_default=True, help="The model that measures surprise, or none.")
+@click.option("--tier", default="near", show_default=True, help="How exactly to compute: exact, near or turbo.")
+@click.option("--batch-size", default=64, show_default=True, help="Completions decoded together.")
+@click.option("--seed", default=0, show_default=True, help="Another seed gives other samples.")
+@click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
+@click.option("--resume", is_flag=True, is_eager=True, callback=_resume, help="Keep the runs that -o x.jsonl holds.")
+@click.option("--from", "begun", metavar="FILE", help="Run nothing: show the runs of FILE, a .jsonl of a sweep.")
+@output_options(".svg", ".png", ".csv")
+def command(
+    text: str | None,
+    file: str | None,
+    as_json: bool,
+    output: str | None,
+    resume: bool,
+    begun: str | None,
+    skip_bad: bool,
+    **options: Any,
+) -> None:
+    """Run TEXT, or each line of -f FILE, under every combination of settings, and measure how legible it comes out.
+
+    A, B, … are values with commas between; off leaves a setting out. FILE may be .jsonl with a "prompt" in each line.
+    With --json and in a .jsonl file there is a line a run, written as soon as it is measured.
+
+    \b
+    Examples:
+      cutaway sweep "The capital of France is" --max-new-tokens 8
+      cutaway sweep "Once upon a time" --temperature 0.2,0.7,1.3 --top-p 0.8,1 --max-new-tokens 16
+      cutaway sweep "What is a transformer?" --temperature 0.7 --chat no,yes --max-new-tokens 16 -o sweep.html
+      cutaway sweep -f prompts.txt --max-new-tokens 16 --resume -o runs.jsonl
+      cutaway sweep --from runs.jsonl -o runs.html
+    """
+    if begun is not None:
+        _show(begun, text or file, as_json, output)
+        return
+    settings = {name: _values(name, given) for name in _LISTS if (given := options.pop(name)) is not None}
+    if resume and (output is None or Path(output).suffix != ".jsonl"):
+        raise InputError("--resume goes on with a file of runs", hint="name it: --resume -o runs.jsonl")
+    prompts = _prompts(text, file, skip_bad)
+    models = _models(options.pop("models"))
+
+    from cutaway.generation.sweeps import plan_sweep, runs_of, summed_up
+
+    scorer = None if options["scorer"] == "none" else options.pop("scorer")
+    options.pop("scorer", None)
+    rest: dict[str, Any] = {name: options.pop(name) for name in ("truncate", "batch_size")}
+    plan, names, judge = plan_sweep(
+        prompts, models, settings=settings or None, scorer=scorer, batch_size=rest["batch_size"],
+        samples=options.pop("samples"), seed=options.pop("seed"), tier=options.pop("tier"),
+    )  # fmt: skip
+    _say_twice(prompts, models, plan, settings)
+    usual = {"revision": None, "device": "cpu", "dtype": "float32", "trust_remote_code": False}
+    ready = names if options == usual else [loaded(str(name), "causal", dict(options)) for name in names]
+    lines = output is not None and Path(output).suffix == ".jsonl"
+    keep = _Kept(plan, texts=not (as_json or lines))
+    with contextlib.ExitStack() as stack:
+        done = keep.from_file(output) if resume and output is not None else set[str]()
+        into = stack.enter_context(_opened(output, resume)) if lines and output is not None else None
+        advance = stack.enter_context(_progress(plan, shown=not (as_json and sys.stdout.isatty())))
+        try:
+            for found in runs_of(plan, ready, judge, done=done, on_progress=advance, **rest):
+                keep.add(found)
+                line = found.to_json() if as_json or into is not None else ""
+                if into is not None:
+                    _write(into, output, line)
+                if as_json:
+                    click.echo(line)
+        except KeyboardInterrupt:
+            stack.close()
+            note(f"{len(keep.table.points):,} runs of {plan.runs_per_model * len(plan.models):,} were done")
+            if keep.table.points:
+                _end(summed_up, keep, as_json, output)
+            raise
+    _end(summed_up, keep, as_json, output)
+
+
+def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> None:
+    """Show the runs of a file."""
+    if prompts is not None:
+        raise InputError("there are prompts and --from", hint="give one of them")
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {path!r}", hint="name a .jsonl file that cutaway sweep wrote")
+    from cutaway.generation.runs import plan_of, read_runs
+    from cutaway.generation.sweeps import summed_up
+
+    runs = list({run.key: run for run in read_runs(path)}.values())
+    found = summed_up(plan_of(runs), runs)
+    if as_json:
+        for run in runs:
+            click.echo(run.to_json())
+    if output is not None:
+        wrote(found.save(output))
+    if as_json or output is not None:
+        note("\n".join(found.summary))
+    else:
+        from cutaway.views import terminal, terminal_sweep
+
+        terminal.show(terminal_sweep.sweep(found))
+
+
+class _Kept:
+    """What is kept of the runs: their numbers, and where a page or a table is wanted the runs themselves."""
+
+    def __init__(self, plan: Plan, *, texts: bool) -> None:
+        from cutaway.generation.effects import Table
+
+        self.plan, self.table, self.runs, self.texts = plan, Table(plan), list[Any](), texts
+
+    def add(self, run: Run) -> None:
+        self.table.add(run.model, run.prompt, run.settings, run.sample, run.metrics)
+        if self.texts:
+            self.runs.append(run)
+
+    def from_file(self, path: str) -> set[str]:
+        """Take in the whole lines of a file that was begun, cut off one that is not whole, return their keys."""
+        from cutaway.generation.runs import keep_whole_lines, read_runs
+
+        done: set[str] = set()
+        if Path(path).is_file():
+            keep_whole_lines(path)
+            for run in read_runs(path):
+                self.plan.check(run)
+                if run.key not in done:
+                    self.add(run)
+                done.add(run.key)
+        return done
+
+
+def _end(summed_up: Any, keep: _Kept, as_json: bool, output: str | None) -> None:
+    from cutaway.generation.effects import effects_of, sentences
+
+    if not keep.texts:
+        if output is not None:
+            wrote(Path(output))
+        note("\n".join(sentences(keep.table, effects_of(keep.table))))
+        return
+    found = summed_up(keep.plan, keep.runs)
+    if output is not None:
+        wrote(found.save(output))
+        note("\n".join(found.summary))
+    else:
+        from cutaway.views import terminal, terminal_sweep
+
+        terminal.show(terminal_sweep.sweep(found))
+
+
+def _values(name: str, given: str) -> list[Any]:
+    values: list[Any] = []
+    for number, part in enumerate(given.split(","), 1):
+        word = part.strip().lower()
+        if word in _WORDS:
+            values.append(_WORDS[word])
+            continue
+        try:
+            values.append(float(word))
+        except ValueError:
+            what = "is empty" if not word else f"is {part.strip()!r}, which is no number"
+            raise InputError(
+                f"--{name.replace('_', '-')} {given!r}: value {number} {what}",
+                hint="put commas between the values and nowhere else: --temperature 0,0.7,1.5",
+            ) from None
+    return values
+
+
+def _models(given: tuple[str, ...]) -> list[str]:
+    names = [name.strip() for one in given for name in ([one] if Path(one).exists() else one.split(","))]
+    if not all(names):
+        raise InputError(f"a model in {', '.join(given)!r} has no name", hint=f"as in: -m {DEFAULT},./my-model")
+    return names
+
+
+def _prompts(text: str | None, file: str | None, skip_bad: bool) -> list[str]:
+    if file is None or file == "-" or text is not None:
+        return lines_from(text, file)
+    from cutaway.sequences import read_prompts
+
+    prompts, bad = read_prompts(file, skip_bad=skip_bad)
+    if bad:
+        shown = ", ".join(f"{number:,}" for number in bad[:10]) + (", …" if len(bad) > 10 else "")
+        note(f"left out {len(bad):,} broken line{'s' if len(bad) > 1 else ''} of {file}: {shown}")
+    return prompts
+
+
+def _say_twice(prompts: list[str], models: list[str], plan: Plan, settings: dict[str, list[Any]]) -> None:
+    if len(prompts) > len(plan.prompts):
+        note(f"{len(prompts) - len(plan.prompts):,} prompts came before: each is run once")
+    if len(models) > len(plan.models):
+        note("a model is named twice: it is run once")
+    for name, values in settings.items():
+        if len(values) > len(plan.grid[name]):
+            note(f"--{name.replace('_', '-')} names a value twice: it is run once")
+
+
+@contextlib.contextmanager
+def _opened(path: str, resume: bool) -> Iterator[IO[bytes]]:
+    try:
+        stream = Path(path).open("ab" if resume else "wb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise OutputError(f"can't write {path!r}: {error.strerror}", hint="give -o another name") from error
+    with stream:
+        yield stream
+
+
+def _write(stream: IO[bytes], path: str | None, line: str) -> None:
+    try:
+        stream.write(f"{line}\n".encode("utf-8", "backslashreplace"))
+        stream.flush()
+    except OSError as error:
+        raise OutputError(f"can't write {path!r}: {error.strerror}", hint="make room; --resume goes on") from error
+
+
+@contextlib.contextmanager
+def _progress(plan: Plan, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Show on stderr, where that is a terminal, how far it is and how long it still takes."""
+    if not (shown and sys.stderr.isatty()) or quiet():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    runs = plan.runs_per_model * len(plan.models)
+    columns = (TextColumn(f"{runs:,} runs"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda tokens, total: bar.update(task, completed=tokens, total=total)

@@ -1,0 +1,93 @@
+"""How surprising texts are to one fixed model, many at a time.
+
+Axis letters: B texts, T positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model
+
+__all__ = ["Scored", "score_continuations"]
+
+_AT_ONCE = 512  # positions whose logits are held together: 100 MB of a vocabulary of 49,152
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """A continuation under a model: nats in all, over so many tokens."""
+
+    nats: float
+    tokens: int
+
+
+@torch.inference_mode()
+def score_continuations(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Scored | None]:
+    """Return −ln p of each second text behind its first under a causal model, in nats; None where there is nothing.
+
+    Both are encoded as one text, and a token counts that ends behind the first text's end: where one token spans the
+    border it is scored whole. A pair too long for the context loses its beginning. The numbers follow from the pairs
+    and their order alone.
+    """
+    found: list[Scored | None] = [None] * len(pairs)
+    cut = {i: ids for i, pair in enumerate(pairs) if (ids := _encoded(model, *pair)) is not None}
+    waiting: list[int] = []
+    for i in cut:
+        waiting.append(i)
+        if len(waiting) * max(len(cut[j][1]) for j in waiting) >= _AT_ONCE:
+            found = _scored(model, waiting, cut, found)
+            waiting = []
+    return _scored(model, waiting, cut, found) if waiting else found
+
+
+def _encoded(model: Model, before: str, text: str) -> tuple[list[int], list[int]] | None:
+    """Return the ids that are read and the ids that are scored."""
+    encoding = model.tokenizer.encode(before + text)
+    edge = next((t for t, (_, end) in enumerate(encoding.offsets) if end > len(before)), len(encoding.ids))
+    # The first token of all has nothing before it to be predicted from; special tokens at the end are no text.
+    edge = max(1, edge)
+    end = len(encoding.ids)
+    while end > edge and encoding.special[end - 1]:
+        end -= 1
+    if not text or end <= edge:
+        return None
+    before_ids, ids = encoding.ids[:edge], encoding.ids[edge:end]
+    if model.context is not None:
+        ids = ids[: model.context - 1]
+        before_ids = before_ids[-(model.context - len(ids)) :]
+    return before_ids, ids
+
+
+def _scored(
+    model: Model, which: list[int], cut: dict[int, tuple[list[int], list[int]]], found: list[Scored | None]
+) -> list[Scored | None]:
+    # The borders are put below each other, so that only the positions behind them need logits.
+    left = max(len(cut[i][0]) for i in which)
+    right = max(len(cut[i][1]) for i in which)
+    ids_BT = torch.zeros(len(which), left + right, dtype=torch.long)
+    mask_BT = torch.zeros_like(ids_BT)
+    for row, i in enumerate(which):
+        before, ids = cut[i]
+        span = slice(left - len(before), left + len(ids))
+        ids_BT[row, span] = torch.tensor(before + ids)
+        mask_BT[row, span] = 1
+    positions_BT = (mask_BT.cumsum(-1) - 1).clamp_min(0)
+    accepted = inspect.signature(model.module.forward).parameters
+    inputs = {"input_ids": ids_BT, "attention_mask": mask_BT, "position_ids": positions_BT}
+    inputs = {name: tensor.to(model.device) for name, tensor in inputs.items() if name in accepted}
+    kept = {"logits_to_keep": right + 1} if "logits_to_keep" in accepted else {}
+    logits_BTV = model.module(**inputs, **kept, use_cache=False).logits[:, -right - 1 : -1]
+    for row, i in enumerate(which):
+        ids = cut[i][1]
+        logprobs_TV = logits_BTV[row, : len(ids)].float().log_softmax(-1)
+        targets_T1 = torch.tensor(ids, device=logprobs_TV.device)[:, None]
+        found[i] = Scored(-math.fsum(logprobs_TV.gather(1, targets_T1)[:, 0].tolist()), len(ids))
+    return found

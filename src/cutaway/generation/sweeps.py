@@ -1,0 +1,379 @@
+"""`sweep`: prompts × models × settings × samples, one pass a model, and what each setting does to legibility."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from cutaway.errors import InputError, MissingText, NotFetched
+from cutaway.generation import legibility
+from cutaway.generation.decoders import TIERS, open_decoder
+from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of, sentences
+from cutaway.generation.engine import Decoder, run
+from cutaway.generation.legibility import MEASURES, Measure
+from cutaway.generation.rows import Row
+from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of, settings_grid, whole_prompts
+from cutaway.generation.scorer import Scored, score_continuations
+from cutaway.models.prompt import encode_prompt
+from cutaway.models.shelf import DEFAULT
+from cutaway.result import Result, save_results
+
+if TYPE_CHECKING:
+    from cutaway.models.loading import Model, ModelLike
+
+__all__ = ["Sweep", "plan_sweep", "runs_of", "summed_up", "sweep"]
+
+LN2 = math.log(2)
+_BLOCK = 4  # batches after which the engine runs empty: a sweep that is taken up again begins at such a place
+_TOGETHER = 16  # runs that are measured together
+
+Progress = Callable[[int, int], None]
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Sweep(Result):
+    """Every run of a sweep, the mean of each measure at each combination, and the effect of each setting.
+
+    `summary` is the effects in sentences: only those whose 95 % interval leaves out that there is none. `grid` holds
+    the settings that were named, `measures` what the numbers mean.
+    """
+
+    schema: ClassVar[str] = "sweep"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv", ".svg", ".png")
+
+    model: str
+    models: list[str]
+    prompts: list[str]
+    grid: dict[str, list[Any]]
+    samples: int
+    seed: int | None
+    tier: str
+    scorer: str | None
+    summary: list[str]
+    measures: list[Measure]
+    swept: dict[str, list[Any]]
+    cells: list[Cell]
+    effects: list[Effect]
+    runs: list[Run]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a run."""
+        return [row for found in self.runs for row in found.rows()]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the sweep as what the suffix says; `.jsonl` is a line a run, which `read_runs` reads again."""
+        return save_results(self.runs if Path(path).suffix == ".jsonl" else [self], path)
+
+
+def sweep(
+    prompts: str | Sequence[str],
+    models: ModelLike | Sequence[ModelLike] = DEFAULT,
+    *,
+    settings: Mapping[str, Sequence[Any] | float | None] | None = None,
+    samples: int = 2,
+    seed: int = 0,
+    max_new_tokens: int = 64,
+    chat: bool = False,
+    truncate: str | None = None,
+    tier: str = "near",
+    batch_size: int = 64,
+    scorer: ModelLike | None = DEFAULT,
+    done: Iterable[Run] = (),
+    on_run: Callable[[Run], None] | None = None,
+    on_progress: Progress | None = None,
+) -> Sweep:
+    """Run every prompt under every combination of settings and measure how legible each completion is.
+
+    `settings` has a list for each setting that varies: any of `Sampling`, `max_new_tokens`, `min_new_tokens`, `chat`.
+    Without it the temperature takes 0, 0.7, 1 and 1.5; where it is not named the temperature is 1. A value or a prompt
+    that comes twice is taken once. Greedy settings run once, whatever `samples` says. A run's text follows from its
+    own prompt, settings and sample number and from `seed`, not from what else is swept.
+
+    `on_run` is given each run, in order, as soon as it is measured. `done` are runs of the same sweep from before:
+    they are not run again. `on_progress(tokens, of)` tells how far it is. `scorer` is the model that measures surprise,
+    in full precision; where it is the writing model too, and the prompt no chat, the writer's own numbers are taken, as
+    its tier gives them. In a chat it reads the prompt, an empty line and the answer.
+
+    Raises `InputError`, `MissingText`, `PromptTooLong` or a `ModelError`, as far as can be before anything is run.
+
+    >>> found = sweep("The capital of France is", settings={"temperature": [0, 2]}, samples=2, max_new_tokens=3)
+    >>> [run.settings["temperature"] for run in found.runs]
+    [0.0, 2.0, 2.0]
+    >>> found.runs[0].completion
+    ' Paris.\\n'
+    """
+    plan, ready, judge = plan_sweep(
+        prompts, models, settings=settings, samples=samples, seed=seed, max_new_tokens=max_new_tokens, chat=chat,
+        tier=tier, batch_size=batch_size, scorer=scorer,
+    )  # fmt: skip
+    before = {run.key: run for run in done}
+    for run_ in before.values():
+        plan.check(run_)
+    found = dict(before)
+    more = runs_of(plan, ready, judge, done=before, batch_size=batch_size, truncate=truncate, on_progress=on_progress)
+    for run_ in more:
+        found[run_.key] = run_
+        if on_run is not None:
+            on_run(run_)
+    order = (key for model in plan.models for group in plan.groups() for key in group.keys(model))
+    return summed_up(plan, [found[key] for key in order])
+
+
+def plan_sweep(
+    prompts: str | Iterable[str],
+    models: ModelLike | Sequence[ModelLike] = DEFAULT,
+    *,
+    settings: Mapping[str, Sequence[Any] | float | None] | None = None,
+    samples: int = 2,
+    seed: int = 0,
+    max_new_tokens: int = 64,
+    chat: bool = False,
+    tier: str = "near",
+    batch_size: int = 64,
+    scorer: ModelLike | None = DEFAULT,
+) -> tuple[Plan, list[ModelLike], ModelLike | None]:
+    """Check what a sweep is asked for and return its plan, its models and its scorer; nothing is loaded yet.
+
+    Raises `InputError` or `MissingText`.
+    """
+    if samples < 1 or batch_size < 1:
+        raise InputError(f"samples is {samples} and batch-size {batch_size}", hint="both have to be 1 or above")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}", hint="it has to be from 0 to 2**63 - 1")
+    if tier not in TIERS:
+        raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
+    grid, cells = settings_grid(settings, max_new_tokens=max_new_tokens, chat=chat)
+    given = whole_prompts(prompts)
+    if not given or not all(given):
+        what = "there is no prompt" if not given else "a prompt is empty"
+        raise MissingText(what, hint="give one prompt a line: cutaway sweep -f prompts.txt")
+    # A loaded model has a name; loading.py is not asked what a model is, since it brings transformers along.
+    one = isinstance(models, (str, os.PathLike)) or hasattr(models, "tokenizer")
+    ready: list[ModelLike] = [models] if one else list(models)  # type: ignore[list-item, arg-type]
+    named = {_name(model): model for model in ready}
+    if not named:
+        raise InputError("there is no model", hint=f"name one: -m {DEFAULT}")
+    judge = None if scorer is None else _name(scorer)
+    plan = Plan(given, list(named), grid, cells, samples, seed, tier, judge)
+    return plan, list(named.values()), scorer
+
+
+def runs_of(
+    plan: Plan,
+    models: Sequence[ModelLike],
+    scorer: ModelLike | None,
+    *,
+    done: Container[str] = frozenset(),
+    batch_size: int = 64,
+    truncate: str | None = None,
+    on_progress: Progress | None = None,
+) -> Iterator[Run]:
+    """Yield the runs of a plan but those whose `key` is in `done`, in order, as soon as each is measured.
+
+    The engine runs empty after each block of some batches. A block of which something is missing is run whole and in
+    the same company, so that every number of a sweep that was broken off and taken up again with the same
+    `batch_size` comes out the same, to the last bit. Rows are made as the engine asks for them.
+    """
+    total = len(plan.models) * len(plan.prompts) * sum(
+        plan.samples_of(settings) * settings["max_new_tokens"] for settings in plan.cells
+    )  # fmt: skip
+    count = [0]
+
+    def advance(tokens: int) -> None:
+        count[0] += tokens
+        if on_progress is not None:
+            on_progress(count[0], total)
+
+    for name, model in zip(plan.models, models, strict=True):
+        opened: tuple[_Pass, Model | None] | None = None
+        for block in _blocks(plan, batch_size * _BLOCK):
+            if all(key in done for group in block for key in group.keys(name)):
+                advance(sum(group.samples * group.settings["max_new_tokens"] for group in block))
+                continue
+            if opened is None:
+                opened = _opened(plan, name, model, scorer, truncate)
+            for found in opened[0].run(block, batch_size, opened[1], advance):
+                if found.key not in done:
+                    yield found
+
+
+def summed_up(plan: Plan, runs: Sequence[Run]) -> Sweep:
+    """Return the sweep of some runs of a plan: all of them, or those there are when it was broken off."""
+    table = Table(plan)
+    for one in runs:
+        table.add(one.model, one.prompt, one.settings, one.sample, one.metrics)
+    effects = effects_of(table)
+    return Sweep(
+        model=", ".join(plan.models),
+        models=plan.models,
+        prompts=plan.prompts,
+        grid=plan.grid,
+        samples=plan.samples,
+        seed=plan.seed,
+        tier=plan.tier,
+        scorer=plan.scorer,
+        summary=sentences(table, effects),
+        measures=list(MEASURES),
+        swept=table.swept,
+        cells=cells_of(table),
+        effects=effects,
+        runs=list(runs),
+    )
+
+
+@dataclasses.dataclass
+class _Pass:
+    """One model's way through its blocks."""
+
+    plan: Plan
+    name: str
+    decoder: Decoder
+    itself: bool  # it is the scorer
+    truncate: str | None
+
+    def run(
+        self, block: Sequence[Group], batch_size: int, scorer: Model | None, advance: Callable[[int], None]
+    ) -> Iterator[Run]:
+        """Decode a block and yield its runs in order, measured some groups at a time."""
+        ended: dict[tuple[int, int], Row] = {}
+        number: dict[int, tuple[int, int]] = {}
+        counted: dict[int, int] = {}
+        parts = list(_parts(block))
+        for row, _ in run(self.decoder, self._rows(block, number), batch_size=batch_size):
+            before = counted.get(id(row), 0)
+            counted[id(row)] = len(row.ids) if row.finish is None else row.max_new_tokens
+            advance(counted[id(row)] - before)
+            if row.finish is None:
+                continue
+            ended[number[id(row)]] = row
+            while parts and all((g, s) in ended for g in parts[0] for s in range(block[g].samples)):
+                part = parts.pop(0)
+                rows = [[ended.pop((g, s)) for s in range(block[g].samples)] for g in part]
+                for gone in (row for group in rows for row in group):
+                    counted.pop(id(gone)), number.pop(id(gone))
+                yield from self._measured([block[g] for g in part], rows, scorer)
+
+    def _rows(self, block: Sequence[Group], number: dict[int, tuple[int, int]]) -> Iterator[Row]:
+        prompt, ids = None, list[int]()
+        for g, group in enumerate(block):
+            settings = group.settings
+            if prompt != (group.prompt, settings["chat"]):
+                prompt = (group.prompt, settings["chat"])
+                ids = encode_prompt(self.decoder.model, group.prompt, chat=settings["chat"], truncate=self.truncate)
+            limits = {name: settings[name] for name in ("max_new_tokens", "min_new_tokens")}
+            for s in range(group.samples):
+                seed = seed_of(self.plan.seed or 0, group.prompt, settings, s)
+                row = Row(group.prompt, ids, sampling_of(settings), seed, measured=True, **limits)
+                number[id(row)] = (g, s)
+                yield row
+
+    def _measured(self, groups: Sequence[Group], rows: Sequence[Sequence[Row]], scorer: Model | None) -> Iterator[Run]:
+        flat = [row for group in rows for row in group]
+        chats = [group.settings["chat"] for group in groups for _ in range(group.samples)]
+        scored: list[Scored | None] = [None] * len(flat)
+        for i, row in enumerate(flat):
+            if self.itself and not chats[i] and (said := self._said(row)):
+                scored[i] = Scored(-math.fsum(row.logprobs[:said]), said)
+        if scorer is not None:
+            others = [i for i in range(len(flat)) if chats[i] or not self.itself]
+            pairs = [(flat[i].prompt + ("\n\n" if chats[i] else ""), flat[i].text) for i in others]
+            for i, found in zip(others, score_continuations(scorer, pairs), strict=True):
+                scored[i] = found
+        surprises = iter(scored)
+        for group, samples in zip(groups, rows, strict=True):
+            alike = legibility.self_bleu([legibility.units(row.text) for row in samples])
+            for s, row in enumerate(samples):
+                yield Run(
+                    model=self.name,
+                    prompt=row.prompt,
+                    settings=group.settings,
+                    sample=s,
+                    seed=row.seed,
+                    completion=row.text,
+                    token_ids=row.ids,
+                    finish_reason=row.finish or "length",
+                    metrics=self._metrics(row, alike[s], next(surprises)),
+                    tier=self.plan.tier,
+                    scorer=self.plan.scorer,
+                )
+
+    def _metrics(self, row: Row, alike: float | None, scored: Scored | None) -> dict[str, float | None]:
+        said, units = self._said(row), legibility.units(row.text)
+        size = len(row.text.encode("utf-8", "surrogatepass"))
+        return {
+            "scorer_perplexity": None if scored is None else legibility.perplexity([-scored.nats / scored.tokens]),
+            "scorer_bits_per_byte": None if scored is None or not size else scored.nats / LN2 / size,
+            "perplexity": legibility.perplexity(row.logprobs[:said]),
+            "entropy_bits": math.fsum(row.entropies) / LN2 / len(row.entropies) if row.entropies else None,
+            "dictionary_words": legibility.dictionary_words(row.text),
+            "repeated_4grams": legibility.repeated(units),
+            "distinct_1": legibility.distinct(units, 1),
+            "distinct_2": legibility.distinct(units, 2),
+            "self_bleu": alike,
+            "compression_ratio": legibility.compression_ratio(row.text),
+            "reading_ease": legibility.reading_ease(row.text),
+            "finished": float(row.finish == "eos"),
+            "tokens": float(len(row.ids)),
+        }
+
+    def _said(self, row: Row) -> int:
+        """Return how many of a row's tokens are text: an end token is none."""
+        return len(row.ids) - (row.finish == "eos")
+
+
+def _opened(
+    plan: Plan, name: str, model: ModelLike, scorer: ModelLike | None, truncate: str | None
+) -> tuple[_Pass, Model | None]:
+    decoder = open_decoder(model, plan.tier)
+    chats = {cell["chat"] for cell in plan.cells}
+    for chat in chats:  # a prompt that does not fit is refused before hours of work, not after
+        for prompt in plan.prompts:
+            encode_prompt(decoder.model, prompt, chat=chat, truncate=truncate)
+    itself = name == plan.scorer
+    judge = _loaded(scorer) if scorer is not None and (True in chats or not itself) else None
+    return _Pass(plan, name, decoder, itself, truncate), judge
+
+
+def _blocks(plan: Plan, size: int) -> Iterator[list[Group]]:
+    block, rows = list[Group](), 0
+    for group in plan.groups():
+        block.append(group)
+        rows += group.samples
+        if rows >= size:
+            yield block
+            block, rows = [], 0
+    if block:
+        yield block
+
+
+def _parts(block: Sequence[Group]) -> Iterator[list[int]]:
+    """Yield the numbers of the groups that are measured together."""
+    part, rows = list[int](), 0
+    for g, group in enumerate(block):
+        part.append(g)
+        rows += group.samples
+        if rows >= _TOGETHER:
+            yield part
+            part, rows = [], 0
+    if part:
+        yield part
+
+
+def _name(model: ModelLike) -> str:
+    return os.fspath(model) if isinstance(model, (str, os.PathLike)) else model.name
+
+
+def _loaded(scorer: ModelLike) -> Model:
+    from cutaway.models.loading import load
+
+    try:
+        return load(scorer)
+    except NotFetched as error:
+        raise NotFetched(
+            f"the scorer can't be had: {error.message}",
+            hint="fetch it first, name another, or leave it out: --scorer none",
+        ) from error

@@ -1,0 +1,64 @@
+"""Reading a file of prompts, one a line, with errors that say which lines are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from cutaway.errors import InputError, MissingText
+
+__all__ = ["read_prompts"]
+
+
+def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tuple[list[str], list[int]]:
+    """Return the prompts of a file and the numbers of the lines that were left out because they are broken.
+
+    A line is a prompt, in a .jsonl file an object with a "prompt" (any other keys are not looked at); blank lines are
+    none. Broken is a line that is not UTF-8, or in a .jsonl file no such object. Raises `InputError` for a file that
+    can't be read and, unless `skip_bad`, for broken lines: it names the first and counts them; `MissingText` where no
+    prompt is left.
+
+    Example:
+        >>> read_prompts("prompts.txt")  # doctest: +SKIP
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(name).read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"can't read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    as_json = Path(name).suffix in {".jsonl", ".ndjson"}
+    prompts, bad, why = list[str](), list[int](), ""
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            prompts.append(_prompt(line, as_json))
+        except ValueError as error:
+            bad.append(number)
+            why = why or str(error)
+    if bad and not skip_bad:
+        others = f"; {len(bad):,} lines are broken" if len(bad) > 1 else ""
+        raise InputError(
+            f"line {bad[0]:,} of {name!r} is no prompt: {why}{others}", hint="mend it, or leave it out with --skip-bad"
+        )
+    if not prompts:
+        raise MissingText(f"{name!r} holds no prompt", hint="write one prompt a line")
+    return prompts, bad
+
+
+def _prompt(line: bytes, as_json: bool) -> str:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte 0x{line[error.start]:02x} at position {error.start} is not UTF-8") from error
+    if not as_json:
+        return text
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error})") from error
+    prompt = record.get("prompt") if isinstance(record, dict) else None
+    if not isinstance(prompt, str) or not prompt:
+        raise ValueError('it has no "prompt" that is a text')
+    return prompt

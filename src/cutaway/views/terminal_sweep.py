@@ -1,0 +1,76 @@
+"""A sweep in a terminal: the sentences, and a table of settings × measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cutaway.views.terminal import _piece, _short, _table
+
+if TYPE_CHECKING:
+    from cutaway.generation import Sweep
+    from cutaway.generation.effects import Cell
+
+__all__ = ["sweep"]
+
+MOST = 60  # combinations drawn
+# The measures a terminal has room for.
+SHOWN = (
+    ("scorer_perplexity", "surprise", "{:,.3g}"), ("perplexity", "surprise", "{:,.3g}"),
+    ("dictionary_words", "English", "{:.0%}"),
+    ("repeated_4grams", "repeated", "{:.0%}"),
+    ("self_bleu", "self-BLEU", "{:.2f}"), ("reading_ease", "ease", "{:.0f}"), ("finished", "finished", "{:.0%}"),
+    ("tokens", "tokens", "{:.0f}"),
+)  # fmt: skip
+
+
+def sweep(result: Sweep) -> RenderableType:
+    """Draw the effects in sentences over the means of every combination."""
+    names = list(result.swept) or ["model"]
+    left_out = "perplexity" if result.scorer else "scorer_perplexity"
+    shown = [
+        one for one in SHOWN
+        if one[0] != left_out and any(cell.means.get(one[0]) is not None for cell in result.cells)
+    ]  # fmt: skip
+    table = _table(
+        *(f"{'' if n == 'model' else '>'}{n.replace('_', ' ')}" for n in names),
+        ">runs", *(f">{name}" for _, name, _ in shown), "a completion",
+    )  # fmt: skip
+    for cell in result.cells[:MOST]:
+        values = [_value(cell.settings.get(name, result.model)) for name in names]
+        means = [_mean(cell.means.get(key), form) for key, _, form in shown]
+        table.add_row(*values, f"{cell.runs:,}", *means, _example(result, cell))
+    more = len(result.cells) - MOST
+    scorer = result.scorer or "the model itself"
+    legend = (
+        f"surprise: perplexity to {scorer}, geometric mean; -o sweep.html has every run, all measures and intervals"
+    )
+    return Group(
+        *(Text(_piece(sentence)) for sentence in result.summary),
+        "",
+        table,
+        *([f"… and {more:,} more combinations"] if more > 0 else []),
+        "",
+        Text(legend, style="dim"),
+    )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):  # a model: of a folder, its last part
+        return _short(_piece(value.rstrip("/").rsplit("/", 1)[-1] if value[:1] in "/." else value), 24)
+    return "off" if value is None else ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}"
+
+
+def _mean(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value).replace("-", "−")
+
+
+def _example(result: Sweep, cell: Cell) -> str:
+    """Return the beginning of what the first prompt became."""
+    for run in result.runs:
+        own = {**run.settings, "model": run.model}
+        if all(own[name] == value for name, value in cell.settings.items()):
+            return _short(_piece(run.completion), 28)
+    return ""

@@ -1,0 +1,550 @@
+"""The sweep: which runs there are, that no run depends on another, that numbers are what they say, and resuming."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import cutaway
+from cutaway.cli import main
+from cutaway.errors import InputError, MissingText, PromptTooLong
+from cutaway.generation import generate, legibility, read_runs, sweep
+from cutaway.generation import sweeps as sweeps_module
+from cutaway.generation.effects import Table, effects_of, interval, sentences
+from cutaway.generation.legibility import MEASURES
+from cutaway.generation.runs import Plan, keep_whole_lines, seed_of, settings_grid
+from cutaway.generation.scorer import score_continuations
+from cutaway.models import load
+from cutaway.predict import score
+from cutaway.sequences import read_prompts
+
+PROMPTS = ["The animal", "No, I am", "A cat and"]
+SETTINGS = {"temperature": [0, 0.7, 1.3], "top_p": [0.6, 1]}
+
+
+@pytest.fixture
+def model(tiny_llama):
+    return load(tiny_llama)
+
+
+def run(capsys, *args):
+    with pytest.raises(SystemExit) as done:
+        main([str(arg) for arg in args])
+        raise SystemExit(0)
+    captured = capsys.readouterr()
+    return done.value.code or 0, captured.out, captured.err
+
+
+def test_every_combination_is_run_and_greedy_once(model):
+    found = sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=8, scorer=None)
+    seen = [(r.prompt, r.settings["temperature"], r.settings["top_p"], r.sample) for r in found.runs]
+    expected = [
+        (prompt, temperature, top_p, sample)
+        for prompt in PROMPTS
+        for temperature in (0.0, 0.7, 1.3)
+        for top_p in (0.6, 1.0)
+        for sample in range(1 if temperature == 0 else 2)
+    ]
+    assert seen == expected
+    assert found.grid == {"temperature": [0.0, 0.7, 1.3], "top_p": [0.6, 1.0]}
+    assert {cell.runs for cell in found.cells} == {3, 6}
+
+
+def test_a_run_is_what_generate_gives_with_its_seed_and_settings(model):
+    found = sweep(PROMPTS, model, settings=SETTINGS | {"chat": [False]}, max_new_tokens=12, scorer=None)
+    for one in found.runs:
+        [again] = generate(one.prompt, model, seed=one.seed, **one.settings)
+        assert (again.completion, again.token_ids) == (one.completion, one.token_ids)
+        said = len(again.token_ids) - (again.finish_reason == "eos")
+        assert one.finish_reason == again.finish_reason
+        assert one.metrics["perplexity"] == pytest.approx(legibility.perplexity(again.logprobs[:said]), rel=1e-4)
+
+
+def test_a_run_does_not_depend_on_what_else_is_swept(model):
+    whole = sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=12, scorer=None)
+    texts = {(r.prompt, r.settings["temperature"], r.settings["top_p"], r.sample): r.completion for r in whole.runs}
+    less = sweep(PROMPTS[::-1][:2], model, settings={"top_p": [1.0], "temperature": [1.3]}, samples=1,
+                 max_new_tokens=12, scorer=None, batch_size=1)  # fmt: skip
+    assert len(less.runs) == 2
+    for one in less.runs:
+        assert one.completion == texts[one.prompt, 1.3, 1.0, 0]
+    other = sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=12, scorer=None, seed=1)
+    assert [r.completion for r in other.runs] != [r.completion for r in whole.runs]
+
+
+def test_a_longer_limit_goes_on_with_the_same_text(model):
+    found = sweep("The animal", model, settings={"max_new_tokens": [4, 12]}, samples=3, scorer=None)
+    short, long = ([r for r in found.runs if r.settings["max_new_tokens"] == n] for n in (4, 12))
+    assert [a.token_ids == b.token_ids[:4] for a, b in zip(short, long, strict=True)] == [True] * 3
+
+
+def test_a_prompt_is_read_once_and_its_runs_are_neighbours(model, monkeypatch):
+    read = []
+    opened = sweeps_module.open_decoder(model)
+
+    class Counting:
+        joins = opened.joins
+        model = opened.model
+        begin, keep, step = opened.begin, opened.keep, opened.step
+
+        def add(self, prompts, copies):
+            read.append((len(prompts), sum(copies)))
+            return opened.add(prompts, copies)
+
+    monkeypatch.setattr(sweeps_module, "open_decoder", lambda model, tier: Counting())
+    sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=4, scorer=None)
+    assert read == [(3, 30)]
+
+
+def test_memory_holds_no_more_rows_than_run_together(model, monkeypatch):
+    """Of 400 runs only those of a block are rows at any time."""
+    alive, most = set(), [0]
+    made = sweeps_module.Row
+
+    class Watched(made):
+        def __post_init__(self):
+            super().__post_init__()
+            alive.add(id(self))
+            most[0] = max(most[0], len(alive))
+
+        def __del__(self):
+            alive.discard(id(self))
+
+    monkeypatch.setattr(sweeps_module, "Row", Watched)
+    prompts = [f"Prompt {i}" for i in range(100)]
+    seen = []
+    found = sweep(prompts, model, settings={"temperature": [0.5, 1]}, max_new_tokens=2, scorer=None, batch_size=8,
+                  on_run=seen.append)  # fmt: skip
+    assert len(found.runs) == 400 and seen == found.runs
+    assert most[0] <= 8 * 4 + 16
+
+
+def test_the_scorer_agrees_with_score(model, tiny_gpt2):
+    judge = load(tiny_gpt2)
+    found = sweep(PROMPTS, model, settings={"temperature": [0, 1.2]}, max_new_tokens=9, scorer=judge)
+    for one in found.runs:
+        whole = score(one.prompt + one.completion, judge)
+        tokens = whole.tokens[len(judge.tokenizer.encode(one.prompt).ids) - 1 :]
+        nats = -math.fsum(token.logprob for token in tokens)
+        assert one.metrics["scorer_perplexity"] == pytest.approx(math.exp(nats / len(tokens)), rel=1e-4)
+        size = len(one.completion.encode())
+        assert one.metrics["scorer_bits_per_byte"] == pytest.approx(nats / math.log(2) / size, rel=1e-4)
+
+
+def test_scoring_many_together_equals_scoring_each(model):
+    pairs = [("The", " animal"), ("a", "b"), ("No, I am your father", " and so on, and so forth"), ("x", "")] * 30
+    together = score_continuations(model, pairs)
+    for pair, found in zip(pairs, together, strict=True):
+        [alone] = score_continuations(model, [pair])
+        assert (found is None) == (alone is None) == (not pair[1])
+        if found is not None and alone is not None:
+            assert (found.tokens, found.nats) == (alone.tokens, pytest.approx(alone.nats, rel=1e-5))
+
+
+def test_the_model_itself_as_scorer_takes_its_own_numbers(model):
+    found = sweep(PROMPTS, model, settings={"temperature": [1.0]}, max_new_tokens=9, scorer=model, tier="exact")
+    [other] = {one.metrics["scorer_perplexity"] == one.metrics["perplexity"] for one in found.runs}
+    assert other
+    pairs = [(one.prompt, one.completion) for one in found.runs]
+    for one, scored in zip(found.runs, score_continuations(model, pairs), strict=True):
+        if scored is not None and scored.tokens == len(one.token_ids):
+            assert math.exp(scored.nats / scored.tokens) == pytest.approx(one.metrics["perplexity"], rel=1e-4)
+
+
+def test_metrics_of_a_run_are_the_functions_of_its_text(model):
+    found = sweep("The animal", model, settings={"temperature": [1.0]}, samples=3, max_new_tokens=30, scorer=None)
+    alike = legibility.self_bleu([legibility.units(one.completion) for one in found.runs])
+    for one, bleu in zip(found.runs, alike, strict=True):
+        assert list(one.metrics) == [measure.key for measure in MEASURES]
+        assert one.metrics["self_bleu"] == bleu
+        assert one.metrics["reading_ease"] == legibility.reading_ease(one.completion)
+        assert one.metrics["dictionary_words"] == legibility.dictionary_words(one.completion)
+        assert one.metrics["compression_ratio"] == legibility.compression_ratio(one.completion)
+        assert one.metrics["finished"] == (one.finish_reason == "eos")
+        assert one.metrics["tokens"] == len(one.token_ids)
+        assert one.metrics["scorer_perplexity"] is None
+        entropy = one.metrics["entropy_bits"]
+        assert entropy is not None and 0 < entropy < math.log2(len(model.tokenizer.vocabulary))
+
+
+# --- effects
+
+
+def made(samples=2, prompts=8, effect=0.0, levels=(0.0, 1.0), seed=0, models=("m",)):
+    """A plan and its table with made-up numbers: each prompt has a mean of its own, far larger than the effect."""
+    dice = np.random.default_rng(seed)
+    grid, cells = settings_grid({"temperature": [0.5 + level for level in levels]})
+    plan = Plan([f"p{i}" for i in range(prompts)], list(models), grid, cells, samples, 0, "exact", None)
+    table = Table(plan)
+    for prompt in plan.prompts:
+        own = dice.normal(50, 20)
+        for model in plan.models:
+            for cell, level in zip(cells, levels, strict=True):
+                for sample in range(samples):
+                    value = own + effect * level + dice.normal(0, 1)
+                    table.add(model, prompt, cell, sample, {"reading_ease": value, "perplexity": math.exp(value / 30)})
+    return plan, table
+
+
+def test_intervals_are_students_t():
+    scipy_stats = pytest.importorskip("scipy.stats")
+    values = [3.1, 2.7, 4.4, 3.9, 3.3]
+    mean, low, high = interval(values)
+    assert (low, high) == pytest.approx(scipy_stats.t.interval(0.95, 4, np.mean(values), scipy_stats.sem(values)))
+    assert mean == pytest.approx(np.mean(values))
+    assert interval([1.0]) == (1.0, None, None) and interval([]) == (None, None, None)
+
+
+def test_pairing_by_prompt_finds_an_effect_far_smaller_than_the_prompts_differ():
+    _, table = made(effect=3.0)
+    ease, perplexity = effects_of(table)[::-1]
+    [change] = ease.changes
+    assert change.clear and change.low < 3 < change.high and change.high - change.low < 4
+    assert ease.levels[0].high - ease.levels[0].low > 15
+    [ratio] = perplexity.changes
+    assert ratio.clear and ratio.low < math.exp(0.1) < ratio.high
+    told = sentences(table, effects_of(table))
+    assert any("reading ease rises from" in line and "perplexity to itself rises" in line for line in told)
+
+
+def test_of_intervals_without_an_effect_about_one_in_twenty_leaves_zero_out():
+    clear = [
+        change.clear
+        for seed in range(400)
+        for effect in effects_of(made(prompts=5, seed=seed)[1])
+        if effect.measure == "reading_ease"
+        for change in effect.changes
+    ]
+    assert 0.02 < np.mean(clear) < 0.09
+
+
+def test_only_clear_effects_are_claimed():
+    _, table = made(effect=0.0, seed=3)
+    effects = effects_of(table)
+    assert not any(change.clear for effect in effects for change in effect.changes)
+    told = sentences(table, effects)
+    assert "Temperature from 0.5 to 1.5: no clear effect." in told
+    assert not any("rises" in line or "falls" in line for line in told)
+
+
+def test_one_prompt_has_intervals_over_its_samples_and_one_sample_none():
+    many = effects_of(made(prompts=1, samples=6, effect=5.0)[1])
+    assert many[-1].changes[0].n == 6 and many[-1].changes[0].clear
+    lone = effects_of(made(prompts=1, samples=1, effect=50.0)[1])
+    assert lone[-1].changes[0].low is None and not lone[-1].changes[0].clear
+
+
+def test_several_models_are_compared_and_each_has_its_own_effects():
+    _, table = made(effect=2.0, models=("a", "b"))
+    effects = effects_of(table)
+    assert {(e.setting, e.model) for e in effects} == {
+        ("model", None), ("temperature", None), ("temperature", "a"), ("temperature", "b")
+    }  # fmt: skip
+    assert any(line.startswith("Model: b against a") for line in sentences(table, effects))
+
+
+# --- what is asked for
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"temperature": [0.7, float("nan")]}, "temperature is nan"),
+        ({"temperature": [-1]}, "temperature"),
+        ({"top_p": [0.0]}, "top-p"),
+        ({"top_k": [2.5]}, "whole number"),
+        ({"tempratur": [1]}, "no setting 'tempratur'"),
+        ({"temperature": []}, "no value"),
+        ({"temperature": ["hot"]}, "'hot'"),
+        ({"max_new_tokens": [0]}, "max-new-tokens"),
+        ({"chat": [1.0]}, "true or false"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_loaded(settings, word):
+    with pytest.raises(InputError) as caught:
+        sweep("x", "./nowhere", settings=settings)
+    assert word in str(caught.value)
+
+
+def test_other_bad_input(model):
+    with pytest.raises(InputError, match="samples is 0"):
+        sweep("x", model, samples=0)
+    with pytest.raises(MissingText, match="no prompt"):
+        sweep([], model)
+    with pytest.raises(MissingText, match="empty"):
+        sweep(["a", ""], model)
+    with pytest.raises(InputError, match="no model"):
+        sweep("x", [])
+    with pytest.raises(InputError, match="tier"):
+        sweep("x", model, tier="fast")
+    with pytest.raises(PromptTooLong):
+        sweep(["a", "b" * 200], model, scorer=None)
+
+
+def test_values_and_prompts_that_come_twice_are_run_once(model):
+    found = sweep(["a", "b", "a"], model, settings={"temperature": [1, 1.0, 0.5]}, max_new_tokens=2, scorer=None)
+    assert found.prompts == ["a", "b"] and found.grid["temperature"] == [1.0, 0.5]
+    assert len(found.runs) == 2 * 2 * 2
+
+
+def test_a_seed_follows_from_prompt_settings_and_sample_alone():
+    _, [cell] = settings_grid({"temperature": [0.7]})
+    seeds = {seed_of(0, prompt, cell, sample) for prompt in "ab" for sample in range(3)}
+    assert len(seeds) == 6
+    assert seed_of(0, "a", cell, 0) == seed_of(0, "a", cell | {"max_new_tokens": 5}, 0)
+    assert seed_of(0, "a", cell, 0) != seed_of(1, "a", cell, 0) != seed_of(0, "a", cell | {"top_k": 5}, 0)
+
+
+def test_prompt_files(tmp_path):
+    lines = tmp_path / "p.txt"
+    lines.write_bytes(b"\xef\xbb\xbfone\r\n\n  \ntwo \n")
+    assert read_prompts(lines) == (["one", "two "], [])
+    objects = tmp_path / "p.jsonl"
+    objects.write_text('{"prompt": "one", "id": 3}\n{"prompt": 5}\nnot json\n\n{"prompt": ""}\n{"prompt": "two"}\n')
+    with pytest.raises(InputError, match=r"line 2 of .*no \"prompt\" that is a text; 3 lines are broken"):
+        read_prompts(objects)
+    assert read_prompts(objects, skip_bad=True) == (["one", "two"], [2, 3, 5])
+    broken = tmp_path / "b.txt"
+    broken.write_bytes(b"fine\nbad \xff\n")
+    with pytest.raises(InputError, match=r"line 2 of .*0xff at position 4"):
+        read_prompts(broken)
+    lines.write_text("\n\n")
+    with pytest.raises(MissingText, match="holds no prompt"):
+        read_prompts(lines)
+    with pytest.raises(InputError, match="can't read"):
+        read_prompts(tmp_path / "none.txt")
+
+
+# --- the command
+
+
+def prompts_file(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.txt"
+    path.write_text("".join(f"{prompt}\n" for prompt in PROMPTS))
+    return path
+
+
+def arguments(tmp_path: Path, *models: Path) -> list[Any]:
+    lists = ["--temperature", "0,0.7,1.3", "--top-p", "0.6,off", "--max-new-tokens", "6", "--scorer", "none"]
+    return ["sweep", "-f", prompts_file(tmp_path), "-m", ",".join(map(str, models)), *lists]
+
+
+def test_json_is_a_line_a_run_in_order(capsys, tiny_llama, tiny_gpt2, tmp_path):
+    code, out, err = run(capsys, *arguments(tmp_path, tiny_llama, tiny_gpt2), "--json")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and len(records) == 60 and "\x1b" not in err
+    assert {record["schema"] for record in records} == {"cutaway.run/1"}
+    found = sweep(PROMPTS, [str(tiny_llama), str(tiny_gpt2)], max_new_tokens=6, scorer=None,
+                  settings={"temperature": [0, 0.7, 1.3], "top_p": [0.6, None]})  # fmt: skip
+    assert records == [one.to_dict() for one in found.runs]
+    assert "".join(" ".join(found.summary).split()) in "".join(err.split())
+
+
+def test_the_lines_do_not_depend_on_the_batch_size(capsys, tiny_llama, tmp_path):
+    outs = [run(capsys, *arguments(tmp_path, tiny_llama), "--json", "--batch-size", n)[1] for n in (1, 7, 64)]
+    texts = [[json.loads(line)["token_ids"] for line in out.splitlines()] for out in outs]
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_every_form_of_output(capsys, tiny_llama, tmp_path):
+    args = arguments(tmp_path, tiny_llama)
+    code, out, _ = run(capsys, *args)
+    assert code == 0 and "temperature" in out and "runs" in out
+    for suffix in ("html", "json", "jsonl", "csv", "svg", "png"):
+        path = tmp_path / f"out.{suffix}"
+        code, out, err = run(capsys, *args, "-o", path)
+        assert (code, out) == (0, "") and str(path) in err, suffix
+        assert path.stat().st_size > 1000
+    kept = (tmp_path / "out.jsonl").read_bytes()
+    assert kept.count(b"\n") == 30 and b'"schema": "cutaway.sweep/1"' in (tmp_path / "out.json").read_bytes()
+    code, _, err = run(capsys, *args, "-o", tmp_path / "out.jsonl")
+    assert code == 1 and "already" in err
+    found = sweep(PROMPTS, str(tiny_llama), max_new_tokens=6, scorer=None,
+                  settings={"temperature": [0, 0.7, 1.3], "top_p": [0.6, None]})  # fmt: skip
+    assert found.save(tmp_path / "again.jsonl").read_bytes() == kept
+    assert list(read_runs(tmp_path / "again.jsonl")) == found.runs
+
+
+def test_a_cut_file_is_taken_up_again_to_the_same_bytes(capsys, tiny_llama, tmp_path):
+    args = [*arguments(tmp_path, tiny_llama), "--batch-size", "4"]
+    whole, path = tmp_path / "whole.jsonl", tmp_path / "runs.jsonl"
+    assert run(capsys, *args, "-o", whole)[0] == 0
+    data = whole.read_bytes()
+    for size in (0, 10, len(data) // 3, len(data) - 1, len(data)):
+        path.write_bytes(data[:size])
+        code, _, _ = run(capsys, *args, "--resume", "-o", path)
+        assert code == 0 and path.read_bytes() == data, size
+    path.write_bytes(b"".join(data.splitlines(keepends=True)[5:9]))  # some from the middle are there
+    assert run(capsys, *args, "--resume", "-o", path)[0] == 0
+    assert sorted(path.read_bytes().splitlines()) == sorted(data.splitlines())
+
+
+def test_runs_of_a_file_are_shown_again(capsys, tiny_llama, tmp_path):
+    args, path = arguments(tmp_path, tiny_llama), tmp_path / "runs.jsonl"
+    run(capsys, *args, "-o", path)
+    _, whole, _ = run(capsys, *args)
+    code, out, _ = run(capsys, "sweep", "--from", path)
+    assert code == 0 and out == whole
+    code, out, err = run(capsys, "sweep", "--from", path, "-o", tmp_path / "x.json")
+    record = json.loads((tmp_path / "x.json").read_text())
+    assert code == 0 and record["swept"] == {"temperature": [0.0, 0.7, 1.3], "top_p": [0.6, None]}
+    assert [json.dumps(one, ensure_ascii=False) for one in record["runs"]] == path.read_text().splitlines()
+    assert record["seed"] is None and record["summary"][0] in err
+    code, out, _ = run(capsys, "sweep", "--from", path, "--json")
+    assert out == path.read_text()
+    with path.open("a") as stream:
+        stream.write(path.read_text().splitlines()[0].replace('"near"', '"exact"') + "\n")
+    for wrong in ([path], [tmp_path / "none"], [path, "-f", "x"], [tmp_path / "prompts.txt"]):
+        code, _, err = run(capsys, "sweep", "--from", *wrong)
+        assert code == 2 and "cutaway:" in err
+
+
+def test_resuming_runs_only_the_blocks_that_lack_something(model):
+    whole = sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=4, scorer=None, batch_size=2)
+    new = []
+    again = sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=4, scorer=None, batch_size=2,
+                  done=whole.runs[:19], on_run=new.append)  # fmt: skip
+    assert new == whole.runs[19:] and again.runs == whole.runs
+
+
+def test_resuming_another_sweep_is_refused(capsys, tiny_llama, tmp_path):
+    args, path = arguments(tmp_path, tiny_llama), tmp_path / "runs.jsonl"
+    run(capsys, *args, "-o", path)
+    data = path.read_bytes()
+    for more, what in (
+        (["--seed", "1"], "seed"),
+        (["--temperature", "0.1"], "settings"),
+        (["--samples", "1"], "sample"),
+    ):
+        code, _, err = run(capsys, *args, *more, "--resume", "-o", path)
+        assert code == 2 and f"its {what} is none of this one's" in err
+    path.write_bytes(data + b'{"schema": "cutaway.score/1"}\n')
+    code, _, err = run(capsys, *args, "--resume", "-o", path)
+    assert code == 2 and "line 31" in err
+    code, _, err = run(capsys, *args, "--resume", "-o", tmp_path / "x.html")
+    assert code == 2 and "--resume" in err
+    assert path.read_bytes().startswith(data)
+
+
+def test_killed_and_resumed_it_gives_the_same_lines(tiny_llama, tmp_path):
+    """A real SIGKILL in the middle of 300 runs, twice."""
+    prompts = tmp_path / "many.txt"
+    prompts.write_text("".join(f"Prompt {i}\n" for i in range(25)))
+    args = [sys.executable, "-m", "cutaway", "sweep", "-f", str(prompts), "-m", str(tiny_llama), "--temperature",
+            "0.5,1,2", "--samples", "4", "--max-new-tokens", "12", "--scorer", str(tiny_llama),
+            "--batch-size", "8"]  # fmt: skip
+    whole, path = tmp_path / "whole.jsonl", tmp_path / "runs.jsonl"
+    subprocess.run([*args, "-o", str(whole)], check=True, capture_output=True)
+    killed = 0
+    for least in (20, 120):
+        with subprocess.Popen([*args, "--resume", "-o", str(path)], stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                if path.exists() and path.read_bytes().count(b"\n") >= least:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
+                time.sleep(0.002)
+        lines = path.read_bytes().count(b"\n")
+        assert lines >= least
+        killed += lines < 300
+        with path.open("ab") as stream:
+            stream.write(b'{"schema": "cutaway.run/1", "model": "half a li')
+    assert killed == 2
+    subprocess.run([*args, "--resume", "-o", str(path)], check=True, capture_output=True)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_ctrl_c_prints_what_is_done_and_ends_with_130(capsys, tiny_llama, tmp_path, monkeypatch):
+    real = sweeps_module.runs_of
+
+    def interrupted(*args, **options):
+        for number, found in enumerate(real(*args, **options)):
+            if number == 20:
+                raise KeyboardInterrupt
+            yield found
+
+    monkeypatch.setattr(sweeps_module, "runs_of", interrupted)
+    args = arguments(tmp_path, tiny_llama)
+    code, out, err = run(capsys, *args)
+    assert code == 130 and "20 runs of 30 were done" in err and "3 prompts × 6 settings" in out
+    code, out, err = run(capsys, *args, "--json")
+    assert code == 130 and len(out.splitlines()) == 20
+    path = tmp_path / "some.json"
+    assert run(capsys, *args, "-o", path)[0] == 130
+    assert len(json.loads(path.read_text())["runs"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        (["--temperature", "0,7,"], "value 3 is empty"),
+        (["--temperature", ""], "value 1 is empty"),
+        (["--temperature", "0.7;1"], "'0.7;1'"),
+        (["--temperature", "0.7,nan"], "temperature is nan"),
+        (["--top-k", "1.5"], "whole number"),
+        (["--samples", "0"], "samples is 0"),
+        (["--tempratur", "1"], "No such option"),
+        (["-m", "a,,b"], "has no name"),
+        (["--chat", "0.5"], "true or false"),
+    ],
+)
+def test_bad_options_are_usage_errors(capsys, more, word):
+    code, out, err = run(capsys, "sweep", "x", "-m", "./nowhere", *more)
+    assert code == 2 and word in err and not out
+
+
+def test_broken_lines_are_named_and_can_be_left_out(capsys, tiny_llama, tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"prompt": "one"}\n{"prompt": \n{"prompt": "one"}\n[1]\n')
+    args = ["sweep", "-f", path, "-m", tiny_llama, "--temperature", "1,1,2", "--samples", "1", "--max-new-tokens", "2",
+            "--scorer", "none", "--json"]  # fmt: skip
+    code, _, err = run(capsys, *args)
+    assert code == 2 and "line 2 of" in err and "2 lines are broken" in err and "--skip-bad" in err
+    code, out, err = run(capsys, *args, "--skip-bad")
+    assert code == 0 and len(out.splitlines()) == 2
+    assert "left out 2 broken lines" in err and "1 prompts came before" in err and "names a value twice" in err
+    path.write_text("\n")
+    code, _, err = run(capsys, *args)
+    assert code == 2 and "holds no prompt" in err
+
+
+def test_ten_thousand_prompts_are_planned_at_once_and_run_one_block_at_a_time(model):
+    prompts = [f"Prompt number {i}" for i in range(10_000)]
+    plan, ready, judge = sweeps_module.plan_sweep(prompts, model, settings={"temperature": [1.0]}, samples=1,
+                                                  max_new_tokens=1, scorer=None)  # fmt: skip
+    begun = time.monotonic()
+    runs = sweeps_module.runs_of(plan, ready, judge)
+    first = [next(runs) for _ in range(3)]
+    assert [one.prompt for one in first] == prompts[:3] and time.monotonic() - begun < 20
+    runs.close()
+
+
+def test_a_model_of_numbers_that_are_none_says_so_at_once(tiny_llama):
+    broken = load(tiny_llama)
+    with torch.no_grad():
+        kept = broken.module.lm_head.weight.clone()
+        broken.module.lm_head.weight.fill_(float("nan"))
+    try:
+        with pytest.raises(cutaway.errors.ModelError):
+            sweep("The animal", broken, settings={"temperature": [1.0]}, scorer=None)
+    finally:
+        with torch.no_grad():
+            broken.module.lm_head.weight.copy_(kept)
+
+
+def test_a_cut_line_is_cut_off(tmp_path):
+    path = tmp_path / "x.jsonl"
+    for data, kept in ((b"", b""), (b"half", b""), (b"a\nb\nhalf", b"a\nb\n"), (b"a\n", b"a\n")):
+        path.write_bytes(data)
+        assert keep_whole_lines(path) == len(kept) and path.read_bytes() == kept
+    path.write_bytes(b"a\n" + b"x" * 200_000)
+    assert keep_whole_lines(path) == 2
