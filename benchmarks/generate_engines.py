@@ -70,6 +70,8 @@ class LlamaCpp:
     def _asked(self, questions: list[dict[str, Any]], cache_prompt: bool = False) -> list[dict[str, Any]]:
         common = {"ignore_eos": True, "cache_prompt": cache_prompt, "logprobs": 1}
         answers = list(self.pool.map(lambda q: self.server.handle_completions(common | q), questions))
+        if refused := [answer for answer in answers if "choices" not in answer]:
+            raise RuntimeError(str(refused[0])[:200])
         return [answer["choices"][0] for answer in answers]
 
 

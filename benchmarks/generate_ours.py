@@ -30,15 +30,20 @@ class Unending:
     """A decoder whose model never ends a text: everybody then decodes the same number of tokens."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self.joins, self.add, self.keep, self.step = decoder.joins, decoder.add, decoder.keep, decoder.step
-        self.model = _NoEnd(decoder.model)
+        self._decoder, self.model = decoder, _NoEnd(decoder.model)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decoder, name)
 
 
 class _NoEnd:
     end_ids: frozenset[int] = frozenset()
 
     def __init__(self, model: Any) -> None:
-        self.name, self.path, self.tokenizer, self.context = model.name, model.path, model.tokenizer, model.context
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
 
 
 class Ours:
@@ -50,7 +55,9 @@ class Ours:
         whole: Any = open_decoder(place.model, name)
         self.shipped = Unending(whole)
         # Guessing ahead depends on the text: speeds are those of single steps, and section lookup says what it adds.
-        self.decoder = Unending(FusedDecoder(whole.model, whole.fused) if isinstance(whole, FusedDecoder) else whole)
+        self.decoder: Any = Unending(
+            FusedDecoder(whole.model, whole.fused) if isinstance(whole, FusedDecoder) else whole
+        )
         # The head, tied or not, is read once a step; the table of embeddings, a row of it, is not counted.
         config = json.loads(Path(place.folder, "config.json").read_text())
         head = config["vocab_size"] * config["hidden_size"]
