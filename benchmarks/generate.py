@@ -55,7 +55,7 @@ print(pipe(sys.argv[2], max_new_tokens=1, do_sample=False)[0]["generated_text"],
 
 def rows(run: Run) -> dict[str, Any]:
     sizes = {1: 24, 8: 16, 32: 8} if run.quick else {1: 64, 8: 48, 32: 32}
-    run.each("decode", rows=2, new=4)  # warm
+    run.each("decode", rows=2, new=56)  # warm: weights are packed after some 48 calls
     rounds = 1 if run.quick else 5
     return {str(n): run.turns("decode", "tokens_per_second", rounds, rows=n, new=new) for n, new in sizes.items()}
 

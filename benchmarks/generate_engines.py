@@ -51,7 +51,7 @@ class LlamaCpp:
         for ids in prompts:
             for setting in settings:
                 how = {k: v for k, v in setting.items() if k != "repetition_penalty"}
-                how |= {"repeat_penalty": setting["repetition_penalty"], "repeat_last_n": -1, "min_p": 0.0}
+                how |= {"repeat_penalty": setting["repetition_penalty"], "repeat_last_n": 512, "min_p": 0.0}
                 # One request a sample: this server draws several from one only with slots set aside for them.
                 questions += [{"prompt": list(ids), "n_predict": new, "seed": s, **how} for s in range(samples)]
         self._asked(questions)
