@@ -137,6 +137,18 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(name: str, tier: str) ->
         assert torch.equal(states(rows), everyone[:, rows]), rows
 
 
+@pytest.mark.parametrize("inputs", [64, 576, 1024, 1536, 3072, 8192])
+@pytest.mark.parametrize("tier", ["exact", "near"])
+def test_a_lone_row_is_summed_like_one_of_many(tier: str, inputs: int) -> None:
+    """Heavy tails, as in a real model's activations: with even ones rounding hides another order of summation."""
+    torch.manual_seed(0)
+    linear = packed.make(tier)(torch.randn(256, inputs), None)
+    x_RK = torch.randn(64, inputs) ** 5
+    everyone = linear(x_RK)
+    for start, end in [(0, 1), (7, 8), (63, 64), (0, 2), (5, 8), (1, 5), (3, 20)] + [(r, r + 1) for r in range(16)]:
+        assert torch.equal(linear(x_RK[start:end]), everyone[start:end]), (start, end)
+
+
 @pytest.mark.parametrize("tier", ["exact", "near", "turbo"])
 def test_packing_after_some_calls_changes_nothing(tier: str) -> None:
     model = tiny("llama")

@@ -39,6 +39,7 @@ __all__ = ["TIERS", "open_decoder"]
 TIERS = packed.TIERS
 NEAR = 0.002  # nats a token: what the default tier may be off
 
+GUESSED = {"exact": 5, "near": 5, "turbo": 3}  # tokens looked up at once; each costs the 4-bit kernel more
 STEPS = 32  # so many tokens are put in one by one when a tier's divergence is measured
 
 PROBE = (
@@ -76,7 +77,7 @@ def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], D
     if kept is None or not packed.fast_bfloat16():
         return None
     _say(name, tier, kept.divergence)
-    return functools.partial(LookupDecoder, kept, _fused(kept.shape, dict(kept.parts), tier))
+    return functools.partial(LookupDecoder, kept, _fused(kept.shape, dict(kept.parts), tier), GUESSED[tier])
 
 
 @functools.lru_cache(maxsize=2)
@@ -90,7 +91,7 @@ def _of_loaded(model: Model, tier: str, _state: object) -> Callable[[], Decoder]
     shape = None if own_rules(model, Row("", [0])) else shape_of(model.config)
     fused = None if shape is None else _checked(model, shape, tier)
     if fused is not None:
-        return functools.partial(LookupDecoder, model, fused)
+        return functools.partial(LookupDecoder, model, fused, GUESSED[tier])
     return functools.partial(open_module, model if tier == "exact" else _swapped(model, tier))
 
 

@@ -18,7 +18,6 @@ from cutaway.models.prompt import TextModel
 __all__ = ["LookupDecoder"]
 
 NGRAMS = (3, 2)  # tokens that have to have occurred before, the longer first
-GUESSED = 5  # tokens tried at once, besides the one that is known
 PRICE = 0.5  # tokens that a guess has to bring on average, or there are no more guesses
 CREDIT = 16.0  # tokens to begin with
 
@@ -26,8 +25,9 @@ CREDIT = 16.0  # tokens to begin with
 class LookupDecoder(FusedDecoder):
     """A `FusedDecoder` that looks ahead while it has one row; with more rows a step has no room for guesses."""
 
-    def __init__(self, model: TextModel, fused: Fused) -> None:
+    def __init__(self, model: TextModel, fused: Fused, guessed: int = 5) -> None:
         super().__init__(model, fused)
+        self._guessed = guessed  # tokens tried at once, besides the one that is known
         self._text: list[int] | None = None  # of a lone row: its prompt and what came since
         self._followers: dict[tuple[int, ...], int] = {}  # where what follows these tokens stands in it
         self._guess: list[int] = []
@@ -79,7 +79,8 @@ class LookupDecoder(FusedDecoder):
         text.append(token_id)
 
     def _lookup(self, text: list[int]) -> list[int]:
-        room = GUESSED if self.model.context is None else min(GUESSED, self.model.context - len(text) - 1)
+        context = self.model.context
+        room = self._guessed if context is None else min(self._guessed, context - len(text) - 1)
         for size in NGRAMS if self._credit > 0 else ():
             at = self._followers.get(tuple(text[-size:]))
             if at is not None and len(text) >= size:

@@ -4,9 +4,9 @@
 keeps 4-bit weights in groups of 32 for a few rows at a time, and goes the way of `near` for many. All take and give
 float32.
 
-oneDNN's packed kernels give a row the same bits whatever rows are beside it (but for a lone float32 row, which is
-therefore given a twin): what a row says does not depend on its batch. Kernels that a processor or a build of torch
-lacks are found out by `probe` and left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
+oneDNN's packed kernels give a row the same bits whatever rows are beside it, but for a lone one with many inputs, whose
+sum is cut in parts: it is given twins. So what a row says does not depend on its batch. Kernels that a processor or a
+build of torch lacks are tried first and left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ TIERS = ("exact", "near", "turbo")
 PACK_AFTER = 48  # calls: about what packing costs, in calls saved
 FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster
 GROUP = 32
+LONE = 1024  # inputs up to which a lone row is summed like any other
 
 
 class PackedLinear(nn.Module):
@@ -68,10 +69,8 @@ class ExactLinear(PackedLinear):
         self.packed = _pack(weight_NK.detach().float())
 
     def product(self, x_RK: Tensor) -> Tensor:
-        """Multiply; a lone row goes with a twin, because oneDNN sums it in another order."""
-        if len(x_RK) == 1:
-            return _packed_linear(x_RK.expand(2, -1), self.packed)[:1]
-        return _packed_linear(x_RK, self.packed)
+        """Multiply."""
+        return _packed_linear(_accompanied(x_RK), self.packed)[: len(x_RK)]
 
 
 class NearLinear(PackedLinear):
@@ -85,15 +84,14 @@ class NearLinear(PackedLinear):
 
     def product(self, x_RK: Tensor) -> Tensor:
         """Multiply in bfloat16; sums are float32 and rounded once at the end."""
-        x_RK = x_RK.bfloat16()
-        if self.packed is not None:
-            return _packed_linear(x_RK, self.packed).float()
-        assert self.weight is not None  # noqa: S101  one of the two is there
+        rows = len(x_RK)
+        x_RK = _accompanied(x_RK.bfloat16())
         self.calls += 1
-        if self.calls > PACK_AFTER:
+        if self.weight is not None and self.calls > PACK_AFTER:
             self.packed, self.weight = _pack(self.weight), None
-            return _packed_linear(x_RK, self.packed).float()
-        return functional.linear(x_RK, self.weight).float()
+        if self.weight is not None:
+            return functional.linear(x_RK, self.weight)[:rows].float()
+        return _packed_linear(x_RK, self.packed)[:rows].float()
 
 
 class TurboLinear(NearLinear):
@@ -179,6 +177,11 @@ def _can_pack(dtype: torch.dtype) -> bool:
     except (RuntimeError, AttributeError, NotImplementedError):
         return False
     return bool((found.float() - weight_NK.t().float()).abs().max() < 1e-5)
+
+
+def _accompanied(x_RK: Tensor) -> Tensor:
+    # Four rows, because that is also the fastest small number of them.
+    return x_RK.expand(4, -1) if len(x_RK) == 1 and x_RK.shape[1] > LONE else x_RK
 
 
 def _pack(weight_NK: Tensor) -> Tensor:
