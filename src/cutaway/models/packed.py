@@ -5,8 +5,9 @@ keeps 4-bit weights in groups of 32 for a few rows at a time, and goes the way o
 float32.
 
 oneDNN's packed kernels give a row the same bits whatever rows are beside it, but for a lone one with many inputs, whose
-sum is cut in parts: it is given twins. So what a row says does not depend on its batch. Kernels that a processor or a
-build of torch lacks are tried first and left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
+sum is cut in parts: a lone row is given twins. So what a row says does not depend on its batch. Kernels that this
+processor or build of torch lacks are tried first and left for plain ones. Axis letters: R rows, K inputs, N outputs,
+G groups.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ TIERS = ("exact", "near", "turbo")
 PACK_AFTER = 48  # calls: about what packing costs, in calls saved
 FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster
 GROUP = 32
-LONE = 1024  # inputs up to which a lone row is summed like any other
 
 
 class PackedLinear(nn.Module):
@@ -39,10 +39,12 @@ class PackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply rows of any leading shape."""
-        y_RN: Tensor = self.product(x.reshape(-1, self.in_features))
-        if self.bias is not None:
-            y_RN = y_RN + self.bias
-        return y_RN.view(*x.shape[:-1], self.out_features)
+        return self.rows(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
+
+    def rows(self, x_RK: Tensor) -> Tensor:
+        """Multiply rows."""
+        y_RN = self.product(x_RK)
+        return y_RN if self.bias is None else y_RN + self.bias
 
     def product(self, x_RK: Tensor) -> Tensor:
         """Return x_RK · weightᵀ."""
@@ -70,7 +72,7 @@ class ExactLinear(PackedLinear):
 
     def product(self, x_RK: Tensor) -> Tensor:
         """Multiply."""
-        return _packed_linear(_accompanied(x_RK), self.packed)[: len(x_RK)]
+        return _alone(_packed_linear, x_RK, self.packed) if len(x_RK) == 1 else _packed_linear(x_RK, self.packed)
 
 
 class NearLinear(PackedLinear):
@@ -84,14 +86,15 @@ class NearLinear(PackedLinear):
 
     def product(self, x_RK: Tensor) -> Tensor:
         """Multiply in bfloat16; sums are float32 and rounded once at the end."""
-        rows = len(x_RK)
-        x_RK = _accompanied(x_RK.bfloat16())
-        self.calls += 1
-        if self.weight is not None and self.calls > PACK_AFTER:
-            self.packed, self.weight = _pack(self.weight), None
         if self.weight is not None:
-            return functional.linear(x_RK, self.weight)[:rows].float()
-        return _packed_linear(x_RK, self.packed)[:rows].float()
+            self.calls += 1
+            if self.calls > PACK_AFTER:
+                self.packed, self.weight = _pack(self.weight), None
+        x_RK = x_RK.bfloat16()
+        kernel: Any = _packed_linear if self.weight is None else functional.linear
+        weight = self.packed if self.weight is None else self.weight
+        y_RN: Tensor = _alone(kernel, x_RK, weight) if len(x_RK) == 1 else kernel(x_RK, weight)
+        return y_RN.float()
 
 
 class TurboLinear(NearLinear):
@@ -179,9 +182,9 @@ def _can_pack(dtype: torch.dtype) -> bool:
     return bool((found.float() - weight_NK.t().float()).abs().max() < 1e-5)
 
 
-def _accompanied(x_RK: Tensor) -> Tensor:
-    # Four rows, because that is also the fastest small number of them.
-    return x_RK.expand(4, -1) if len(x_RK) == 1 and x_RK.shape[1] > LONE else x_RK
+def _alone(kernel: Callable[[Tensor, Any], Tensor], x_1K: Tensor, weight: Any) -> Tensor:
+    # Four rows, because that is also the number for which a weight passes by the fastest.
+    return kernel(x_1K.expand(4, -1).contiguous(), weight)[:1]
 
 
 def _pack(weight_NK: Tensor) -> Tensor:
