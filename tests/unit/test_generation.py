@@ -158,3 +158,12 @@ def test_impossible_settings_are_named(tiny_gpt2, settings, word):
 def test_an_empty_prompt_is_an_error(tiny_gpt2, prompts):
     with pytest.raises(MissingText):
         generate(prompts, load(tiny_gpt2))
+
+
+def test_generating_inside_and_outside_of_inference_mode_gives_the_same(tiny_llama):
+    settings = {"max_new_tokens": 6, "temperature": 1.0, "top_p": 0.9, "repetition_penalty": 1.2}
+    found = []
+    for inside in (True, False, True):
+        with torch.inference_mode(inside):
+            found.append(generate(PROMPTS, tiny_llama, **settings))
+    assert [r.token_ids for r in found[0]] == [r.token_ids for r in found[1]] == [r.token_ids for r in found[2]]

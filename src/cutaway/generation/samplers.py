@@ -163,7 +163,8 @@ class _Space(threading.local):
     def of(self, name: str, rows: int, size: int) -> torch.Tensor:
         """Return the room of that name as [rows, size]; what was in it is lost."""
         if name not in self.kept or self.kept[name].numel() < rows * size:
-            self.kept[name] = torch.empty(rows * size)
+            with torch.inference_mode(False):  # one made in that mode could not be written to outside it
+                self.kept[name] = torch.empty(rows * size)
         return self.kept[name][: rows * size].view(rows, size)
 
 
