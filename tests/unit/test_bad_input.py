@@ -357,3 +357,31 @@ def test_usage(run, arguments, capsys):
     """What click finds: exit code 2, and nothing but its own few lines."""
     code, out, err = run(*arguments) if arguments[0] not in VERBS else run(arguments[0], *arguments[1:])
     assert code == 2 and out == "" and "Traceback" not in err and len(err) < 2_000
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["-o", "out.jsonl"]])
+def test_ctrl_c_keeps_the_responses_that_are_done(run, monkeypatch, tmp_path, form):
+    from cutaway.generation import loop
+
+    whole = loop.run
+
+    def broken_off(*args, **options):
+        ended = 0
+        for row, text in whole(*args, **options):
+            yield row, text
+            ended += row.finish is not None
+            if ended == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "run", broken_off)
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("The\nanimal\na\nb\n")
+    code, out, err = run("generate", "-f", prompts, "--batch-size", 1, "--max-new-tokens", 3, *form)
+    assert code == 130
+    assert "2 of 4 responses were done" in err and "interrupted" in err
+    if "-o" in form:
+        out = Path("out.jsonl").read_text()
+    if form:
+        assert [json.loads(line)["prompt"] for line in out.splitlines()] == ["The", "animal"]
+    else:
+        assert "── 2 · seed 1" in out and "── 3" not in out

@@ -190,16 +190,6 @@ class Fused:
 
     def prefill(self, ids: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Read one prompt: the logits_V behind its last token, and for each layer its keys and values_2JTK."""
-        x_TD, kept = self._read(ids)
-        logits_1V: Tensor = self.head.rows(self._norm(x_TD[-1:], *self.norm))
-        return logits_1V[0], kept
-
-    def logits(self, ids: Sequence[int]) -> Tensor:
-        """Return the logits_TV behind every token of a text."""
-        logits_TV: Tensor = self.head.rows(self._norm(self._read(ids)[0], *self.norm))
-        return logits_TV
-
-    def _read(self, ids: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         T, H, J, K = len(ids), self.shape.heads, self.shape.key_heads, self.shape.head_width
         positions_T = torch.arange(T)
         x_TD = self._embed(torch.tensor(ids), positions_T)
@@ -214,7 +204,8 @@ class Fused:
                 q_HTK[None], kv_2JTK[0][None], kv_2JTK[1][None], is_causal=True, enable_gqa=H != J
             )[0]
             x_TD = self._finish(layer, x_TD, mixed_HTK.transpose(0, 1).reshape(T, H * K))
-        return x_TD, kept
+        logits_1V: Tensor = self.head.rows(self._norm(x_TD[-1:], *self.norm))
+        return logits_1V[0], kept
 
     def step(self, ids_BC: Sequence[Sequence[int]], cache: Cache) -> Tensor:
         """Put C more tokens into every row of the cache and return the logits_BCV behind each."""
