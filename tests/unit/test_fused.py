@@ -22,8 +22,9 @@ from cutaway.generation.samplers import Sampling
 from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.models import converted, load, packed
-from cutaway.models.fused import Cache, Fused, Shape, parts_of, shape_of
+from cutaway.models.fused import Cache, Fused
 from cutaway.models.loading import Model
+from cutaway.models.shapes import Shape, parts_of, shape_of
 from tests.unit import architectures
 from tests.unit.architectures import VOCAB
 
@@ -268,11 +269,13 @@ def test_the_cache_grows_and_shrinks_and_keeps_what_it_holds() -> None:
     kept = [torch.randn(2, 2, 3, 8) for _ in range(2)]
     cache.append(kept, 2)
     cache.reserve(5, 70)
-    assert (cache.rows, cache.room, cache.lengths) == (5, 128, [3, 3])
+    assert (cache.rows, cache.clean, cache.lengths) == (5, 128, [3, 3])
     for layer in range(2):
-        assert torch.equal(cache[layer][:, 1, :, :3], kept[layer])
+        _, keys_bKn, values_bnK = cache.views(2, 3)[layer]
+        assert torch.equal(keys_bKn[2:4].transpose(1, 2), kept[layer][:, 0])
+        assert torch.equal(values_bnK[2:4], kept[layer][:, 1])
     cache.keep([1])
-    assert cache.lengths == [3] and torch.equal(cache[0][:, 0, :, :3], kept[0])
+    assert cache.lengths == [3] and torch.equal(cache.views(1, 3)[0][2], kept[0][:, 1])
     cache.keep([])
     assert (cache.rows, cache.room, cache.lengths) == (0, 0, [])
 

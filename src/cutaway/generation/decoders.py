@@ -26,8 +26,9 @@ from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.log import get_logger
 from cutaway.models import converted, packed
-from cutaway.models.fused import Fused, Shape, parts_of, shape_of
+from cutaway.models.fused import Fused
 from cutaway.models.prompt import TextModel
+from cutaway.models.shapes import Shape, parts_of, shape_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
 

@@ -1,7 +1,7 @@
 """Weights laid out once for a start without transformers: one file a model, memory-mapped, beside the cache.
 
 `write` is called when a fused forward has been checked against its transformers model; `read` hands it back as long as
-no file of the model has changed. The file is ordinary safetensors: bfloat16 matrices under the names of `fused.py`, and
+no file of the model has changed. The file is ordinary safetensors: bfloat16 matrices under the names of `shapes.py`, and
 what was measured in its metadata.
 """
 
@@ -22,11 +22,13 @@ from cutaway._version import __version__
 from cutaway.errors import CorruptFile
 from cutaway.log import get_logger
 from cutaway.models import cache
-from cutaway.models.fused import Shape
 from cutaway.models.prompt import TextModel
+from cutaway.models.shapes import Shape
 from cutaway.tokens import Tokenizer
 
 __all__ = ["Converted", "forget", "read", "stamp", "write"]
+
+FORMAT = 3  # of the file: one of another format is written again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ def _file(path: Path) -> Path:
 
 
 def _key(path: Path) -> str:
-    return hashlib.sha256(f"{__version__} {stamp(path)}".encode()).hexdigest()
+    return hashlib.sha256(f"{FORMAT} {__version__} {stamp(path)}".encode()).hexdigest()
 
 
 def write(model: TextModel, shape: Shape, parts: Mapping[str, Tensor], divergence: Mapping[str, float]) -> None:

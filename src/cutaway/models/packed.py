@@ -1,13 +1,12 @@
 """Linear layers whose weights are laid out for fast generation on a CPU, in three tiers.
 
 `exact` keeps float32. `near` keeps bfloat16 weights and multiplies bfloat16 by bfloat16 into float32 sums. `turbo`
-keeps 4-bit weights in groups of 32 for a few rows at a time, and goes the way of `near` for many. All take and give
-float32.
+keeps 4-bit weights in groups of 32 for a few rows at a time, and goes the way of `near` for many.
 
-oneDNN's packed kernels give a row the same bits whatever rows are beside it, but for a lone one with many inputs, whose
-sum is cut in parts: a lone row is given twins. So what a row says does not depend on its batch. Kernels that this
-processor or build of torch lacks are tried first and left for plain ones. Axis letters: R rows, K inputs, N outputs,
-G groups.
+oneDNN's packed kernels give a row the same bits beside some numbers of other rows and not beside others, and which ones
+depends on the shape and on the processor: it is tried, and rows are handed over in pieces of a number that holds. So
+what a row says does not depend on its batch. Kernels that this processor or build of torch lacks are tried first and
+left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
 """
 
 from __future__ import annotations
@@ -27,10 +26,15 @@ TIERS = ("exact", "near", "turbo")
 PACK_AFTER = 48  # calls: about what packing costs, in calls saved
 FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster
 GROUP = 32
+LEAST = 4  # rows: fewer come as several equal ones; it is also the number for which a weight passes by the fastest
+MOST = (64, 32, 16, 8)  # rows that may go together, the first that holds
+TRIED = (64, 63, 48, 40, 36, 33, 32, 31, 24, 17, 16, 12, 9, 8, 5, 4)
 
 
 class PackedLinear(nn.Module):
-    """y_RN = x_RK · weight_NKᵀ + bias_N, in float32 at both ends."""
+    """y_RN = x_RK · weight_NKᵀ + bias_N."""
+
+    least = 1
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
         super().__init__()
@@ -38,21 +42,25 @@ class PackedLinear(nn.Module):
         self.bias: Tensor | None = None if bias_N is None else bias_N.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply rows of any leading shape."""
-        return self.rows(x.reshape(-1, self.in_features)).view(*x.shape[:-1], self.out_features)
+        """Multiply rows of any leading shape; float32."""
+        return self.rows(x.reshape(-1, self.in_features)).float().view(*x.shape[:-1], self.out_features)
 
     def rows(self, x_RK: Tensor) -> Tensor:
-        """Multiply rows."""
-        y_RN = self.product(x_RK)
+        """Multiply rows; what comes out is float32, or bfloat16 where the sums were rounded to it."""
+        y_RN = self.steady(x_RK)
         return y_RN if self.bias is None else y_RN + self.bias
 
+    def steady(self, x_RK: Tensor) -> Tensor:
+        """Return x_RK · weightᵀ, with the same bits for a row whatever rows are beside it."""
+        return self.product(x_RK)
+
     def product(self, x_RK: Tensor) -> Tensor:
-        """Return x_RK · weightᵀ."""
+        """Return x_RK · weightᵀ by one call of a kernel."""
         raise NotImplementedError
 
 
 class PlainLinear(PackedLinear):
-    """float32 as torch does it: nothing is copied, nothing packed."""
+    """float32 as torch does it: nothing is copied, nothing packed, and bits may depend on the number of rows."""
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
         super().__init__(weight_NK, bias_N)
@@ -63,7 +71,54 @@ class PlainLinear(PackedLinear):
         return functional.linear(x_RK, self.weight)
 
 
-class ExactLinear(PackedLinear):
+class SteadyLinear(PackedLinear):
+    """A layer on oneDNN's kernels, which takes its rows in pieces of 4 to as many as keep their bits."""
+
+    least = LEAST
+
+    def steady(self, x_RK: Tensor) -> Tensor:
+        """Multiply, fewer than 4 rows as 4, many in pieces."""
+        R = len(x_RK)
+        if R < LEAST:
+            filled_RK = x_RK.expand(LEAST, -1).contiguous() if R == 1 else x_RK[torch.arange(LEAST) % R]
+            return self.product(filled_RK)[:R]
+        if R == LEAST or (most := self.most()) >= R:
+            return self.product(x_RK)
+        return torch.cat([self.steady(piece_RK) for piece_RK in x_RK.split(most)])
+
+    def most(self) -> int:
+        """Return how many rows may go together; tried once for each shape."""
+        kind = NearLinear if isinstance(self, NearLinear) else type(self)
+        return _tried_most(kind, self.in_features, self.out_features, torch.get_num_threads())
+
+    def pack(self) -> None:
+        """Lay the weight out for its kernel, where that is still to be done."""
+
+
+@functools.cache
+def _tried_most(kind: type[SteadyLinear], inputs: int, outputs: int, _threads: int) -> int:
+    """Return the largest number of `MOST` up to which every row has the bits that it has beside any number of others."""
+    # Large numbers that cancel, among small ones: another order of summation is another result, even when rounded.
+    chance = torch.Generator().manual_seed(0)
+    large_Rk = torch.randn(MOST[0], inputs // 4, generator=chance) * 2.0**20
+    small_Rk = torch.randn(MOST[0], inputs - 2 * (inputs // 4), generator=chance)
+    x_RK = torch.cat([large_Rk, -large_Rk, small_Rk], dim=1)
+    x_RK = x_RK.gather(1, torch.rand(x_RK.shape, generator=chance).argsort(1))
+    plain, packed = (kind(torch.ones(outputs, inputs, dtype=torch.bfloat16)) for _ in range(2))
+    packed.pack()
+    for most in MOST:
+        expected_RN = packed.product(x_RK[-most:])
+        if all(
+            torch.equal(linear.product(x_RK[-R:]), expected_RN[-R:])
+            for linear in (plain, packed)
+            for R in TRIED
+            if most >= R
+        ):
+            return most
+    return LEAST
+
+
+class ExactLinear(SteadyLinear):
     """float32, packed."""
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
@@ -72,11 +127,11 @@ class ExactLinear(PackedLinear):
 
     def product(self, x_RK: Tensor) -> Tensor:
         """Multiply."""
-        return _alone(_packed_linear, x_RK, self.packed) if len(x_RK) == 1 else _packed_linear(x_RK, self.packed)
+        return _packed_linear(x_RK, self.packed)
 
 
-class NearLinear(PackedLinear):
-    """bfloat16, packed after some calls: oneDNN's packed and plain kernels give the same bits."""
+class NearLinear(SteadyLinear):
+    """bfloat16, packed after some calls: for as many rows as go together the plain kernel gives the same bits."""
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
         super().__init__(weight_NK, bias_N)
@@ -86,31 +141,37 @@ class NearLinear(PackedLinear):
 
     def product(self, x_RK: Tensor) -> Tensor:
         """Multiply in bfloat16; sums are float32 and rounded once at the end."""
-        if self.weight is not None:
-            self.calls += 1
-            if self.calls > PACK_AFTER:
-                self.packed, self.weight = _pack(self.weight), None
         x_RK = x_RK.bfloat16()
-        kernel: Any = _packed_linear if self.weight is None else functional.linear
-        weight = self.packed if self.weight is None else self.weight
-        y_RN: Tensor = _alone(kernel, x_RK, weight) if len(x_RK) == 1 else kernel(x_RK, weight)
-        return y_RN.float()
+        if self.weight is None:
+            return _packed_linear(x_RK, self.packed)
+        self.calls += 1
+        if self.calls <= PACK_AFTER:
+            return functional.linear(x_RK, self.weight)
+        self.pack()
+        return _packed_linear(x_RK, self.packed)
+
+    def pack(self) -> None:
+        """Lay the weight out; the plain one goes."""
+        if self.weight is not None and _can_pack(torch.bfloat16):
+            self.packed, self.weight = _pack(self.weight), None
 
 
 class TurboLinear(NearLinear):
     """4-bit weights with a scale and a zero for every 32 of a row, for up to 8 rows; bfloat16 beyond."""
 
+    least = 1
+
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
         super().__init__(weight_NK, bias_N)
         self.quarter, self.scales = quantise4(weight_NK)
 
-    def product(self, x_RK: Tensor) -> Tensor:
+    def steady(self, x_RK: Tensor) -> Tensor:
         """Multiply by the 4-bit weights, or for many rows by the bfloat16 ones."""
         if len(x_RK) > FEW_ROWS:
-            return super().product(x_RK)
+            return super().steady(x_RK)
         x_RK = x_RK.bfloat16().contiguous()
         y_RN: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x_RK, self.quarter, GROUP, self.scales)
-        return y_RN.float()
+        return y_RN
 
 
 def quantise4(weight_NK: Tensor) -> tuple[Tensor, Tensor]:
@@ -182,16 +243,14 @@ def _can_pack(dtype: torch.dtype) -> bool:
     return bool((found.float() - weight_NK.t().float()).abs().max() < 1e-5)
 
 
-def _alone(kernel: Callable[[Tensor, Any], Tensor], x_1K: Tensor, weight: Any) -> Tensor:
-    # Four rows, because that is also the number for which a weight passes by the fastest.
-    return kernel(x_1K.expand(4, -1).contiguous(), weight)[:1]
-
-
 def _pack(weight_NK: Tensor) -> Tensor:
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight_NK.contiguous(), FEW_ROWS)
     return packed
 
 
+_pointwise = torch.ops.mkldnn._linear_pointwise.default
+
+
 def _packed_linear(x_RK: Tensor, packed: Tensor | None) -> Tensor:
-    y_RN: Tensor = torch.ops.mkldnn._linear_pointwise(x_RK, packed, None, "none", [], "")
+    y_RN: Tensor = _pointwise(x_RK, packed, None, "none", [], "")
     return y_RN
