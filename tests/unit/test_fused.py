@@ -138,6 +138,22 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(name: str, tier: str) ->
         assert torch.equal(states(rows), everyone[:, rows]), rows
 
 
+@pytest.mark.parametrize("tier", ["exact", "near"])
+def test_a_short_row_has_the_same_bits_beside_a_long_one(tier: str) -> None:
+    model = tiny("llama")
+    long = [5 + (7 * i) % 150 for i in range(700)]
+
+    def states(prompts: list[list[int]]) -> torch.Tensor:
+        decoder = fused(model, tier)
+        decoder.add(prompts, [1] * len(prompts))
+        return torch.stack([decoder.step([i] * len(prompts)) for i in (7, 100, 31)])
+
+    for length in (30, 255, 256, 300, 390, 500):
+        alone = states([long[:length]])[:, 0]
+        for other in (1, 383, 400, 600, 700):
+            assert torch.equal(states([long[:length], long[:other]])[:, 0], alone), (length, other)
+
+
 @pytest.mark.parametrize("inputs", [64, 576, 1024, 1536, 3072, 8192])
 @pytest.mark.parametrize("tier", ["exact", "near"])
 def test_a_lone_row_is_summed_like_one_of_many(tier: str, inputs: int) -> None:
@@ -269,7 +285,7 @@ def test_the_cache_grows_and_shrinks_and_keeps_what_it_holds() -> None:
     kept = [torch.randn(2, 2, 3, 8) for _ in range(2)]
     cache.append(kept, 2)
     cache.reserve(5, 70)
-    assert (cache.rows, cache.clean, cache.lengths) == (5, 128, [3, 3])
+    assert (cache.rows, cache.clean, cache.lengths) == (5, 96, [3, 3])
     for layer in range(2):
         _, keys_bKn, values_bnK = cache.views(2, 3)[layer]
         assert torch.equal(keys_bKn[2:4].transpose(1, 2), kept[layer][:, 0])

@@ -21,15 +21,17 @@ class FusedDecoder:
     def __init__(self, model: TextModel, fused: Fused) -> None:
         self.model, self.fused = model, fused
         self._cache = Cache(fused.shape)
+        self._later = 0  # positions that the rows to come may fill
         self._last: tuple[list[int], torch.Tensor, list[torch.Tensor]] | None = None
 
     def begin(self, row: Row) -> None:
-        """Nothing: a model that has rules of its own is not run this way."""
+        """Note how long it may get; a model that has rules of its own is not run this way."""
+        self._later = max(self._later, len(row.prompt_ids) + row.max_new_tokens)
 
     @torch.inference_mode()
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
         """Read each prompt, unless it was the last one read, and copy its keys and values into every new slot."""
-        self._cache.reserve(len(self._cache.lengths) + sum(copies), max(map(len, prompts)) + 1)
+        self._cache.reserve(len(self._cache.lengths) + sum(copies), max(map(len, prompts)) + 1, self._later)
         logits = []
         for ids, number in zip(prompts, copies, strict=True):
             if self._last is None or self._last[0] != list(ids):
@@ -43,7 +45,7 @@ class FusedDecoder:
         """Keep these slots of the cache."""
         self._cache.keep(slots)
         if not slots:
-            self._last = None
+            self._last, self._later = None, 0
 
     @torch.inference_mode()
     def step(self, ids: Sequence[int]) -> torch.Tensor:

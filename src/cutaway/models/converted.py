@@ -1,8 +1,8 @@
 """Weights laid out once for a start without transformers: one file a model, memory-mapped, beside the cache.
 
 `write` is called when a fused forward has been checked against its transformers model; `read` hands it back as long as
-no file of the model has changed. The file is ordinary safetensors: bfloat16 matrices under the names of `shapes.py`, and
-what was measured in its metadata.
+no file of the model has changed. The file is ordinary safetensors: bfloat16 matrices under the names of `shapes.py`,
+and what was measured in its metadata.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ that share an input, and computes the same numbers; whoever builds one checks th
 Prompts are read one at a time and attention runs over whole blocks of keys: a row gets the same bits whatever rows are
 decoded beside it. Axis letters: B rows, T positions of one prompt, S room for positions, n of them in use, L layers,
 H query heads, J key heads, G = H / J, g = G + 2: the query heads of a key head, its key and its value, b = B · J,
-K head width, I = K / 2, D width, V vocabulary, C new tokens of a row, R = B · C rows of a product, M of one of attention,
-p places in a list of heads.
+K head width, I = K / 2, D width, V vocabulary, C new tokens of a row, R = B · C rows of a product, M of one of
+attention, p places in a list of heads.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from cutaway.models.shapes import Shape
 
 __all__ = ["Cache", "Fused"]
 
-BLOCK = 64  # keys: a sum over a whole number of these has the same bits however many of them are masked
-GROWTH = 512  # positions that a cache grows by where nobody said how many will be needed
+BLOCK = 32  # keys: a sum over a whole number of these has the same bits however many of them are masked
+PIECE = 256  # keys summed by one call: from 384 on kernels cut a sum in parts, by a length that depends on the batch
+GROWTH, AHEAD = 512, 2048  # positions that a cache grows by at least, and that it has room for at once at the most
 FOUR = 4  # rows of a product of attention: from here on the bits of a row do not depend on their number
 
 
@@ -44,13 +45,14 @@ class Cache:
         Memory that is not used yet is asked for and not touched.
         """
         clean = max(self.clean, _blocks(positions))
-        room = self.room if clean <= self.room else max(_blocks(later), _blocks(clean, min(GROWTH, 2 * clean)))
+        ahead = max(_blocks(min(later, AHEAD)), _blocks(clean, min(GROWTH, 2 * clean)))
+        room = self.room if clean <= self.room else ahead
         rows = max(rows, self.rows)
         if (rows, room, clean) == (self.rows, self.room, self.clean):
             return
         moved = (rows, room) != (self.rows, self.room)
         size = (rows, self.shape.key_heads, 2, room, self.shape.head_width)
-        before = self._layers or [None] * self.shape.layers
+        before: list[Tensor | None] = [*self._layers] or [None] * self.shape.layers
         self._layers = list[Tensor]()
         for i, old in enumerate(before):  # one at a time, so that only one is there twice
             new = torch.empty(size) if old is None or moved else old
@@ -126,17 +128,17 @@ class Fused:
         self.layers = []
         for i in range(shape.layers):
             mine = {name.removeprefix(f"{i}."): part for name, part in parts.items() if name.startswith(f"{i}.")}
-            linears = (build(mine[name], mine.get(f"{name}.bias")) for name in ("qkv", "out", "up", "down"))
-            norms = (_norm_of(shape, mine, name) for name in ("norm1", "norm2"))
+            linears = {name: build(mine[name], mine.get(f"{name}.bias")) for name in ("qkv", "out", "up", "down")}
+            norm1, norm2 = (_norm_of(shape, mine, name) for name in ("norm1", "norm2"))
             heads = [_norm_of(shape, mine, name) for name in ("q_norm", "k_norm") if f"{name}.weight" in mine]
-            self.layers.append(_Layer(*linears, *norms, heads))
+            self.layers.append(_Layer(**linears, norm1=norm1, norm2=norm2, heads=heads))
         self.least = self.layers[0].qkv.least
         frequencies = parts.get("frequencies")
         self.frequencies = None if frequencies is None else frequencies.float()
 
     def prefill(self, ids: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
         """Read one prompt: the logits_V behind its last token, and for each layer its keys and values_J2TK."""
-        T, (H, J, G, K) = len(ids), self._heads
+        T, (H, _, G, K) = len(ids), self._heads
         positions_T = torch.arange(T)
         x_TD = self._embed(torch.tensor(ids), positions_T)
         turn_TJgI = self._rotary(positions_T)
@@ -170,7 +172,7 @@ class Fused:
             qkv_RJgK = self._project(layer, x_RD, turn_RJgI)[: B * C]
             kv_pK.index_copy_(0, new_p, qkv_RJgK[:, :, G:].reshape(-1, K))
             scores_bMn = torch.baddbmm(mask_bMn, _asked(qkv_RJgK, B, C, G), k_bKn, alpha=K**-0.5)
-            mixed_bMK = torch.bmm(scores_bMn.softmax(-1), v_bnK)
+            mixed_bMK = _mixed(scores_bMn.softmax(-1), v_bnK)
             if C == 1:
                 mixed_RD = mixed_bMK[:, :G].reshape(B, H * K)
             else:
@@ -229,6 +231,13 @@ def _asked(qkv_RJgK: Tensor, B: int, C: int, G: int) -> Tensor:
         return qkv_RJgK.view(B * J, g, K)[:, : max(FOUR, G)]
     q_bMK = qkv_RJgK.view(B, C, J, g, K)[..., :G, :].transpose(1, 2).reshape(B * J, C * G, K)
     return q_bMK if C * G >= FOUR else q_bMK[:, torch.arange(FOUR) % (C * G)]
+
+
+def _mixed(weights_bMn: Tensor, v_bnK: Tensor) -> Tensor:
+    mixed_bMK = torch.bmm(weights_bMn[..., :PIECE], v_bnK[:, :PIECE])
+    for at in range(PIECE, v_bnK.shape[1], PIECE):
+        mixed_bMK = torch.baddbmm(mixed_bMK, weights_bMn[..., at : at + PIECE], v_bnK[:, at : at + PIECE])
+    return mixed_bMK
 
 
 @dataclasses.dataclass

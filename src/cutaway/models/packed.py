@@ -84,26 +84,27 @@ class SteadyLinear(PackedLinear):
             return self.product(filled_RK)[:R]
         if R == LEAST or (most := self.most()) >= R:
             return self.product(x_RK)
-        return torch.cat([self.steady(piece_RK) for piece_RK in x_RK.split(most)])
+        return torch.cat([self.steady(piece_RK) for piece_RK in torch.split(x_RK, most)])
 
     def most(self) -> int:
         """Return how many rows may go together; tried once for each shape."""
-        kind = NearLinear if isinstance(self, NearLinear) else type(self)
-        return _tried_most(kind, self.in_features, self.out_features, torch.get_num_threads())
+        dtype = torch.bfloat16 if isinstance(self, NearLinear) else torch.float32
+        return _tried_most(dtype, self.in_features, self.out_features, torch.get_num_threads())
 
     def pack(self) -> None:
         """Lay the weight out for its kernel, where that is still to be done."""
 
 
 @functools.cache
-def _tried_most(kind: type[SteadyLinear], inputs: int, outputs: int, _threads: int) -> int:
-    """Return the largest number of `MOST` up to which every row has the bits that it has beside any number of others."""
+def _tried_most(dtype: torch.dtype, inputs: int, outputs: int, _threads: int) -> int:
+    """Return the largest number of `MOST` up to which a row has the same bits beside any number of others."""
     # Large numbers that cancel, among small ones: another order of summation is another result, even when rounded.
     chance = torch.Generator().manual_seed(0)
     large_Rk = torch.randn(MOST[0], inputs // 4, generator=chance) * 2.0**20
     small_Rk = torch.randn(MOST[0], inputs - 2 * (inputs // 4), generator=chance)
     x_RK = torch.cat([large_Rk, -large_Rk, small_Rk], dim=1)
     x_RK = x_RK.gather(1, torch.rand(x_RK.shape, generator=chance).argsort(1))
+    kind = NearLinear if dtype == torch.bfloat16 else ExactLinear
     plain, packed = (kind(torch.ones(outputs, inputs, dtype=torch.bfloat16)) for _ in range(2))
     packed.pack()
     for most in MOST:
