@@ -23,7 +23,7 @@ __all__ = ["TIERS", "PackedLinear", "PlainLinear", "fast_bfloat16", "make", "swa
 
 TIERS = ("exact", "near", "turbo")
 
-PACK_AFTER = 48  # calls: about what packing costs, in calls saved
+PACK_AFTER = 12  # calls: about what packing costs, in calls saved
 FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster
 GROUP = 32
 LEAST = 4  # rows: fewer come as several equal ones; it is also the number for which a weight passes by the fastest
@@ -82,9 +82,10 @@ class SteadyLinear(PackedLinear):
         if R < LEAST:
             filled_RK = x_RK.expand(LEAST, -1).contiguous() if R == 1 else x_RK[torch.arange(LEAST) % R]
             return self.product(filled_RK)[:R]
-        if R == LEAST or (most := self.most()) >= R:
+        if R == LEAST or R <= (most := self.most()):
             return self.product(x_RK)
-        return torch.cat([self.steady(piece_RK) for piece_RK in torch.split(x_RK, most)])
+        pieces = [self.product(piece_RK) for piece_RK in torch.split(x_RK[: R - R % most], most)]
+        return torch.cat([*pieces, self.steady(x_RK[R - R % most :])] if R % most else pieces)
 
     def most(self) -> int:
         """Return how many rows may go together; tried once for each shape."""
@@ -103,7 +104,7 @@ def _tried_most(dtype: torch.dtype, inputs: int, outputs: int, _threads: int) ->
     large_Rk = torch.randn(MOST[0], inputs // 4, generator=chance) * 2.0**20
     small_Rk = torch.randn(MOST[0], inputs - 2 * (inputs // 4), generator=chance)
     x_RK = torch.cat([large_Rk, -large_Rk, small_Rk], dim=1)
-    x_RK = x_RK.gather(1, torch.rand(x_RK.shape, generator=chance).argsort(1))
+    x_RK = x_RK.gather(1, torch.rand(x_RK.shape, generator=chance).argsort(1)).to(dtype)
     kind = NearLinear if dtype == torch.bfloat16 else ExactLinear
     plain, packed = (kind(torch.ones(outputs, inputs, dtype=torch.bfloat16)) for _ in range(2))
     packed.pack()
@@ -140,9 +141,12 @@ class NearLinear(SteadyLinear):
         self.packed: Tensor | None = None
         self.calls = 0 if _can_pack(torch.bfloat16) else -(2**62)
 
-    def product(self, x_RK: Tensor) -> Tensor:
+    def steady(self, x_RK: Tensor) -> Tensor:
         """Multiply in bfloat16; sums are float32 and rounded once at the end."""
-        x_RK = x_RK.bfloat16()
+        return super().steady(x_RK.bfloat16())
+
+    def product(self, x_RK: Tensor) -> Tensor:
+        """Multiply rows of bfloat16."""
         if self.weight is None:
             return _packed_linear(x_RK, self.packed)
         self.calls += 1
