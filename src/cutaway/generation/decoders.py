@@ -78,7 +78,11 @@ def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], D
     if kept is None or not packed.fast_bfloat16():
         return None
     _say(name, tier, kept.divergence)
-    return functools.partial(LookupDecoder, kept, _fused(kept.shape, dict(kept.parts), tier), GUESSED[tier])
+    fused = _fused(kept.shape, dict(kept.parts), tier)
+    mapped = packed.in_file(kept.parts["embed"])
+    for linear in fused.linears():
+        linear.mapped = mapped
+    return functools.partial(LookupDecoder, kept, fused, GUESSED[tier])
 
 
 @functools.lru_cache(maxsize=2)

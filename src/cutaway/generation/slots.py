@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 
 from cutaway.generation.rows import Row
-from cutaway.models.fused import Cache, Fused
+from cutaway.models.cached import Cache
+from cutaway.models.fused import Fused
 from cutaway.models.prompt import TextModel
 
 __all__ = ["FusedDecoder"]

@@ -11,15 +11,18 @@ left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
 
 from __future__ import annotations
 
+import ctypes
 import functools
+import mmap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["TIERS", "PackedLinear", "PlainLinear", "fast_bfloat16", "make", "swap"]
+__all__ = ["TIERS", "PackedLinear", "PlainLinear", "fast_bfloat16", "in_file", "make", "swap"]
 
 TIERS = ("exact", "near", "turbo")
 
@@ -35,6 +38,7 @@ class PackedLinear(nn.Module):
     """y_RN = x_RK · weight_NKᵀ + bias_N."""
 
     least = 1
+    mapped = False  # whether the weight given lies in a file: once it is packed, its memory can go
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
         super().__init__()
@@ -82,7 +86,7 @@ class SteadyLinear(PackedLinear):
         if R < LEAST:
             filled_RK = x_RK.expand(LEAST, -1).contiguous() if R == 1 else x_RK[torch.arange(LEAST) % R]
             return self.product(filled_RK)[:R]
-        if R == LEAST or R <= (most := self.most()):
+        if R == LEAST or (most := self.most()) >= R:
             return self.product(x_RK)
         pieces = [self.product(piece_RK) for piece_RK in torch.split(x_RK[: R - R % most], most)]
         return torch.cat([*pieces, self.steady(x_RK[R - R % most :])] if R % most else pieces)
@@ -158,7 +162,10 @@ class NearLinear(SteadyLinear):
     def pack(self) -> None:
         """Lay the weight out; the plain one goes."""
         if self.weight is not None and _can_pack(torch.bfloat16):
-            self.packed, self.weight = _pack(self.weight), None
+            self.packed = _pack(self.weight)
+            if self.mapped:
+                _forget_pages(self.weight)
+            self.weight = None
 
 
 class TurboLinear(NearLinear):
@@ -251,6 +258,25 @@ def _can_pack(dtype: torch.dtype) -> bool:
 def _pack(weight_NK: Tensor) -> Tensor:
     packed: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight_NK.contiguous(), FEW_ROWS)
     return packed
+
+
+def in_file(tensor: Tensor) -> bool:
+    """Say whether a tensor's memory is a mapped file; False where the system does not tell."""
+    maps = Path("/proc/self/maps")
+    for line in maps.read_text().splitlines() if maps.exists() else ():
+        span, *_, name = line.split(maxsplit=5)
+        start, end = (int(address, 16) for address in span.split("-"))
+        if start <= tensor.data_ptr() < end:
+            return name.startswith("/") and tensor.data_ptr() + tensor.nbytes <= end
+    return False
+
+
+def _forget_pages(mapped: Tensor) -> None:
+    """Let the system take back the memory of a tensor in a mapped file: it is read again where it is needed."""
+    start = -(-mapped.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+    size = (mapped.data_ptr() + mapped.nbytes - start) // mmap.PAGESIZE * mmap.PAGESIZE
+    if size > 0:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
 
 
 _pointwise = torch.ops.mkldnn._linear_pointwise.default
