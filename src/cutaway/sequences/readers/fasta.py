@@ -102,9 +102,10 @@ def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         body, plus = b"\n".join(rows), current[0]
         letters = body.translate(None, _SPACE)
         current = next(numbered, None)
-        while current is not None and qualities < len(letters):
-            qualities += len(current[1].strip())
-            current = next(numbered, None)
+        for _ in rows:  # as many lines as the sequence has: one may begin with '@' too
+            if current is not None:
+                qualities += len(current[1].strip())
+                current = next(numbered, None)
         if qualities != len(letters):
             why = f"{qualities:,} qualities for {len(letters):,} letters"
             yield wanted.bad(why, plus + 1, hint="mend it (was it cut short?), or leave it out with --skip-bad")
