@@ -371,3 +371,65 @@ def test_importing_the_room_imports_none_of_them() -> None:
     code = "import sys, json, cutaway.sequences; print(json.dumps(sorted(sys.modules)))"
     loaded = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
     assert not {"Bio", "rdkit", "mdtraj", "pyarrow", "torch"} & set(loaded)
+
+
+# The command
+
+
+@pytest.fixture
+def run(capsys):
+    def command(*args: str) -> tuple[int, str, str]:
+        from cutaway.cli import main
+
+        with pytest.raises(SystemExit) as ended:
+            main(["records", *args])
+            raise SystemExit(0)
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return command
+
+
+def test_the_command_says_what_a_file_holds(run) -> None:
+    Path("a.fa").write_text(">one\nACGTNNacg\n>two\nAUG\n>bad\nACE\n")
+    code, out, err = run("a.fa", "--alphabet", "dna")
+    assert (code, out) == (2, "") and len(err.splitlines()) == 2
+    assert err.startswith("cutaway: line 6, column 3 of 'a.fa': 'E' is no letter of dna (record 'bad')\n")
+    code, out, err = run("a.fa", "--alphabet", "dna", "--skip-bad")
+    assert (code, err) == (0, "")
+    for words in (
+        "2, 1 skipped",
+        "3 to 9, on average 6.0; 12 in all",
+        "lower case to upper  3",
+        "line 6, column 3",
+        "ACGTNNACG",
+    ):
+        assert words in out
+    Path("empty.fa").touch()
+    code, out, err = run("empty.fa", "--skip-bad")
+    assert (code, out) == (2, "") and "'empty.fa' is empty" in err
+
+
+def test_the_command_prints_records_as_json(run) -> None:
+    Path("a.csv").write_text("day,wind,rain\n1,4.5,0\n2,,1\n")
+    code, out, err = run("a.csv", "--alphabet", "series", "--column", "wind", "--column", "rain", "--json")
+    assert code == 0 and "missing numbers: 1" in err
+    assert json.loads(out) == {
+        "schema": "cutaway.record/1", "id": "a.csv:2", "sequence": [[4.5, None], [0.0, 1.0]], "label": None,
+        "file": "a.csv", "line": 2,
+    }  # fmt: skip
+    assert run("a.csv", "--column", "day", "-q", "-o", "b.jsonl")[1:] == ("", "")
+    again = list(read_records("b.jsonl"))
+    assert [(r.id, r.sequence) for r in again] == [("a.csv:2", "1"), ("a.csv:3", "2")]
+
+
+def test_the_command_writes_whole_files_or_none(run) -> None:
+    Path("a.fa").write_text(">one\nAC\n>bad\nACE\n")
+    assert run("a.fa", "--alphabet", "dna", "-o", "b.jsonl")[0] == 2
+    assert sorted(path.name for path in Path().iterdir()) == ["a.fa"]
+    code, _, err = run("a.fa", "-o", "b.html")
+    assert code == 2 and "end the name in .jsonl" in err
+    Path("b.jsonl").write_text("mine")
+    code, _, err = run("a.fa", "-o", "b.jsonl")
+    assert code == 1 and "--force" in err and Path("b.jsonl").read_text() == "mine"
+    assert run("a.fa", "-o", "b.jsonl", "--force")[0] == 0
