@@ -30,17 +30,17 @@ def read_csv(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
     broken: list[BadSequence] = []
     source = _csv_lines(wanted, broken)
-    first = next(source)
+    first = next(source, "")
     if broken:
         raise broken[0]
     found = "\t" if wanted.format == "tsv" else next((mark for mark in ",\t;" if mark in first), ",")
     reader = csv.reader(_again(first, source), delimiter=found, strict=True)
     rows = _rows(wanted, reader, broken)
     header = next(rows, None)
-    if header is None or isinstance(header, BadSequence):
-        raise header or wanted.bad("there is no header", 1)
-    names = header[1]
-    yield from _records(wanted, names, rows)
+    if isinstance(header, BadSequence):
+        raise header
+    if header is not None:
+        yield from _records(wanted, header[1], rows)
 
 
 def _csv_lines(wanted: Wanted, broken: list[BadSequence]) -> Iterator[str]:
