@@ -161,7 +161,7 @@ def read_parquet(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     parquet = need_pyarrow()
     with local(wanted) as name:
         try:
-            file = parquet.ParquetFile(name)
+            file = parquet.ParquetFile(name, pre_buffer=False, buffer_size=1 << 20)
         except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
             raise wanted.bad(
                 f"it is no whole Parquet file ({_first(error)})", 1, hint="write or fetch it anew"
@@ -208,7 +208,7 @@ def _has_lists(wanted: Wanted, file: Any, names: list[str]) -> bool:
 
 def _parquet_rows(file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
     first = 1
-    for batch in file.iter_batches(batch_size=1024, columns=names):
+    for batch in file.iter_batches(batch_size=128, columns=names):
         columns = [batch.column(name).to_pylist() for name in names]
         yield from enumerate(map(list, zip(*columns, strict=True)), first)
         first += batch.num_rows

@@ -162,7 +162,8 @@ def _dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Keep what a C library prints on opening a file away from stdout, which belongs to data."""
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     kept = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
