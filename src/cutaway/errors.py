@@ -7,6 +7,7 @@ from __future__ import annotations
 
 __all__ = [
     "AttentionHidden",
+    "BadSequence",
     "CacheError",
     "ChecksumMismatch",
     "CorruptFile",
@@ -54,6 +55,14 @@ class MissingText(InputError):
 
 class TextError(InputError):
     """The text holds something no tokenizer can take, such as a lone surrogate."""
+
+
+class BadSequence(InputError):
+    """A sequence, or the record or file that it lies in, holds what it may not; `column` counts its letters from 1."""
+
+    def __init__(self, message: str, *, hint: str | None = None, column: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.column = column
 
 
 class PromptTooLong(InputError):

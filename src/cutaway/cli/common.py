@@ -103,6 +103,12 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
 debug_option = click.option(
     "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show where an error came from."
 )
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
+)
+force_option = click.option(
+    "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
+)
 offline_option = click.option(
     "--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline, help="Fetch nothing."
 )
@@ -160,7 +166,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
 
     others = ", ".join(suffix for suffix in formats if suffix not in {".html", ".jsonl"})
     return _chain(
-        click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."),
+        quiet_option,
         click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line."),
         click.option(
             "-o",
@@ -169,9 +175,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
             callback=check,
             help=f"Write FILE instead: .html (a page), {others}.",
         ),
-        click.option(
-            "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
-        ),
+        force_option,
         debug_option,
     )(function)
 

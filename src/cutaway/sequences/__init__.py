@@ -1,10 +1,14 @@
-"""Where text comes from: files, and a small source of sentences whose entropy is known exactly.
+"""Where sequences come from: files of records, text, and a small source whose entropy is known exactly.
 
-This room knows characters and probabilities. Ids and models are for the floors above.
+`read_records` reads what files hold, record by record: readers (a function a format) say what a file says, alphabets (a
+module a kind) what a sequence may be made of. This room knows letters, numbers and probabilities; ids and models are
+for the floors above.
 """
 
+from cutaway.sequences.alphabets import CHECKS
 from cutaway.sequences.prompts import read_prompts
+from cutaway.sequences.records import Record, Records, read_records
 from cutaway.sequences.source import SENTENCES, Slot, Source
 from cutaway.sequences.text import read_text
 
-__all__ = ["SENTENCES", "Slot", "Source", "read_prompts", "read_text"]
+__all__ = ["CHECKS", "SENTENCES", "Record", "Records", "Slot", "Source", "read_prompts", "read_records", "read_text"]

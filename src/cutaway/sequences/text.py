@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from cutaway.errors import InputError, MissingText
 
-__all__ = ["read_bytes", "read_text"]
+__all__ = ["opened", "read_bytes", "read_text"]
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -36,12 +39,24 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return what a file holds. Raises `InputError` where there is no such file or it can't be read."""
+    with opened(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file's bytes. Raises `InputError` where there is no such file or it can't be read, now or later."""
     name = os.fspath(path)
     try:
-        return Path(name).read_bytes()
+        with Path(name).open("rb") as file:
+            yield file
     except FileNotFoundError as error:
         raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in") from error
     except IsADirectoryError as error:
         raise InputError(f"{name!r} is a directory", hint="name one text file in it") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(f"can't read {name!r}: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise InputError(f"can't read {name!r}: {error.strerror or error}") from error
+    except ValueError as error:
+        if "\0" not in name:
+            raise
+        raise InputError(f"can't read {name!r}: {error}") from error

@@ -1,0 +1,77 @@
+"""What the alphabets of letters share: finding the first bad one, and the rules of nucleotides.
+
+A sequence is looked at as bytes: deleting what is allowed and seeing whether something is left runs at memory speed,
+which no loop over letters does. The letters themselves are looked at only where something is left.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from cutaway.errors import BadSequence
+
+__all__ = ["ascii_letters", "bad_letter", "nucleotides", "upper"]
+
+_CODES = b"RYSWKMBDHV"  # IUPAC-IUB 1984: two or three of the four; N is any
+_RUN = re.compile(rb"N+")
+_PROTEIN_ONLY = frozenset("EFILPQZ*")  # letters of amino acids that no nucleotide code uses
+
+
+def ascii_letters(sequence: str, kind: str) -> bytes:
+    """Return the letters as bytes; raise for an empty sequence, and for the first letter that is not ASCII."""
+    if not sequence:
+        raise BadSequence("there is no sequence", hint="give it one, or leave such records out with --skip-bad")
+    try:
+        return sequence.encode("ascii")
+    except UnicodeEncodeError as error:
+        raise bad_letter(sequence, error.start, kind) from error
+
+
+def bad_letter(sequence: str, position: int, kind: str, hint: str | None = None) -> BadSequence:
+    """Return the error for the letter at a position (from 0) that the kind of sequence lacks."""
+    if hint is None and kind != "protein" and _PROTEIN_ONLY.intersection(sequence[:10_000].upper()):
+        hint = "if these are proteins, say so: --alphabet protein; else mend it, or leave it out with --skip-bad"
+    return BadSequence(
+        f"{sequence[position]!r} is no letter of {kind}",
+        hint=hint or "mend it, or leave such records out with --skip-bad",
+        column=position + 1,
+    )
+
+
+def upper(letters: bytes, changes: dict[str, int]) -> bytes:
+    """Return the letters in upper case, and count those that were lower."""
+    raised = letters.upper()
+    if raised != letters:
+        both = np.frombuffer(letters, np.uint8), np.frombuffer(raised, np.uint8)
+        changes["lower case to upper"] = int(np.count_nonzero(both[0] != both[1]))
+    return raised
+
+
+def nucleotides(sequence: str, kind: str, plain: bytes, wrong: bytes, gaps: bool) -> tuple[str, dict[str, int]]:
+    """Check a sequence of nucleotides: four `plain` letters, the last of which is also written `wrong` (T and U)."""
+    letters = ascii_letters(sequence, kind)
+    if not letters.translate(None, plain):
+        return sequence, {}
+    changes: dict[str, int] = {}
+    letters, right = upper(letters, changes), plain[-1:]
+    if found := letters.count(wrong):
+        changes[f"{wrong.decode()} to {right.decode()}"] = found
+        letters = letters.replace(wrong, right)
+    if dots := letters.count(b".") if gaps else 0:
+        changes["'.' to '-'"] = dots
+        letters = letters.replace(b".", b"-")
+    left = letters.translate(None, plain)
+    if bad := left.translate(None, _CODES + (b"N-" if gaps else b"N")):
+        hint = "take the gaps out: codons are read three letters at a time" if bad[:1] in b"-." else None
+        raise bad_letter(sequence, letters.index(bad[:1]), kind, hint)
+    if left:
+        for rule, count in (
+            ("ambiguity codes", len(left) - left.count(b"N") - left.count(b"-")),
+            ("N runs", sum(1 for _ in _RUN.finditer(letters)) if b"N" in left else 0),
+            ("gaps", left.count(b"-")),
+        ):
+            if count:
+                changes[rule] = count
+    return letters.decode("ascii"), changes

@@ -1,0 +1,74 @@
+"""Series of numbers: one or more channels of equal length, a number a time step.
+
+A channel is an `array.array` of doubles: eight bytes a number, compared like a list, and `numpy.asarray(channel)` is a
+view of it without a copy.
+
+Rules, each counted under the name in quotation marks:
+
+- "missing numbers" (numbers): in a file an empty cell, NA, N/A, null or None; it is kept in its place as NaN, the only
+  NaN there is in a channel;
+- NaN, inf and anything else that is no number, written out in a file, are errors; with `skip_bad` each becomes a
+  missing number, counted under "bad numbers to missing";
+- "long series cut" (cuts): a series of more than 4,194,304 numbers goes on in a further record, so that memory is
+  bounded whatever a file holds.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from cutaway.errors import BadSequence
+
+__all__ = ["PIECE", "check", "number"]
+
+PIECE = 1 << 22
+"""The most numbers in one record, over all its channels."""
+
+_MISSING = frozenset({"", "na", "n/a", "null", "none"})
+
+
+def check(sequence: Sequence[Iterable[float]]) -> tuple[tuple[array[float], ...], dict[str, int]]:
+    """Return the channels as arrays of doubles, and how many numbers are missing (NaN).
+
+    Raises `BadSequence` for channels of unequal length, infinity (the column is its time step, from 1), and for a
+    series without a number.
+
+    >>> check([[1, 2.5], [0, math.nan]])
+    ((array('d', [1.0, 2.5]), array('d', [0.0, nan])), {'missing numbers': 1})
+    """
+    channels = tuple(channel if isinstance(channel, array) else array("d", channel) for channel in sequence)
+    if len({len(channel) for channel in channels}) > 1:
+        lengths = ", ".join(f"{len(channel):,}" for channel in channels[:8])
+        raise BadSequence(f"its channels are of unequal length: {lengths}", hint="give each as many numbers")
+    missing = 0
+    for channel in channels:
+        values = np.frombuffer(channel)
+        infinite = np.flatnonzero(np.isinf(values))
+        if infinite.size:
+            first = int(infinite[0])
+            raise BadSequence(f"{channel[first]} is no finite number", hint="leave it out: missing", column=first + 1)
+        missing += int(np.isnan(values).sum())
+    if not channels or missing == len(channels) * len(channels[0]):
+        raise BadSequence("there is no number", hint="give it one, or leave such records out with --skip-bad")
+    return channels, {"missing numbers": missing} if missing else {}
+
+
+def number(text: str) -> float:
+    """Return the number that a cell says, NaN for a missing one. Raises `ValueError` for anything else.
+
+    >>> number("-1.5e3"), number(" NA ")
+    (-1500.0, nan)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        if text.strip().lower() in _MISSING:
+            return math.nan
+        raise
+    if not math.isfinite(value) or "_" in text:
+        raise ValueError
+    return value

@@ -1,0 +1,44 @@
+"""Which ids of a file have been seen: by their hashes, eight bytes an id."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import numpy as np
+
+__all__ = ["Ids"]
+
+_RECENT = 1 << 19
+_MOST = 1 << 25
+
+
+class Ids:
+    """The ids seen so far. Two ids have one hash (64 bits) by a chance of one in 30,000 among 33 million.
+
+    Recent hashes are in a set, older ones in one sorted array; of more than 33,554,432 ids the rest is let through, so
+    that memory stays below 400 MB, and `full` says so.
+    """
+
+    def __init__(self) -> None:
+        self._recent: set[int] = set()
+        self._old = np.empty(0, dtype=np.int64).data
+        self.full = False
+
+    def add(self, name: str) -> bool:
+        """Take an id; say whether it is new."""
+        if self.full:
+            return True
+        key, old = hash(name), self._old
+        if key in self._recent:
+            return False
+        at = bisect_left(old, key) if len(old) else 0
+        if at < len(old) and old[at] == key:
+            return False
+        self._recent.add(key)
+        if len(self._recent) == _RECENT:
+            recent = np.fromiter(self._recent, np.int64, _RECENT)
+            merged = np.concatenate([np.asarray(old), np.sort(recent)])
+            merged.sort(kind="stable")  # two sorted runs: one merge
+            self._old, self.full = merged.data, len(merged) >= _MOST
+            self._recent.clear()
+        return True

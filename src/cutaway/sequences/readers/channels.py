@@ -1,0 +1,41 @@
+"""Channels that grow time step by time step, and become a record where they end or grow too long."""
+
+from __future__ import annotations
+
+import functools
+from array import array
+from collections.abc import Iterator, Sequence
+
+from cutaway.sequences.alphabets import series
+from cutaway.sequences.readers.wanted import Raw, Wanted
+
+__all__ = ["Channels"]
+
+
+class Channels:
+    """The channels of the record that is being read; `end` hands it on and begins the next."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.arrays: tuple[array[float], ...] = ()
+        self.line = 0
+
+    def add(self, line: int, values: Sequence[float], label: str | None = None) -> Iterator[Raw]:
+        """Take the numbers of one time step; yield the record before it where that has reached its greatest length."""
+        if self.arrays and (len(self.arrays[0]) + 1) * len(values) > series.PIECE:
+            self.wanted.counts["long series cut"] += 1
+            yield from self.end(label)
+        if not self.arrays:
+            self.arrays, self.line = tuple(array("d") for _ in values), line
+        for channel, value in zip(self.arrays, values, strict=True):
+            channel.append(value)
+
+    def end(self, label: str | None = None) -> Iterator[Raw]:
+        """Yield the record, if there is one, and begin anew."""
+        if self.arrays:
+            yield Raw(None, self.arrays, label, self.line, functools.partial(_step, self.line))
+        self.arrays = ()
+
+
+def _step(line: int, step: int) -> str:
+    return f"line {line:,}, step {step:,}"

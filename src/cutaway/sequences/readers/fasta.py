@@ -1,0 +1,146 @@
+"""FASTA and FASTQ, read without Biopython: a block at a time, the lines of a record joined by deleting their ends."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+
+from cutaway.errors import BadSequence
+from cutaway.sequences.readers.blocks import blocks, decoded, lines
+from cutaway.sequences.readers.wanted import Raw, Wanted
+
+__all__ = ["read_fasta", "read_fastq"]
+
+_SPACE = b" \t\n\r\v\f"
+_NEWLINE = ord("\n")
+_MATE = re.compile(r"([12]):[YN]:")
+
+
+def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each record: its id is the first word of its header, its label (where asked for) the rest.
+
+    A record's line is its header's. Memory is a few times the longest record. Text before the first header is an error.
+    """
+    line, begun = 1, False
+    for text in _headed(wanted):
+        if not begun:  # what stands before the first ">"
+            begun = True
+            if text.strip():
+                yield _headless(wanted, text)
+            line += text.count(b"\n")
+            continue
+        header, _, body = text.partition(b"\n")
+        letters = body.replace(b"\n", b"")
+        ends = len(body) - len(letters) + 1
+        if b" " in letters or b"\t" in letters:
+            spaced, letters = len(letters), letters.translate(None, _SPACE)
+            wanted.counts["spaces inside removed"] += spaced - len(letters)
+        try:
+            sequence, words = letters.decode("utf-8"), header.decode("utf-8").split(None, 1)
+        except UnicodeDecodeError:
+            yield _not_utf8(wanted, b">" + text, line)
+        else:
+            del text, letters  # a chromosome needs the room
+            label = wanted.label(words[1].strip() if len(words) > 1 else None) if wanted.label_column else None
+            yield Raw(words[0] if words else None, sequence, label, line, functools.partial(_in_body, body, line))
+        line += ends
+
+
+def _headed(wanted: Wanted) -> Iterator[bytes]:
+    """Yield what is before the first header, then each record whole, without its ">"."""
+    parts: list[bytes] = []
+    for block in blocks(wanted):
+        line_begins = True
+        for number, piece in enumerate(block.split(b">")):  # a byte alone is found much faster than behind a newline
+            if number and line_begins:
+                whole = b"".join(parts)
+                parts.clear()
+                yield whole
+            elif number:
+                parts.append(b">")  # in the middle of a line
+            if piece:
+                parts.append(piece)
+                line_begins = piece[-1] == _NEWLINE
+            else:
+                line_begins = not number  # ">>" is no header behind a header
+    yield b"".join(parts)
+
+
+def _headless(wanted: Wanted, text: bytes) -> BadSequence:
+    before = len(text) - len(text.lstrip())
+    hint = "put a line like >name before it, or read it with --format txt"
+    why = "a FASTA record begins with '>', and this does not"
+    return wanted.bad(why, text.count(b"\n", 0, before) + 1, before - text.rfind(b"\n", 0, before), hint)
+
+
+def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each record: sequence and qualities, each on one line or on several. Qualities are counted and left out.
+
+    The two reads of a pair in one file ("name 1:N:0" and "name 2:N:0") are named name/1 and name/2.
+    """
+    numbered = lines(wanted)
+    current = next(numbered, None)
+    while current is not None:
+        number, header = current
+        current = next(numbered, None)
+        if not header.strip():
+            wanted.counts["blank lines"] += 1
+            continue
+        if header[:1] != b"@":
+            yield wanted.bad("a FASTQ record begins with '@', and this does not", number)
+            while current is not None and current[1][:1] != b"@":
+                current = next(numbered, None)
+            continue
+        rows, qualities = list[bytes](), 0
+        while current is not None and current[1][:1] != b"+":
+            rows.append(current[1])
+            current = next(numbered, None)
+        if current is None:
+            yield wanted.bad("the file ends inside this record: it has no line with '+'", number)
+            return
+        body, plus = b"\n".join(rows), current[0]
+        letters = body.translate(None, _SPACE)
+        current = next(numbered, None)
+        for _ in rows:  # as many lines as the sequence has: one may begin with '@' too
+            if current is not None:
+                qualities += len(current[1].strip())
+                current = next(numbered, None)
+        if qualities != len(letters):
+            why = f"{qualities:,} qualities for {len(letters):,} letters"
+            yield wanted.bad(why, plus + 1, hint="mend it (was it cut short?), or leave it out with --skip-bad")
+            while current is not None and current[1][:1] != b"@":
+                current = next(numbered, None)
+            continue
+        wanted.counts["qualities left out"] += 1
+        try:
+            sequence, words = letters.decode("utf-8"), header[1:].decode("utf-8").split(None, 1)
+        except UnicodeDecodeError:
+            yield _not_utf8(wanted, header + b"\n" + body, number)
+            continue
+        name = words[0] if words else None
+        rest = words[1] if len(words) > 1 else ""
+        if name and (mate := _MATE.match(rest)):
+            name = f"{name}/{mate[1]}"
+        label = wanted.label(rest.strip()) if wanted.label_column else None
+        yield Raw(name, sequence, label, number, functools.partial(_in_body, body, number))
+
+
+def _in_body(body: bytes, line: int, letter: int) -> str:
+    """Return where a letter of the sequence stands in the lines below its header."""
+    left = letter
+    for number, row in enumerate(body.decode("utf-8").split("\n"), line + 1):
+        places = [i for i, sign in enumerate(row, 1) if sign not in " \t\r\v\f"] if " " in row or "\t" in row else None
+        width = len(row) if places is None else len(places)
+        if left <= width:
+            return f"line {number:,}, column {left if places is None else places[left - 1]:,}"
+        left -= width
+    return f"line {line:,}, column 1"  # there is no letter at all
+
+
+def _not_utf8(wanted: Wanted, text: bytes, line: int) -> BadSequence:
+    for number, row in enumerate(text.split(b"\n"), line):
+        error = decoded(wanted, row, number)
+        if isinstance(error, BadSequence):
+            return error
+    raise AssertionError(f"{wanted.file!r} is UTF-8 after all")

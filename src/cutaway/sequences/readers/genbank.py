@@ -1,0 +1,146 @@
+"""GenBank flat files, parsed by Biopython an entry at a time: whole entries, coding sequences, or their proteins."""
+
+from __future__ import annotations
+
+import functools
+import io
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from cutaway.errors import BadSequence, InputError
+from cutaway.sequences.readers.blocks import text_lines
+from cutaway.sequences.readers.wanted import Raw, Wanted
+
+__all__ = ["need_biopython", "read_genbank"]
+
+
+def read_genbank(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield records of each entry. What a record is depends on the alphabet:
+
+    - dna, rna, text: the entry; its id is accession and version;
+    - codon: each CDS, its exons spliced and turned the right way, from `codon_start` on (the letters before it are
+      counted under "codon_start letters left out"); its label is its /translation, where it has one;
+    - protein: each CDS's /translation, or the entry where it is a protein's own.
+
+    A CDS is called by the first of its protein_id, locus_tag and gene that no CDS before it in the entry has, and its
+    line is where its feature begins. A `label_column` names a qualifier of the CDS, or an annotation of the entry
+    ("organism"). Memory is bounded by the longest entry.
+    """
+    from_biopython = need_biopython()
+    for start, rows in _entries(wanted):
+        if isinstance(rows, BadSequence):
+            yield rows
+            continue
+        entry = _parsed(wanted, from_biopython, rows, start)
+        if isinstance(entry, BadSequence):
+            yield entry
+            continue
+        is_protein = entry.annotations.get("molecule_type") == "protein"
+        if wanted.alphabet == "codon" and is_protein:
+            yield wanted.bad("this entry is a protein's: it has no codons", start)
+        elif wanted.alphabet == "codon" or (wanted.alphabet == "protein" and not is_protein):
+            yield from _genes(wanted, entry, start, rows)
+        elif not entry.seq.defined:
+            yield wanted.bad("this entry has no sequence", start)
+        else:
+            label = wanted.label(entry.annotations.get(wanted.label_column)) if wanted.label_column else None
+            origin = next((i for i, row in enumerate(rows, start) if row.startswith("ORIGIN")), start)
+            yield Raw(entry.id, str(entry.seq), label, start, functools.partial(_in_origin, origin))
+
+
+def _parsed(wanted: Wanted, from_biopython: Any, rows: list[str], start: int) -> Any:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            entry = from_biopython.read(io.StringIO("\n".join(rows) + "\n"), "genbank")
+        except Exception as error:  # whatever its parser stumbles over is the file's fault
+            return wanted.bad(f"Biopython can't read this entry: {' '.join(str(error).split())[:160]}", start)
+    if caught:
+        wanted.counts["oddities that Biopython warned of"] += len(caught)
+    return entry
+
+
+def _entries(wanted: Wanted) -> Iterator[tuple[int, list[str] | BadSequence]]:
+    """Yield the line in which each entry begins, and its lines, or what is wrong with it."""
+    rows, start, broken = list[str](), 1, None
+    for number, line in text_lines(wanted):
+        if isinstance(line, BadSequence):
+            broken = broken or line
+            continue
+        if not rows and not line.strip():
+            continue
+        if not rows:
+            start = number
+        rows.append(line)
+        if line.rstrip() == "//":
+            yield start, broken or _checked(wanted, rows, start)
+            rows, broken = [], None
+    if rows:
+        hint = "was it cut short? fetch it anew, or leave its last entry out with --skip-bad"
+        yield start, broken or wanted.bad("this entry has no end: a line with //", start, hint=hint)
+
+
+def _checked(wanted: Wanted, rows: list[str], start: int) -> list[str] | BadSequence:
+    for i, row in enumerate(rows):
+        if row.startswith("LOCUS"):
+            return rows[i:] if i else rows
+    return wanted.bad("a GenBank entry begins with LOCUS, and this does not", start)
+
+
+def _genes(wanted: Wanted, entry: Any, start: int, rows: list[str]) -> Iterator[Raw | BadSequence]:
+    lines = [number for number, row in enumerate(rows, start) if row.startswith("     CDS ")]
+    genes = [feature for feature in entry.features if feature.type == "CDS"]
+    names = set[str]()
+    if len(lines) != len(genes):
+        lines = [start] * len(genes)
+    if not genes:
+        wanted.counts["entries without CDS"] += 1
+    for number, gene in zip(lines, genes, strict=True):
+        said = gene.qualifiers
+        name = next(
+            (said[key][0] for key in ("protein_id", "locus_tag", "gene") if key in said and said[key][0] not in names),
+            None,
+        )
+        names |= {name} if name else set()
+        translation = said.get("translation", [None])[0]
+        label = translation if wanted.alphabet == "codon" else None
+        if wanted.label_column is not None:
+            label = wanted.label(said.get(wanted.label_column, [None])[0])
+        if wanted.alphabet == "protein":
+            if translation is None:
+                wanted.counts["CDS without translation left out"] += 1
+                continue
+            yield Raw(name, translation, label, number, functools.partial(_in_gene, number))
+            continue
+        try:
+            letters = str(gene.extract(entry.seq))
+            skipped = int(said.get("codon_start", ["1"])[0]) - 1
+        except Exception as error:  # a part that lies in another entry, a location that Biopython couldn't read
+            yield wanted.bad(f"this CDS can't be spliced: {' '.join(str(error).split())[:160]}", number, 22)
+            continue
+        if skipped:
+            wanted.counts["codon_start letters left out"] += skipped
+        if translation is None:
+            wanted.counts["CDS without translation"] += 1
+        yield Raw(name, letters[skipped:], label, number, functools.partial(_in_gene, number))
+
+
+def _in_origin(origin: int, letter: int) -> str:
+    row, place = divmod(letter - 1, 60)  # sixty letters a line, in groups of ten behind a number
+    return f"line {origin + 1 + row:,}, column {11 + place + place // 10:,}"
+
+
+def _in_gene(line: int, letter: int) -> str:
+    return f"line {line:,}, letter {letter:,} of the CDS"
+
+
+def need_biopython() -> Any:
+    """Return Biopython's SeqIO. Raises `InputError` where there is none."""
+    try:
+        from Bio import SeqIO
+    except ImportError as error:
+        raise InputError(
+            "reading GenBank needs Biopython, which is not installed", hint="pip install 'cutaway[science]'"
+        ) from error
+    return SeqIO

@@ -1,0 +1,109 @@
+"""Molecules: SMILES a line, and SDF blocks, which RDKit turns into SMILES."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from cutaway.errors import BadSequence, InputError
+from cutaway.sequences.alphabets.smiles import rdkit_says
+from cutaway.sequences.readers.blocks import text_lines
+from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
+
+__all__ = ["need_rdkit", "read_sdf", "read_smi"]
+
+_HEADERS = frozenset({"smiles", "smi", "canonical_smiles"})
+_PROPERTY = re.compile(r"^>.*?<([^>]*)>")
+
+
+def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each line's SMILES, up to the first space; what is behind it is the record's id.
+
+    A first line that begins with the word SMILES is a header, and "|…|" behind a SMILES an extension of another
+    program's; both are counted and left out.
+    """
+    for number, line in text_lines(wanted):
+        if isinstance(line, BadSequence):
+            yield line
+            continue
+        words = line.split(None, 1)
+        if not words:
+            wanted.counts["blank lines"] += 1
+            continue
+        if number == 1 and words[0].lower() in _HEADERS:
+            wanted.counts["header lines left out"] += 1
+            continue
+        name = words[1].strip() if len(words) > 1 else ""
+        if name.startswith("|") and "|" in name[1:]:
+            wanted.counts["CXSMILES extensions left out"] += 1
+            name = name[1:].partition("|")[2].strip()
+        yield Raw(name or None, words[0], None, number, in_line(number, len(line) - len(line.lstrip())))
+
+
+def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each molecule as RDKit's canonical SMILES with stereo marks; its id is its title.
+
+    A `label_column` names a property ("> <NAME>"). Coordinates are no part of a sequence; other properties aren't read.
+    """
+    chem = need_rdkit()
+    rows, start, number, broken = list[str](), 1, 0, None
+    for number, line in text_lines(wanted):
+        if isinstance(line, BadSequence):
+            broken = broken or line
+        elif line.rstrip() == "$$$$":
+            yield broken or _molecule(wanted, chem, rows, start)
+            rows, start, broken = [], number + 1, None
+        else:
+            rows.append(line)
+    if broken:
+        yield broken
+    elif any(row.strip() for row in rows):
+        if not any(row.startswith("M  END") for row in rows):
+            hint = "was it cut short? fetch it anew, or leave its last molecule out with --skip-bad"
+            yield wanted.bad("the file ends inside this molecule", start, hint=hint)
+        else:
+            yield _molecule(wanted, chem, rows, start)
+
+
+def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int) -> Raw | BadSequence:
+    found: list[Any] = []
+    block = "\n".join(rows)
+    said = rdkit_says(lambda: found.append(chem.MolFromMolBlock(block)))
+    if not found or found[0] is None:
+        at = re.search(r"on line (\d+)", said)
+        why = re.sub(r" on line \d+.*| line: \d+", "", said.splitlines()[0]) if said else "it can't be read"
+        return wanted.bad(f"RDKit refuses this molecule: {why[:160]}", start + (int(at[1]) - 1 if at else 0))
+    wanted.counts["molecules to canonical SMILES"] += 1
+    label = None
+    if wanted.label_column is not None:
+        properties = _properties(rows)
+        if wanted.label_column not in properties and not wanted.counts["records"]:
+            raise wanted.absent(wanted.label_column, list(properties), start)
+        label = wanted.label(properties.get(wanted.label_column))
+    title = rows[0].strip() if rows else ""
+    return Raw(title or None, chem.MolToSmiles(found[0]), label, start, functools.partial(_in_smiles, start))
+
+
+def _properties(rows: list[str]) -> dict[str, str]:
+    found = {}
+    for row, below in zip(rows, [*rows[1:], ""], strict=True):
+        if name := _PROPERTY.match(row):
+            found[name[1]] = below.strip()
+    return found
+
+
+def _in_smiles(line: int, letter: int) -> str:
+    return f"line {line:,}, letter {letter:,} of its SMILES"
+
+
+def need_rdkit() -> Any:
+    """Return RDKit's Chem. Raises `InputError` where there is none."""
+    try:
+        from rdkit import Chem
+    except ImportError as error:
+        raise InputError(
+            "reading SDF needs RDKit, which is not installed", hint="pip install 'cutaway[science]'"
+        ) from error
+    return Chem

@@ -1,0 +1,117 @@
+"""Lines of text, one record a line, and lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+from cutaway.errors import BadSequence
+from cutaway.sequences.readers.blocks import text_lines
+from cutaway.sequences.readers.channels import Channels
+from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
+
+__all__ = ["json_channels", "read_jsonl", "read_txt"]
+
+_CELL = re.compile(r"[^\s,;]+")
+
+
+def read_txt(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each line that is not blank; space around it belongs to a text, and to nothing else.
+
+    Of the alphabet series a line is a time step and each number in it a channel's, parted by space, commas or
+    semicolons; a blank line ends a record, and lines that begin with # are none.
+    """
+    if wanted.alphabet == "series":
+        yield from _read_steps(wanted)
+        return
+    for number, line in text_lines(wanted):
+        if isinstance(line, BadSequence):
+            yield line
+        elif not line or line.isspace():
+            wanted.counts["blank lines"] += 1
+        else:
+            before = len(line) - len(line.lstrip()) if wanted.letters else 0
+            yield Raw(None, wanted.stripped(line), None, number, in_line(number, before))
+
+
+def _read_steps(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    channels = Channels(wanted)
+    for number, line in text_lines(wanted):
+        if isinstance(line, BadSequence):
+            yield line
+            continue
+        if line.lstrip().startswith("#"):
+            wanted.counts["comment lines"] += 1
+            continue
+        cells = [(cell[0], cell.start() + 1) for cell in _CELL.finditer(line)]
+        if not cells:
+            wanted.counts["blank lines"] += 1
+            yield from channels.end()
+        elif len(channels.arrays) not in (0, len(cells)):
+            yield wanted.bad(f"{len(cells)} numbers, where there were {len(channels.arrays)} before", number)
+        else:
+            values = [wanted.number(cell, number, column) for cell, column in cells]
+            yield from channels.add(number, values)
+    yield from channels.end()
+
+
+def read_jsonl(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each line's object: its sequence, its "id" if it has one, and its label; or a bare string or list.
+
+    Of the alphabet series the sequence is a list of numbers, or a list of such lists, one a channel; null is missing.
+    """
+    for number, line in text_lines(wanted):
+        if isinstance(line, BadSequence):
+            yield line
+        elif not line or line.isspace():
+            wanted.counts["blank lines"] += 1
+        else:
+            try:
+                yield _record(wanted, _parsed(wanted, line, number), number)
+            except BadSequence as error:
+                yield error
+
+
+def _record(wanted: Wanted, said: Any, number: int) -> Raw:
+    name, label, key = None, None, "sequence"
+    if isinstance(said, dict):
+        columns = list(wanted.columns) or wanted.choose(list(said), number)
+        for column in (*columns, *([wanted.label_column] if wanted.label_column else [])):
+            if column not in said:
+                raise wanted.absent(column, list(said), number)
+        if wanted.label_column is not None:
+            label = wanted.label(said[wanted.label_column])
+        if said.get("id") is not None:
+            name = str(said["id"])
+        key = columns[0]
+        said = [said[column] for column in columns] if len(columns) > 1 else said[key]
+    if wanted.alphabet == "series":
+        channels = json_channels(wanted, said, number, key)
+        return Raw(name, channels, label, number, lambda n: f"line {number:,}, step {n:,}")
+    if not isinstance(said, str):
+        raise wanted.bad(f"it is no text but {type(said).__name__}", number, key)
+    return Raw(name, wanted.stripped(said), label, number, lambda n: f"line {number:,}, column {key!r}, letter {n:,}")
+
+
+def json_channels(wanted: Wanted, said: Any, line: int, column: str) -> tuple[array[float], ...]:
+    """Return a list of numbers as one channel, or a list of lists as several."""
+    if not isinstance(said, list):
+        raise wanted.bad(f"it is no list of numbers but {type(said).__name__}", line, column)
+    lists = said if said and all(isinstance(part, list) for part in said) else [said]
+    return tuple(array("d", [wanted.number(value, line, column) for value in part]) for part in lists)
+
+
+def _parsed(wanted: Wanted, line: str, number: int) -> Any:
+    try:
+        return json.loads(line, parse_constant=_Constant)
+    except json.JSONDecodeError as error:
+        raise wanted.bad(f"it is no JSON ({error.msg})", number, error.colno) from error
+    except RecursionError as error:
+        raise wanted.bad("it is JSON nested too deep", number) from error
+
+
+class _Constant(str):
+    """NaN or Infinity, which JSON lacks and Python reads: kept as what it says, so that it is no number."""

@@ -1,0 +1,136 @@
+"""What a reader is asked for and what it hands back."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from cutaway.errors import BadSequence
+from cutaway.sequences.alphabets import series
+
+__all__ = ["Raw", "Wanted", "in_line"]
+
+MEND = "mend it, or leave such records out with --skip-bad"
+
+
+class Raw(NamedTuple):
+    """A record as its file says it. `place(n)` says where letter n (from 1) of the sequence stands."""
+
+    id: str | None
+    sequence: Any
+    label: str | None
+    line: int
+    place: Callable[[int], str]
+
+
+@dataclasses.dataclass
+class Wanted:
+    """One file, what is wanted of it, and the tally of what was noticed, which all files share."""
+
+    file: str
+    format: str
+    alphabet: str
+    columns: tuple[str, ...]
+    label_column: str | None
+    skip_bad: bool
+    counts: Counter[str]
+    places: list[str]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and suffixes."""
+        return PurePath(self.file).name.removesuffix(".gz").rsplit(".", 1)[0]
+
+    @property
+    def letters(self) -> bool:
+        """Whether space around a sequence is no part of it: in every alphabet but text."""
+        return self.alphabet != "text"
+
+    def bad(self, why: str, line: int, column: int | str = 1, hint: str = MEND) -> BadSequence:
+        """Return the error that something is wrong at a line and column; a column of a table is called by its name."""
+        where = f"column {column:,}" if isinstance(column, int) else f"column {column!r}"
+        return BadSequence(f"line {line:,}, {where} of {self.file!r}: {why}", hint=hint)
+
+    def skip(self, error: Exception) -> None:
+        """Raise the error, or with `skip_bad` remember where it was."""
+        if not self.skip_bad:
+            raise error
+        if len(self.places) < 5:
+            self.places.append(str(error).splitlines()[0])
+
+    def stripped(self, text: str) -> str:
+        """Return a sequence without the space around it, which is counted."""
+        bare = text.strip() if self.letters else text
+        if len(bare) < len(text):
+            self.counts["spaces around removed"] += 1
+        return bare
+
+    def number(self, said: object, line: int, column: int | str) -> float:
+        """Return the number that a cell or a JSON value says, NaN for a missing (or a skipped bad) one."""
+        try:
+            if said is None:
+                return math.nan
+            if isinstance(said, str):
+                return series.number(said)
+            if isinstance(said, bool) or not math.isfinite(said):  # type: ignore[arg-type]
+                raise ValueError
+            return float(said)  # type: ignore[arg-type]
+        except (ValueError, TypeError, OverflowError):
+            hint = "leave it empty if it is missing; --skip-bad makes it so"
+            self.skip(self.bad(f"{_short(said)} is no finite number", line, column, hint))
+            self.counts["bad numbers to missing"] += 1
+            return math.nan
+
+    def choose(self, names: Sequence[str], line: int = 1) -> list[str]:
+        """Return the columns that hold sequences: those asked for, or the one whose name says so.
+
+        Without being told it is the column called like the alphabet, "sequence", "seq" or "text" (in any case), or the
+        only one there is.
+        """
+        if absent := [name for name in self.columns if name not in names]:
+            raise self.absent(absent[0], names, line)
+        if self.columns:
+            return list(self.columns)
+        for likely in (self.alphabet, "sequence", "seq", "text"):
+            if found := [name for name in names if name.strip().lower() == likely]:
+                return found[:1]
+        if len(names) == 1:
+            return list(names)
+        raise self.bad(
+            f"which column holds the sequences? There are {_list(names)}", line, hint="say it: --column NAME"
+        )
+
+    def absent(self, name: str, names: Sequence[str], line: int = 1) -> BadSequence:
+        """Return the error that there is no column of that name."""
+        return self.bad(f"there is no column {name!r}", line, hint=f"the columns are {_list(names)}")
+
+    def label(self, said: object) -> str | None:
+        """Return a label as text; an empty one is none, and counted."""
+        if said is None or said == "":
+            self.counts["missing labels"] += 1
+            return None
+        return said if isinstance(said, str) else str(said)
+
+
+def in_line(line: int, before: int = 0) -> Callable[[int], str]:
+    """Return the places of a sequence in one line, behind so many characters."""
+    return functools.partial(_column, line, before)
+
+
+def _column(line: int, before: int, letter: int) -> str:
+    return f"line {line:,}, column {before + letter:,}"
+
+
+def _short(said: object) -> str:
+    text = repr(said)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = [_short(name) for name in names[:12]]
+    return ", ".join(shown) + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")

@@ -1,0 +1,207 @@
+"""`read_records`: the records of files, one after another, checked against an alphabet, and what was done to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from cutaway.errors import BadSequence, InputError, MissingText
+from cutaway.sequences.alphabets import CHECKS, smiles
+from cutaway.sequences.ids import Ids
+from cutaway.sequences.readers import LIBRARIES, READERS, Raw, Wanted, format_of
+from cutaway.sequences.readers.wanted import MEND
+
+__all__ = ["Record", "Records", "read_records"]
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """One sequence and where it came from.
+
+    `id` is what the file calls it, else file and line. `sequence` is a text in the letters of its alphabet, or of the
+    alphabet series a tuple of channels, each an `array.array` of doubles in which NaN is a missing number. `line` is
+    where the record starts, from 1 (in a Parquet file its row, in a trajectory its frame).
+    """
+
+    id: str
+    sequence: str | tuple[array[float], ...]
+    label: str | None
+    file: str
+    line: int
+
+
+class Records(Iterator[Record]):
+    """Records as they are read, once, and the tally of what was noticed on the way.
+
+    `counts` has "records", "skipped", and an entry for each rule that changed or found something, as the modules of
+    `cutaway.sequences.alphabets` name them; `first_skipped` says of the first five what was wrong with them, and where.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[tuple[str, str]],
+        alphabet: str,
+        columns: tuple[str, ...],
+        label_column: str | None,
+        skip_bad: bool,
+    ) -> None:
+        counts = Counter(records=0, skipped=0)
+        self.counts: dict[str, int] = counts
+        self.first_skipped: list[str] = []
+        self._wanted = [
+            Wanted(file, kind, alphabet, columns, label_column, skip_bad, counts, self.first_skipped)
+            for file, kind in files
+        ]
+        self._check = CHECKS[alphabet]
+        self._stream = self._all()
+
+    def __iter__(self) -> Iterator[Record]:
+        return self._stream
+
+    def __next__(self) -> Record:
+        return next(self._stream)
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{rule}: {count:,}" for rule, count in self.counts.items())
+        return f"Records({', '.join(wanted.file for wanted in self._wanted)}; {said})"
+
+    def _all(self) -> Iterator[Record]:
+        for wanted in self._wanted:
+            try:
+                yield from self._of(wanted)
+            except (BadSequence, MissingText) as error:
+                self._skip(wanted, error)
+        if not self.counts["records"]:
+            names = ", ".join(repr(wanted.file) for wanted in self._wanted[:3])
+            skipped = f", {self.counts['skipped']:,} were skipped" if self.counts["skipped"] else ""
+            raise MissingText(f"there is no record in {names}{skipped}", hint=next(iter(self.first_skipped), None))
+
+    def _of(self, wanted: Wanted) -> Iterator[Record]:
+        if Path(wanted.file).is_dir():
+            raise BadSequence(f"{wanted.file!r} is a directory", hint="name the files in it")
+        seen, counts, found = Ids(), self.counts, False
+        name = PurePath(wanted.file).name
+        for raw in READERS[wanted.format](wanted):
+            found = True
+            try:
+                if isinstance(raw, BadSequence):
+                    raise raw
+                sequence, changes = self._checked(wanted, raw)
+                if raw.id is not None and not seen.add(raw.id):
+                    why = f"there is a record {_short(raw.id)} already"
+                    hint = "give each record an id of its own, or leave the later ones out with --skip-bad"
+                    raise wanted.bad(why, raw.line, hint=hint)
+            except BadSequence as error:
+                self._skip(wanted, error)
+                continue
+            for rule, count in changes.items():
+                counts[rule] += count
+            if seen.full:
+                counts["ids not compared"] += 1
+            counts["records"] += 1
+            yield Record(raw.id or f"{name}:{raw.line}", sequence, raw.label, wanted.file, raw.line)
+        if not found:
+            raise MissingText(
+                f"{wanted.file!r} holds no record", hint=f"it was read as {wanted.format}: --format says another"
+            )
+
+    def _checked(self, wanted: Wanted, raw: Raw) -> tuple[Any, dict[str, int]]:
+        try:
+            return self._check(raw.sequence)
+        except BadSequence as error:
+            which = "" if raw.id is None else f" (record {_short(raw.id)})"
+            message = f"{raw.place(error.column)} of {wanted.file!r}: {error.message}{which}"
+            raise BadSequence(message, hint=error.hint or MEND, column=error.column) from error
+
+    def _skip(self, wanted: Wanted, error: BadSequence | MissingText) -> None:
+        wanted.skip(error)
+        self.counts["skipped"] += 1
+
+
+_WITH_NUMBERS = frozenset({"txt", "jsonl", "csv", "tsv", "parquet", "xtc", "dcd", "pdb"})
+_FRAMES = frozenset({"xtc", "dcd", "pdb"})
+_WITH_COLUMNS = _WITH_NUMBERS - {"txt"}
+_WITH_LABELS = _WITH_COLUMNS - _FRAMES | {"fasta", "fastq", "genbank", "sdf"}
+
+
+def _fits(file: str, kind: str, alphabet: str, columns: tuple[str, ...], label_column: str | None) -> None:
+    """Raise where a format can't hold what is asked of it, or where its library is missing."""
+    if alphabet == "series" and kind not in _WITH_NUMBERS:
+        raise InputError(f"{file!r} ({kind}) holds no series of numbers", hint="say what it holds: --alphabet")
+    if kind in _FRAMES and alphabet != "series":
+        raise InputError(f"{file!r} ({kind}) holds coordinates, no {alphabet}", hint="read it with --alphabet series")
+    if columns and kind not in _WITH_COLUMNS:
+        raise InputError(f"{file!r} ({kind}) has no columns to choose {columns[0]!r} from", hint="leave --column out")
+    if label_column is not None and kind not in _WITH_LABELS:
+        raise InputError(f"{file!r} ({kind}) has no labels", hint="leave --label-column out")
+    if kind in {"fasta", "fastq"} and label_column not in (None, "description"):
+        raise InputError(
+            f"there is no label {label_column!r} in {file!r} ({kind})",
+            hint="--label-column description is what stands behind the id",
+        )
+    if kind in LIBRARIES:
+        LIBRARIES[kind]()
+    if alphabet == "smiles":
+        smiles.reader()
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 60 else name[:57] + "...")
+
+
+def read_records(
+    paths: Paths,
+    alphabet: str = "text",
+    *,
+    format: str | None = None,  # noqa: A002
+    column: str | Sequence[str] | None = None,
+    label_column: str | None = None,
+    skip_bad: bool = False,
+) -> Records:
+    """Return the records of one file or several, as they are read, in memory bounded by the longest record.
+
+    The alphabet is text, dna, rna, codon, protein, smiles or series; its rules are in the module of that name in
+    `cutaway.sequences.alphabets`. The format is told by the suffix, .gz or not, unless `format` says it: txt, jsonl,
+    csv, tsv, parquet, fasta, fastq, genbank, smi, sdf, xtc, dcd or pdb; how each is read says its function in
+    `cutaway.sequences.readers`. `column` is where a table or JSON object has the sequence (of a series one or several
+    channels; of a trajectory a selection of atoms), `label_column` where it has the label (of FASTA, FASTQ
+    "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file.
+
+    Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading
+    `BadSequence` for what is wrong in a file, which says line, column and what to do, and `MissingText` for an empty
+    one. With `skip_bad` these are counted under "skipped" and reading goes on; `MissingText` then is for nothing left.
+
+    Example:
+        >>> file = Path("genes.fa")
+        >>> _ = file.write_text(">one\\nacgt\\nNNA\\n>two\\nUUR\\n")
+        >>> records = read_records(file, "dna")
+        >>> [(record.id, record.sequence, record.line) for record in records]
+        [('one', 'ACGTNNA', 1), ('two', 'TTR', 4)]
+        >>> records.counts["lower case to upper"], records.counts["N runs"], records.counts["U to T"]
+        (4, 1, 2)
+    """
+    names = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
+    columns = () if column is None else (column,) if isinstance(column, str) else tuple(column)
+    if not names:
+        raise InputError("there is no file to read", hint="name one")
+    if alphabet not in CHECKS:
+        raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(CHECKS)}")
+    if format is not None and format not in READERS:
+        raise InputError(f"there is no format {format!r}", hint=f"there are {', '.join(READERS)}")
+    if len(columns) > 1 and alphabet != "series":
+        raise InputError(f"a sequence of {alphabet} is one column, not {len(columns)}", hint="several are of a series")
+    files = []
+    for name in names:
+        if not Path(name).exists():
+            raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in")
+        kind = format or ("txt" if Path(name).is_dir() else format_of(name))
+        _fits(name, kind, alphabet, columns, label_column)
+        files.append((name, kind))
+    return Records(files, alphabet, columns, label_column, skip_bad)
