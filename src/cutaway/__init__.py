@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         static_vectors,
     )
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
-    from cutaway.predict import classify, score
+    from cutaway.predict import classify, mutate, score
     from cutaway.training import train
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "lens",
     "list_models",
     "load",
+    "mutate",
     "neighbours",
     "save",
     "score",
@@ -91,6 +92,7 @@ _ROOMS = {
     "lens": "inside",
     "list_models": "models",
     "load": "models",
+    "mutate": "predict",
     "neighbours": "inside",
     "save": "models",
     "score": "predict",

@@ -7,6 +7,7 @@ import torch
 import transformers
 
 from cutaway.models import SHELF, get
+from cutaway.predict import mutate
 
 HEAVY = (  # trastuzumab's variable domains
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYCSRWGGDGFYAMDYWGQGTLVTVSS"
@@ -52,3 +53,14 @@ def test_masked_tokens_are_recovered(cached, name, text, least, most):
     right, of = recovered(cached(name), text)
     assert of == (21 if text == ASPIRIN else len(text))
     assert least <= right / of <= most
+
+
+def test_what_a_mutation_does_is_what_the_loop_says(cached):
+    found = mutate(HEAVY, cached("antiberty"))
+    assert len(found.positions) == 120 and found.unscored == 0
+    own = [letter for letter, effects in zip(found.wild, found.effects, strict=True) if max(effects) == 0]
+    assert len(own) / 120 >= 0.80  # no letter is likelier than the one that is there
+    means = [sum(effects) / 19 for effects in found.effects]
+    strictest = sorted(range(120), key=means.__getitem__)[:24]
+    assert {21, 35} <= set(strictest)  # the first cysteine of the disulphide bridge, the tryptophan behind H1
+    assert not set(strictest) & set(range(98, 108))  # H3, which no two antibodies share

@@ -105,6 +105,29 @@ def heads(layers: int = 30, deep: int = 9, kinds: tuple[str, ...] = ("self",)) -
     }
 
 
+def mutations(profiled: bool = True, length: int = 110) -> dict[str, Any]:
+    dice, letters = np.random.default_rng(5), list("ACDEFGHIKLMNPQRSTVWY")
+    wild = [letters[i] for i in dice.integers(0, 20, length)]
+    own = np.array([[letter == one for letter in letters] for one in wild])
+    effects, counted = (np.where(own, 0, dice.normal(-4, 3, own.shape)).round(4).tolist() for _ in range(2))
+    profile = {"alignment": "family.a3m", "rows": 412, "pseudocount": 1.0, "effects": counted, "spearman": 0.412}
+    return {
+        "schema": "cutaway.mutations/1",
+        "model": "antiberty",
+        "text": "".join(wild),
+        "method": "masked marginals",
+        "unit": "nats",
+        "alphabet": "protein",
+        "letters": letters,
+        "positions": list(range(1, length + 1)),
+        "wild": wild,
+        "effects": effects,
+        "wild_logprobs": dice.uniform(-3, 0, length).round(4).tolist(),
+        "unscored": 2,
+        "profile": profile | {"pairs": 19 * length} if profiled else None,
+    }
+
+
 def ablation(layers: int = 30, deep: int = 9) -> dict[str, Any]:
     dice, loss = np.random.default_rng(5), 3.2107
     changes = np.sign(dice.random((layers, deep)) - 0.3) * dice.exponential(0.03, (layers, deep)) ** 1.5 * 8
@@ -384,6 +407,7 @@ def every() -> dict[str, dict[str, Any]]:
         "heads": heads(),
         "heads of a translator": heads(6, 8, ("encoder", "decoder", "cross")),
         "ablation": ablation(),
+        "mutations": mutations(),
         "comparison": comparison(),
         "comparison of decoders": comparison(300, (True, True)),
         "comparison of encoders": comparison(3, (False, False)),

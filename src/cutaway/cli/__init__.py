@@ -24,6 +24,7 @@ from cutaway.cli import (
     lens,
     mapping,
     models,
+    mutate,
     neighbours,
     score,
     sweep,
@@ -57,7 +58,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, architecture, generate, sweep, score, classify),
+    *(tour, tokenize, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
     *(train, models),
 )

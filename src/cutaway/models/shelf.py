@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["DEFAULT", "DEFAULT_ENCODER", "SHELF", "Package", "Part", "Pickle", "ShelfEntry", "Terms"]
+__all__ = ["DEFAULT", "DEFAULT_ENCODER", "DEFAULT_PROTEIN", "SHELF", "Package", "Part", "Pickle", "ShelfEntry", "Terms"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +80,7 @@ class ShelfEntry(Package):
 
 DEFAULT = "smollm2-135m"
 DEFAULT_ENCODER = "minilm-l6"
+DEFAULT_PROTEIN = "antiberty"
 
 SHELF = {
     entry.name: entry

@@ -24,6 +24,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         heads,
         lens,
         map,  # noqa: A004
+        mutations,
         sweep,
     )
     from cutaway.views.figures.style import drawn
@@ -38,6 +39,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.heads/1": heads.draw,
         "cutaway.lens/1": lens.draw,
         "cutaway.map/1": map.draw,
+        "cutaway.mutations/1": mutations.draw,
         "cutaway.sweep/1": sweep.draw,
     }
     if schema not in drawings:

@@ -10,6 +10,7 @@ import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
 import { drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
+import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
@@ -21,7 +22,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations,
 };
 
 export function nameOf(record) {
