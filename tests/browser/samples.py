@@ -626,7 +626,7 @@ def every() -> dict[str, Record]:
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
-        figure_records.sweep(), figure_records.mutations(), datasets(), dataset(),
+        figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

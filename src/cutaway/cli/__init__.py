@@ -18,6 +18,7 @@ from cutaway.cli import (
     attention,
     classify,
     compare,
+    contacts,
     data,
     embed,
     generate,
@@ -60,7 +61,7 @@ def cli() -> None:
 
 _VERBS = (
     *(tour, tokenize, architecture, generate, sweep, score, classify, mutate),
-    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
+    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(train, models, data),
 )
 for _module in _VERBS:

@@ -38,6 +38,8 @@ class Listed:
     cached: bool
     source: str
     description: str
+    upstream: str | None = None
+    citation: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -93,6 +95,8 @@ def list_models() -> ModelList:
                 cached=cached,
                 source=f"package {entry.requirement}",
                 description=entry.description,
+                upstream=entry.upstream,
+                citation=entry.citation,
             )
         )
     home = cache.home()

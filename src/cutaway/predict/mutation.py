@@ -93,8 +93,9 @@ def mutate(
 
     `letters` are what may stand at a position ("ACGT", or a list of tokens): by default the 20 amino acids, or A, C, G
     and T or U, whichever the tokenizer's single letters allow. `alignment` is a FASTA or A3M file with the sequence in
-    it, for the column-profile baseline and its rank correlation with the model. Raises `MissingText`, `InputError`,
-    `PromptTooLong`, `WrongKind` or another `ModelError`.
+    it, for the column-profile baseline and its rank correlation with the model. Under a causal model whose tokenizer
+    puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
+    `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
 
     >>> effects = mutate("EVQLVESGGGLVQPGGSLRLSCAAS")  # doctest: +SKIP
     >>> effects.rows()[0]["mutation"]  # doctest: +SKIP

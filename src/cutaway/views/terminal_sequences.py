@@ -10,10 +10,11 @@ from rich.text import Text
 from cutaway.views.terminal import _facts, _short, _table
 
 if TYPE_CHECKING:
+    from cutaway.inside.contact_map import Contacts, Precision
     from cutaway.models import DataList
     from cutaway.predict import Mutations
 
-__all__ = ["datasets", "mutations"]
+__all__ = ["contacts", "datasets", "mutations"]
 
 TOP = 8  # substitutions shown from either end, positions shown
 
@@ -57,6 +58,41 @@ def _cells(row: dict[str, Any], most: float, profiled: bool) -> list[str | Text]
     bar = Text("▇" * round(30 * abs(effect) / most), style="cyan" if effect > 0 else "red")
     middle = [f"{row['profile_nats']:+.3f}"] if profiled else []
     return [row["mutation"], f"{effect:+.3f}", *middle, bar]
+
+
+def contacts(result: Contacts) -> RenderableType:
+    """Draw the highest pairs, and how many of them are contacts where that is known."""
+    told = result.truth is not None
+    table = _table(">i", "", ">j", "", ">score", *(["known"] if told else []), "")
+    most = max((abs(pair.score) for pair in result.pairs), default=0) or 1
+    for pair in result.pairs[: 2 * TOP]:
+        bar = Text("▇" * round(30 * max(0.0, pair.score) / most), style="cyan")
+        known = ["yes" if pair.known else "no"] if told else []
+        table.add_row(str(pair.i), pair.first, str(pair.j), pair.second, f"{pair.score:.4f}", *known, bar)
+    method = "symmetrised attention" + (", average product corrected" if result.apc else "")
+    facts = [
+        ("sequence", f"{_short(result.text, 80)} ({len(result.residues):,} residues)"),
+        ("model", f"{result.model}: the mean of {len(result.heads):,} heads"),
+        ("score", f"{method}; pairs at least {result.separation} residues apart"),
+    ]
+    if not result.looks_ahead:
+        facts.append(("causal", "the model looks back only: each pair is seen from its later residue"))
+    if result.best is not None:
+        facts.append(("precision", _shares(result.precisions or [])))
+        name = f"head {result.best.layer}.{result.best.head}"
+        facts.append(("best head", f"{name}: {_shares(result.best_precisions or [])}"))
+        facts.append(("chosen", "with the truth in sight: on another sequence it may do worse"))
+    left = len(result.pairs) - 2 * TOP
+    return Group(table, *([f"… and {left:,} more pairs (-o has all)"] if left > 0 else []), "", _facts(facts))
+
+
+def _shares(found: list[Precision]) -> str:
+    parts = []
+    for separation in dict.fromkeys(one.separation for one in found):
+        some = [one for one in found if one.separation == separation]
+        shares = "  ".join(f"{one.top} {one.precision:.2f}" for one in some)
+        parts.append(f"≥ {separation} apart: {shares} (by chance {some[0].chance:.3f})")
+    return "; ".join(parts)
 
 
 def datasets(result: DataList) -> RenderableType:

@@ -4,6 +4,7 @@ import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
 import { drawComparison } from "./comparison.js";
+import { drawContacts } from "./contacts.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
@@ -22,7 +23,7 @@ import { el, heading, legible } from "./draw.js";
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel, datasets: drawDatasets, dataset: drawDataset,
-  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations, contacts: drawContacts,
 };
 
 export function nameOf(record) {
