@@ -61,6 +61,8 @@ def folder(tmp_path, monkeypatch, smollm2, minilm, gpt2_vocab):
     (tmp_path / "prompts.txt").write_text("The capital of France is\nWater boils at\n")
     (tmp_path / "essay.txt").write_text("The sea was calm. Nobody spoke for a while.\n")
     (tmp_path / "records.txt").write_text("".join(f"{text}\n" for text in RECORDS))
+    (tmp_path / "protein.fasta").write_text(">trastuzumab\nEVQLVESGGGLVQPGG\nSLRLSCAAS\n")
+    (tmp_path / "family.fasta").write_text(">one\nEVQLVESGGGLVQPGGSLRLSCAAS\n>two\nQVQLVQSGAEVKKPGASVKVSCKAS\n")
     (tmp_path / "my-text.txt").write_text("a small text of my own, over and over again. " * 80)
     return tmp_path
 

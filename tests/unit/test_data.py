@@ -64,7 +64,7 @@ def test_data_are_fetched_once_and_found_from_then_on(shelve_data, pips, monkeyp
 
 def test_the_shelf_says_what_everything_is():
     listed = cutaway.list_data()
-    assert len(listed.datasets) == 13 and len(listed.rows()) == 13
+    assert len(listed.datasets) == 14 and len(listed.rows()) == 14
     assert all(entry.licence and entry.citation and entry.description and entry.bytes for entry in listed.datasets)
     assert all(len(entry.package.sha256) == 64 for entry in DATASETS.values() if entry.package)
     assert all(entry.main_sha256 for entry in DATASETS.values() if entry.debian)

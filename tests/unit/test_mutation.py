@@ -243,3 +243,13 @@ def test_the_command(masked, tmp_path):
         done = CliRunner().invoke(cli, [*asked, "-o", str(tmp_path / f"out{suffix}")])
         assert done.exit_code == 0 and (tmp_path / f"out{suffix}").stat().st_size > 100, done.output
     assert set(string.ascii_uppercase) > set(AMINO)
+
+
+def test_a_fasta_of_one_record(masked, tmp_path):
+    (tmp_path / "one.fasta").write_text(">a protein of some kind\nMK\nTA\n")
+    (tmp_path / "two.fasta").write_text(">a\nMKTA\n>b\nMKTA\n")
+    asked = ["mutate", "-m", str(masked), "--json", "-f"]
+    said = CliRunner().invoke(cli, [*asked, str(tmp_path / "one.fasta")])
+    assert said.exit_code == 0 and '"text": "MKTA"' in said.stdout and '"unscored": 0' in said.stdout
+    said = CliRunner().invoke(cli, [*asked, str(tmp_path / "two.fasta")])
+    assert isinstance(said.exception, InputError) and "2 records" in said.exception.message

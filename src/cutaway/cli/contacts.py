@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from cutaway.cli.attention import numbers_from
-from cutaway.cli.common import emit, load_options, loaded, output_options, text_from, text_options
-from cutaway.cli.mutate import protein_option
+from cutaway.cli.common import emit, load_options, loaded, output_options, text_options
+from cutaway.cli.mutate import protein_option, sequence_from
 
 __all__ = ["command"]
 
@@ -36,7 +36,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.inside import contacts
     from cutaway.views import terminal_sequences
 
-    given = text_from(text, file)
+    given = sequence_from(text, file)
     options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
     options["correct"] = not options.pop("no_apc")
     result = contacts(given, loaded(model, "any", options), **options)

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from cutaway.cli.common import emit, load_options, loaded, output_options, text_from, text_options
+from cutaway.errors import InputError
 from cutaway.models.shelf import DEFAULT_PROTEIN
 
-__all__ = ["command", "protein_option"]
+__all__ = ["command", "protein_option", "sequence_from"]
 
 protein_option = click.option(
     "-m",
@@ -41,12 +42,27 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway mutate EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIH
       cutaway mutate EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIH -o mutations.html
       cutaway mutate "CC(=O)Oc1ccccc1C(=O)O" -m rxnmapper --letters C,N,O,S
+      cutaway mutate -f protein.fasta --alignment family.fasta
     """
     from cutaway.predict import mutate
     from cutaway.views import terminal_sequences
 
-    given = text_from(text, file)
+    given = sequence_from(text, file)
     named = options.pop("letters")
     letters = named if named is None or "," not in named else [one.strip() for one in named.split(",")]
     result = mutate(given, loaded(model, "any", options), letters=letters, **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.mutations(result))
+
+
+def sequence_from(text: str | None, file: str | None) -> str:
+    """Return the sequence from the argument, a pipe or a file, which may be FASTA with one record."""
+    given = text_from(text, file)
+    head, _, rest = given.lstrip().partition("\n")
+    if not head.startswith(">") or not rest:
+        return given
+    if more := [line for line in rest.split("\n") if line.startswith(">")]:
+        raise InputError(
+            f"the FASTA has {len(more) + 1:,} records, {head[1:40]!r} the first",
+            hint="give one sequence at a time",
+        )
+    return "".join(rest.split())

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.errors import InputError, WrongKind
+from cutaway.errors import InputError, PromptTooLong, WrongKind
 from cutaway.inside.capture import Call, watch
 from cutaway.inside.reading import Reading, read
 from cutaway.models.loading import ModelLike
@@ -140,9 +140,10 @@ def contacts(
 ) -> Contacts:
     """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
 
-    `truth` are known contacts: a matrix [P, P], pairs of positions from 1, or a .npy or .csv file of either;
-    `separation` is how far apart the listed pairs are at least; `correct` is the average product correction. Raises
-    `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
+    Residues are the tokens of the text, counted from 1. `truth` are known contacts: a matrix [P, P], pairs of
+    positions, or a .npy or .csv file of either; `separation` is how far apart the listed pairs are at least; `correct`
+    is the average product correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another
+    `ModelError`.
 
     >>> found = contacts("EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVAR")  # doctest: +SKIP
     >>> found.pairs[0].first, found.pairs[0].second  # doctest: +SKIP
@@ -150,7 +151,10 @@ def contacts(
     """
     if separation < 1:
         raise InputError(f"separation is {separation}", hint="it has to be 1 or above: 6 is usual")
-    reading = read(text.strip(), model)
+    try:
+        reading = read(text.strip(), model)
+    except PromptTooLong as error:
+        raise PromptTooLong(error.message, hint="give a part of the sequence") from error
     if reading.target_ids is not None:
         raise WrongKind(
             f"{reading.model.name} reads one sequence and writes another: its attention is three maps, not one",
@@ -231,6 +235,7 @@ class _Measured:
     ) -> None:
         self.places, self.correct, self.known = places, correct, known
         self.wanted = (layers, heads)
+        self.pairs = np.triu_indices(len(places), SEPARATIONS[0])
         self.heads: list[HeadContacts] = []
         self.maps: dict[tuple[int, int], Map] = {}
         self.total_PP: Map = np.zeros((len(places),) * 2)
@@ -256,7 +261,9 @@ class _Measured:
         found = None if self.known is None else precision(scores_PP, self.known, SEPARATIONS[0])[1]
         if found is not None and (not self.heads or found > max(one.precision or 0.0 for one in self.heads)):
             self.best_PP = scores_PP
-        [(i, j)] = _highest(scores_PP, SEPARATIONS[0])[:1] or [(0, 0)]
+        first, second = self.pairs
+        at = int(scores_PP[first, second].argmax()) if len(first) else 0
+        i, j = (int(first[at]), int(second[at])) if len(first) else (0, 0)
         self.heads.append(HeadContacts(layer, head, i + 1, j + 1, float(scores_PP[i, j]), found))
         if (len(self.maps) + 1) * scores_PP.size <= KEPT:
             self.maps[layer, head] = scores_PP.astype(np.float16)

@@ -222,6 +222,20 @@ _ENTRIES = (
         main_sha256="08fe207fcb4bbe47e80cc7469e68d1f1d8d497a836fe1c09f5a9734d2e4cd9e0",
     ),
     Dataset(
+        name="chloroplast",
+        alphabet="dna",
+        description="the chloroplast genome of Arabidopsis thaliana, 154,478 bases, 85 annotated genes of proteins",
+        keep=("*/GenBank/NC_000932.gb.gz", "*/python-biopython-doc/copyright"),
+        main="NC_000932.gb.gz",
+        how="gzipped GenBank, one record; features CDS with their translations (Biopython reads it)",
+        licence="sequence free to use (NCBI RefSeq); packaging Biopython License",
+        citation="Sato et al.: complete structure of the chloroplast genome of Arabidopsis thaliana, DNA Research 6, "
+        "283-290 (1999)",
+        download_bytes=16_140_304,
+        debian=("python-biopython-doc",),
+        main_sha256="db062285e2e4c9d40427b9c8199b1fda9e8ec194fb80ec02ea73705b8627383f",
+    ),
+    Dataset(
         name="uniprot-sample",
         alphabet="protein",
         description="20,000 proteins of UniProt",

@@ -61,7 +61,8 @@ def download(
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a cluster's /tmp is often too small for a model
         environment = {**os.environ, "TMPDIR": scratch}
         if source:
-            environment["PYTHONPATH"] = _inert(requirement, Path(scratch) / "backend")
+            paths = [_inert(requirement, Path(scratch) / "backend"), os.environ.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         run = subprocess.run(
             command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=environment
         )
