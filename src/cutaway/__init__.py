@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ablate,
         attention,
         compare,
+        contacts,
         contextual_vectors,
         embed,
         embedding_map,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
         neighbours,
         static_vectors,
     )
-    from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
-    from cutaway.predict import classify, score
+    from cutaway.models import architecture, card, get, get_data, info, list_data, list_models, load, save, tokenize
+    from cutaway.predict import classify, mutate, score
     from cutaway.training import train
 
 __all__ = [
@@ -48,18 +49,22 @@ __all__ = [
     "card",
     "classify",
     "compare",
+    "contacts",
     "contextual_vectors",
     "embed",
     "embedding_map",
     "errors",
     "generate",
     "get",
+    "get_data",
     "get_logger",
     "heads",
     "info",
     "lens",
+    "list_data",
     "list_models",
     "load",
+    "mutate",
     "neighbours",
     "save",
     "score",
@@ -81,16 +86,20 @@ _ROOMS = {
     "card": "models",
     "classify": "predict",
     "compare": "inside",
+    "contacts": "inside",
     "contextual_vectors": "inside",
     "embed": "inside",
     "embedding_map": "inside",
     "generate": "generation",
     "get": "models",
+    "get_data": "models",
     "heads": "inside",
     "info": "models",
     "lens": "inside",
+    "list_data": "models",
     "list_models": "models",
     "load": "models",
+    "mutate": "predict",
     "neighbours": "inside",
     "save": "models",
     "score": "predict",

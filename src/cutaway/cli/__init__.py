@@ -18,12 +18,15 @@ from cutaway.cli import (
     attention,
     classify,
     compare,
+    contacts,
+    data,
     embed,
     generate,
     heads,
     lens,
     mapping,
     models,
+    mutate,
     neighbours,
     records,
     score,
@@ -58,9 +61,9 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, architecture, generate, sweep, score, classify),
-    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
-    *(records, train, models),
+    *(tour, tokenize, architecture, generate, sweep, score, classify, mutate),
+    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
+    *(records, data, train, models),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

@@ -32,6 +32,7 @@ __all__ = [
     "output_options",
     "quiet",
     "records_from",
+    "someone_to_ask",
     "text_from",
     "text_options",
     "wrote",
@@ -95,9 +96,13 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
     check_target(path, formats)
     if not is_file(path) or click.get_current_context().meta.get(_FORCE):
         return
-    someone = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-    if not someone or not click.confirm(f"{path} is there already. Write over it?", err=True):
+    if not someone_to_ask() or not click.confirm(f"{path} is there already. Write over it?", err=True):
         raise OutputError(f"{path!r} is there already", hint="give another name, or --force to write over it")
+
+
+def someone_to_ask() -> bool:
+    """Say whether a question on stderr would be read by someone who can answer it."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 debug_option = click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cutaway.cli.common import debug_option, emit, offline_option, output_options
+from cutaway.cli.common import debug_option, emit, offline_option, output_options, someone_to_ask
 
 __all__ = ["command"]
 
@@ -33,10 +33,15 @@ def list_command(as_json: bool, output: str | None) -> None:
 @command.command("get")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@click.option("--accept-licence", is_flag=True, help="You read the terms that a model comes under and accept them.")
 @offline_option
 @output_options
-def get_command(names: tuple[str, ...], revision: str | None, as_json: bool, output: str | None) -> None:
+def get_command(
+    names: tuple[str, ...], revision: str | None, accept_licence: bool, as_json: bool, output: str | None
+) -> None:
     """Fetch models and say where they lie: folders that plain transformers loads.
+
+    A few models come under terms of their own. They are shown, and a yes is asked for, before anything is fetched.
 
     \b
     Example:
@@ -44,8 +49,20 @@ def get_command(names: tuple[str, ...], revision: str | None, as_json: bool, out
     """
     from cutaway.models import get
 
-    results = [get(name, revision=revision) for name in names]
+    results = [get(name, revision=revision, accept_licence=accept_licence or _accepts(name)) for name in names]
     emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))
+
+
+def _accepts(name: str) -> bool:
+    """Show the terms of a model that has some and is not here yet, and ask; only where there is someone to ask."""
+    from cutaway.models import SHELF, terms
+    from cutaway.views import terminal
+
+    entry = SHELF.get(name)
+    if entry is None or entry.terms is None or not terms.pending(entry) or not someone_to_ask():
+        return False
+    click.echo(terminal.visible(terms.read_terms(entry)), err=True)
+    return click.confirm(f"{name} comes under these {entry.terms.name} ({entry.terms.url}). Accept them?", err=True)
 
 
 @command.command("info")

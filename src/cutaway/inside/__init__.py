@@ -4,6 +4,7 @@ from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
 from cutaway.inside.comparison import Comparison, compare
+from cutaway.inside.contact_map import Contact, Contacts, apc, contacts
 from cutaway.inside.cooccurrence import contextual_vectors, static_vectors
 from cutaway.inside.embeddings import Embeddings, embed
 from cutaway.inside.logit_lens import Lens, lens
@@ -21,6 +22,8 @@ __all__ = [
     "Call",
     "Calls",
     "Comparison",
+    "Contact",
+    "Contacts",
     "EmbeddingMap",
     "Embeddings",
     "Head",
@@ -31,8 +34,10 @@ __all__ = [
     "Statistics",
     "Tile",
     "ablate",
+    "apc",
     "attention",
     "compare",
+    "contacts",
     "contextual_vectors",
     "embed",
     "embedding_map",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cutaway.models.anatomy import Architecture, architecture
+    from cutaway.models.data import DataInfo, DataList, get_data, list_data
     from cutaway.models.listing import ModelInfo, ModelList, card, get, info, list_models, remove
     from cutaway.models.loading import Model, ModelLike, load
     from cutaway.models.prompt import encode_prompt, fit_context
@@ -22,6 +23,8 @@ __all__ = [
     "DEFAULT_ENCODER",
     "SHELF",
     "Architecture",
+    "DataInfo",
+    "DataList",
     "Model",
     "ModelInfo",
     "ModelLike",
@@ -33,7 +36,9 @@ __all__ = [
     "encode_prompt",
     "fit_context",
     "get",
+    "get_data",
     "info",
+    "list_data",
     "list_models",
     "load",
     "load_tokenizer",
@@ -44,6 +49,7 @@ __all__ = [
 
 _ROOMS = {
     "anatomy": ("Architecture", "architecture"),
+    "data": ("DataInfo", "DataList", "get_data", "list_data"),
     "listing": ("ModelInfo", "ModelList", "card", "get", "info", "list_models", "remove"),
     "loading": ("Model", "ModelLike", "load"),
     "prompt": ("encode_prompt", "fit_context"),

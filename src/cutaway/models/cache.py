@@ -35,29 +35,29 @@ def home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "cutaway"
 
 
-def folder(key: str) -> Path:
-    """Return where the model of that key lies, or would lie."""
-    return home() / "models" / key
+def folder(key: str, room: str = "models") -> Path:
+    """Return where the model (or what else a room of the cache holds) of that key lies, or would lie."""
+    return home() / room / key
 
 
-def record(key: str) -> dict[str, Any] | None:
+def record(key: str, room: str = "models") -> dict[str, Any] | None:
     """Return what is known of a cached model, or None where it is not (wholly) there."""
     if key != Path(key).name:  # a path, perhaps of the user's: no key of ours
         return None
     try:
-        known = json.loads((folder(key) / RECORD).read_text(encoding="utf-8"))
+        known = json.loads((folder(key, room) / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # not there, or cut short by a machine that went down
         return None
     return known if isinstance(known, dict) else None
 
 
-def fill(key: str, make: Callable[[Path], dict[str, Any]]) -> Path:
+def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models") -> Path:
     """Return the folder of a model; where it is not there yet, let `make` fill it and return its record.
 
     Raises `CacheError` where the disk is full or the cache can't be written.
     """
-    target = folder(key)
-    if record(key) is not None:
+    target = folder(key, room)
+    if record(key, room) is not None:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def fill(key: str, make: Callable[[Path], dict[str, Any]]) -> Path:
             get_logger(__name__).info("another process is fetching %s: waiting for it", key)
             lock.acquire()
         try:
-            if record(key) is None:
+            if record(key, room) is None:
                 _fill_locked(key, target, make)
         finally:
             lock.release()

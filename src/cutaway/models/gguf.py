@@ -8,15 +8,13 @@ and the memory for dequantising is given back.
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from cutaway import errors
-from cutaway.errors import CorruptFile, CutawayError, UnsupportedArchitecture
+from cutaway.errors import CorruptFile, UnsupportedArchitecture
+from cutaway.models import apart
 from cutaway.models.cache import plain_os_errors
 
 __all__ = ["convert"]
@@ -27,18 +25,7 @@ def convert(source: Path, directory: Path) -> None:
 
     Raises `UnsupportedArchitecture`, `CorruptFile`, or an `OSError` where the directory can't be written.
     """
-    command = [sys.executable, "-m", "cutaway.models.gguf", str(source), str(directory)]
-    run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    if run.returncode == 0:
-        return
-    try:
-        report = json.loads(run.stdout)
-    except ValueError:
-        last = (run.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        raise CorruptFile(f"can't convert {str(source)!r}: {last}") from None
-    if report["error"] == "OSError":
-        raise OSError(*report["message"])
-    raise getattr(errors, report["error"])(report["message"], hint=report["hint"])
+    apart.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
 
 
 def _convert(source: Path, directory: Path) -> None:
@@ -92,13 +79,4 @@ def _corrupt(source: Path, error: Exception) -> CorruptFile:
 
 
 if __name__ == "__main__":
-    try:
-        _convert(Path(sys.argv[1]), Path(sys.argv[2]))
-    except CutawayError as failure:
-        sys.stdout.write(
-            json.dumps({"error": type(failure).__name__, "message": failure.message, "hint": failure.hint})
-        )
-        sys.exit(1)
-    except OSError as failure:
-        sys.stdout.write(json.dumps({"error": "OSError", "message": [failure.errno, failure.strerror or str(failure)]}))
-        sys.exit(1)
+    apart.report(lambda: _convert(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -38,6 +38,8 @@ class Listed:
     cached: bool
     source: str
     description: str
+    upstream: str | None = None
+    citation: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -65,6 +67,7 @@ class ModelInfo(Result):
     path: str
     source: str
     licence: str | None
+    citation: str | None
     bytes: int
     kind: str | None
     model_type: str | None
@@ -77,7 +80,11 @@ def list_models() -> ModelList:
     for entry in SHELF.values():
         key = f"{entry.name}-{entry.version}"
         cached = cache.record(key) is not None
-        size = sum(file.bytes for file in files_in(cache.folder(key))) if cached else entry.download_bytes
+        size = (
+            sum(file.bytes for file in files_in(cache.folder(key)))
+            if cached
+            else sum(package.download_bytes for package in entry.packages)
+        )
         listed.append(
             Listed(
                 name=entry.name,
@@ -88,6 +95,8 @@ def list_models() -> ModelList:
                 cached=cached,
                 source=f"package {entry.requirement}",
                 description=entry.description,
+                upstream=entry.upstream,
+                citation=entry.citation,
             )
         )
     home = cache.home()
@@ -112,11 +121,13 @@ def _converted() -> list[Listed]:
     return found
 
 
-def get(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
+def get(name: str | os.PathLike[str], *, revision: str | None = None, accept_licence: bool = False) -> ModelInfo:
     """Fetch and convert a model where it is not here yet, and say where it lies.
 
-    Raises a `ModelError`.
+    `accept_licence` says that you read the terms which the model comes under (few do) and accept them. Raises a
+    `ModelError`: `GatedModel` where they are not accepted.
     """
+    resolve(name, revision=revision, accept_licence=accept_licence)
     return info(name, revision=revision)
 
 
@@ -133,6 +144,7 @@ def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelI
         if known
         else ("Hugging Face Hub" if not Path(text).expanduser().exists() else "this disk"),
         licence=known["licence"] if known else _licence(path),
+        citation=known.get("citation") if known else None,
         bytes=sum(file.bytes for file in files),
         kind=known["kind"] if known else None,
         model_type=_config(path).get("model_type"),
@@ -150,6 +162,7 @@ def card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
     facts = {"source": known.source, "licence": known.licence or "unknown", "type": known.model_type or "unknown"}
     if entry := SHELF.get(known.name):
         facts = {"model": entry.description, "upstream": entry.upstream, **facts}
+        facts |= {"citation": entry.citation} if entry.citation else {}
     return "\n".join(lines + [f"- {key}: {value}" for key, value in facts.items()]) + "\n"
 
 

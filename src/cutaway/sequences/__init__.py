@@ -5,10 +5,24 @@ module a kind) what a sequence may be made of. This room knows letters, numbers 
 for the floors above.
 """
 
+from cutaway.sequences.alignment import read_alignment
 from cutaway.sequences.alphabets import CHECKS
+from cutaway.sequences.contacts import read_contacts
 from cutaway.sequences.prompts import read_prompts
 from cutaway.sequences.records import Record, Records, read_records
 from cutaway.sequences.source import SENTENCES, Slot, Source
 from cutaway.sequences.text import read_text
 
-__all__ = ["CHECKS", "SENTENCES", "Record", "Records", "Slot", "Source", "read_prompts", "read_records", "read_text"]
+__all__ = [
+    "CHECKS",
+    "SENTENCES",
+    "Record",
+    "Records",
+    "Slot",
+    "Source",
+    "read_alignment",
+    "read_contacts",
+    "read_prompts",
+    "read_records",
+    "read_text",
+]

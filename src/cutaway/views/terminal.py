@@ -192,6 +192,7 @@ def model(result: ModelInfo) -> RenderableType:
             ("path", result.path),
             ("source", result.source),
             ("licence", result.licence or "unknown"),
+            *([("citation", result.citation)] if result.citation else []),
             ("type", f"{result.model_type or 'unknown'}" + (f" ({result.kind})" if result.kind else "")),
             ("bytes", f"{result.bytes:,}"),
             ("files", files),

@@ -20,10 +20,12 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         ablation,
         attention,
         comparison,
+        contacts,
         generation,
         heads,
         lens,
         map,  # noqa: A004
+        mutations,
         sweep,
     )
     from cutaway.views.figures.style import drawn
@@ -34,10 +36,12 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.ablation/1": ablation.draw,
         "cutaway.attention/1": attention.draw,
         "cutaway.comparison/1": comparison.draw,
+        "cutaway.contacts/1": contacts.draw,
         "cutaway.generation/1": generation.draw,
         "cutaway.heads/1": heads.draw,
         "cutaway.lens/1": lens.draw,
         "cutaway.map/1": map.draw,
+        "cutaway.mutations/1": mutations.draw,
         "cutaway.sweep/1": sweep.draw,
     }
     if schema not in drawings:

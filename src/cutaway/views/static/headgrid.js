@@ -4,7 +4,7 @@ import { colour, el, legible } from "./draw.js";
 const LEFT = 34, TOP = 22, GAP = 10;
 
 // columns: {name, first: begins another kind}; rows: names; cell(column, row): {rgb, letter} or null where there is no
-// such head; pick(column, row) is told of every choice. `draw` paints, `mark` shows which head is chosen.
+// such head; pick(column, row) is told of every choice. `draw` paints, `mark` shows which head is chosen, `show` scrolls to a column.
 export function headGrid({ columns, rows, label, cell, pick }) {
   const size = Math.max(15, Math.min(34, Math.floor(1000 / columns.length)));
   const lefts = [];
@@ -64,7 +64,7 @@ export function headGrid({ columns, rows, label, cell, pick }) {
     const column = lefts.findIndex((x) => event.offsetX >= x && event.offsetX < x + size), row = Math.floor((event.offsetY - TOP) / size);
     if (column >= 0 && row >= 0 && row < rows.length && cell(column, row)) { node.focus({ preventScroll: true }); pick(column, row); }
   });
-  return { node, draw, mark };
+  return { node, draw, mark, show };
 }
 
 function bright(rgb) {

@@ -24,10 +24,22 @@ export function drawModels(element, record) {
     twin("Exact sizes as a table", table([{ head: "name", w: true }, { head: "parameters", n: true }, { head: "bytes", n: true }], exactly)));
 }
 
-export function drawModel(element, record) {
+export function drawDatasets(element, record) {
+  const columns = [{ head: "name", w: true }, { head: "of" }, { head: "size", n: true }, { head: "here" }, { head: "what it is", l: true }, { head: "licence", l: true }, { head: "what to cite", l: true }, { head: "comes in", l: true }];
+  const rows = record.datasets.map((entry) => [entry.name, entry.alphabet, bytes(entry.bytes), entry.cached ? "yes" : "no", entry.description, entry.licence, entry.citation, entry.source]);
+  const exactly = record.datasets.map((entry) => [entry.name, entry.bytes]);
+  element.append(heading("The shelf of data"), hint("“Here” says whether the data are already on this computer, so that they need no network."), table(columns, rows),
+    twin("Exact sizes as a table", table([{ head: "name", w: true }, { head: "bytes", n: true }], exactly)));
+}
+
+export function drawDataset(element, record) {
+  drawModel(element, record, "Data");
+}
+
+export function drawModel(element, record, kind = "Model") {
   const pairs = Object.entries(record).filter(([key]) => !["schema", "caption", "files"].includes(key));
   const list = el("dl", { class: "pairs" }, pairs.map(([key, value]) => [el("dt", {}, key.replaceAll("_", " ")), el("dd", {}, described(key, value))]));
-  element.append(heading("Model", record.name), list);
+  element.append(heading(kind, record.name), list);
   if (Array.isArray(record.files) && record.files.length) element.append(el("p", { class: "over" }, "files"), files(record.files));
 }
 

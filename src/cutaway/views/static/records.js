@@ -4,12 +4,14 @@ import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
 import { drawComparison } from "./comparison.js";
+import { drawContacts } from "./contacts.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
-import { drawModel, drawModels, drawSaved } from "./lists.js";
+import { drawDataset, drawDatasets, drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
+import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
@@ -20,8 +22,8 @@ import { el, heading, legible } from "./draw.js";
 
 const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
-  attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel,
-  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep,
+  attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel, datasets: drawDatasets, dataset: drawDataset,
+  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations, contacts: drawContacts,
 };
 
 export function nameOf(record) {

@@ -1,0 +1,54 @@
+"""cutaway data list, get"""
+
+from __future__ import annotations
+
+import click
+
+from cutaway.cli.common import emit, note, offline_option, output_options
+
+__all__ = ["command"]
+
+
+@click.group("data")
+def command() -> None:
+    """Data that need no hub: text, DNA, proteins, molecules, weather, trajectories."""
+
+
+@command.command("list")
+@output_options(".csv")
+def list_command(as_json: bool, output: str | None) -> None:
+    """List the data, with licence and citation.
+
+    \b
+    Example:
+      cutaway data list
+    """
+    from cutaway.models import list_data
+    from cutaway.views import terminal_sequences
+
+    result = list_data()
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.datasets(result))
+
+
+@command.command("get")
+@click.argument("names", nargs=-1, required=True)
+@offline_option
+@output_options
+def get_command(names: tuple[str, ...], as_json: bool, output: str | None) -> None:
+    """Fetch data and say where they lie: folders that cutaway does not need any more.
+
+    How to read them, their licence and what to cite are said on stderr.
+
+    \b
+    Example:
+      cutaway data get weather-seattle
+    """
+    from cutaway.models import get_data
+
+    results = [get_data(name) for name in names]
+    if not as_json and output is None:
+        for result in results:
+            note(f"{result.name}: read {result.main}, {result.how}")
+            note(f"  licence: {result.licence}")
+            note(f"  cite: {result.citation}")
+    emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))

@@ -1,0 +1,330 @@
+"""`contacts`: which residues a model's attention brings together, as a map of contacts, without training anything.
+
+Each head's map of the residues is symmetrised, S = A + A transposed, and corrected for what a residue gets from all
+others: S_ij - S_i. S_.j / S_.. (average product correction: Dunn, Wahl, Gloor 2008; for attention: Vig et al. 2021, Rao
+et al. 2021). The mean over heads is the model's map; where the contacts are known, each head is measured.
+
+Axis letters: N heads of all layers, H heads of a layer, T tokens, P residues.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cutaway.errors import InputError, PromptTooLong, WrongKind
+from cutaway.inside.capture import Call, watch
+from cutaway.inside.reading import Reading, read
+from cutaway.models.loading import ModelLike
+from cutaway.models.shelf import DEFAULT_PROTEIN
+from cutaway.packing import PackedArray, pack_array
+from cutaway.result import Result
+from cutaway.sequences import read_contacts
+
+__all__ = ["Contact", "Contacts", "HeadContacts", "Precision", "apc", "contacts", "precision"]
+
+Map = npt.NDArray[Any]
+
+SEPARATIONS = (6, 24)  # residues between the two of a pair: any but neighbours, and far apart
+SHARES = (("L", 1), ("L/2", 2), ("L/5", 5))
+CROWDED = 20  # residues from which on a truth can be told from a matrix of distances
+KEPT = 64_000_000  # cells of heads' maps that are kept beside the record, as half floats
+
+
+@dataclasses.dataclass(frozen=True)
+class Contact:
+    """Two residues, counted from 1, and how much more than expected they attend to each other."""
+
+    i: int
+    j: int
+    first: str
+    second: str
+    score: float
+    known: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """The share of known contacts among the `taken` highest pairs at least `separation` apart; `chance`: among all."""
+
+    separation: int
+    top: str
+    taken: int
+    precision: float
+    chance: float
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadContacts:
+    """One head: its highest pair, and its precision at L (separation of 6 or more) where contacts are known."""
+
+    layer: int
+    head: int
+    i: int
+    j: int
+    score: float
+    precision: float | None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Contacts(Result):
+    """A contact map: `scores` [P, P] of the mean of all heads shown, and where contacts are known of the best head.
+
+    `pairs` are the highest L (as many as there are residues) of the mean at least `separation` residues apart. Maps of
+    single heads are kept beside the record (`head_maps`: not part of the JSON) where there is room.
+    """
+
+    schema: ClassVar[str] = "contacts"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+
+    model: str
+    text: str
+    residues: list[str]
+    apc: bool
+    looks_ahead: bool
+    separation: int
+    pairs: list[Contact]
+    heads: list[HeadContacts]
+    scores: PackedArray
+    precisions: list[Precision] | None
+    best: HeadContacts | None
+    best_scores: PackedArray | None
+    best_precisions: list[Precision] | None
+    truth: list[list[int]] | None
+    head_maps: dict[tuple[int, int], Map] = dataclasses.field(repr=False, compare=False, metadata={"json": False})
+
+    def head(self, layer: int, head: int) -> Map:
+        """Return one head's map [P, P], symmetrised and corrected.
+
+        Raises `InputError` for a head that is not there or was not kept.
+        """
+        if (layer, head) not in self.head_maps:
+            raise InputError(f"there is no map of head {layer}.{head}", hint="choose it with layers and heads")
+        return self.head_maps[layer, head].astype(np.float32)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a pair, the highest first."""
+        return [dataclasses.asdict(pair) for pair in self.pairs]
+
+    def arrays(self) -> dict[str, Map]:
+        """Return the maps [P, P], of the mean, of the best head and of the known contacts; and heads' [N, P, P]."""
+        found: dict[str, Map] = {"scores": self.scores.array(), "residues": np.array(self.residues)}
+        if self.best_scores is not None:
+            found["best_scores"] = self.best_scores.array()
+        if self.truth is not None:
+            known = np.zeros((len(self.residues),) * 2, bool)
+            for i, j in self.truth:
+                known[i - 1, j - 1] = known[j - 1, i - 1] = True
+            found["truth"] = known
+        if self.head_maps:
+            found["head_maps"] = np.stack(list(self.head_maps.values()))
+            found["heads"] = np.array(list(self.head_maps))
+        return found
+
+
+def contacts(
+    text: str,
+    model: ModelLike = DEFAULT_PROTEIN,
+    *,
+    truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | None = None,
+    separation: int = 6,
+    correct: bool = True,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+) -> Contacts:
+    """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
+
+    Residues are the tokens of the text, counted from 1. `truth` are known contacts: a matrix [P, P], pairs of
+    positions, or a .npy or .csv file of either; `separation` is how far apart the listed pairs are at least; `correct`
+    is the average product correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another
+    `ModelError`.
+
+    >>> found = contacts("EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVAR")  # doctest: +SKIP
+    >>> found.pairs[0].first, found.pairs[0].second  # doctest: +SKIP
+    ('A', 'I')
+    """
+    if separation < 1:
+        raise InputError(f"separation is {separation}", hint="it has to be 1 or above: 6 is usual")
+    try:
+        reading = read(text.strip(), model)
+    except PromptTooLong as error:
+        raise PromptTooLong(error.message, hint="give a part of the sequence") from error
+    if reading.target_ids is not None:
+        raise WrongKind(
+            f"{reading.model.name} reads one sequence and writes another: its attention is three maps, not one",
+            hint=f"take an encoder or a decoder, for example -m {DEFAULT_PROTEIN}",
+        )
+    places, residues = _residues(reading)
+    known = _known(truth, len(residues))
+    if known is not None and len(residues) >= CROWDED and known[np.triu_indices(len(residues), 6)].mean() > 0.5:
+        raise InputError(
+            "more than half of all pairs of the truth are contacts: these look like distances",
+            hint="give a matrix that is 0 where there is no contact: numpy.save('truth.npy', distances < 8)",
+        )
+    measured = _Measured(places, correct, layers, heads, known)
+    with watch(reading.model, measured) as seen:
+        reading.run()
+    measured.check(*seen.shape["self"])
+    mean_PP = measured.total_PP / len(measured.heads)
+    best = max(measured.heads, key=lambda one: one.precision or 0.0) if known is not None else None
+    top = _highest(mean_PP, separation)[: len(residues)]
+    return Contacts(
+        model=reading.model.name,
+        text=text.strip(),
+        residues=residues,
+        apc=correct,
+        looks_ahead=measured.looks_ahead,
+        separation=separation,
+        pairs=[_contact(i, j, residues, mean_PP, known) for i, j in top],
+        heads=measured.heads,
+        scores=pack_array(mean_PP.astype(np.float32)),
+        precisions=None if known is None else _precisions(mean_PP, known),
+        best=best,
+        best_scores=None if best is None else pack_array(measured.best_PP.astype(np.float32)),
+        best_precisions=None if best is None or known is None else _precisions(measured.best_PP, known),
+        truth=None if known is None else (np.argwhere(np.triu(known, 1)) + 1).tolist(),
+        head_maps=measured.maps,
+    )
+
+
+def apc(scores_PP: Map) -> Map:
+    """Return a symmetric map less what its rows and columns account for: S_ij - S_i. S_.j / S_.. (Dunn et al. 2008).
+
+    >>> apc(np.array([[1.0, 2.0], [2.0, 4.0]])).round(6).tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
+    """
+    rows_P1, columns_1P = scores_PP.sum(1, keepdims=True), scores_PP.sum(0, keepdims=True)
+    whole = scores_PP.sum()
+    corrected: Map = scores_PP - rows_P1 * columns_1P / whole if whole else scores_PP
+    return corrected
+
+
+def precision(scores_PP: Map, known_PP: Map, separation: int, share: int = 1) -> tuple[int, float, float]:
+    """Return how many pairs at least `separation` apart are taken (L / share), the known contacts' share, and chance.
+
+    Of equal scores the pair with the lower positions comes first. Fewer pairs are taken where there are no more.
+
+    >>> precision(np.eye(3)[::-1], np.eye(3)[::-1] > 0, 1, 3)
+    (1, 1.0, 0.3333333333333333)
+    """
+    first, second = np.triu_indices(len(scores_PP), separation)
+    if not len(first):
+        return 0, math.nan, math.nan
+    taken = min(max(1, len(scores_PP) // share), len(first))
+    order = np.argsort(-scores_PP[first, second], kind="stable")[:taken]
+    hits_Q = known_PP[first, second]
+    return taken, float(hits_Q[order].mean()), float(hits_Q.mean())
+
+
+class _Measured:
+    """An observer that turns each layer's attention into maps of contacts, adds them up and measures each."""
+
+    def __init__(
+        self,
+        places: list[int],
+        correct: bool,
+        layers: Sequence[int] | None,
+        heads: Sequence[int] | None,
+        known: Map | None,
+    ) -> None:
+        self.places, self.correct, self.known = places, correct, known
+        self.wanted = (layers, heads)
+        self.pairs = np.triu_indices(len(places), SEPARATIONS[0])
+        self.heads: list[HeadContacts] = []
+        self.maps: dict[tuple[int, int], Map] = {}
+        self.total_PP: Map = np.zeros((len(places),) * 2)
+        self.best_PP: Map = self.total_PP
+        self.looks_ahead = False
+
+    def __call__(self, call: Call) -> None:
+        layers, heads = self.wanted
+        self.looks_ahead = self.looks_ahead or call.looks_ahead
+        if layers is not None and call.layer not in layers:
+            return
+        chosen = [head for head in (range(call.heads) if heads is None else heads) if 0 <= head < call.heads]
+        whole_HTT = np.zeros((len(chosen), call.rows, call.keys), np.float32)
+        for tile in call.tiles():
+            whole_HTT[:, tile.start : tile.end, : tile.seen] = tile.weights[0, chosen].float().cpu().numpy()
+        for head, map_TT in zip(chosen, whole_HTT, strict=True):
+            self._add(call.layer, head, map_TT[np.ix_(self.places, self.places)].astype(np.float64))
+
+    def _add(self, layer: int, head: int, weights_PP: Map) -> None:
+        scores_PP = weights_PP + weights_PP.T
+        scores_PP = apc(scores_PP) if self.correct else scores_PP
+        self.total_PP = self.total_PP + scores_PP
+        found = None if self.known is None else precision(scores_PP, self.known, SEPARATIONS[0])[1]
+        if found is not None and (not self.heads or found > max(one.precision or 0.0 for one in self.heads)):
+            self.best_PP = scores_PP
+        first, second = self.pairs
+        at = int(scores_PP[first, second].argmax()) if len(first) else 0
+        i, j = (int(first[at]), int(second[at])) if len(first) else (0, 0)
+        self.heads.append(HeadContacts(layer, head, i + 1, j + 1, float(scores_PP[i, j]), found))
+        if (len(self.maps) + 1) * scores_PP.size <= KEPT:
+            self.maps[layer, head] = scores_PP.astype(np.float16)
+
+    def check(self, depth: int, width: int) -> None:
+        """Raise `InputError` for a chosen layer or head that the model has not."""
+        for name, given, count in zip(("layer", "head"), self.wanted, (depth, width), strict=True):
+            for number in given or ():
+                if not 0 <= number < count:
+                    raise InputError(f"there is no {name} {number}", hint=f"{name}s go from 0 to {count - 1}")
+        if not self.heads:
+            raise InputError("no head was chosen", hint="leave layers and heads out for all of them")
+
+
+def _residues(reading: Reading) -> tuple[list[int], list[str]]:
+    """Return which tokens stand for the sequence, and what each reads as."""
+    encoding = reading.model.tokenizer.encode(reading.text)
+    spans = enumerate(zip(encoding.offsets, encoding.special, strict=True))
+    found = [(at, reading.text[a:b].strip()) for at, ((a, b), special) in spans if b > a and not special]
+    if len(found) < 2:
+        raise InputError(f"{reading.text[:40]!r} has {len(found)} tokens of text", hint="a contact takes two residues")
+    return [at for at, _ in found], [piece for _, piece in found]
+
+
+def _known(truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | None, length: int) -> Map | None:
+    if truth is None:
+        return None
+    if isinstance(truth, (str, os.PathLike)):
+        return read_contacts(os.fspath(truth), length)
+    given = np.asarray(truth)
+    if given.ndim == 2 and given.shape == (length, length):
+        found: Map = np.nan_to_num(given) != 0
+        return found | found.T
+    pairs = given.ndim == 2 and given.shape[1] == 2 and given.dtype.kind in "iu"
+    if not pairs or not ((given >= 1) & (given <= length)).all():
+        shape = " × ".join(map(str, given.shape)) or "one number"
+        raise InputError(
+            f"the truth is an array of {shape}, the sequence has {length:,} tokens",
+            hint=f"give a matrix of {length} × {length}, or pairs of positions from 1 to {length}",
+        )
+    found = np.zeros((length, length), bool)
+    found[given[:, 0] - 1, given[:, 1] - 1] = found[given[:, 1] - 1, given[:, 0] - 1] = True
+    return found
+
+
+def _highest(scores_PP: Map, separation: int) -> list[tuple[int, int]]:
+    first, second = np.triu_indices(len(scores_PP), separation)
+    order = np.argsort(-scores_PP[first, second], kind="stable")[: len(scores_PP)]
+    return list(zip(first[order].tolist(), second[order].tolist(), strict=True))
+
+
+def _contact(i: int, j: int, residues: list[str], scores_PP: Map, known: Map | None) -> Contact:
+    hit = None if known is None else bool(known[i, j])
+    return Contact(i + 1, j + 1, residues[i], residues[j], float(scores_PP[i, j]), hit)
+
+
+def _precisions(scores_PP: Map, known: Map) -> list[Precision]:
+    found = []
+    for separation in SEPARATIONS:
+        for name, share in SHARES:
+            taken, value, chance = precision(scores_PP, known, separation, share)
+            if taken:
+                found.append(Precision(separation, name, taken, value, chance))
+    return found

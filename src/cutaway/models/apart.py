@@ -1,0 +1,47 @@
+"""Conversions run in a process of their own: `python -m MODULE ARGUMENT…`, its failure handed back as what it was.
+
+A caller who only wants a tokenizer then never imports torch, and what a conversion took of memory is given back.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cutaway import errors
+from cutaway.errors import CorruptFile, CutawayError
+
+__all__ = ["report", "run"]
+
+
+def run(module: str, *arguments: str | Path, what: str) -> None:
+    """Run a module of cutaway as a program and raise what it `report`s; `what` is named where it says nothing."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if ran.returncode == 0:
+        return
+    try:
+        told = json.loads(ran.stdout)
+    except ValueError:
+        last = (ran.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        raise CorruptFile(f"can't convert {what}: {last}") from None
+    if told["error"] == "OSError":
+        raise OSError(*told["message"])
+    raise getattr(errors, told["error"])(told["message"], hint=told["hint"])
+
+
+def report(work: Callable[[], None]) -> None:
+    """Do the work; where it fails with an error of ours or the system's, write that to stdout as JSON and exit 1."""
+    try:
+        work()
+    except CutawayError as failure:
+        told: dict[str, object] = {"error": type(failure).__name__, "message": failure.message, "hint": failure.hint}
+    except OSError as failure:
+        told = {"error": "OSError", "message": [failure.errno, failure.strerror or str(failure)], "hint": None}
+    else:
+        return
+    sys.stdout.write(json.dumps(told))
+    sys.exit(1)

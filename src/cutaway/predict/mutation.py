@@ -1,0 +1,278 @@
+"""`mutate`: what every single substitution does to how probable a model finds a sequence.
+
+Masked models: masked marginals, log p(mutant) - log p(wild type) at the masked position (Meier et al. 2021, "Language
+models enable zero-shot prediction of the effects of mutations on protein function"). Causal models: the log-likelihood
+ratio of the whole mutated sequence to the whole wild type. Both in nats; above 0 the model prefers the mutant.
+
+Axis letters: B batch, T positions of the ids, P positions that are scored, A letters, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import string
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
+from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.prompt import fit_context
+from cutaway.models.shelf import DEFAULT_PROTEIN
+from cutaway.predict.profile import Profile, column_profile, spearman
+from cutaway.result import Result
+from cutaway.tokens.tokenizer import Encoding, Tokenizer
+
+__all__ = ["ALPHABETS", "Mutations", "mutate"]
+
+ALPHABETS = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "ACGU"}
+_LOGITS = 64_000_000  # numbers of a batch's logits at most: 256 MB
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Mutations(Result):
+    """The effect of every substitution: `effects`[p][a] puts `letters`[a] at `positions`[p] (counted from 1), in nats.
+
+    0 is the wild type, below 0 the model finds the mutant less probable. `wild_logprobs` are what the model gives the
+    wild type's letter when it is masked (None for a causal model). `unscored` tokens are none of the letters. Where an
+    alignment was given, `profile` is the baseline that needs no model.
+    """
+
+    schema: ClassVar[str] = "mutations"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+
+    model: str
+    text: str
+    method: str
+    unit: str
+    alphabet: str
+    letters: list[str]
+    positions: list[int]
+    wild: list[str]
+    effects: list[list[float]]
+    wild_logprobs: list[float] | None
+    unscored: int
+    profile: Profile | None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a substitution: its name, as in A23T, its effect, and that of the alignment's column."""
+        found = []
+        for p, (position, wild) in enumerate(zip(self.positions, self.wild, strict=True)):
+            for a, letter in enumerate(self.letters):
+                if letter != wild:
+                    row = {"mutation": f"{wild}{position}{letter}", "position": position, "wild": wild}
+                    row |= {"letter": letter, "effect_nats": self.effects[p][a]}
+                    found.append(row | ({"profile_nats": self.profile.effects[p][a]} if self.profile else {}))
+        return found
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return effects [P, A], nats, with their positions, wild types and letters; and the profile's [P, A]."""
+        found = {
+            "effects": np.array(self.effects),
+            "positions": np.array(self.positions),
+            "wild": np.array(self.wild),
+            "letters": np.array(self.letters),
+        }
+        return found | ({"profile": np.array(self.profile.effects, float)} if self.profile else {})
+
+
+def mutate(
+    text: str,
+    model: ModelLike = DEFAULT_PROTEIN,
+    *,
+    letters: str | Sequence[str] | None = None,
+    alignment: str | os.PathLike[str] | None = None,
+    pseudocount: float = 1.0,
+    batch_size: int = 16,
+) -> Mutations:
+    """Score every single substitution of a sequence under a masked or a causal model, nats.
+
+    `letters` are what may stand at a position ("ACGT", or a list of tokens): by default the 20 amino acids, or A, C, G
+    and T or U, whichever the tokenizer's single letters allow. `alignment` is a FASTA or A3M file with the sequence in
+    it, for the column-profile baseline and its rank correlation with the model. Under a causal model whose tokenizer
+    puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
+    `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
+
+    >>> effects = mutate("EVQLVESGGGLVQPGGSLRLSCAAS")  # doctest: +SKIP
+    >>> effects.rows()[0]["mutation"]  # doctest: +SKIP
+    'E1A'
+    """
+    if not text.strip():
+        raise MissingText("there is no sequence to mutate", hint="give one, for example: cutaway mutate EVQLVESGGGLVQ")
+    if batch_size < 1:
+        raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
+    loaded, mask = _language_model(model)
+    encoding = loaded.tokenizer.encode(text)
+    alphabet, chosen = _letters(loaded.tokenizer, text, letters)
+    sites, wild = _sites(loaded, text, encoding, chosen)
+    try:
+        ids = fit_context(loaded, encoding.ids)
+    except PromptTooLong as error:
+        raise PromptTooLong(error.message, hint="give a part of the sequence") from error
+    ids_T, letters_A = (torch.tensor(some, device=loaded.device) for some in (ids, list(chosen.values())))
+    room = max(1, min(batch_size, _LOGITS // (len(ids) * loaded.config.get_text_config().vocab_size)))
+    known = None
+    if mask is not None:
+        logprobs_PA = _masked(loaded, ids_T, sites, letters_A, mask, room)
+        own_P = [list(chosen).index(letter) for letter in wild]
+        known = logprobs_PA[torch.arange(len(own_P)), own_P]
+        effects_PA = logprobs_PA - known[:, None]
+    else:
+        effects_PA = _causal(loaded, ids_T, sites, letters_A, room)
+    if not effects_PA.isfinite().all():
+        raise ModelError(
+            f"{loaded.name} computes numbers that are not finite (NaN or infinity)",
+            hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+        )
+    pieces = _pieces(text, encoding)
+    numbers = {at: number for number, (at, _) in enumerate(pieces)}
+    places = [(numbers[at], letter) for at, letter in zip(sites, wild, strict=True)]
+    effects = effects_PA.numpy()
+    return Mutations(
+        model=loaded.name,
+        text=text,
+        method="masked marginals" if mask is not None else "log-likelihood ratio",
+        unit="nats",
+        alphabet=alphabet,
+        letters=list(chosen),
+        positions=[number + 1 for number, _ in places],
+        wild=wild,
+        effects=effects.tolist(),
+        wild_logprobs=None if known is None else known.tolist(),
+        unscored=len(pieces) - len(sites),
+        profile=_profile(alignment, [piece for _, piece in pieces], places, list(chosen), pseudocount, effects),
+    )
+
+
+def _language_model(model: ModelLike) -> tuple[Model, int | None]:
+    """Return the model and the id of its mask, or None where it continues from left to right."""
+    loaded = load(model, "any")
+    if "ForMaskedLM" in type(loaded.module).__name__:
+        if (mask := loaded.tokenizer.special_id("mask")) is None:
+            raise WrongKind(f"{loaded.name} is a masked model whose tokenizer names no mask token")
+        return loaded, mask
+    try:
+        loaded = load(model, "causal")
+    except WrongKind as error:
+        raise WrongKind(
+            f"{loaded.name} is a {type(loaded.module).__name__}: it gives no letter a probability",
+            hint=f"take a masked or a causal language model of sequences, for example -m {DEFAULT_PROTEIN}",
+        ) from error
+    return loaded, None
+
+
+def _letters(tokenizer: Tokenizer, text: str, given: str | Sequence[str] | None) -> tuple[str, dict[str, int]]:
+    """Return what the alphabet is called, and the id of each letter."""
+    unknown = tokenizer.special_id("unk")
+
+    def known(letters: Sequence[str]) -> dict[str, int]:
+        ids = {letter: tokenizer.encode(letter, add_special_tokens=False).ids for letter in letters}
+        return {letter: found[0] for letter, found in ids.items() if len(found) == 1 and found[0] != unknown}
+
+    if given is not None:
+        wanted = list(dict.fromkeys(given))
+        found = known(wanted)
+        if len(wanted) < 2 or len(found) < len(wanted):
+            lost = [letter for letter in wanted if letter not in found]
+            raise InputError(
+                f"{', '.join(lost)} is no single token of {tokenizer.name}" if lost else f"letters are {given!r}",
+                hint="give at least two letters, each one token: --letters ACGT, or --letters C,N,O,Cl",
+            )
+        return "letters", found
+    single = {token for token in tokenizer.vocabulary if len(token) == 1}
+    fits = [name for name, letters in ALPHABETS.items() if set(letters) <= single]
+    # A vocabulary of amino acids says what it is for; one of all characters reads DNA where the text is DNA.
+    proteins_only = "protein" in fits and single <= set(string.ascii_uppercase) | set("-.*")
+    held = [name for name in ("dna", "rna") if name in fits and set("".join(text.split())) <= {*ALPHABETS[name], "N"}]
+    name = "protein" if proteins_only else next(iter(held), next(iter(fits), None))
+    if name is None:
+        shown = "".join(sorted(single))[:40]
+        raise InputError(
+            f"{tokenizer.name} has single letters of no alphabet known here ({shown or 'none'})",
+            hint="name what may stand at a position: --letters ACGT, or --letters C,N,O,Cl",
+        )
+    return name, known(list(ALPHABETS[name]))
+
+
+def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:
+    """Return the tokens that stand for text: where they are among the ids, and that text."""
+    return [(at, text[a:b]) for at, (a, b) in enumerate(encoding.offsets) if b > a and not encoding.special[at]]
+
+
+def _sites(model: Model, text: str, encoding: Encoding, letters: dict[str, int]) -> tuple[list[int], list[str]]:
+    pieces = _pieces(text, encoding)
+    found = [(at, piece.strip()) for at, piece in pieces if letters.get(piece.strip()) == encoding.ids[at]]
+    merged = next((piece for _, piece in pieces if len(piece) > 1 and all(one in letters for one in piece.strip())), "")
+    if merged and merged not in letters:
+        raise WrongKind(
+            f"{model.name} reads {merged!r} as one token: a letter alone can't be replaced",
+            hint=f"take a model with a token a letter, for example -m {DEFAULT_PROTEIN}",
+        )
+    if not found:
+        raise InputError(
+            f"no token of {text[:40]!r} is one of {', '.join(letters)}",
+            hint="write the sequence in capitals, or name other letters: --letters",
+        )
+    return [at for at, _ in found], [letter for _, letter in found]
+
+
+@torch.inference_mode()
+def _masked(
+    model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torch.Tensor, mask: int, room: int
+) -> torch.Tensor:
+    """Return the letters' logprobs [P, A] at each site when that site is masked, nats."""
+    found = []
+    for start in range(0, len(sites), room):
+        at_B = torch.tensor(sites[start : start + room], device=model.device)
+        rows_B = torch.arange(len(at_B), device=model.device)
+        ids_BT = ids_T.repeat(len(at_B), 1)
+        ids_BT[rows_B, at_B] = mask
+        logits_BV = model.module(input_ids=ids_BT).logits[rows_B, at_B]
+        found.append(logits_BV.double().log_softmax(-1)[:, letters_A].cpu())
+    return torch.cat(found)
+
+
+@torch.inference_mode()
+def _causal(model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torch.Tensor, room: int) -> torch.Tensor:
+    """Return log P(mutant) - log P(wild type) [P, A] of the whole sequence, nats; the first id has no probability."""
+    wild_T = _logprobs(model, ids_T[None])[0]
+    effects_PA = torch.zeros(len(sites), len(letters_A), dtype=torch.float64)
+    jobs = [(p, a) for p, at in enumerate(sites) for a in range(len(letters_A)) if letters_A[a] != ids_T[at]]
+    for start in range(0, len(jobs), room):
+        some = jobs[start : start + room]
+        ids_BT = ids_T.repeat(len(some), 1)
+        for row, (p, a) in enumerate(some):
+            ids_BT[row, sites[p]] = letters_A[a]
+        changes_BT = _logprobs(model, ids_BT) - wild_T
+        for row, (p, a) in enumerate(some):
+            # What stands before a site is predicted from the same letters: there is no change but rounding.
+            effects_PA[p, a] = changes_BT[row, max(0, sites[p] - 1) :].sum()
+    return effects_PA
+
+
+def _logprobs(model: Model, ids_BT: torch.Tensor) -> torch.Tensor:
+    """Return the logprob [B, T - 1] of every id but the first, nats."""
+    logits_BTV = model.module(input_ids=ids_BT, use_cache=False).logits[:, :-1]
+    chosen_BT = logits_BTV.gather(2, ids_BT[:, 1:, None])[..., 0].double()
+    logprobs_BT: torch.Tensor = chosen_BT - logits_BTV.double().logsumexp(-1)
+    return logprobs_BT.cpu()
+
+
+def _profile(
+    alignment: str | os.PathLike[str] | None,
+    sequence: list[str],
+    places: list[tuple[int, str]],
+    letters: list[str],
+    pseudocount: float,
+    effects_PA: npt.NDArray[np.float64],
+) -> Profile | None:
+    if alignment is None:
+        return None
+    count, profile_PA = column_profile(alignment, sequence, places, letters, pseudocount)
+    other_PA = np.array([[letter != own for letter in letters] for _, own in places])
+    alike = spearman(effects_PA[other_PA], profile_PA[other_PA])
+    return Profile(os.fspath(alignment), count, pseudocount, profile_PA.tolist(), alike, int(other_PA.sum()))

@@ -1,0 +1,47 @@
+"""Aligned sequences from a FASTA or A3M file: rows of equal length, gaps as "-"."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cutaway.errors import InputError
+from cutaway.sequences.text import read_text
+
+__all__ = ["read_alignment"]
+
+
+def read_alignment(path: str | Path) -> list[tuple[str, str]]:
+    """Return the names and aligned rows of a FASTA or A3M file, in upper case, every gap a "-".
+
+    In A3M (told by the suffix) lower-case letters are insertions between columns: they are left out, as are the dots
+    that stand for them in other rows. Raises `InputError`, with the line, for a file that is no alignment.
+    """
+    file, a3m = Path(path), Path(path).suffix.lower() == ".a3m"
+    rows: list[tuple[str, list[str], int]] = []
+    for number, line in enumerate(read_text(file).splitlines(), 1):
+        text = line.strip()
+        if text.startswith(">"):
+            rows.append((text[1:].split(maxsplit=1)[0] if text[1:].strip() else "", [], number))
+        elif text and not text.startswith((";", "#")):
+            if not rows:
+                raise InputError(
+                    f"{str(file)!r}, line {number}: a sequence before the first header",
+                    hint="a FASTA or A3M file begins with a line that begins with >",
+                )
+            rows[-1][1].append(text)
+    if not rows:
+        raise InputError(f"{str(file)!r} holds no sequence", hint="give an alignment in FASTA or A3M")
+    found = [(name, _row("".join(parts), a3m)) for name, parts, _ in rows]
+    for (name, row), (_, _, number) in zip(found, rows, strict=True):
+        if len(row) != len(found[0][1]):
+            raise InputError(
+                f"{str(file)!r}, line {number}: {name!r} has {len(row):,} columns, the first row {len(found[0][1]):,}",
+                hint="the rows of an alignment are of one length; insertions in lower case need the suffix .a3m",
+            )
+    return found
+
+
+def _row(text: str, a3m: bool) -> str:
+    if a3m:
+        text = "".join(letter for letter in text if not letter.islower() and letter != ".")
+    return text.upper().replace(".", "-")

@@ -1,0 +1,81 @@
+"""Known contacts of a sequence, from a file: a matrix, or pairs of positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cutaway.errors import InputError
+from cutaway.sequences.text import read_bytes, read_text
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["read_contacts"]
+
+
+def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
+    """Return a symmetric matrix of booleans [length, length] from a .npy file, or a .csv of a matrix or of pairs.
+
+    In a matrix whatever is not 0 is a contact. Pairs are two positions a line, counted from 1; a head is left out.
+    Raises `InputError`, with the line.
+    """
+    import numpy as np
+
+    file = Path(path)
+    if file.suffix.lower() == ".npy":
+        read_bytes(file)  # for its errors
+        try:
+            matrix = np.load(file, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise InputError(f"{str(file)!r} is no array of numbers: {error}") from error
+        return _symmetric(file, matrix, length)
+    rows = [[cell.strip() for cell in line.replace("\t", ",").split(",")] for line in read_text(file).splitlines()]
+    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
+    if numbered and not _numbers(numbered[0][1]):
+        numbered = numbered[1:]
+    for number, row in numbered:
+        if not _numbers(row) or len(row) != len(numbered[0][1]):
+            raise InputError(
+                f"{str(file)!r}, line {number}: {','.join(row)[:40]!r} is not {len(numbered[0][1])} numbers",
+                hint="give a matrix of numbers, or two positions a line, counted from 1",
+            )
+    values = np.array([[float(cell) for cell in row] for _, row in numbered])
+    if values.ndim == 2 and values.shape[1] == 2 and length != 2:
+        return _from_pairs(file, [number for number, _ in numbered], values, length)
+    return _symmetric(file, values, length)
+
+
+def _from_pairs(file: Path, lines: list[int], pairs: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    import numpy as np
+
+    matrix = np.zeros((length, length), bool)
+    for number, (i, j) in zip(lines, pairs.tolist(), strict=True):
+        if not (i.is_integer() and j.is_integer() and 1 <= i <= length and 1 <= j <= length):
+            raise InputError(
+                f"{str(file)!r}, line {number}: {i:g},{j:g} is no pair of positions of the sequence",
+                hint=f"positions go from 1 to {length:,}",
+            )
+        matrix[int(i) - 1, int(j) - 1] = matrix[int(j) - 1, int(i) - 1] = True
+    return matrix
+
+
+def _symmetric(file: Path, matrix: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    import numpy as np
+
+    if matrix.shape != (length, length) or matrix.dtype.kind not in "biuf":
+        shape = " × ".join(map(str, matrix.shape)) or "one number"
+        raise InputError(
+            f"{str(file)!r} holds {shape} of {matrix.dtype}, the sequence has {length:,} positions",
+            hint=f"give a matrix of {length} × {length} numbers (0: no contact), or pairs of positions",
+        )
+    found = np.nan_to_num(matrix) != 0
+    either: npt.NDArray[Any] = found | found.T
+    return either
+
+
+def _numbers(cells: list[str]) -> bool:
+    try:
+        return [float(cell) for cell in cells] != []
+    except ValueError:
+        return False

