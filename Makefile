@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
-MODELS := smollm2-135m minilm-l6 gpt2-vocab
+MODELS := smollm2-135m minilm-l6 gpt2-vocab antiberty rxnmapper sapiens
 
 .PHONY: tour test lint types unit models clean
 

@@ -89,6 +89,7 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 active = [active[slot] for slot in going]
                 decoder.keep(going)
             if active:
+                logits_BV = torch.empty(0, 0)  # those of the last step go before the next ones come
                 logits_BV = decoder.step([row.ids[-1] for row in active])
     finally:
         decoder.keep([])

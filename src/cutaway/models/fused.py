@@ -48,7 +48,7 @@ class Fused:
             norm1, norm2 = (_norm_of(shape, mine, name) for name in ("norm1", "norm2"))
             heads = [_norm_of(shape, mine, name) for name in ("q_norm", "k_norm") if f"{name}.weight" in mine]
             self.layers.append(_Layer(**linears, norm1=norm1, norm2=norm2, heads=heads))
-        self.least = self.layers[0].qkv.least
+        self.unit = self.layers[0].qkv.unit
         frequencies = parts.get("frequencies")
         self.frequencies = None if frequencies is None else frequencies.float()
 
@@ -81,15 +81,16 @@ class Fused:
         positions_BC = torch.tensor(cache.lengths)[:, None] + torch.arange(C)
         new_p = cache.places(positions_BC)
         asked = cached.asked_together(positions_BC, longest, J, G, K)
-        if B * C == 1:  # a lone row comes as several equal ones
-            ids, positions_BC = ids.expand(1, self.least), positions_BC.expand(1, self.least)
-        x_RD = self._embed(ids.flatten(), positions_BC.flatten())
-        turn_RJgI = self._rotary(positions_BC.flatten())
+        ids_R, positions_R, filled_R = ids.flatten(), positions_BC.flatten(), None
+        if B * C % self.unit:  # some come twice, all the way
+            filled_R = torch.arange(B * C + -B * C % self.unit) % (B * C)
+            ids_R, positions_R = ids_R[filled_R], positions_R[filled_R]
+        x_RD, turn_RJgI = self._embed(ids_R, positions_R), self._rotary(positions_R)
         for layer, (kv_pK, k_bKn, v_bnK) in zip(self.layers, cache.views(B, longest), strict=True):
             qkv_BCJgK = self._project(layer, x_RD, turn_RJgI)[: B * C].view(B, C, J, G + 2, K)
             kv_pK.index_copy_(0, new_p, qkv_BCJgK[..., G:, :].reshape(-1, K))
-            mixed_BCD = cached.attend(qkv_BCJgK, asked, k_bKn, v_bnK)
-            x_RD = self._finish(layer, x_RD, mixed_BCD.view(B * C, H * K))
+            mixed_RD = cached.attend(qkv_BCJgK, asked, k_bKn, v_bnK).view(B * C, H * K)
+            x_RD = self._finish(layer, x_RD, mixed_RD if filled_R is None else mixed_RD[filled_R])
         cache.lengths = [length + C for length in cache.lengths]
         x_RD = self.norm(x_RD)[: B * C]
         logits_RV = torch.empty(B * C, self.shape.vocabulary)

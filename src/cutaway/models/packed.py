@@ -29,15 +29,17 @@ TIERS = ("exact", "near", "turbo")
 PACK_AFTER = 12  # calls: about what packing costs, in calls saved
 FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster
 GROUP = 32
-LEAST = 4  # rows: fewer come as several equal ones; it is also the number for which a weight passes by the fastest
+# Rows come in multiples of 4, some twice: kernels are made, and kept, for each number of rows that occurs; from 4 on
+# sums have one order; and it is the number for which a weight passes by the fastest.
+UNIT = 4
 MOST = (64, 32, 16, 8)  # rows that may go together, the first that holds
-TRIED = (64, 63, 48, 40, 36, 33, 32, 31, 24, 17, 16, 12, 9, 8, 5, 4)
+TRIED = (64, 48, 36, 32, 24, 16, 8, 4)
 
 
 class PackedLinear(nn.Module):
     """y_RN = x_RK · weight_NKᵀ + bias_N."""
 
-    least = 1
+    unit = 1  # rows are best given in multiples of this
     mapped = False  # whether the weight given lies in a file: once it is packed, its memory can go
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
@@ -76,20 +78,20 @@ class PlainLinear(PackedLinear):
 
 
 class SteadyLinear(PackedLinear):
-    """A layer on oneDNN's kernels, which takes its rows in pieces of 4 to as many as keep their bits."""
+    """A layer on oneDNN's kernels, which takes its rows in pieces of as many as keep their bits."""
 
-    least = LEAST
+    unit = UNIT
 
     def steady(self, x_RK: Tensor) -> Tensor:
-        """Multiply, fewer than 4 rows as 4, many in pieces."""
+        """Multiply, with rows twice up to the next multiple of 4, and many in pieces."""
         R = len(x_RK)
-        if R < LEAST:
-            filled_RK = x_RK.expand(LEAST, -1).contiguous() if R == 1 else x_RK[torch.arange(LEAST) % R]
-            return self.product(filled_RK)[:R]
-        if R == LEAST or (most := self.most()) >= R:
+        if R % UNIT:
+            whole = R + -R % UNIT
+            filled_RK = x_RK.expand(whole, -1).contiguous() if R == 1 else x_RK[torch.arange(whole) % R]
+            return self.steady(filled_RK)[:R]
+        if R == UNIT or (most := self.most()) >= R:
             return self.product(x_RK)
-        pieces = [self.product(piece_RK) for piece_RK in torch.split(x_RK[: R - R % most], most)]
-        return torch.cat([*pieces, self.steady(x_RK[R - R % most :])] if R % most else pieces)
+        return torch.cat([self.product(piece_RK) for piece_RK in torch.split(x_RK, most)])
 
     def most(self) -> int:
         """Return how many rows may go together; tried once for each shape."""
@@ -121,7 +123,7 @@ def _tried_most(dtype: torch.dtype, inputs: int, outputs: int, _threads: int) ->
             if most >= R
         ):
             return most
-    return LEAST
+    return UNIT
 
 
 class ExactLinear(SteadyLinear):
@@ -171,7 +173,7 @@ class NearLinear(SteadyLinear):
 class TurboLinear(NearLinear):
     """4-bit weights with a scale and a zero for every 32 of a row, for up to 8 rows; bfloat16 beyond."""
 
-    least = 1
+    unit = 1
 
     def __init__(self, weight_NK: Tensor, bias_N: Tensor | None = None) -> None:
         super().__init__(weight_NK, bias_N)
