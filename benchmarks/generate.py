@@ -94,7 +94,7 @@ def start(run: Run) -> dict[str, Any]:
 def memory(run: Run) -> dict[str, Any]:
     config = json.loads(Path(run.folder, "config.json").read_text())
     width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-    # Keys and values of 64 rows × 96 positions, float32: a prompt of at most 16 tokens and 64 new ones, in blocks of 32.
+    # Keys and values of 64 rows × 96 positions, float32: at most 16 tokens and 64 new ones, in blocks of 32.
     cache = 2 * 4 * 64 * 96 * config["num_hidden_layers"] * config["num_key_value_heads"] * width
     found = {}
     for name in run.ready:
