@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from cutaway.models import architecture, card, get, info, list_models, load, save, tokenize
     from cutaway.predict import classify, score
+    from cutaway.tokens import check_tokenizer, save_tokenizer, train_tokenizer
     from cutaway.training import train
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "architecture",
     "attention",
     "card",
+    "check_tokenizer",
     "classify",
     "compare",
     "contextual_vectors",
@@ -62,12 +64,14 @@ __all__ = [
     "load",
     "neighbours",
     "save",
+    "save_tokenizer",
     "score",
     "static_vectors",
     "sweep",
     "tokenize",
     "tour",
     "train",
+    "train_tokenizer",
 ]
 
 Result.page = staticmethod(views.page)
@@ -79,6 +83,7 @@ _ROOMS = {
     "architecture": "models",
     "attention": "inside",
     "card": "models",
+    "check_tokenizer": "tokens",
     "classify": "predict",
     "compare": "inside",
     "contextual_vectors": "inside",
@@ -93,12 +98,14 @@ _ROOMS = {
     "load": "models",
     "neighbours": "inside",
     "save": "models",
+    "save_tokenizer": "tokens",
     "score": "predict",
     "static_vectors": "inside",
     "sweep": "generation",
     "tokenize": "models",
     "tour": "guide",
     "train": "training",
+    "train_tokenizer": "tokens",
 }
 
 

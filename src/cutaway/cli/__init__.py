@@ -28,6 +28,7 @@ from cutaway.cli import (
     score,
     sweep,
     tokenize,
+    tokenizer,
     tour,
     train,
 )
@@ -57,7 +58,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, architecture, generate, sweep, score, classify),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
     *(train, models),
 )

@@ -152,6 +152,12 @@ def output_options(first: Any, *more: str) -> Any:
     return lambda function: _output_options(function, (*Result.formats, first, *more))
 
 
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line.")
+
+
 def _output_options(function: F, formats: tuple[str, ...]) -> F:
     def check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
         if value is not None:
@@ -160,8 +166,8 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
 
     others = ", ".join(suffix for suffix in formats if suffix not in {".html", ".jsonl"})
     return _chain(
-        click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."),
-        click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line."),
+        quiet_option,
+        json_option,
         click.option(
             "-o",
             "--output",
