@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Result", "check_target", "is_file", "save_results", "write_bytes", "write_text"]
+__all__ = ["Result", "check_target", "is_file", "save_results", "write_bytes", "write_chunks", "write_text"]
 
 _MEANINGS = {
     ".html": "a page",
@@ -101,10 +101,11 @@ def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.f
     if target.suffix not in formats:
         known = target.suffix in _MEANINGS
         wrong = f"there is no {target.suffix} form of this: {str(target)!r}" if known else None
-        forms = [f"{suffix} ({_MEANINGS[suffix]})" for suffix in formats if suffix != ".jsonl"]
+        forms = [f"{suffix} ({_MEANINGS[suffix]})" for suffix in formats if suffix != ".jsonl" or len(formats) == 1]
+        others = ", ".join(forms[:-1])
         raise InputError(
             wrong or f"can't tell a format from {str(target)!r}",
-            hint=f"end the name in {', '.join(forms[:-1])} or {forms[-1]}",
+            hint=f"end the name in {f'{others} or ' if others else ''}{forms[-1]}",
         )
     try:
         if target.exists() and not stat.S_ISREG(target.stat().st_mode) and not target.is_dir():
@@ -150,16 +151,21 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_bytes(path: Path, data: bytes) -> Path:
     """Write bytes whole or not at all: beside the target first, then renamed over it."""
+    return write_chunks(path, [data])
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> Path:
+    """Write bytes as they come, whole or not at all: where making them fails, nothing is left behind."""
     try:
         if path.exists() and _is_stream(path):
             # It can't be renamed over, and it keeps nothing that could be half-written.
             with path.open("wb") as stream:
-                stream.write(data)
+                stream.writelines(chunks)
             return path
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
+                stream.writelines(chunks)
             Path(aside).chmod(0o666 & ~_umask())
             Path(aside).replace(path)
         except BaseException:

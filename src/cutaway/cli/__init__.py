@@ -25,6 +25,7 @@ from cutaway.cli import (
     mapping,
     models,
     neighbours,
+    records,
     score,
     sweep,
     tokenize,
@@ -60,7 +61,7 @@ def cli() -> None:
 _VERBS = (
     *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping),
-    *(train, models),
+    *(records, train, models),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

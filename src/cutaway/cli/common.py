@@ -103,6 +103,12 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
 debug_option = click.option(
     "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show where an error came from."
 )
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
+)
+force_option = click.option(
+    "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
+)
 offline_option = click.option(
     "--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline, help="Fetch nothing."
 )
@@ -152,9 +158,6 @@ def output_options(first: Any, *more: str) -> Any:
     return lambda function: _output_options(function, (*Result.formats, first, *more))
 
 
-quiet_option = click.option(
-    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line.")
 
 
@@ -175,9 +178,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
             callback=check,
             help=f"Write FILE instead: .html (a page), {others}.",
         ),
-        click.option(
-            "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
-        ),
+        force_option,
         debug_option,
     )(function)
 

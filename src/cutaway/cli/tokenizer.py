@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import debug_option, emit, json_option, offline_option, output_options, quiet_option
+from cutaway.cli.common import debug_option, emit, json_option, note, offline_option, output_options, quiet_option
 
 __all__ = ["command"]
 
@@ -57,8 +57,8 @@ def train_command(
     \b
     Examples:
       cutaway tokenizer train my-text.txt --vocab-size 300 -o my-bpe
-      cutaway tokenizer train genes.fa --alphabet dna --vocab-size 64 -o dna-bpe
-      cutaway tokenizer train genes.fa --kind codon -o codons
+      printf ">one\\nATGAAAGCGTTTAAAGCGTAA\\n" > cds.fa && cutaway tokenizer train cds.fa --kind codon -o codons
+      printf "GATTACAGATTACA\\n" > dna.txt && cutaway tokenizer train dna.txt --alphabet dna --vocab-size 24 -o dna-bpe
     """
     from cutaway.sequences import read_records
     from cutaway.tokens import save_tokenizer, train_tokenizer
@@ -84,6 +84,8 @@ def train_command(
         read=dict(records.counts),
         seconds=time.perf_counter() - start,
     )
+    for place in records.first_skipped:
+        note(f"skipped: {place}")
     emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
 
 

@@ -62,6 +62,9 @@ class Records(Iterator[Record]):
         self._check = CHECKS[alphabet]
         self._stream = self._all()
 
+    def __iter__(self) -> Iterator[Record]:
+        return self._stream
+
     def __next__(self) -> Record:
         return next(self._stream)
 

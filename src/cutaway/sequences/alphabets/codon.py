@@ -27,7 +27,7 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     >>> check("AUGUAAGGGCC")
     ('ATGTAAGGGCC', {'U to T': 2, 'ragged codons': 1, 'stops inside': 1})
     """
-    sequence, changes = nucleotides(sequence, "codon", b"U", b"T", gaps=False)
+    sequence, changes = nucleotides(sequence, "codon", b"ACGT", b"U", gaps=False)
     whole = len(sequence) - len(sequence) % 3
     if whole < len(sequence):
         changes["ragged codons"] = 1

@@ -27,4 +27,4 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     >>> check("acgtNNRNu")
     ('ACGTNNRNT', {'lower case to upper': 5, 'U to T': 1, 'ambiguity codes': 1, 'N runs': 2})
     """
-    return nucleotides(sequence, "dna", b"U", b"T", gaps=True)
+    return nucleotides(sequence, "dna", b"ACGT", b"U", gaps=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from cutaway.errors import BadSequence
 
 __all__ = ["ascii_letters", "bad_letter", "nucleotides", "upper"]
 
-_LOWER = b"abcdefghijklmnopqrstuvwxyz"
 _CODES = b"RYSWKMBDHV"  # IUPAC-IUB 1984: two or three of the four; N is any
 _RUN = re.compile(rb"N+")
 _PROTEIN_ONLY = frozenset("EFILPQZ*")  # letters of amino acids that no nucleotide code uses
@@ -41,20 +42,20 @@ def bad_letter(sequence: str, position: int, kind: str, hint: str | None = None)
 
 def upper(letters: bytes, changes: dict[str, int]) -> bytes:
     """Return the letters in upper case, and count those that were lower."""
-    if lower := len(letters) - len(letters.translate(None, _LOWER)):
-        changes["lower case to upper"] = lower
-        return letters.upper()
-    return letters
+    raised = letters.upper()
+    if raised != letters:
+        both = np.frombuffer(letters, np.uint8), np.frombuffer(raised, np.uint8)
+        changes["lower case to upper"] = int(np.count_nonzero(both[0] != both[1]))
+    return raised
 
 
-def nucleotides(sequence: str, kind: str, wrong: bytes, right: bytes, gaps: bool) -> tuple[str, dict[str, int]]:
-    """Check a sequence of nucleotides in which `wrong` is read as `right` (U and T, or T and U)."""
+def nucleotides(sequence: str, kind: str, plain: bytes, wrong: bytes, gaps: bool) -> tuple[str, dict[str, int]]:
+    """Check a sequence of nucleotides: four `plain` letters, the last of which is also written `wrong` (T and U)."""
     letters = ascii_letters(sequence, kind)
-    changes: dict[str, int] = {}
-    plain = b"ACG" + right
     if not letters.translate(None, plain):
-        return sequence, changes
-    letters = upper(letters, changes)
+        return sequence, {}
+    changes: dict[str, int] = {}
+    letters, right = upper(letters, changes), plain[-1:]
     if found := letters.count(wrong):
         changes[f"{wrong.decode()} to {right.decode()}"] = found
         letters = letters.replace(wrong, right)

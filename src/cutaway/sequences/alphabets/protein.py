@@ -32,9 +32,9 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     ('MK-XW', {'lower case to upper': 2, 'end stops removed': 1, 'X residues': 1, 'gaps': 1})
     """
     letters = ascii_letters(sequence, "protein")
-    changes: dict[str, int] = {}
     if not letters.translate(None, _PLAIN):
-        return sequence, changes
+        return sequence, {}
+    changes: dict[str, int] = {}
     letters = upper(letters, changes)
     if dots := letters.count(b"."):
         changes["'.' to '-'"] = dots

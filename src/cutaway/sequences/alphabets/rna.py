@@ -18,4 +18,4 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     >>> check("GATTACA")
     ('GAUUACA', {'T to U': 2})
     """
-    return nucleotides(sequence, "rna", b"T", b"U", gaps=True)
+    return nucleotides(sequence, "rna", b"ACGU", b"T", gaps=True)

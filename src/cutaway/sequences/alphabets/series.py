@@ -9,7 +9,7 @@ Rules, each counted under the name in quotation marks:
   NaN there is in a channel;
 - NaN, inf and anything else that is no number, written out in a file, are errors; with `skip_bad` each becomes a
   missing number, counted under "bad numbers to missing";
-- "long series cut" (cuts): a series of more than 8,388,608 numbers goes on in a further record, so that memory is
+- "long series cut" (cuts): a series of more than 4,194,304 numbers goes on in a further record, so that memory is
   bounded whatever a file holds.
 """
 
@@ -25,7 +25,7 @@ from cutaway.errors import BadSequence
 
 __all__ = ["PIECE", "check", "number"]
 
-PIECE = 1 << 23
+PIECE = 1 << 22
 """The most numbers in one record, over all its channels."""
 
 _MISSING = frozenset({"", "na", "n/a", "null", "none"})

@@ -25,6 +25,7 @@ from cutaway.sequences.alphabets.letters import ascii_letters
 __all__ = ["check", "rdkit_says", "reader"]
 
 _ATOM = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFI*]|[bcnops]")
+_SPACE = re.compile(r"[\s|]")
 _STEREO = re.compile(r"[@/\\]")
 
 
@@ -73,8 +74,12 @@ def reader() -> Callable[[str], bool]:
 
     def takes(smiles: str) -> bool:
         with rdBase.BlockLogs():
-            molecule = None if set(smiles) & set(" \t|") else Chem.MolFromSmiles(smiles, sanitize=False)
-            return molecule is not None and Chem.SanitizeMol(molecule, steps, catchErrors=True) == 0
+            if _SPACE.search(smiles):
+                return False
+            molecule = Chem.MolFromSmiles(smiles, sanitize=False)
+            if molecule is not None and Chem.SanitizeMol(molecule, steps, catchErrors=True) == 0:
+                return True
+            return Chem.MolFromSmiles(smiles) is not None  # which takes hydrogens away first: [HH]O passes
 
     return takes
 
@@ -86,7 +91,7 @@ def _refused(smiles: str, start: int) -> BadSequence:
     place = re.search(r"around position (\d+)", said)
     atom = re.search(r"atom (?:# )?(\d+)|[Uu]nkekulized atoms: (\d+)", said)
     column = 1
-    if space := re.search(r"[\s|]", smiles):
+    if space := _SPACE.search(smiles):
         said, column = f"{space[0]!r} is no letter of SMILES", space.start() + 1
     elif place:
         column = int(place[1])

@@ -13,6 +13,7 @@ from cutaway.sequences.readers.wanted import Raw, Wanted
 __all__ = ["read_fasta", "read_fastq"]
 
 _SPACE = b" \t\n\r\v\f"
+_NEWLINE = ord("\n")
 _MATE = re.compile(r"([12]):[YN]:")
 
 
@@ -21,46 +22,56 @@ def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 
     A record's line is its header's. Memory is a few times the longest record. Text before the first header is an error.
     """
-    parts: list[bytes] = []  # of the record being read: its header without ">", and whole lines
     line, begun = 1, False
+    for text in _headed(wanted):
+        if not begun:  # what stands before the first ">"
+            begun = True
+            if text.strip():
+                yield _headless(wanted, text)
+            line += text.count(b"\n")
+            continue
+        header, _, body = text.partition(b"\n")
+        letters = body.replace(b"\n", b"")
+        ends = len(body) - len(letters) + 1
+        if b" " in letters or b"\t" in letters:
+            spaced, letters = len(letters), letters.translate(None, _SPACE)
+            wanted.counts["spaces inside removed"] += spaced - len(letters)
+        try:
+            sequence, words = letters.decode("utf-8"), header.decode("utf-8").split(None, 1)
+        except UnicodeDecodeError:
+            yield _not_utf8(wanted, b">" + text, line)
+        else:
+            del text, letters  # a chromosome needs the room
+            label = wanted.label(words[1].strip() if len(words) > 1 else None) if wanted.label_column else None
+            yield Raw(words[0] if words else None, sequence, label, line, functools.partial(_in_body, body, line))
+        line += ends
+
+
+def _headed(wanted: Wanted) -> Iterator[bytes]:
+    """Yield what is before the first header, then each record whole, without its ">"."""
+    parts: list[bytes] = []
     for block in blocks(wanted):
-        # With a newline before it, every header that the block holds stands behind "\n>".
-        before, *headed = (b"\n" + block[:-1]).split(b"\n>")
-        if before:
-            parts.append(before[1:] + b"\n")
-        for piece in headed:
-            text = b"".join(parts)
-            parts = [piece + b"\n"]
-            yield from _fasta_record(wanted, text, line) if begun else _headless(wanted, text)
-            line, begun = line + text.count(b"\n"), True
-    text = b"".join(parts)
-    parts.clear()
-    yield from _fasta_record(wanted, text, line) if begun else _headless(wanted, text)
+        line_begins = True
+        for number, piece in enumerate(block.split(b">")):  # a byte alone is found much faster than behind a newline
+            if number and line_begins:
+                whole = b"".join(parts)
+                parts.clear()
+                yield whole
+            elif number:
+                parts.append(b">")  # in the middle of a line
+            if piece:
+                parts.append(piece)
+                line_begins = piece[-1] == _NEWLINE
+            else:
+                line_begins = not number  # ">>" is no header behind a header
+    yield b"".join(parts)
 
 
-def _headless(wanted: Wanted, text: bytes) -> Iterator[BadSequence]:
-    """Yield the error that there is something before the first header, if there is."""
-    for number, line in enumerate(text.split(b"\n"), 1):
-        if bare := line.strip():
-            hint = "put a line like >name before it, or read it with --format txt"
-            yield wanted.bad("a FASTA record begins with '>', and this does not", number, line.index(bare) + 1, hint)
-            return
-
-
-def _fasta_record(wanted: Wanted, text: bytes, line: int) -> Iterator[Raw | BadSequence]:
-    """Yield the record of a header (without its ">") and the lines below it, or what is wrong with it."""
-    header, _, body = text.partition(b"\n")
-    letters = body.translate(None, _SPACE)
-    if spaces := len(body) - len(letters) - body.count(b"\n"):
-        wanted.counts["spaces inside removed"] += spaces
-    try:
-        sequence, words = letters.decode("utf-8"), header.decode("utf-8").split(None, 1)
-    except UnicodeDecodeError:
-        yield _not_utf8(wanted, b">" + text, line)
-        return
-    del text, letters  # a chromosome needs the room
-    label = wanted.label(words[1].strip() if len(words) > 1 else None) if wanted.label_column else None
-    yield Raw(words[0] if words else None, sequence, label, line, functools.partial(_in_body, body, line))
+def _headless(wanted: Wanted, text: bytes) -> BadSequence:
+    before = len(text) - len(text.lstrip())
+    hint = "put a line like >name before it, or read it with --format txt"
+    why = "a FASTA record begins with '>', and this does not"
+    return wanted.bad(why, text.count(b"\n", 0, before) + 1, before - text.rfind(b"\n", 0, before), hint)
 
 
 def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
@@ -91,9 +102,10 @@ def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         body, plus = b"\n".join(rows), current[0]
         letters = body.translate(None, _SPACE)
         current = next(numbered, None)
-        while current is not None and qualities < len(letters):
-            qualities += len(current[1].strip())
-            current = next(numbered, None)
+        for _ in rows:  # as many lines as the sequence has: one may begin with '@' too
+            if current is not None:
+                qualities += len(current[1].strip())
+                current = next(numbered, None)
         if qualities != len(letters):
             why = f"{qualities:,} qualities for {len(letters):,} letters"
             yield wanted.bad(why, plus + 1, hint="mend it (was it cut short?), or leave it out with --skip-bad")

@@ -43,11 +43,11 @@ def read_trajectory(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     with local(wanted) as name:
         try:
             with Path(name).open("rb") as file:
-                whole, cut = (_xtc_frames if wanted.format == "xtc" else _dcd_frames)(file)
+                whole, cut, atoms = (_xtc_frames if wanted.format == "xtc" else _dcd_frames)(file)
             with _silent():
                 file = opener(name)
             with file:
-                yield from _pieces(wanted, file, chosen, whole, nanometres)
+                yield from _pieces(wanted, file, chosen, (whole, atoms), nanometres)
         except (OSError, RuntimeError, ValueError, struct.error) as error:
             why = f"mdtraj can't read this as .{wanted.format} ({' '.join(str(error).split())[:120]})"
             raise wanted.bad(why, 1, hint="check that it is what its name says, or fetch it anew") from error
@@ -57,13 +57,15 @@ def read_trajectory(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 
 
 def _pieces(
-    wanted: Wanted, file: Any, chosen: npt.NDArray[np.int64] | None, whole: int, nanometres: float
+    wanted: Wanted, file: Any, chosen: npt.NDArray[np.int64] | None, shape: tuple[int, int], nanometres: float
 ) -> Iterator[Raw]:
-    done = 0
-    if not whole:
-        return
-    width = len(chosen) if chosen is not None else len(file.read(1)[0][0])
-    file.seek(0)
+    done, (whole, atoms) = 0, shape
+    width = atoms if chosen is None else len(chosen)
+    if chosen is not None and chosen[-1] >= atoms:
+        raise InputError(
+            f"{wanted.file!r} has {atoms:,} atoms, and atom {chosen[-1] + 1:,} is chosen",
+            hint="the .pdb or .gro file beside it is of something else",
+        )
     while done < whole:
         count = min(whole - done, max(1, series.PIECE // (3 * width)))
         xyz_TAX = file.read(count, atom_indices=chosen)[0]
@@ -93,42 +95,43 @@ def _frame(done: int, step: int) -> str:
     return f"frame {done + step:,}"
 
 
-def _xtc_frames(file: BinaryIO) -> tuple[int, bool]:
-    """Return how many frames of an XTC file are whole, and whether there is a broken one behind them.
+def _xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
+    """Return how many frames of an XTC file are whole, whether one behind them is broken, and how many atoms each has.
 
     mdtraj takes half a frame for the end. A frame: magic number, atoms, step, time, box and atoms again (56 bytes); of
     more than nine atoms then eight numbers, the length of the packed coordinates, and these, filled up to four bytes.
     """
-    size, start, count = os.fstat(file.fileno()).st_size, 0, 0
+    size, start, count, atoms = os.fstat(file.fileno()).st_size, 0, 0, 0
     while start < size:
         file.seek(start)
         head = file.read(96)
         if len(head) < 56:
-            return count, True
-        magic, atoms = struct.unpack(">ii", head[:8])
-        if magic not in (1995, 2023):
+            return count, True, atoms
+        magic, found = struct.unpack(">ii", head[:8])
+        if magic not in (1995, 2023) or (count and found != atoms):
             if not count:
                 raise ValueError("it does not begin with the magic number")
-            return count, True
+            return count, True, atoms
+        atoms = found
         if atoms <= 9:
             end = start + 56 + 12 * atoms
         else:
             wide = 8 if magic == 2023 else 4
             if len(head) < 88 + wide:
-                return count, True
+                return count, True, atoms
             (packed,) = struct.unpack(">q" if wide == 8 else ">i", head[88 : 88 + wide])
             end = start + 88 + wide + -(-packed // 4) * 4
         if end > size or end <= start:
-            return count, True
+            return count, True, atoms
         start, count = end, count + 1
-    return count, False
+    return count, False, atoms
 
 
-def _dcd_frames(file: BinaryIO) -> tuple[int, bool]:
-    """Return how many frames of a DCD file are whole, and whether it was cut: its header says how many there were.
+def _dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
+    """Return how many frames of a DCD file are whole, whether it was cut, and how many atoms each has.
 
-    Fortran records, each between two copies of its length: 84 bytes of header, a title, the number of atoms; then for
-    each frame the unit cell (where the header has one), x, y and z.
+    The header says how many frames there were. Fortran records, each between two copies of its length: 84 bytes of
+    header, a title, the number of atoms; then for each frame the unit cell (where the header has one), x, y and z.
     """
     size = os.fstat(file.fileno()).st_size
     head = file.read(92)
@@ -145,7 +148,7 @@ def _dcd_frames(file: BinaryIO) -> tuple[int, bool]:
     first = 92 + title + 8 + 12
     frame = 3 * (4 * atoms + 8) + (56 if cell else 0)
     whole, rest = divmod(size - first, frame)
-    return whole, rest > 0 or claimed > whole
+    return whole, rest > 0 or claimed > whole, atoms
 
 
 @contextlib.contextmanager

@@ -1,0 +1,118 @@
+"""cutaway records"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cutaway.cli.common import check_output, debug_option, force_option, note, quiet_option, wrote
+
+if TYPE_CHECKING:
+    from cutaway.sequences import Record
+
+__all__ = ["command"]
+
+ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
+SHOWN = 5
+
+
+@click.command("records")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--alphabet", type=click.Choice(ALPHABETS), default="text", show_default=True, help="What it is made of.")
+@click.option("--format", "kind", help="What the files are: fasta, csv, … instead of what the suffix says.")
+@click.option("--column", multiple=True, help="Where a table has the sequence; of a series several.")
+@click.option("--label-column", help="Where it has the label.")
+@click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records, as JSON lines.")
+@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl.")
+@force_option
+@quiet_option
+@debug_option
+def command(
+    files: tuple[str, ...],
+    alphabet: str,
+    kind: str | None,
+    column: tuple[str, ...],
+    label_column: str | None,
+    skip_bad: bool,
+    as_json: bool,
+    output: str | None,
+) -> None:
+    """Say what FILEs hold: how many records, of which length, and what reading them changed.
+
+    FASTA, FASTQ, GenBank, SMILES, SDF, CSV, JSON lines, Parquet, text and trajectories, each gzipped or not. What is
+    wrong in a file is named with its line; with --skip-bad it is counted.
+
+    \b
+    Examples:
+      cutaway records prompts.txt
+      printf ">one\\nACGTNNacg\\n>two\\nAUG\\n" > genes.fa && cutaway records genes.fa --alphabet dna
+      printf "day,wind\\nMo,4.5\\nTu,\\n" > wind.csv && cutaway records wind.csv --alphabet series --json
+      cutaway records my-text.txt -o my-text.jsonl
+    """
+    from cutaway.sequences import read_records
+    from cutaway.views import terminal_records
+
+    if output is not None:
+        check_output(output, (".jsonl",))
+    records = read_records(
+        files, alphabet, format=kind, column=column or None, label_column=label_column, skip_bad=skip_bad
+    )
+    if output is not None:
+        from cutaway.result import write_chunks
+
+        wrote(write_chunks(Path(output), (f"{line}\n".encode() for line in _lines(records))))
+    elif as_json:
+        for line in _lines(records):
+            click.echo(line)
+    else:
+        lengths, shown = Lengths(), list[Any]()
+        for record in lengths.of(records):
+            if len(shown) < SHOWN:
+                shown.append(record)
+        from cutaway.views.terminal import show
+
+        show(terminal_records.records(shown, dataclasses.asdict(lengths), records.counts, records.first_skipped))
+        return
+    note(", ".join(f"{rule}: {count:,}" for rule, count in records.counts.items()))
+    for place in records.first_skipped:
+        note(f"  {place}")
+
+
+@dataclasses.dataclass
+class Lengths:
+    """How long the records are: letters, or time steps."""
+
+    total: int = 0
+    shortest: int = 0
+    longest: int = 0
+
+    def of(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Yield the records on, and take their lengths."""
+        for record in records:
+            length = len(record.sequence) if isinstance(record.sequence, str) else len(record.sequence[0])
+            self.shortest = min(self.shortest, length) if self.total else length
+            self.longest = max(self.longest, length)
+            self.total += length
+            yield record
+
+
+def _lines(records: Iterable[Record]) -> Iterator[str]:
+    for record in records:
+        sequence: Any = record.sequence
+        if not isinstance(sequence, str):
+            sequence = [[None if math.isnan(x) else x for x in channel] for channel in sequence]
+        fields = {
+            "id": record.id,
+            "sequence": sequence,
+            "label": record.label,
+            "file": record.file,
+            "line": record.line,
+        }
+        yield json.dumps({"schema": "cutaway.record/1", **fields}, ensure_ascii=False, allow_nan=False)

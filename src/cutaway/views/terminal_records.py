@@ -1,0 +1,37 @@
+"""Records in a terminal: the first of them, and the tally of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+
+from cutaway.views.terminal import _facts, _piece, _short, _table
+
+if TYPE_CHECKING:
+    from cutaway.sequences import Record
+
+__all__ = ["records"]
+
+
+def records(
+    shown: Sequence[Record], lengths: Mapping[str, int], counts: Mapping[str, int], skipped: Sequence[str]
+) -> RenderableType:
+    """Draw the first records, then how many there are and how long, what was changed, and what was skipped."""
+    table = _table(">line", "id", "label", ">length", "sequence")
+    for record in shown:
+        if isinstance(record.sequence, str):
+            length, start = f"{len(record.sequence):,}", _piece(_short(record.sequence[:100], 50))
+        else:
+            length = f"{len(record.sequence)} × {len(record.sequence[0]):,}"
+            start = _short(", ".join(f"{x:.4g}" for x in record.sequence[0][:12]), 50)
+        label = "" if record.label is None else _piece(_short(record.label, 20))
+        table.add_row(f"{record.line:,}", _piece(_short(record.id, 30)), label, length, start)
+    many = counts["records"]
+    facts = [("records", f"{many:,}" + (f", {counts['skipped']:,} skipped" if counts["skipped"] else ""))]
+    if many:
+        spread = f"{lengths['shortest']:,} to {lengths['longest']:,}, on average {lengths['total'] / many:,.1f}"
+        facts.append(("length", f"{spread}; {lengths['total']:,} in all"))
+    rules = [(rule, f"{count:,}") for rule, count in counts.items() if rule not in ("records", "skipped")]
+    return Group(table, "", _facts([*facts, *rules, *(("skipped", place) for place in skipped)]))
