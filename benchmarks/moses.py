@@ -2,8 +2,8 @@
 
     python benchmarks/moses.py train.csv.gz     # of the package molsets 0.3.1: moses/dataset/data/train.csv.gz
 
-The vocabulary is learned from the file, closed (what occurs and nothing else), and every molecule is encoded and decoded.
-Then the same with merges of atoms. Data: Polykovskiy et al. 2020, doi:10.3389/fphar.2020.565644.
+The vocabulary is learned from the file, closed (what occurs and nothing else), and every molecule is encoded and
+decoded. Then the same with merges of atoms. Data: Polykovskiy et al. 2020, doi:10.3389/fphar.2020.565644.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A series is written as text, one word a token, which the plain format can read: for each channel its scale, then the
 numbers, those of one time step side by side. A number is the word of its bin, `nan` where it is missing, or, where it
-is outside all bins, a sign with two digits of exponent and two of mantissa. Scales are powers of two and edges
-multiples of a small one, so that scaling rounds nothing.
+is outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). Scales are
+powers of two and edges multiples of a small one, so that scaling rounds nothing.
 
     s d15 d41 b2011 b2015 nan + d33 d36 d12 d0 …
 
@@ -27,13 +27,14 @@ from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Bins", "bins_of", "bins_tokenizer", "quantile_bins", "uniform_bins"]
 
-SCALE, PLUS, MINUS, MISSING = "s", "+", "-", "nan"
-SIGNS: Final = (SCALE, PLUS, MINUS, MISSING)
+SCALE, PLUS, MINUS, ZERO, MISSING = "s", "+", "-", "0", "nan"
+SIGNS: Final = (SCALE, PLUS, MINUS, ZERO, MISSING)
 _DIGITS: Final = 64
 _DIGIT_WORDS: Final = np.array([f"d{i}" for i in range(_DIGITS)], dtype=object)
 _LEAST: Final = len(SPECIALS) + len(SIGNS) + _DIGITS
 _SCALE_RANGE: Final = 1000  # scales from 2^-1000 to 2^1000: bins of the smallest are still no subnormal numbers
 _EXPONENTS: Final = 1100
+_NOTHING: Final = 2.0**-_SCALE_RANGE
 _GRAIN: Final = 2.0**-20
 _FAR: Final = 2.0**20
 
@@ -90,8 +91,8 @@ class Bins:
             if word in (PLUS, MINUS):
                 values.append(_unescaped(word, words[at + 1 : at + 5]))
                 at += 4
-            elif word == MISSING:
-                values.append(float("nan"))
+            elif word in (MISSING, ZERO):
+                values.append(float(word))
             elif word[:1] == "b" and word[1:].isdecimal() and int(word[1:]) < len(middles):
                 values.append(float(np.ldexp(middles[int(word[1:])], power)))
             else:
@@ -104,7 +105,8 @@ class Bins:
     def bound(self, channels: Series) -> _Floats:
         """Return, for C channels of T numbers, how far what `read` gives of each can be from it: |x - x̂| ≤ bound.
 
-        Half a bin times the scale inside of the bins, |x| / 8192 outside; 0 where a number is missing.
+        Half a bin times the scale inside of the bins, |x| / 8192 outside (2^-1000 for numbers below that); 0 where a
+        number is missing.
 
         >>> uniform_bins(9, 4).bound([[1.0] * 999 + [400.0]])[0, [0, -1]]
         array([1.        , 0.04882812])
@@ -117,7 +119,8 @@ class Bins:
         inside_TC = np.ldexp(half_N[bins_TC.clip(0, len(half_N) - 1)], powers_C)
         with np.errstate(invalid="ignore"):
             outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
-        bound_TC = np.where(outside_TC, np.ldexp(np.abs(values_CT.T), -13), inside_TC)
+        size_TC = np.abs(values_CT.T)
+        bound_TC = np.where(outside_TC, np.where(size_TC < _NOTHING, _NOTHING, np.ldexp(size_TC, -13)), inside_TC)
         return np.nan_to_num(np.where(np.isnan(values_CT.T), 0.0, bound_TC)).T
 
     @functools.cached_property
@@ -184,7 +187,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
     half = np.diff(np.array(bins.edges)).max() / 2
     rounding = (
         f"numbers: |x - x'| <= {half:g} x the channel's scale between {bins.edges[0]:g} and {bins.edges[-1]:g} scales, "
-        "|x| / 8192 beyond; the scale is the power of two next above the channel's mean |x|"
+        "|x| / 8192 (or 2^-1000) beyond; the scale is the power of two next above the channel's mean |x|"
     )
     return assemble(
         models.WordLevel(numbered(words), unk_token=UNKNOWN),
@@ -242,6 +245,8 @@ def _scaled(values: _Floats, power: Any) -> _Floats:
 
 
 def _escaped(value: float) -> str:
+    if abs(value) < _NOTHING:
+        return ZERO
     mantissa, exponent = np.frexp(abs(value))
     cell = int((mantissa - 0.5) * 2 * _DIGITS**2)
     return " ".join([MINUS if value < 0 else PLUS, *_digits(int(exponent) + _EXPONENTS), *_digits(cell)])

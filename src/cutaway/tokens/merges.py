@@ -34,7 +34,7 @@ def learn_merges(
     sequence into the next. Each round merges the pair
     that occurs most often, counting every place where its halves are neighbours (three in AAAA) and, among equals, the
     one with the smaller left id, then the smaller right id: the rule of the `tokenizers` library. It is merged from
-    left to right. Two merges may spell the same token, which then counts once. Stops early when no pair occurs
+    left to right. Should two merges spell the same token, it counts once. Stops early when no pair occurs
     `min_count` times. Work is proportional to what is merged; memory is about 12 bytes a unit and 4 · tokens².
     Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
 

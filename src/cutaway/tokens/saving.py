@@ -105,9 +105,7 @@ def save_tokenizer(
         kind=declared.get("kind", tokenizer.kind),
         alphabet=declared.get("alphabet", "text"),
         vocab_size=len(tokenizer.vocabulary),
-        special_tokens=[
-            token for token in tokenizer.vocabulary if tokenizer.vocabulary[token] in tokenizer.special_ids
-        ],
+        special_tokens=[tokenizer.token(i) for i in sorted(tokenizer.special_ids)],
         loses=declared.get("loses", {}),
         records=records,
         read=read or {},

@@ -76,14 +76,12 @@ def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "tex
         trainers.WordPieceTrainer(
             vocab_size=vocab_size,
             min_frequency=2,
-            special_tokens=list(SPECIALS),
-            initial_alphabet=letters,
+            special_tokens=[*SPECIALS, *base],  # numbered beforehand: the library would number ## at random
             show_progress=False,
         ),
     )
     found = learned.get_vocab(with_added_tokens=False)
-    vocabulary = numbered([*base, *sorted(found, key=found.__getitem__)])
-    kept = {token: i for token, i in vocabulary.items() if i < vocab_size}
+    kept = numbered([*base, *sorted(found, key=found.__getitem__)])
     fuse = decoders.ByteLevel() if alphabet == "text" else decoders.Fuse()
     return assemble(
         models.WordPiece(kept, unk_token=UNKNOWN, max_input_chars_per_word=2 * _PIECE),

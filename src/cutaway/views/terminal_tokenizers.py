@@ -31,7 +31,7 @@ def saved(result: SavedTokenizer) -> RenderableType:
         ("read", source + (f", {skipped:,} skipped" if skipped else "")),
         ("loses", _loses(result.loses)),
         ("took", "" if result.seconds is None else f"{result.seconds:.1f} s"),
-        ("saved", f"{result.directory} ({result.bytes / 1e6:,.1f} MB); AutoTokenizer loads it"),
+        ("saved", f"{result.directory} ({result.bytes:,} bytes); AutoTokenizer loads it"),
     ]
     return _facts([(name, value) for name, value in facts if value])
 
