@@ -4,6 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 from cutaway.cli import cli
@@ -32,8 +33,9 @@ def readme_commands():
 
 
 def help_examples():
-    commands = [(name, command) for name, command in cli.commands.items() if name != "models"]
-    commands += [(f"models {name}", command) for name, command in cli.commands["models"].commands.items()]
+    commands = [(name, command) for name, command in cli.commands.items() if not isinstance(command, click.Group)]
+    groups = [(name, group) for name, group in cli.commands.items() if isinstance(group, click.Group)]
+    commands += [(f"{group} {name}", command) for group, of in groups for name, command in of.commands.items()]
     found = []
     for name, command in commands:
         examples = command.help.split("Example")[1].splitlines()[1:]
@@ -77,4 +79,5 @@ def test_help_example(folder, line, monkeypatch):
         monkeypatch.setattr("cutaway.models.remove", lambda name: len(name))
     execute(line)
     for name in re.findall(r"-o (\S+)", line):
-        assert (folder / name).stat().st_size > 1000
+        written = [folder / name, *(folder / name).glob("*")]
+        assert sum(path.stat().st_size for path in written if path.is_file()) > 1000
