@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,13 @@ def test_no_merge_crosses_an_atom() -> None:
         assert borders(tokenizer, text) <= ends
     # A bracket atom that never occurred is written sign by sign, and nothing in it is merged.
     assert [tokenizer.piece(i) for i in tokenizer.encode("C[13Cs]C").ids] == ["C", *"[13Cs]", "C"]
+
+
+def test_a_long_molecule_takes_time_in_proportion() -> None:
+    backend = atom_bpe(MOLECULES, 170).backend
+    start = time.process_time()
+    assert len(backend.encode("C" * 300_000).ids) >= 1
+    assert time.process_time() - start < 5  # in proportion to its square: five minutes
 
 
 def test_codons_keep_their_frame() -> None:

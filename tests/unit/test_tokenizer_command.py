@@ -91,6 +91,15 @@ def test_bad_input_is_named(capsys: Any, files: Path, words: list[Any], code: in
     assert not Path("x").exists() and Path("taken/notes.txt").read_text() == "mine"
 
 
+def test_molecules_are_read_unchecked_as_text(capsys: Any, files: Path) -> None:
+    Path("molecules.smi").write_text("CCO ethanol\n[Na+].[Cl-] salt\n")
+    words = ["molecules.smi", "--kind", "smiles", "--alphabet", "text", "--closed", "-o", "t"]
+    code, out, err = run(capsys, "tokenizer", "train", *words, "--json")
+    assert code == 0 and err == "" and json.loads(out)["alphabet"] == "smiles"
+    vocabulary = json.loads(Path("t/tokenizer.json").read_text())["model"]["vocab"]
+    assert list(vocabulary)[4:] == [".", "C", "O", "[Cl-]", "[Na+]"]
+
+
 def test_force_writes_over_a_tokenizer(capsys: Any, files: Path) -> None:
     assert run(capsys, "tokenizer", "train", "text.txt", "-o", "t")[0] == 0
     assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "t")[0] == 1

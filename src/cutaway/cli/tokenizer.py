@@ -72,7 +72,8 @@ def train_command(
     alphabet = alphabet or KINDS[kind][0]
     records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad)
     # A line's end is part of a text, and the readers leave it out.
-    sequences = (f"{record.sequence}\n" if alphabet == "text" else record.sequence for record in records)
+    lines = alphabet == "text" and kind != "smiles"
+    sequences = (f"{record.sequence}\n" if lines else record.sequence for record in records)
     given = {name: value for name, value in options.items() if value is not None}
     tokenizer = train_tokenizer(sequences, kind, alphabet=alphabet, vocab_size=vocab_size, **given)
     for _ in sequences:  # kinds that learn nothing from the files are made for what is in them: all of it is checked

@@ -170,30 +170,29 @@ class _Judge:
     def verdict(self, text: str, back: str, ids: Sequence[int]) -> str:
         if back == text:
             return EXACT
-        seen = text
+        parts = back.split(self.unknown) if self.unknown_id in ids else [back]
         if "spelling" in self.loses:
-            seen = text.upper().replace(self.other, self.own)
-            if back.upper() == seen:
+            text, *parts = (part.upper().replace(self.other, self.own) for part in (text, *parts))
+            if parts == [text]:
                 return "spelling"
-        if "unknown" in self.loses and self.unknown_id in ids and _around(back.split(self.unknown), text, seen):
-            return "unknown"
-        return FAILED
+        return "unknown" if "unknown" in self.loses and len(parts) > 1 and _around(parts, text) else FAILED
 
     @staticmethod
     def frames(text: str, count: int) -> str:
         return " ".join(f"c{ord(letter) % count}" for letter in text)
 
 
-def _around(parts: list[str], *texts: str) -> bool:
+def _around(parts: list[str], text: str) -> bool:
     """Say whether the parts stand in a text one after the other, the first at its start and the last at its end."""
-    for text in texts:
-        at = len(parts[0]) if text.startswith(parts[0]) else -1
-        for part in parts[1:-1]:
-            found = text.find(part, at) if at >= 0 else -1
-            at = found + len(part) if found >= 0 else -1
-        if at >= 0 and text.endswith(parts[-1]) and len(text) - len(parts[-1]) >= at:
-            return True
-    return False
+    if not text.startswith(parts[0]):
+        return False
+    at = len(parts[0])
+    for part in parts[1:-1]:
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return text.endswith(parts[-1]) and len(text) - len(parts[-1]) >= at
 
 
 def _numbers(tokenizer: Tokenizer, bins: Bins, number: int, seed: int) -> _Tried:

@@ -135,13 +135,14 @@ def atom_bpe(smiles: Iterable[str], vocab_size: int = 1024) -> Tokenizer:
     merges = learn_merges([codes[text] for text in texts], base, vocab_size - rest)
     # A bracket before what is inside it: [Cl-] is one unit before Cl is.
     order = sorted(units, key=lambda atom: (not atom.startswith("["), -len(atom), atom))
-    inside = r"[\[\]]|[^\[\]](?=[^\[\]]*\])"
+    brackets = pre_tokenizers.Split(Regex(r"\[[^\[\]]*\]"), "isolated")
+    signs_of_them = pre_tokenizers.Split(Regex(r"\A[^\[][\s\S]*\z|[\s\S]"), "isolated")
     return assemble(
         models.BPE(numbered([*base, *signs, *(a + b for a, b in merges)]), merges, unk_token=UNKNOWN),
         "bpe",
         "smiles",
         normalizer=normalizers.Sequence([_FOREIGN, *(normalizers.Replace(atom, units[atom]) for atom in order)]),
-        splitter=pre_tokenizers.Split(Regex(inside), "isolated"),
+        splitter=pre_tokenizers.Sequence([brackets, signs_of_them]),
         decoder=_written_out(units),
         loses={"unknown": "a sign that is not printable ASCII, as <unk>"},
     )
