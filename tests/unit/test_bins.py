@@ -83,6 +83,16 @@ def test_the_bound_holds_for_every_pattern_of_bits(kind: str) -> None:
         holds(KINDS[kind], [values[at : at + 5].tolist()])
 
 
+@pytest.mark.parametrize("power", [-1073, -1022, -999, -7, 0, 40, 1000])
+def test_the_bound_holds_at_the_edges(power: int) -> None:
+    for bins in KINDS.values():
+        at = np.ldexp(np.array([*bins.edges[:40], *bins.edges[-40:], *bins.middles[:40], *bins.edges[::97]]), power)
+        near = np.concatenate([at, np.nextafter(at, np.inf), np.nextafter(at, -np.inf)])
+        # One number so large or small that the scale is just a power of two times these.
+        for size in np.ldexp([0.4, 0.5, 0.75, 1.0, 1.5], power):
+            holds(bins, [[*near.tolist(), *[float(size)] * 900]])
+
+
 def test_the_bound_is_half_a_bin_inside_and_relative_outside() -> None:
     bins = uniform_bins(4023)
     values = np.append(np.ones(9999), 1e6)

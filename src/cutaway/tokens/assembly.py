@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import tokenizers
@@ -86,8 +85,14 @@ def room_for(vocab_size: int, least: int, what: str) -> int:
     return vocab_size - least
 
 
-def most_frequent(found: Mapping[str, int], vocab_size: int | None) -> list[str]:
-    """Return what occurs most often, as many as there is room for, sorted; of equals the first in the alphabet."""
-    room = len(found) if vocab_size is None else room_for(vocab_size, len(SPECIALS) + 1, "one token")
-    kept = sorted(Counter(found).items(), key=lambda item: (-item[1], item[0]))[: room + (vocab_size is not None)]
-    return sorted(token for token, _ in kept)
+def most_frequent(found: Mapping[str, int], vocab_size: int | None, beside: Collection[str] = ()) -> list[str]:
+    """Return what occurs most often, sorted, as much as there is room for beside the special and other tokens.
+
+    Of equals the first in the alphabet; all of it where no size is asked for.
+    """
+    ordered = sorted((token for token in found if token not in beside), key=lambda token: (-found[token], token))
+    if vocab_size is None:
+        return sorted(ordered)
+    what = f"{len(beside)} signs" if beside else "one token"
+    least = len(beside) or 1
+    return sorted(ordered[: room_for(vocab_size, len(SPECIALS) + least, what) + least - len(beside)])

@@ -36,8 +36,7 @@ def atoms(smiles: Iterable[str], vocab_size: int | None = None, *, closed: bool 
     """
     found = count_atoms(smiles)
     signs = "" if closed else PRINTABLE
-    room = None if vocab_size is None else vocab_size - sum(sign not in found for sign in signs)
-    vocabulary = numbered([*most_frequent(found, room), *signs])
+    vocabulary = numbered([*most_frequent(found, vocab_size, signs), *signs])
     unknown = "what did not occur in training" if closed else "a sign that is not printable ASCII"
     return assemble(
         models.BPE(vocabulary, [], unk_token=UNKNOWN, ignore_merges=True),
