@@ -303,6 +303,15 @@ def test_a_trajectory_that_was_cut_short(kind: str, atoms: int, capfd) -> None:
     assert capfd.readouterr().out.count("dcdplugin") <= 2 * (kind == "dcd")  # of the writer above
 
 
+def test_an_xtc_frame_that_would_lead_mdtraj_astray() -> None:
+    mdtraj = pytest.importorskip("mdtraj")
+    with mdtraj.formats.XTCTrajectoryFile("a.xtc", "w", force_overwrite=True) as file:
+        file.write(np.random.default_rng(0).normal(size=(1, 12, 3)).astype(np.float32))
+    data = bytearray(Path("a.xtc").read_bytes())
+    data[87] = 200  # the size of small differences: an index into a table of 73
+    says("a.xtc", bytes(data), "series", "frame 1 is damaged")
+
+
 def test_a_trajectory_without_what_it_needs(monkeypatch) -> None:
     pytest.importorskip("mdtraj")
     Path("a.xtc").write_bytes(b"x")

@@ -31,7 +31,9 @@ def records(
     many = counts["records"]
     facts = [("records", f"{many:,}" + (f", {counts['skipped']:,} skipped" if counts["skipped"] else ""))]
     if many:
-        spread = f"{lengths['shortest']:,} to {lengths['longest']:,}, on average {lengths['total'] / many:,.1f}"
+        spread = f"{lengths['shortest']:,}"
+        if lengths["longest"] > lengths["shortest"]:
+            spread += f" to {lengths['longest']:,}, on average {lengths['total'] / many:,.1f}"
         facts.append(("length", f"{spread}; {lengths['total']:,} in all"))
     rules = [(rule, f"{count:,}") for rule, count in counts.items() if rule not in ("records", "skipped")]
     return Group(table, "", _facts([*facts, *rules, *(("skipped", place) for place in skipped)]))

@@ -41,7 +41,7 @@ def blocks(wanted: Wanted) -> Iterator[bytes]:
             ends |= _ends(block)
             if b"\r" in block:
                 block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-            line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))  # five times bytes.count
+            line += int(np.count_nonzero(np.frombuffer(block, np.uint8) == _NEWLINE))  # a quarter of bytes.count's time
             whole = block.rfind(b"\n") + 1
             if whole:
                 yield b"".join([*held, block[:whole]])

@@ -78,20 +78,19 @@ def read_jsonl(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 def _record(wanted: Wanted, said: Any, number: int) -> Raw:
     name, label, key = None, None, "sequence"
     if isinstance(said, dict):
-        keys = [wanted.choose(list(said), number)] if not wanted.columns else [list(wanted.columns)]
-        for column in (*keys[0], *([wanted.label_column] if wanted.label_column else [])):
+        columns = list(wanted.columns) or wanted.choose(list(said), number)
+        for column in (*columns, *([wanted.label_column] if wanted.label_column else [])):
             if column not in said:
                 raise wanted.absent(column, list(said), number)
         if wanted.label_column is not None:
             label = wanted.label(said[wanted.label_column])
         if said.get("id") is not None:
             name = str(said["id"])
-        key = keys[0][0]
-        said = [said[column] for column in keys[0]] if len(keys[0]) > 1 else said[key]
+        key = columns[0]
+        said = [said[column] for column in columns] if len(columns) > 1 else said[key]
     if wanted.alphabet == "series":
-        return Raw(
-            name, json_channels(wanted, said, number, key), label, number, lambda n: f"line {number:,}, step {n:,}"
-        )
+        channels = json_channels(wanted, said, number, key)
+        return Raw(name, channels, label, number, lambda n: f"line {number:,}, step {n:,}")
     if not isinstance(said, str):
         raise wanted.bad(f"it is no text but {type(said).__name__}", number, key)
     return Raw(name, wanted.stripped(said), label, number, lambda n: f"line {number:,}, column {key!r}, letter {n:,}")

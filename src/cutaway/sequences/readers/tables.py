@@ -30,17 +30,17 @@ def read_csv(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
     broken: list[BadSequence] = []
     source = _csv_lines(wanted, broken)
-    first = next(source)
+    first = next(source, "")
     if broken:
         raise broken[0]
     found = "\t" if wanted.format == "tsv" else next((mark for mark in ",\t;" if mark in first), ",")
     reader = csv.reader(_again(first, source), delimiter=found, strict=True)
     rows = _rows(wanted, reader, broken)
     header = next(rows, None)
-    if header is None or isinstance(header, BadSequence):
-        raise header or wanted.bad("there is no header", 1)
-    names = header[1]
-    yield from _records(wanted, names, rows)
+    if isinstance(header, BadSequence):
+        raise header
+    if header is not None:
+        yield from _records(wanted, header[1], rows)
 
 
 def _csv_lines(wanted: Wanted, broken: list[BadSequence]) -> Iterator[str]:
@@ -161,7 +161,7 @@ def read_parquet(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     parquet = need_pyarrow()
     with local(wanted) as name:
         try:
-            file = parquet.ParquetFile(name)
+            file = parquet.ParquetFile(name, pre_buffer=False, buffer_size=1 << 20)
         except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
             raise wanted.bad(
                 f"it is no whole Parquet file ({_first(error)})", 1, hint="write or fetch it anew"
@@ -208,7 +208,7 @@ def _has_lists(wanted: Wanted, file: Any, names: list[str]) -> bool:
 
 def _parquet_rows(file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
     first = 1
-    for batch in file.iter_batches(batch_size=1024, columns=names):
+    for batch in file.iter_batches(batch_size=128, columns=names):
         columns = [batch.column(name).to_pylist() for name in names]
         yield from enumerate(map(list, zip(*columns, strict=True)), first)
         first += batch.num_rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import itertools
 import os
 import struct
 import sys
@@ -34,7 +35,8 @@ def read_trajectory(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield the frames of an .xtc or .dcd file. A `column` is a selection of atoms in mdtraj's language ("name CA").
 
     The atoms' names are those of the .pdb or .gro file beside it that is called the same; without a selection none is
-    needed. A file that was cut short is an error, behind all that was whole.
+    needed. A file that was cut short is an error, behind all that was whole; one whose packed coordinates were changed
+    can make mdtraj's C code crash, which nothing here can catch.
     """
     mdtraj = need_mdtraj()
     kinds = {"xtc": (mdtraj.formats.XTCTrajectoryFile, 1.0), "dcd": (mdtraj.formats.DCDTrajectoryFile, 0.1)}
@@ -71,7 +73,8 @@ def _pieces(
         xyz_TAX = file.read(count, atom_indices=chosen)[0]
         if len(xyz_TAX) != count:
             raise OSError(f"{len(xyz_TAX):,} frames came where {count:,} were asked for")
-        numbers = np.ascontiguousarray(xyz_TAX.reshape(count, -1).T, dtype=np.float64) * nanometres
+        with np.errstate(invalid="ignore"):  # NaN is looked for below
+            numbers = np.ascontiguousarray(xyz_TAX.reshape(count, -1).T, dtype=np.float64) * nanometres
         bad = np.argwhere(~np.isfinite(numbers.T))
         if len(bad):
             step, channel = (int(i) for i in bad[0])
@@ -119,8 +122,13 @@ def _xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
             wide = 8 if magic == 2023 else 4
             if len(head) < 88 + wide:
                 return count, True, atoms
+            *bounds, small = struct.unpack(">7i", head[60:88])
             (packed,) = struct.unpack(">q" if wide == 8 else ">i", head[88 : 88 + wide])
             end = start + 88 + wide + -(-packed // 4) * 4
+            sound = all(low <= high for low, high in zip(bounds[:3], bounds[3:], strict=True)) and 9 <= small < 73
+            sound = sound and head[4:8] == head[52:56] and packed <= 4 * int(3.6 * atoms)
+            if not sound and end <= size:  # mdtraj would read and write beyond its tables
+                raise ValueError(f"frame {count + 1:,} is damaged")
         if end > size or end <= start:
             return count, True, atoms
         start, count = end, count + 1
@@ -154,7 +162,8 @@ def _dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
     """Keep what a C library prints on opening a file away from stdout, which belongs to data."""
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     kept = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -200,7 +209,7 @@ def read_pdb(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     channels, chosen = Channels(wanted), None
     first: list[str] | None = [] if wanted.columns else None
     frame, start, model, width = list[float](), 0, 0, 0
-    for number, line in text_lines(wanted):
+    for number, line in itertools.chain(text_lines(wanted), [(0, "END")]):
         if isinstance(line, BadSequence):
             yield line
         elif line.startswith("MODEL "):
@@ -214,21 +223,20 @@ def read_pdb(wanted: Wanted) -> Iterator[Raw | BadSequence]:
                 first.append(line)
             for column in (31, 39, 47):
                 frame.append(wanted.number(line[column - 1 : column + 7], number, column) / 10)
-        elif line.startswith("ENDMDL") or (line.startswith("END") and frame):
-            if first:
-                chosen, first = _chosen_in(wanted, first), None
-            if width and len(frame) != width:
+        elif line.startswith("END"):
+            whole = line.startswith("ENDMDL") or not model
+            if not whole:
+                yield wanted.bad("this model has no end (ENDMDL): the file was cut short", model)
+            elif frame and len(frame) != (width or len(frame)):
                 yield wanted.bad(f"{len(frame) // 3:,} atoms, where the first model has {width // 3:,}", start)
-            else:
+            elif frame:
+                if first:
+                    chosen, first = _chosen_in(wanted, first), None
                 width = len(frame)
                 yield from channels.add(start, _of(frame, chosen))
+            elif model:
+                yield wanted.bad("this model has no atoms", model)
             frame, start, model = [], 0, 0
-    if model:
-        yield wanted.bad("this model has no end (ENDMDL): the file was cut short", model)
-    elif frame:
-        if first:
-            chosen = _chosen_in(wanted, first)
-        yield from channels.add(start, _of(frame, chosen))
     yield from channels.end()
 
 
