@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from cutaway.models import architecture, card, get, get_data, info, list_data, list_models, load, save, tokenize
     from cutaway.predict import classify, mutate, score
+    from cutaway.tokens import check_tokenizer, save_tokenizer, train_tokenizer
     from cutaway.training import train
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "architecture",
     "attention",
     "card",
+    "check_tokenizer",
     "classify",
     "compare",
     "contacts",
@@ -67,12 +69,14 @@ __all__ = [
     "mutate",
     "neighbours",
     "save",
+    "save_tokenizer",
     "score",
     "static_vectors",
     "sweep",
     "tokenize",
     "tour",
     "train",
+    "train_tokenizer",
 ]
 
 Result.page = staticmethod(views.page)
@@ -84,6 +88,7 @@ _ROOMS = {
     "architecture": "models",
     "attention": "inside",
     "card": "models",
+    "check_tokenizer": "tokens",
     "classify": "predict",
     "compare": "inside",
     "contacts": "inside",
@@ -102,12 +107,14 @@ _ROOMS = {
     "mutate": "predict",
     "neighbours": "inside",
     "save": "models",
+    "save_tokenizer": "tokens",
     "score": "predict",
     "static_vectors": "inside",
     "sweep": "generation",
     "tokenize": "models",
     "tour": "guide",
     "train": "training",
+    "train_tokenizer": "tokens",
 }
 
 

@@ -538,6 +538,24 @@ def saved() -> Record:
     }
 
 
+def saved_tokenizer() -> Record:
+    return {
+        "schema": "cutaway.saved_tokenizer/1", "name": "bpe (dna)", "directory": "out/dna-bpe", "kind": "bpe",
+        "alphabet": "dna", "vocab_size": 4096, "special_tokens": ["<|end|>", "<unk>", "<pad>", "<mask>"],
+        "loses": {"unknown": "a letter that is not of its alphabet, as <unk>"}, "records": 1,
+        "read": {"records": 1, "skipped": 0, "N runs": 3}, "seconds": 1.53, "bytes": 214_502,
+    }
+
+
+def tokenizer_check() -> Record:
+    loss = {"rule": "unknown", "text": "\n", "tokens": ["<unk>"], "decoded": "<unk>", "count": 254}
+    return {
+        "schema": "cutaway.tokenizer_check/1", "model": "dna-bpe", "kind": "bpe", "alphabet": "dna", "seed": 0,
+        "tried": 2000, "exact": 1746, "passed": True, "lost": [loss], "loses": saved_tokenizer()["loses"],
+        "worst": None, "vocab_size": 4096,
+    }
+
+
 def models() -> Record:
     rows = [
         {
@@ -626,6 +644,7 @@ def every() -> dict[str, Record]:
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
+        saved_tokenizer(), tokenizer_check(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}

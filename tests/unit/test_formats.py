@@ -84,6 +84,9 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     group = cli.commands["models"]
     assert isinstance(group, click.Group)
     commands |= {"models": group.commands["list"], "model": group.commands["info"], "saved": group.commands["save"]}
+    of_tokenizers = cli.commands["tokenizer"]
+    assert isinstance(of_tokenizers, click.Group)
+    commands |= {"tokenizer_check": of_tokenizers.commands["check"]}
     for schema, command in commands.items():
         [option] = [option for option in command.params if option.name == "output"]
         for suffix in (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png"):

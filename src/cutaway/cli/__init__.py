@@ -32,6 +32,7 @@ from cutaway.cli import (
     score,
     sweep,
     tokenize,
+    tokenizer,
     tour,
     train,
 )
@@ -61,7 +62,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, architecture, generate, sweep, score, classify, mutate),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(records, data, train, models),
 )

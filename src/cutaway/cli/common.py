@@ -163,6 +163,9 @@ def output_options(first: Any, *more: str) -> Any:
     return lambda function: _output_options(function, (*Result.formats, first, *more))
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line.")
+
+
 def _output_options(function: F, formats: tuple[str, ...]) -> F:
     def check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
         if value is not None:
@@ -172,7 +175,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
     others = ", ".join(suffix for suffix in formats if suffix not in {".html", ".jsonl"})
     return _chain(
         quiet_option,
-        click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line."),
+        json_option,
         click.option(
             "-o",
             "--output",

@@ -1,10 +1,57 @@
-"""Sequence → ids and back: load a tokenizer, make a simple one, encode, show every piece.
+"""Sequence → ids and back: load, make, train, save and check tokenizers; encode, show every piece.
 
 Built on the `tokenizers` library alone, so that this room never waits for torch.
 """
 
+from cutaway.tokens.bins import Bins, bins_of, bins_tokenizer, quantile_bins, uniform_bins
+from cutaway.tokens.checking import Loss, TokenizerCheck, check_tokenizer
 from cutaway.tokens.encoding import TokenEntry, Tokens, tokenize, vocabulary_sample
+from cutaway.tokens.merges import learn_merges
+from cutaway.tokens.molecules import atoms
+from cutaway.tokens.nucleic import codons, kmer_text, kmers
+from cutaway.tokens.saving import SavedTokenizer, save_tokenizer
 from cutaway.tokens.simple import characters, words
+from cutaway.tokens.states import clusters, dihedrals, distances, state_text, state_values, states_tokenizer
+from cutaway.tokens.subwords import bpe, unigram, wordpiece
 from cutaway.tokens.tokenizer import Tokenizer, check_text
+from cutaway.tokens.training import train_tokenizer
+from cutaway.tokens.units import atom_bpe, codon_bpe, letter_bpe
 
-__all__ = ["TokenEntry", "Tokenizer", "Tokens", "characters", "check_text", "tokenize", "vocabulary_sample", "words"]
+__all__ = [
+    "Bins",
+    "Loss",
+    "SavedTokenizer",
+    "TokenEntry",
+    "Tokenizer",
+    "TokenizerCheck",
+    "Tokens",
+    "atom_bpe",
+    "atoms",
+    "bins_of",
+    "bins_tokenizer",
+    "bpe",
+    "characters",
+    "check_text",
+    "check_tokenizer",
+    "clusters",
+    "codon_bpe",
+    "codons",
+    "dihedrals",
+    "distances",
+    "kmer_text",
+    "kmers",
+    "learn_merges",
+    "letter_bpe",
+    "quantile_bins",
+    "save_tokenizer",
+    "state_text",
+    "state_values",
+    "states_tokenizer",
+    "tokenize",
+    "train_tokenizer",
+    "uniform_bins",
+    "unigram",
+    "vocabulary_sample",
+    "wordpiece",
+    "words",
+]

@@ -12,9 +12,11 @@ from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["END", "UNKNOWN", "characters", "words"]
+__all__ = ["BY_CHARACTER", "BY_WORD", "END", "UNKNOWN", "characters", "words"]
 
 END, UNKNOWN = "<|end|>", "<unk>"
+BY_CHARACTER = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+BY_WORD = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]|\s+"), "isolated")
 
 
 def characters(texts: Iterable[str]) -> Tokenizer:
@@ -24,7 +26,7 @@ def characters(texts: Iterable[str]) -> Tokenizer:
     [3, 2, 2, 3]
     """
     alphabet = sorted(set().union(*texts))
-    return _lookup("characters", alphabet, pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated"))
+    return _lookup("characters", alphabet, BY_CHARACTER)
 
 
 def words(texts: Iterable[str]) -> Tokenizer:
@@ -33,9 +35,8 @@ def words(texts: Iterable[str]) -> Tokenizer:
     >>> words(["a cat, a dog"]).encode("a dog, a cat").ids
     [4, 2, 6, 3, 2, 4, 2, 5]
     """
-    splitter = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]|\s+"), "isolated")
-    found = {piece for text in texts for piece, _ in splitter.pre_tokenize_str(text)}
-    return _lookup("words", sorted(found), splitter)
+    found = {piece for text in texts for piece, _ in BY_WORD.pre_tokenize_str(text)}
+    return _lookup("words", sorted(found), BY_WORD)
 
 
 def _lookup(name: str, vocabulary: list[str], splitter: pre_tokenizers.PreTokenizer) -> Tokenizer:

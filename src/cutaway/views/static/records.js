@@ -16,6 +16,7 @@ import { drawNeighbours } from "./neighbours.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
 import { drawTokenComparison, drawTokens } from "./tokens.js";
+import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
 import { drawTour } from "./tour.js";
 import { drawTraining } from "./training.js";
 import { el, heading, legible } from "./draw.js";
@@ -24,6 +25,7 @@ const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel, datasets: drawDatasets, dataset: drawDataset,
   heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations, contacts: drawContacts,
+  saved_tokenizer: drawSavedTokenizer, tokenizer_check: drawTokenizerCheck,
 };
 
 export function nameOf(record) {

@@ -1,0 +1,129 @@
+"""cutaway tokenizer train, check"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from cutaway.cli.common import debug_option, emit, json_option, note, offline_option, output_options, quiet_option
+
+__all__ = ["command"]
+
+_KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "bins")
+_ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
+
+
+@click.group("tokenizer")
+def command() -> None:
+    """Tokenizers of your own, of text, DNA, proteins, molecules and numbers: make them, hammer them."""
+
+
+@command.command("train")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--kind", type=click.Choice(_KINDS), default="bpe", show_default=True, help="What a token is.")
+@click.option("--alphabet", type=click.Choice(_ALPHABETS), help="What the files hold.  [default: what the kind is for]")
+@click.option("--vocab-size", type=int, help="Tokens, special ones included.  [default: 4096 where it can be chosen]")
+@click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Save the tokenizer into this folder.")
+@click.option("--frame", type=int, help="codon: bases before the first codon, 0 to 2.")
+@click.option("--k", type=int, help="kmer: letters in a word.  [default: 6]")
+@click.option("--overlapping", is_flag=True, default=None, help="kmer: a word at every letter.")
+@click.option("--closed", is_flag=True, default=None, help="smiles: only atoms that occur; others become <unk>.")
+@click.option("--bins", "method", type=click.Choice(["uniform", "quantile"]), help="bins: how they are laid out.")
+@click.option("--limit", type=float, help="bins: uniform ones reach to this many scales.  [default: 15]")
+@click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
+@click.option("--column", multiple=True, help="Where a table has the sequences; of series several.")
+@click.option("--skip-bad", is_flag=True, help="Count broken records and go on.")
+@click.option("--force", is_flag=True, help="Write over a tokenizer that is there.")
+@json_option
+@quiet_option
+@debug_option
+def train_command(
+    files: tuple[str, ...],
+    kind: str,
+    alphabet: str | None,
+    vocab_size: int | None,
+    directory: str,
+    file_format: str | None,
+    column: tuple[str, ...],
+    skip_bad: bool,
+    force: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Make a tokenizer from the sequences in FILEs, and save it as a folder that transformers loads.
+
+    \b
+    Examples:
+      cutaway tokenizer train my-text.txt --vocab-size 300 -o my-bpe
+      printf ">one\\nATGAAAGCGTTTAAAGCGTAA\\n" > cds.fa && cutaway tokenizer train cds.fa --kind codon -o codons
+      printf "GATTACAGATTACA\\n" > dna.txt && cutaway tokenizer train dna.txt --alphabet dna --vocab-size 24 -o dna-bpe
+    """
+    from cutaway.sequences import read_records
+    from cutaway.tokens import save_tokenizer, train_tokenizer
+    from cutaway.tokens.saving import check_folder
+    from cutaway.tokens.training import KINDS
+    from cutaway.views import terminal_tokenizers
+
+    check_folder(directory, force=force)
+    start = time.perf_counter()
+    alphabet = alphabet or KINDS[kind][0]
+    records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad)
+    # A line's end is part of a text, and the readers leave it out.
+    lines = alphabet == "text" and kind != "smiles"
+    sequences = (f"{record.sequence}\n" if lines else record.sequence for record in records)
+    given = {name: value for name, value in options.items() if value is not None}
+    tokenizer = train_tokenizer(sequences, kind, alphabet=alphabet, vocab_size=vocab_size, **given)
+    for _ in sequences:  # kinds that learn nothing from the files are made for what is in them: all of it is checked
+        pass
+    result = save_tokenizer(
+        tokenizer,
+        directory,
+        force=force,
+        records=records.counts["records"],
+        read=dict(records.counts),
+        seconds=time.perf_counter() - start,
+    )
+    for place in records.first_skipped:
+        note(f"skipped: {place}")
+    emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
+
+
+@command.command("check")
+@click.argument("tokenizer", metavar="DIR_OR_NAME")
+@click.option(
+    "--alphabet", type=click.Choice(_ALPHABETS), help="What to try.  [default: what it was made for, or text]"
+)
+@click.option("-n", "--number", default=20_000, show_default=True, help="Adversarial inputs to try.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@offline_option
+@output_options(".csv")
+def check_command(
+    tokenizer: str,
+    alphabet: str | None,
+    number: int,
+    seed: int,
+    revision: str | None,
+    as_json: bool,
+    output: str | None,
+) -> None:
+    """Hammer a tokenizer with adversarial input; show the shortest that does not come back.
+
+    Ends with 1 where something was lost that the tokenizer does not declare.
+
+    \b
+    Example:
+      cutaway tokenizer check gpt2-vocab -n 2000
+    """
+    from cutaway.models.vocabulary import load_tokenizer
+    from cutaway.tokens import check_tokenizer
+    from cutaway.views import terminal_tokenizers
+
+    loaded = load_tokenizer(tokenizer, revision=revision)
+    result = check_tokenizer(loaded, alphabet=alphabet, number=number, seed=seed)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_tokenizers.check(result))
+    if not result.passed:
+        sys.exit(1)

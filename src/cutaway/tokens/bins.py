@@ -1,0 +1,269 @@
+"""Series of numbers as tokens: scaled by their mean and put into bins, with an error bound for every finite number.
+
+A series is written as text, one word a token, which the plain format can read: for each channel its scale, then the
+numbers, those of one time step side by side. A number is the word of its bin, `nan` where it is missing, or, where it
+is outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). Scales are
+powers of two and edges multiples of a small one, so that scaling rounds nothing.
+
+    s d15 d41 b2011 b2015 nan + d33 d36 d12 d0 …
+
+Axis letters: `C` channels, `T` time steps, `N` bins.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tokenizers import models, pre_tokenizers
+
+from cutaway.errors import InputError
+from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["Bins", "bins_of", "bins_tokenizer", "quantile_bins", "uniform_bins"]
+
+SCALE, PLUS, MINUS, ZERO, MISSING = "s", "+", "-", "0", "nan"
+SIGNS: Final = (SCALE, PLUS, MINUS, ZERO, MISSING)
+_DIGITS: Final = 64
+_DIGIT_WORDS: Final = np.array([f"d{i}" for i in range(_DIGITS)], dtype=object)
+_LEAST: Final = len(SPECIALS) + len(SIGNS) + _DIGITS
+_SCALE_RANGE: Final = 1000  # scales from 2^-1000 to 2^1000: bins of the smallest are still no subnormal numbers
+_EXPONENTS: Final = 1100
+_NOTHING: Final = 2.0**-_SCALE_RANGE
+_GRAIN: Final = 2.0**-20
+_FAR: Final = 2.0**20
+
+Series = Sequence[ArrayLike] | NDArray[np.floating[Any]]
+_Floats = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bins:
+    """N bins of scaled numbers: their N + 1 edges, ascending. A bin's number is its middle."""
+
+    edges: tuple[float, ...]
+
+    def write(self, channels: Series) -> str:
+        """Write C channels of T numbers as words; NaN is a missing number.
+
+        Raises `InputError` for infinity and for channels of unequal length.
+
+        >>> uniform_bins(9, 4).write([[1.0, -0.5, float("nan")] * 9 + [400.0]])[-30:]
+        'nan b4 b4 nan + d17 d21 d36 d0'
+        """
+        values_CT = _channels(channels)
+        powers_C = np.array([_power(values_T) for values_T in values_CT])
+        header = [word for power in powers_C for word in (SCALE, *_digits(int(power) + _SCALE_RANGE))]
+        values_TC = values_CT.T
+        scaled_TC = _scaled(values_TC, powers_C)
+        bins_TC = np.searchsorted(self._edges, scaled_TC, side="right") - 1
+        bins_TC[scaled_TC == self._edges[-1]] -= 1
+        words_TC = self._words[bins_TC.clip(0, len(self._words) - 1)]
+        with np.errstate(invalid="ignore"):
+            outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
+        for t, c in zip(*np.nonzero(outside_TC), strict=True):
+            words_TC[t, c] = _escaped(float(values_TC[t, c]))
+        words_TC[np.isnan(values_TC)] = MISSING
+        return " ".join([*header, *words_TC.ravel()])
+
+    def read(self, text: str) -> _Floats:
+        """Read back C channels of T numbers. Raises `InputError` where the words are none that `write` writes.
+
+        >>> uniform_bins(9, 4).read("s d15 d41 b4 b5 nan")
+        array([[ 0.,  2., nan]])
+        """
+        words = text.split()
+        channels = 0
+        while words[3 * channels : 3 * channels + 1] == [SCALE]:
+            channels += 1
+        if channels == 0:
+            raise InputError("a series begins with the scale of each channel", hint="s and two digits: s d15 d41")
+        powers = [_number(words[3 * c + 1 : 3 * c + 3]) - _SCALE_RANGE for c in range(channels)]
+        middles, at = self.middles, 3 * channels
+        values: list[float] = []
+        while at < len(words):
+            word, power = words[at], powers[len(values) % channels]
+            if word in (PLUS, MINUS):
+                values.append(_unescaped(word, words[at + 1 : at + 5]))
+                at += 4
+            elif word in (MISSING, ZERO):
+                values.append(float(word))
+            elif word[:1] == "b" and word[1:].isdecimal() and int(word[1:]) < len(middles):
+                values.append(float(np.ldexp(middles[int(word[1:])], power)))
+            else:
+                raise InputError(f"{word!r} is no word of a series", hint="write series with the same bins")
+            at += 1
+        if len(values) % channels:
+            raise InputError(f"{len(values):,} numbers are no whole steps of {channels} channels")
+        return np.array(values, dtype=np.float64).reshape(-1, channels).T
+
+    def bound(self, channels: Series) -> _Floats:
+        """Return, for C channels of T numbers, how far what `read` gives of each can be from it: |x - x̂| ≤ bound.
+
+        Half a bin times the scale inside of the bins, |x| / 8192 outside (2^-1000 for numbers below that); 0 where a
+        number is missing.
+
+        >>> uniform_bins(9, 4).bound([[1.0] * 999 + [400.0]])[0, [0, -1]]
+        array([1.        , 0.04882812])
+        """
+        values_CT = _channels(channels)
+        powers_C = np.array([_power(values_T) for values_T in values_CT])
+        scaled_TC = _scaled(values_CT.T, powers_C)
+        bins_TC = np.searchsorted(self._edges, scaled_TC, side="right") - 1
+        half_N = np.diff(self._edges) / 2
+        inside_TC = np.ldexp(half_N[bins_TC.clip(0, len(half_N) - 1)], powers_C)
+        with np.errstate(invalid="ignore"):
+            outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
+        size_TC = np.abs(values_CT.T)
+        bound_TC = np.where(outside_TC, np.where(size_TC < _NOTHING, _NOTHING, np.ldexp(size_TC, -13)), inside_TC)
+        return np.nan_to_num(np.where(np.isnan(values_CT.T), 0.0, bound_TC)).T
+
+    @functools.cached_property
+    def middles(self) -> _Floats:
+        """The middle of each bin, in units of the scale."""
+        return (self._edges[1:] + self._edges[:-1]) / 2
+
+    @functools.cached_property
+    def _edges(self) -> _Floats:
+        return np.array(self.edges, dtype=np.float64)
+
+    @functools.cached_property
+    def _words(self) -> NDArray[np.object_]:
+        return np.array([f"b{i}" for i in range(len(self.edges) - 1)], dtype=object)
+
+
+def uniform_bins(count: int, limit: float = 15.0) -> Bins:
+    """Return bins of one width that reach to ± `limit` times the scale or beyond; 0 is the middle of one.
+
+    The width is a power of two and the number odd, so that every edge is exact. Source: Ansari et al. 2024 (Chronos),
+    arXiv:2403.07815, section 3.1, where numbers beyond the limit are clipped; here they are written out.
+
+    >>> uniform_bins(5, 2.5).edges
+    (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
+    """
+    if count < 1 or not 0 < limit <= _FAR:
+        raise InputError(f"there are no {count:,} bins to ± {limit:g}", hint="at least 1, and a limit up to a million")
+    count -= 1 - count % 2
+    width = 2.0 ** np.ceil(np.log2(2 * limit / count))
+    return Bins(tuple(((np.arange(count + 1) - count / 2) * width).tolist()))
+
+
+def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000) -> Bins:
+    """Return bins that hold equally many of the scaled numbers of `series`, learned from the first `most` of them.
+
+    Equal quantiles make one bin, so there may be fewer. Raises `InputError` where there is no number.
+    """
+    found, total = [], 0
+    for channels in series:
+        for values_T in _channels(channels):
+            scaled_T = _scaled(values_T, _power(values_T))
+            found.append(scaled_T[np.isfinite(scaled_T)][: most - total])
+            total += len(found[-1])
+        if total >= most:
+            break
+    if count < 1 or not total:
+        raise InputError("there is no number to learn bins from", hint="give a series with numbers")
+    edges = np.quantile(np.concatenate(found), np.linspace(0, 1, count + 1)).clip(-_FAR, _FAR)
+    edges = np.unique(np.round(edges / _GRAIN) * _GRAIN)
+    if edges[0] == edges[-1]:
+        edges = np.array([edges[0] - _GRAIN, edges[0] + _GRAIN])
+    return Bins(tuple(edges.tolist()))
+
+
+def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
+    """Make a tokenizer of what `bins` write: numbers in tokens, at most half a bin off.
+
+    >>> bins = uniform_bins(101)
+    >>> tokenizer = bins_tokenizer(bins)
+    >>> bins.read(tokenizer.decode(tokenizer.encode(bins.write([[1.0, 0.0, 2.0]])).ids))
+    array([[1., 0., 2.]])
+    """
+    words = [*SIGNS, *_DIGIT_WORDS, *(f"b{i}" for i in range(len(bins.edges) - 1))]
+    half = np.diff(np.array(bins.edges)).max() / 2
+    rounding = (
+        f"numbers: |x - x'| <= {half:g} x the channel's scale between {bins.edges[0]:g} and {bins.edges[-1]:g} scales, "
+        "|x| / 8192 (or 2^-1000) beyond; the scale is the power of two next above the channel's mean |x|"
+    )
+    return assemble(
+        models.WordLevel(numbered(words), unk_token=UNKNOWN),
+        "bins",
+        "series",
+        splitter=pre_tokenizers.WhitespaceSplit(),
+        loses={"unknown": "a word that no series is written with, as <unk>", "rounding": rounding},
+        written="series of numbers, as cutaway.tokens.Bins.write writes them",
+        method=method,
+        edges=list(bins.edges),
+    )
+
+
+def bins_of(tokenizer: Tokenizer) -> Bins:
+    """Return the bins that a tokenizer was made of. Raises `InputError` where it is none of series."""
+    edges = tokenizer.config.get("cutaway", {}).get("edges")
+    if edges is None:
+        raise InputError(f"{tokenizer.name} is no tokenizer of series", hint="cutaway tokenizer train --kind bins")
+    return Bins(tuple(edges))
+
+
+def count_for(vocab_size: int) -> int:
+    """Return how many bins there is room for in a vocabulary."""
+    return 1 + room_for(vocab_size, _LEAST + 1, f"one bin, {len(SIGNS)} signs, {_DIGITS} digits")
+
+
+def _channels(channels: Series) -> _Floats:
+    lengths = {len(np.atleast_1d(channel)) for channel in channels}
+    if len(lengths) != 1:
+        why = f"are of unequal length: {', '.join(map(str, sorted(lengths)))}" if lengths else "are none"
+        raise InputError(f"the channels {why}", hint="give each as many numbers")
+    values_CT = np.array([np.asarray(channel, dtype=np.float64) for channel in channels])
+    if values_CT.ndim != 2:
+        raise InputError(f"a series has channels and time steps, not {values_CT.ndim} axes", hint="[[1.0, 2.0]] is one")
+    if np.isinf(values_CT).any():
+        raise InputError("infinity is no number of a series", hint="leave it out: nan is a missing number")
+    return values_CT
+
+
+def _power(values_T: _Floats) -> int:
+    """Return the exponent of a channel's scale: the power of two next above the mean of |x|."""
+    sizes = np.abs(values_T[~np.isnan(values_T)])
+    if not sizes.size or not sizes.max():
+        return 0
+    top = int(np.frexp(sizes.max())[1])
+    power = top + int(np.frexp(np.ldexp(sizes, -top).mean())[1])
+    return max(-_SCALE_RANGE, min(_SCALE_RANGE, power))
+
+
+def _scaled(values: _Floats, power: Any) -> _Floats:
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(values, -power)
+    # A number so small that scaling makes it 0 keeps its sign: it may be just below an edge at 0.
+    return np.where((scaled == 0) & (values != 0), np.copysign(5e-324, values), scaled)
+
+
+def _escaped(value: float) -> str:
+    if abs(value) < _NOTHING:
+        return ZERO
+    mantissa, exponent = np.frexp(abs(value))
+    cell = int((mantissa - 0.5) * 2 * _DIGITS**2)
+    return " ".join([MINUS if value < 0 else PLUS, *_digits(int(exponent) + _EXPONENTS), *_digits(cell)])
+
+
+def _unescaped(sign: str, words: Sequence[str]) -> float:
+    size = np.ldexp(0.5 + (_number(words[2:]) + 0.5) / (2 * _DIGITS**2), _number(words[:2]) - _EXPONENTS)
+    return float(-size if sign == MINUS else size)
+
+
+def _digits(number: int) -> list[str]:
+    return [f"d{digit}" for digit in divmod(number, _DIGITS)]
+
+
+def _number(words: Sequence[str]) -> int:
+    if len(words) != 2 or any(
+        word[:1] != "d" or not word[1:].isdecimal() or int(word[1:]) >= _DIGITS for word in words
+    ):
+        raise InputError(f"{' '.join(words)!r} are no two digits of a series", hint="d0 to d63, two after another")
+    return int(words[0][1:]) * _DIGITS + int(words[1][1:])

@@ -1,0 +1,247 @@
+"""`check_tokenizer`: hammer a tokenizer with adversarial input of its alphabet and find the shortest that it breaks."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from cutaway.errors import InputError
+from cutaway.result import Result
+from cutaway.tokens import adversary
+from cutaway.tokens.bins import Bins, bins_of
+from cutaway.tokens.nucleic import kmer_text
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["Loss", "TokenizerCheck", "check_tokenizer"]
+
+_BATCH: Final = 1000
+_KEPT: Final = 24  # failing inputs that are shrunk: the shortest ones
+
+EXACT, FAILED = "", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """An input that does not come back, as short as it could be made.
+
+    `rule` is "failed", or the declared loss that explains it ("unknown", "spelling").
+    """
+
+    rule: str
+    text: str
+    tokens: list[str]
+    decoded: str
+    count: int
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class TokenizerCheck(Result):
+    """How many adversarial inputs were tried, how many came back to the letter, and the shortest that did not.
+
+    `lost` has the shortest input for each kind of loss; the tokenizer passes where none of them is "failed". `worst` is
+    for series: the largest error as a share of the bound that is stated for it.
+    """
+
+    schema: ClassVar[str] = "tokenizer_check"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
+
+    model: str
+    kind: str
+    alphabet: str
+    seed: int
+    tried: int
+    exact: int
+    passed: bool
+    lost: list[Loss]
+    loses: dict[str, str]
+    worst: float | None
+    vocab_size: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each kind of loss: how often, and the shortest input."""
+        names = ("rule", "count", "text", "decoded")
+        return [{name: getattr(loss, name) for name in names} for loss in self.lost]
+
+
+def check_tokenizer(
+    tokenizer: Tokenizer, *, alphabet: str | None = None, number: int = 20_000, seed: int = 0
+) -> TokenizerCheck:
+    """Try `number` adversarial inputs: do their ids lead back to them?
+
+    No special tokens are added, and none that stands in the text is left out. Where an input does not come back, it
+    is a declared loss if the tokenizer's own configuration says so and the rest of it is right, else a failure; for
+    series the error of every number is held against its bound. The shortest failing inputs are shrunk greedily. The
+    alphabet is the one that the tokenizer was made for, else text. Raises `InputError` for an alphabet there isn't.
+
+    >>> from cutaway.tokens import train_tokenizer
+    >>> check_tokenizer(train_tokenizer(["some text"], "bpe", vocab_size=262), number=500).passed
+    True
+    """
+    declared = tokenizer.config.get("cutaway", {})
+    alphabet = alphabet or declared.get("alphabet", "text")
+    known = (*adversary.SOURCES, "series")
+    if alphabet not in known:
+        raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(known)}")
+    if number < 1:
+        raise InputError(f"{number:,} inputs are none to try", hint="-n 1 or more")
+    if (alphabet == "series") != ("edges" in declared or "centres" in declared):
+        raise InputError(
+            f"{tokenizer.name} is {'no' if alphabet == 'series' else 'a'} tokenizer of series",
+            hint="leave --alphabet out",
+        )
+    loses = dict(declared.get("loses", {}))
+    if "edges" in declared:
+        tried = _numbers(tokenizer, bins_of(tokenizer), number, seed)
+    else:
+        tried = _strings(tokenizer, declared, alphabet, number, seed, loses)
+    counts, lost, worst = tried
+    return TokenizerCheck(
+        model=tokenizer.name,
+        kind=declared.get("kind", tokenizer.kind),
+        alphabet=alphabet,
+        seed=seed,
+        tried=number,
+        exact=counts.get(EXACT, 0),
+        passed=FAILED not in counts,
+        lost=lost,
+        loses=loses,
+        worst=worst,
+        vocab_size=len(tokenizer.vocabulary),
+    )
+
+
+_Tried = tuple[dict[str, int], list[Loss], float | None]
+
+
+def _strings(
+    tokenizer: Tokenizer, declared: dict[str, Any], alphabet: str, number: int, seed: int, loses: dict[str, str]
+) -> _Tried:
+    backend = tokenizer.backend
+    judge = _Judge(tokenizer, declared, loses)
+    specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
+    source = adversary.strings(alphabet, seed, specials)
+    if "centres" in declared:
+        source = (judge.frames(text, len(declared["centres"])) for text in source)
+    counts: dict[str, int] = {}
+    failing: dict[str, list[str]] = {}
+    for start in range(0, number, _BATCH):
+        texts = list(itertools.islice(source, min(_BATCH, number - start)))
+        encodings = backend.encode_batch([judge.written(text) for text in texts], add_special_tokens=False)
+        decoded = backend.decode_batch([encoding.ids for encoding in encodings], skip_special_tokens=False)
+        for text, encoding, back in zip(texts, encodings, decoded, strict=True):
+            rule = judge.verdict(text, back, encoding.ids)
+            counts[rule] = counts.get(rule, 0) + 1
+            if rule != EXACT:
+                failing.setdefault(rule, []).append(text)
+        failing = {
+            rule: sorted(set(texts), key=lambda text: (len(text), text))[:_KEPT] for rule, texts in failing.items()
+        }
+    lost = []
+    for rule, texts in sorted(failing.items()):
+        shrunk = [_shrunk(text, lambda part, rule=rule: judge(part)[0] == rule) for text in texts]  # type: ignore[misc]
+        best = min(shrunk, key=lambda text: (len(text), text))
+        _, encoding, back = judge(best)
+        lost.append(Loss(rule, best, encoding.tokens, back, counts[rule]))
+    return counts, lost, None
+
+
+class _Judge:
+    """Says of one text whether it came back, and if not, which declared loss explains it."""
+
+    def __init__(self, tokenizer: Tokenizer, declared: dict[str, Any], loses: dict[str, str]) -> None:
+        self.backend = tokenizer.backend
+        self.loses = loses
+        self.unknown_id = tokenizer.special_id("unk")
+        self.unknown = tokenizer.token(self.unknown_id) if self.unknown_id is not None else ""
+        spelling = declared.get("spelling", declared.get("alphabet"))
+        self.other, self.own = ("T", "U") if spelling == "rna" else ("U", "T")
+        kmers = (str(declared.get("alphabet")), int(declared.get("k", 0))) if "written" in declared else ("", 0)
+        self.written: Callable[[str], str] = (lambda text: kmer_text(text, *kmers)) if kmers[1] else str
+
+    def __call__(self, text: str) -> tuple[str, Any, str]:
+        encoding = self.backend.encode(self.written(text), add_special_tokens=False)
+        back = self.backend.decode(encoding.ids, skip_special_tokens=False)
+        return self.verdict(text, back, encoding.ids), encoding, back
+
+    def verdict(self, text: str, back: str, ids: Sequence[int]) -> str:
+        if back == text:
+            return EXACT
+        parts = back.split(self.unknown) if self.unknown_id in ids else [back]
+        if "spelling" in self.loses:
+            text, *parts = (part.upper().replace(self.other, self.own) for part in (text, *parts))
+            if parts == [text]:
+                return "spelling"
+        return "unknown" if "unknown" in self.loses and len(parts) > 1 and _around(parts, text) else FAILED
+
+    @staticmethod
+    def frames(text: str, count: int) -> str:
+        return " ".join(f"c{ord(letter) % count}" for letter in text)
+
+
+def _around(parts: list[str], text: str) -> bool:
+    """Say whether the parts stand in a text one after the other, the first at its start and the last at its end."""
+    if not text.startswith(parts[0]):
+        return False
+    at = len(parts[0])
+    for part in parts[1:-1]:
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return text.endswith(parts[-1]) and len(text) - len(parts[-1]) >= at
+
+
+def _numbers(tokenizer: Tokenizer, bins: Bins, number: int, seed: int) -> _Tried:
+    source = adversary.numbers(seed)
+    counts: dict[str, int] = {}
+    failing: list[list[list[float]]] = []
+    worst = 0.0
+    for _ in range(number):
+        series = next(source)
+        share = _share(tokenizer, bins, series)
+        worst = max(worst, share)
+        rule = "rounding" if 0 < share <= 1 else FAILED if share > 1 else EXACT
+        counts[rule] = counts.get(rule, 0) + 1
+        if rule == FAILED and len(failing) < _KEPT:
+            failing.append(series)
+    lost = []
+    for series in sorted(failing, key=lambda series: len(series) * len(series[0]))[:1]:
+        text = bins.write(series)
+        tokens = tokenizer.encode(text, add_special_tokens=False).tokens
+        back = bins.read(tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids))
+        lost.append(Loss(FAILED, repr(series), tokens, repr(back.tolist()), counts[FAILED]))
+    return counts, lost, worst
+
+
+def _share(tokenizer: Tokenizer, bins: Bins, series: list[list[float]]) -> float:
+    """Return the largest error of a series as a share of its bound; infinity where it does not come back at all."""
+    values_CT = np.array(series)
+    ids = tokenizer.encode(bins.write(values_CT), add_special_tokens=False).ids
+    back_CT = bins.read(tokenizer.decode(ids, skip_special_tokens=False))
+    if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != np.isnan(values_CT)).any():
+        return float("inf")
+    known = ~np.isnan(values_CT)
+    error, bound = np.abs(values_CT - back_CT)[known], bins.bound(values_CT)[known]
+    shares = np.divide(error, bound, out=np.where(error > 0, np.inf, 0.0), where=bound > 0)
+    return float(shares.max(initial=0.0))
+
+
+def _shrunk(text: str, fails: Callable[[str], bool]) -> str:
+    """Take pieces out of a text, long ones first, and make letters plainer, for as long as it still fails."""
+    size = max(1, len(text) // 2)
+    while True:
+        at, before = 0, text
+        while at < len(text):
+            shorter = text[:at] + text[at + size :]
+            if fails(shorter):
+                text = shorter
+            else:
+                at += size
+        if size > 1:
+            size //= 2
+        elif text == before:
+            return text

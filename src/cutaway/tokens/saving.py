@@ -1,0 +1,121 @@
+"""`save_tokenizer`: an ordinary Hugging Face tokenizer folder, whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cutaway.errors import OutputError
+from cutaway.result import Result
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["SavedTokenizer", "check_folder", "save_tokenizer"]
+
+_FILES = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SavedTokenizer(Result):
+    """A tokenizer in its folder: what it is, how many tokens it has, and what it declares that it loses."""
+
+    schema: ClassVar[str] = "saved_tokenizer"
+
+    name: str
+    directory: str
+    kind: str
+    alphabet: str
+    vocab_size: int
+    special_tokens: list[str]
+    loses: dict[str, str]
+    records: int | None
+    read: dict[str, int]
+    seconds: float | None
+    bytes: int
+
+
+def check_folder(directory: str | os.PathLike[str], *, force: bool = False) -> Path:
+    """Return the folder as a path. Raises `OutputError` where a tokenizer can't be saved, before the work is done.
+
+    `force` replaces a tokenizer that is there, and nothing else.
+    """
+    target = Path(directory)
+    try:
+        if not os.fspath(directory) or target.is_file():
+            raise OutputError(f"{os.fspath(directory)!r} is no name for a folder", hint="name a new one: my-tokenizer")
+        others = {path.name for path in target.iterdir()} if target.is_dir() else set()
+    except (OSError, ValueError) as error:
+        raise _cannot(target, error) from error
+    if others - _FILES:
+        what = sorted(others - _FILES)[0]
+        raise OutputError(
+            f"{str(target)!r} is there already and holds more than a tokenizer ({what})", hint="name a new folder"
+        )
+    if others and not force:
+        raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or --force to write over it")
+    return target
+
+
+def save_tokenizer(
+    tokenizer: Tokenizer,
+    directory: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    records: int | None = None,
+    read: dict[str, int] | None = None,
+    seconds: float | None = None,
+) -> SavedTokenizer:
+    """Save a tokenizer as a folder that `transformers.AutoTokenizer` loads without cutaway.
+
+    Written beside and renamed. What cutaway knows of it (its kind, its alphabet, what it loses) stands under "cutaway"
+    in `tokenizer_config.json`. `records`, `read` and `seconds` say how it was made and are passed on to the result.
+    Raises `OutputError` where the folder is taken or can't be written.
+
+    >>> from cutaway.tokens import characters
+    >>> save_tokenizer(characters(["abc"]), "letters").vocab_size
+    5
+    """
+    target = check_folder(directory, force=force)
+    backend: Any = json.loads(tokenizer.backend.to_str())
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False} | tokenizer.config
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            for name, content in (("tokenizer.json", backend), ("tokenizer_config.json", config)):
+                text = json.dumps(content, ensure_ascii=False, indent=1)
+                (aside / name).write_text(text + "\n", encoding="utf-8")
+            aside.chmod(0o755)
+            if target.is_dir():
+                target.rename(f"{aside}.before")
+            aside.rename(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(f"{aside}.before", ignore_errors=True)
+    except OSError as error:
+        raise _cannot(target, error) from error
+    declared = tokenizer.config.get("cutaway", {})
+    return SavedTokenizer(
+        name=tokenizer.name,
+        directory=str(target),
+        kind=declared.get("kind", tokenizer.kind),
+        alphabet=declared.get("alphabet", "text"),
+        vocab_size=len(tokenizer.vocabulary),
+        special_tokens=[tokenizer.token(i) for i in sorted(tokenizer.special_ids)],
+        loses=declared.get("loses", {}),
+        records=records,
+        read=read or {},
+        seconds=seconds,
+        bytes=sum(path.stat().st_size for path in target.iterdir()),
+    )
+
+
+def _cannot(target: Path, error: Exception) -> OutputError:
+    return OutputError(
+        f"can't save to {str(target)!r}: {getattr(error, 'strerror', None) or error}",
+        hint="name a folder on a disk that you may write to and that has room",
+    )

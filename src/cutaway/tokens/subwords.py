@@ -1,0 +1,147 @@
+"""Sub-words of text: byte-level BPE, WordPiece and unigram, each exact for every text there is.
+
+All three see bytes, written as GPT-2 writes them (one letter a byte), so nothing is unknown to them. The training is
+that of the `tokenizers` library. On DNA, RNA and proteins, which have no spaces, WordPiece and unigram see pieces of
+64 letters; BPE of those is in `units`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final
+
+import tokenizers
+from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+
+from cutaway.tokens.assembly import LETTERS, SPECIALS, UNKNOWN, assemble, numbered, room_for
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["bpe", "unigram", "wordpiece"]
+
+_PIECE: Final = 64
+_UNKNOWN_LETTERS: Final = {"unknown": "a letter that is not of its alphabet, as <unk>"}
+
+
+def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
+    """Learn byte-level BPE: merges within GPT-2's words, after which every text comes back to the byte.
+
+    Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162; Radford et al. 2019 for the bytes. Raises `InputError` for
+    a `vocab_size` below 256 and the special tokens.
+
+    >>> bpe(["a cat, a dog, a cat"], 270).encode("a cat").tokens
+    ['a', 'Ġcat']
+    """
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    room_for(vocab_size, len(letters) + len(SPECIALS), "256 bytes")
+    learned = tokenizers.Tokenizer(models.BPE())
+    learned.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    learned.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            min_frequency=2,
+            special_tokens=list(SPECIALS),
+            initial_alphabet=letters,
+            show_progress=False,
+        ),
+    )
+    return assemble(
+        learned.model,
+        "bpe",
+        "text",
+        splitter=learned.pre_tokenizer,
+        decoder=decoders.ByteLevel(),
+        loses={},
+    )
+
+
+def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text") -> Tokenizer:
+    """Learn WordPiece: the longest token that fits, `##` before what goes on with a word.
+
+    Unlike BERT's it keeps case, accents and spaces. A `#` of the text stands alone, so that it is never taken for the
+    mark; words are cut after 64 bytes. Source: Schuster and Nakajima 2012, doi:10.1109/ICASSP.2012.6289079; the
+    training is that of BPE, as in the `tokenizers` library.
+
+    >>> wordpiece(["walked walking talked talking"] * 9, 530).encode("talking #1").tokens
+    ['t', '##alking', 'Ġ', '#', '1']
+    """
+    letters, splitter = _sight(alphabet)
+    base = [*letters, *(f"##{letter}" for letter in letters if letter != "#")]
+    room_for(vocab_size, len(base) + len(SPECIALS), f"{len(base)} letters")
+    learned = tokenizers.Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+    learned.pre_tokenizer = splitter
+    learned.train_from_iterator(
+        texts,
+        trainers.WordPieceTrainer(
+            vocab_size=vocab_size,
+            min_frequency=2,
+            special_tokens=[*SPECIALS, *base],  # numbered beforehand: the library would number ## at random
+            show_progress=False,
+        ),
+    )
+    found = learned.get_vocab(with_added_tokens=False)
+    kept = numbered([*base, *sorted(found, key=found.__getitem__)])
+    fuse = decoders.ByteLevel() if alphabet == "text" else decoders.Fuse()
+    return assemble(
+        models.WordPiece(kept, unk_token=UNKNOWN, max_input_chars_per_word=2 * _PIECE),
+        "wordpiece",
+        alphabet,
+        splitter=splitter,
+        decoder=decoders.Sequence([decoders.Replace("##", ""), fuse]),
+        loses={} if alphabet == "text" else _UNKNOWN_LETTERS,
+    )
+
+
+def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text") -> Tokenizer:
+    """Learn a unigram model: the likeliest cutting of each word, tokens given up one by one from many to few.
+
+    Source: Kudo 2018, doi:10.18653/v1/P18-1007 (SentencePiece's default), on bytes instead of characters.
+
+    >>> unigram(["walked walking talked talking"] * 9, 268).encode("walks").tokens
+    ['walk', 's']
+    """
+    letters, splitter = _sight(alphabet)
+    room_for(vocab_size, len(letters) + len(SPECIALS), f"{len(letters)} letters")
+    learned = tokenizers.Tokenizer(models.Unigram())
+    learned.pre_tokenizer = splitter
+    learned.train_from_iterator(
+        texts,
+        trainers.UnigramTrainer(
+            vocab_size=vocab_size,
+            unk_token=UNKNOWN,
+            special_tokens=list(SPECIALS),
+            initial_alphabet=letters,
+            show_progress=False,
+        ),
+    )
+    return assemble(
+        models.Unigram(_settled(learned), unk_id=SPECIALS.index(UNKNOWN)),
+        "unigram",
+        alphabet,
+        splitter=splitter,
+        decoder=decoders.ByteLevel() if alphabet == "text" else decoders.Fuse(),
+        loses={} if alphabet == "text" else _UNKNOWN_LETTERS,
+    )
+
+
+def _settled(learned: tokenizers.Tokenizer) -> list[tuple[str, float]]:
+    """Return the pieces in an order, and with scores, that are the same each time.
+
+    The library hashes at random: the last digits of a score, and which of the letters that it never met comes first,
+    are chance. Letters rarer than every longer piece share one score here.
+    """
+    pieces = [(piece, round(score, 6)) for piece, score in json.loads(learned.to_str())["model"]["vocab"]]
+    least = min((score for piece, score in pieces if len(piece) > 1 and piece not in SPECIALS), default=-10.0)
+    ordinary = [(piece, max(score, least)) for piece, score in pieces if piece not in SPECIALS]
+    return [(token, 0.0) for token in SPECIALS] + sorted(ordinary, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _sight(alphabet: str) -> tuple[list[str], pre_tokenizers.PreTokenizer]:
+    """Return the letters that a model sees of an alphabet, and what cuts a text into its words."""
+    pieces = pre_tokenizers.Split(Regex(rf"[\s\S]{{1,{_PIECE}}}"), "isolated")
+    if alphabet != "text":
+        return sorted(LETTERS[alphabet]), pieces
+    hashes = pre_tokenizers.Split("#", "isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return sorted(pre_tokenizers.ByteLevel.alphabet()), pre_tokenizers.Sequence([hashes, byte_level, pieces])

@@ -1,0 +1,152 @@
+"""`train_tokenizer`: any kind of tokenizer from any sequences."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from tokenizers import decoders, models
+
+from cutaway.errors import InputError, MissingText
+from cutaway.tokens import bins, molecules, nucleic, subwords, units
+from cutaway.tokens.assembly import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemble, most_frequent, numbered
+from cutaway.tokens.simple import BY_CHARACTER, BY_WORD
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["ALPHABETS", "KINDS", "train_tokenizer"]
+
+KINDS: Final = {
+    "bpe": ("text", "dna", "rna", "protein", "codon", "smiles"),
+    "wordpiece": ("text", "dna", "rna", "protein"),
+    "unigram": ("text", "dna", "rna", "protein"),
+    "word": ("text",),
+    "char": ("text", "dna", "rna", "codon", "protein", "smiles"),
+    "codon": ("codon", "dna", "rna"),
+    "kmer": ("dna", "rna", "codon", "protein"),
+    "smiles": ("smiles", "text"),
+    "bins": ("series",),
+}
+"""What each kind is for; the first alphabet is meant where none is given."""
+
+ALPHABETS: Final = tuple(dict.fromkeys(alphabet for alphabets in KINDS.values() for alphabet in alphabets))
+
+_DEFAULT_SIZE: Final = 4096
+_OPTIONS: Final = {
+    "codon": ("frame",),
+    "kmer": ("k", "overlapping"),
+    "smiles": ("closed",),
+    "bins": ("method", "limit"),
+}
+
+
+def train_tokenizer(
+    sequences: Iterable[Any],
+    kind: str,
+    *,
+    alphabet: str | None = None,
+    vocab_size: int | None = None,
+    **options: Any,
+) -> Tokenizer:
+    """Make a tokenizer of a kind from sequences: texts, or for bins series (C channels of T numbers each).
+
+    | kind | what a token is | options |
+    |---|---|---|
+    | bpe · wordpiece · unigram | what is frequent; of sequences without spaces BPE is exact on whole chromosomes | |
+    | word · char | a word and what is between; a character | |
+    | codon | a codon | frame=0, 1 or 2 |
+    | kmer | k letters | k=6, overlapping=False |
+    | smiles | an atom, a bond, a ring number | closed=False |
+    | bins | a number to within its bin | method="uniform" or "quantile", limit=15 |
+
+    `vocab_size` counts all tokens, special ones included: 4,096 where the kind learns how many (bpe, wordpiece,
+    unigram, bins), all that occur for words, characters and atoms; codons and k-mers are as many as they are. Raises
+    `InputError` for an unknown kind, an alphabet or option it isn't for, and a vocabulary too small for its letters;
+    `MissingText` where there is no sequence.
+
+    >>> train_tokenizer(["GATTACA" * 9], "bpe", alphabet="dna", vocab_size=26).encode("GATTACA").tokens
+    ['GATTACA']
+    """
+    if kind not in KINDS:
+        raise InputError(f"there is no kind {kind!r}", hint=f"there are {', '.join(KINDS)}")
+    alphabet = KINDS[kind][0] if alphabet is None else alphabet
+    if alphabet not in KINDS[kind]:
+        raise InputError(f"a {kind} tokenizer is not for {alphabet!r}", hint=f"it is for {', '.join(KINDS[kind])}")
+    allowed = _OPTIONS.get(kind, ())
+    if unknown := sorted(set(options) - set(allowed)):
+        hint = f"it takes {' and '.join(allowed)}" if allowed else "leave it out"
+        raise InputError(f"a {kind} tokenizer takes no {unknown[0]}", hint=hint)
+    if vocab_size is not None and vocab_size < 1:
+        raise InputError(f"a vocabulary of {vocab_size:,} holds nothing", hint="--vocab-size 4096")
+    some = _at_least_one(sequences)
+    letters = "dna" if alphabet == "codon" else alphabet
+    if kind == "bins":
+        return _bins(some, vocab_size or _DEFAULT_SIZE, **options)
+    if kind == "codon":
+        return _of_size(nucleic.codons(letters, **options), vocab_size)
+    if kind == "kmer":
+        return _of_size(nucleic.kmers(letters, **options), vocab_size)
+    if kind == "smiles":
+        return molecules.atoms(some, vocab_size, **options)
+    if kind == "word":
+        found = Counter(piece for text in some for piece, _ in BY_WORD.pre_tokenize_str(text))
+        return _lookup(most_frequent(found, vocab_size), kind, alphabet)
+    if kind == "char" and alphabet == "text":
+        return _lookup(most_frequent(Counter(itertools.chain.from_iterable(some)), vocab_size), kind, alphabet)
+    if kind == "char":
+        return _of_size(_lookup(list(LETTERS.get(letters, PRINTABLE)), kind, letters), vocab_size)
+    return _learned(some, kind, alphabet, vocab_size or _DEFAULT_SIZE)
+
+
+def _learned(sequences: Iterator[str], kind: str, alphabet: str, vocab_size: int) -> Tokenizer:
+    if kind == "wordpiece":
+        return subwords.wordpiece(sequences, vocab_size, alphabet)
+    if kind == "unigram":
+        return subwords.unigram(sequences, vocab_size, alphabet)
+    if alphabet == "text":
+        return subwords.bpe(sequences, vocab_size)
+    if alphabet == "codon":
+        return units.codon_bpe(sequences, "dna", vocab_size)
+    if alphabet == "smiles":
+        return units.atom_bpe(sequences, vocab_size)
+    return units.letter_bpe(sequences, alphabet, vocab_size)
+
+
+def _bins(series: Iterator[Any], vocab_size: int, method: str = "uniform", limit: float = 15.0) -> Tokenizer:
+    count = bins.count_for(vocab_size)
+    if method == "uniform":
+        return bins.bins_tokenizer(bins.uniform_bins(count, limit))
+    if method == "quantile":
+        return bins.bins_tokenizer(bins.quantile_bins(series, count), method=method)
+    raise InputError(f"there are no {method!r} bins", hint="uniform or quantile")
+
+
+def _lookup(vocabulary: list[str], kind: str, alphabet: str) -> Tokenizer:
+    return assemble(
+        models.WordLevel(numbered(vocabulary), unk_token=UNKNOWN),
+        kind,
+        alphabet,
+        splitter=BY_WORD if kind == "word" else BY_CHARACTER,
+        decoder=decoders.Fuse(),
+        loses={"unknown": f"a {'word' if kind == 'word' else 'character'} that is not in its vocabulary, as <unk>"},
+    )
+
+
+def _of_size(tokenizer: Tokenizer, vocab_size: int | None) -> Tokenizer:
+    """Return the tokenizer, whose size is what it is. Raises `InputError` where it is asked to be another."""
+    size = len(tokenizer.vocabulary)
+    if vocab_size is not None and vocab_size != size:
+        raise InputError(
+            f"a vocabulary of {vocab_size:,} can't be had: {tokenizer.name} has {size:,} tokens, {len(SPECIALS)} of "
+            "them special",
+            hint="leave --vocab-size out",
+        )
+    return tokenizer
+
+
+def _at_least_one(sequences: Iterable[Any]) -> Iterator[Any]:
+    stream = iter(sequences)
+    for first in stream:
+        return itertools.chain([first], stream)
+    raise MissingText("there is no sequence to learn from", hint="give at least one")

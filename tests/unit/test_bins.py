@@ -1,0 +1,184 @@
+"""Numbers as tokens: the bound holds for every finite double, exactly; and frames as clusters."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from cutaway.errors import InputError
+from cutaway.tokens import (
+    Bins,
+    adversary,
+    bins_of,
+    bins_tokenizer,
+    clusters,
+    dihedrals,
+    distances,
+    quantile_bins,
+    state_text,
+    state_values,
+    states_tokenizer,
+    train_tokenizer,
+    uniform_bins,
+)
+
+RNG = np.random.default_rng(0)
+SEASONS = [[20 + 5 * np.sin(np.arange(400) / 9) + RNG.normal(size=400), RNG.exponential(size=400)]]
+KINDS = {
+    "uniform": uniform_bins(4023),
+    "few": uniform_bins(3, 1.0),
+    "one": uniform_bins(1, 1.0),
+    "quantile": quantile_bins(SEASONS, 200),
+    "constant": quantile_bins([[[3.0, 3.0, 3.0]]], 50),
+    "zeros": quantile_bins([[[0.0] * 90 + list(range(10))]], 50),
+    "signs": quantile_bins([[[-1.0, 1.0, 0.0, -2.0, 2.0] * 20]], 4),
+}
+TINY, LEAST, MOST = 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308
+EXTREMES = [
+    [[0.0]], [[-0.0, 0.0]], [[TINY]], [[-TINY, TINY]], [[LEAST, -LEAST, TINY]], [[MOST]], [[-MOST, MOST]],
+    [[MOST, TINY, -TINY, 0.0, 1.0]], [[1.0] * 5000 + [MOST]], [[TINY] * 5000 + [MOST, -MOST]],
+    [[1e300] * 30 + [TINY, -TINY, -LEAST]], [[1.0, math.nan, -3.0]], [[math.nan, 2.0], [MOST, math.nan]],
+    [[2.0**k for k in range(-1074, 1024)]], [[-(2.0**k) for k in range(-1074, 1024)]],
+    [[math.nextafter(2.0**k, math.inf) for k in range(-1022, 1023, 7)]], [[0.1, 0.2, 0.3], [1e16, 1.0, -1e-16]],
+    [[TINY * k for k in range(1, 300)]], [[LEAST * k for k in range(-50, 50)]], [[2.0**-1001] * 9], [[]],
+]  # fmt: skip
+
+
+def holds(bins: Bins, channels: list[list[float]]) -> None:
+    """Hold every number against its bound, in exact arithmetic, through the tokens."""
+    tokenizer = bins_tokenizer(bins)
+    ids = tokenizer.encode(bins.write(channels)).ids
+    assert not set(ids) & tokenizer.special_ids
+    back, bounds = bins.read(tokenizer.decode(ids)), bins.bound(channels)
+    assert back.shape == np.array(channels).shape
+    for x, y, bound in zip(np.ravel(channels), back.ravel(), bounds.ravel(), strict=True):
+        if math.isnan(x):
+            assert math.isnan(y)
+        else:
+            assert abs(Fraction(float(x)) - Fraction(float(y))) <= Fraction(float(bound)), (x, y, bound)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("channels", EXTREMES, ids=range(len(EXTREMES)))
+def test_the_bound_holds_at_the_extremes(kind: str, channels: list[list[float]]) -> None:
+    holds(KINDS[kind], channels)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bound_holds_for_adversarial_series(kind: str) -> None:
+    for channels in itertools.islice(adversary.numbers(3), 150):
+        holds(KINDS[kind], channels)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bound_holds_for_every_pattern_of_bits(kind: str) -> None:
+    bits = np.random.default_rng(5).integers(0, 2**64, 4000, dtype=np.uint64).view(np.float64)
+    values = bits[np.isfinite(bits)]
+    holds(KINDS[kind], [values.tolist()])
+    for at in range(0, 200, 5):
+        holds(KINDS[kind], [values[at : at + 5].tolist()])
+
+
+@pytest.mark.parametrize("power", [-1073, -1022, -999, -7, 0, 40, 1000])
+def test_the_bound_holds_at_the_edges(power: int) -> None:
+    for bins in KINDS.values():
+        at = np.ldexp(np.array([*bins.edges[:40], *bins.edges[-40:], *bins.middles[:40], *bins.edges[::97]]), power)
+        near = np.concatenate([at, np.nextafter(at, np.inf), np.nextafter(at, -np.inf)])
+        # One number so large or small that the scale is just a power of two times these.
+        for size in np.ldexp([0.4, 0.5, 0.75, 1.0, 1.5], power):
+            holds(bins, [[*near.tolist(), *[float(size)] * 900]])
+
+
+def test_the_bound_is_half_a_bin_inside_and_relative_outside() -> None:
+    bins = uniform_bins(4023)
+    values = np.append(np.ones(9999), 1e6)
+    bound = bins.bound([values])[0]
+    assert bound[0] == 2.0**-8 * 128  # half of 1/128 of a bin, times the scale: the mean is 101
+    assert bound[-1] == 1e6 / 8192
+    assert np.diff(bins.edges) == pytest.approx(1 / 128, abs=0)
+    assert bins.edges[-1] >= 15 and bins.edges[0] == -bins.edges[-1]
+    assert bins.read(bins.write([[0.0, 5.0]]))[0, 0] == 0.0
+
+
+def test_quantile_bins_hold_equally_many() -> None:
+    values = np.random.default_rng(1).lognormal(size=10_000)
+    bins = quantile_bins([[values]], 50)
+    words = bins.write([values]).split()[3:]
+    assert {words.count(f"b{i}") for i in range(50)} <= set(range(198, 203))
+
+
+def test_channels_stand_side_by_side() -> None:
+    bins = uniform_bins(101)
+    words = bins.write([[1.0, 2.0], [-1000.0, math.nan]]).split()
+    assert [word for word in words[:6] if word == "s"] == ["s", "s"] and len(words) == 10
+    assert words[-1] == "nan"
+    assert bins.read(" ".join(words)).shape == (2, 2)
+
+
+def test_its_bins_are_in_its_configuration() -> None:
+    tokenizer = train_tokenizer(SEASONS, "bins", vocab_size=300, method="quantile")
+    assert bins_of(tokenizer).write(SEASONS[0]) == quantile_bins(SEASONS, 300 - 73).write(SEASONS[0])
+    assert len(tokenizer.vocabulary) <= 300
+    with pytest.raises(InputError, match="no tokenizer of series"):
+        bins_of(train_tokenizer(["a"], "char"))
+
+
+@pytest.mark.parametrize(
+    ("channels", "said"),
+    [
+        ([[math.inf]], "infinity"),
+        ([[1.0], [1.0, 2.0]], "unequal length: 1, 2"),
+        ([], "are none"),
+        ([[[1.0]]], "3 axes"),
+    ],
+)
+def test_what_is_no_series_is_refused(channels: list[list[float]], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        uniform_bins(9).write(channels)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "b1", "s d1", "s d15 d41 x", "s d15 d41 b9999", "s d15 d99 b1", "s d1 d1 + d1", "s d1 d1 s d1 d1 b1"]
+)
+def test_what_nobody_wrote_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        uniform_bins(9).read(text)
+
+
+def test_frames_become_variables_and_clusters() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=(40, 5, 3))
+    far = distances(frames, [[0, 1], [2, 4]])
+    assert far[7, 1] == pytest.approx(math.dist(frames[7, 2], frames[7, 4]))
+    angles = dihedrals(frames, [[0, 1, 2, 3]])
+    turned = frames @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    assert np.abs(dihedrals(turned, [[0, 1, 2, 3]])) == pytest.approx(np.abs(angles))
+    # Twist the last atom about the middle bond by 0.3: the angle grows by 0.3.
+    a, b, c, d = frames[0, :4]
+    axis = (c - b) / np.linalg.norm(c - b)
+    arm = d - c
+    twisted = arm * np.cos(0.3) + np.cross(axis, arm) * np.sin(0.3) + axis * (axis @ arm) * (1 - np.cos(0.3))
+    before, after = (dihedrals([[a, b, c, end]], [[0, 1, 2, 3]])[0, 0] for end in (d, c + twisted))
+    assert math.remainder(after - before - 0.3, math.tau) == pytest.approx(0, abs=1e-9)
+
+    values = np.concatenate([rng.normal(0, 0.1, (20, 2)), rng.normal(9, 0.1, (20, 2))])
+    centres = clusters(values, 2, seed=1)
+    tokenizer = states_tokenizer(centres)
+    text = state_text(values, centres)
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
+    assert len(set(text.split()[:20])) == len(set(text.split()[20:])) == 1
+    assert np.abs(state_values(text, centres) - values).max() < 0.6
+    assert (clusters(values, 2, seed=1) == centres).all()
+    for call in (
+        lambda: clusters(values, 41),
+        lambda: state_text([[math.nan]], centres),
+        lambda: state_values("c7", centres),
+    ):
+        with pytest.raises(InputError):
+            call()
+    with pytest.raises(InputError, match="atoms 0 to 4, not 0 to 5"):
+        distances(frames, [[0, 5]])

@@ -1,0 +1,191 @@
+"""cutaway tokenizer train and check: files in, folders and reports out; and that a check finds what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, normalizers, pre_tokenizers
+
+from cutaway.cli import main
+from cutaway.errors import InputError
+from cutaway.tokens import Tokenizer, bins_tokenizer, check_tokenizer, save_tokenizer, train_tokenizer, uniform_bins
+
+
+def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
+    with pytest.raises(SystemExit) as done:
+        main([str(arg) for arg in args])
+        raise SystemExit(0)
+    captured = capsys.readouterr()
+    return done.value.code or 0, captured.out, captured.err
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text("the cat sat on the mat\nthe dog\n")
+    Path("genes.fa").write_text(">a\nATGAAAGCGTTTAAAGCGTAA\n>b\natgNNN\n")
+    Path("series.csv").write_text("day,wind,rain\n1,1.5,2\n2,3,\n3,-1e300,6\n")
+    Path("protein.fa").write_text(">p\nMKVLAAGG\n")
+    Path("empty.txt").write_text("")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["text.txt", "--vocab-size", 280], "the dog"),
+        (["text.txt", "--kind", "char"], "the dog\n"),
+        (["text.txt", "--kind", "word"], "dog the mat\n"),
+        (["genes.fa", "--alphabet", "dna", "--vocab-size", 24], "ATGAAANN"),
+        (["genes.fa", "--kind", "codon", "--frame", 1], "GATGAAANN"),
+        (["genes.fa", "--kind", "kmer", "--k", 2], "ATGAAANN"),
+    ],
+)
+def test_train_then_use(capsys: Any, files: Path, words: list[Any], text: str) -> None:
+    code, out, err = run(capsys, "tokenizer", "train", *words, "-o", "made", "--json")
+    assert code == 0 and err == ""
+    record = json.loads(out)
+    assert record["schema"] == "cutaway.saved_tokenizer/1" and record["records"] == 2
+    assert record["special_tokens"] == ["<|end|>", "<unk>", "<pad>", "<mask>"]
+    code, out, _ = run(capsys, "tokenize", text, "-m", "./made", "--json")
+    assert code == 0 and json.loads(out)["vocab_size"] == record["vocab_size"]
+    assert json.loads(out)["round_trip"] or text.endswith("\n")
+    code, out, _ = run(capsys, "tokenizer", "check", "made", "-n", 300)
+    assert code == 0 and "passed" in out
+    code, out, _ = run(capsys, "tokenizer", "check", "made", "-n", 300, "-o", "check.csv")
+    assert code == 0 and Path("check.csv").read_text().startswith(("rule,count", "\n"))
+
+
+def test_train_on_series(capsys: Any, files: Path) -> None:
+    words = ["series.csv", "--kind", "bins", "--column", "wind", "--column", "rain", "--bins", "quantile"]
+    code, out, _ = run(capsys, "tokenizer", "train", *words, "-o", "bins")
+    assert code == 0 and "missing numbers: 1" in out and "<=" in out
+    code, out, _ = run(capsys, "tokenizer", "check", "bins", "-n", 200, "--json")
+    found = json.loads(out)
+    assert code == 0 and found["passed"] and 0 < found["worst"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["text.txt", "--vocab-size", 30, "-o", "x"], 2, "--vocab-size 260 or more"),
+        (["empty.txt", "-o", "x"], 2, "empty"),
+        (["nowhere.txt", "-o", "x"], 2, "there is no file 'nowhere.txt'"),
+        (["text.txt", "--kind", "nonsense", "-o", "x"], 2, "'nonsense' is not one of"),
+        (["text.txt"], 2, "Missing option '-o'"),
+        (["text.txt", "-o", "text.txt"], 1, "no name for a folder"),
+        (["text.txt", "-o", "taken"], 1, "there already"),
+        (["protein.fa", "--kind", "codon", "-o", "x"], 2, "line 2, column 4"),
+        (["genes.fa", "protein.fa", "--kind", "codon", "-o", "x"], 2, "protein.fa"),
+    ],
+)
+def test_bad_input_is_named(capsys: Any, files: Path, words: list[Any], code: int, said: str) -> None:
+    Path("taken").mkdir()
+    Path("taken/notes.txt").write_text("mine")
+    found, out, err = run(capsys, "tokenizer", "train", *words)
+    assert (found, out) == (code, "") and said in err
+    assert not Path("x").exists() and Path("taken/notes.txt").read_text() == "mine"
+
+
+def test_molecules_are_read_unchecked_as_text(capsys: Any, files: Path) -> None:
+    Path("molecules.smi").write_text("CCO ethanol\n[Na+].[Cl-] salt\n")
+    words = ["molecules.smi", "--kind", "smiles", "--alphabet", "text", "--closed", "-o", "t"]
+    code, out, err = run(capsys, "tokenizer", "train", *words, "--json")
+    assert code == 0 and err == "" and json.loads(out)["alphabet"] == "smiles"
+    vocabulary = json.loads(Path("t/tokenizer.json").read_text())["model"]["vocab"]
+    assert list(vocabulary)[4:] == [".", "C", "O", "[Cl-]", "[Na+]"]
+
+
+def test_force_writes_over_a_tokenizer(capsys: Any, files: Path) -> None:
+    assert run(capsys, "tokenizer", "train", "text.txt", "-o", "t")[0] == 0
+    assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "t")[0] == 1
+    assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "t", "--force")[0] == 0
+    assert json.loads(Path("t/tokenizer_config.json").read_text())["cutaway"]["kind"] == "codon"
+
+
+def test_skipped_records_are_said(capsys: Any, files: Path) -> None:
+    words = ["genes.fa", "protein.fa", "--kind", "codon", "--skip-bad", "-o", "t"]
+    code, out, err = run(capsys, "tokenizer", "train", *words)
+    assert code == 0 and "1 skipped" in out and "protein.fa" in err
+
+
+def lower_casing() -> Tokenizer:
+    backend = Backend(models.BPE({chr(i): i for i in range(256)}, [], unk_token="\x00"))
+    backend.normalizer = normalizers.Lowercase()
+    return Tokenizer(backend, {}, "lower")
+
+
+def test_the_shortest_loss_is_found() -> None:
+    found = check_tokenizer(lower_casing(), number=300)
+    assert not found.passed
+    [loss] = found.lost
+    assert loss.rule == "failed" and len(loss.text) == 1 and loss.decoded != loss.text
+    assert found.exact + loss.count == found.tried == 300
+
+
+def test_a_rare_loss_is_shrunk_to_its_cause() -> None:
+    backend = Backend(models.WordLevel({chr(i): i for i in range(1, 0x3000)}, unk_token="\x01"))
+    backend.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    backend = train_tokenizer(["x"], "bpe", vocab_size=261).backend
+    backend.normalizer = normalizers.Replace("it's", "it is")
+    found = check_tokenizer(Tokenizer(backend, {}, "contractions"), number=3_000)
+    assert [loss.text for loss in found.lost] == ["it's"]
+    assert found.lost[0].decoded == "it is"
+
+
+def test_a_declared_loss_covers_only_what_it_says() -> None:
+    """An unknown letter is declared; what stands around it still has to come back."""
+    tokenizer = train_tokenizer(["ACGT"], "char", alphabet="dna")
+    tokenizer.backend.normalizer = normalizers.Replace("GG", "G")
+    found = check_tokenizer(tokenizer, number=3_000)
+    assert not found.passed and {loss.rule for loss in found.lost} == {"failed", "unknown"}
+    assert [loss.text for loss in found.lost if loss.rule == "failed"] == ["GG"]
+
+
+def test_a_bound_that_does_not_hold_is_found() -> None:
+    tokenizer = bins_tokenizer(uniform_bins(101))
+    tokenizer.config["cutaway"]["edges"] = [2 * edge for edge in uniform_bins(101).edges]
+    assert check_tokenizer(tokenizer, number=50).passed  # other bins, but the same words for them
+    ids = dict(tokenizer.vocabulary)
+    swapped = Backend(models.WordLevel(ids | {"b50": ids["b51"], "b51": ids["b50"]}, unk_token="<unk>"))
+    swapped.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.backend = swapped
+    assert check_tokenizer(tokenizer, number=50).passed  # ids are names: exchanged twice
+    backwards = models.WordLevel({word: i for i, word in enumerate(sorted(ids)) if word != "b50"}, unk_token="b51")
+    tokenizer.backend = Backend(backwards)
+    tokenizer.backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    found = check_tokenizer(tokenizer, number=200)
+    assert not found.passed and found.worst is not None and found.worst > 1
+    assert found.lost[0].rule == "failed"
+
+
+def test_a_check_ends_with_one_where_it_fails(capsys: Any, tmp_path: Path) -> None:
+    tokenizer = lower_casing()
+    save_tokenizer(tokenizer, tmp_path / "t")
+    code, out, err = run(capsys, "tokenizer", "check", tmp_path / "t", "-n", 200)
+    assert code == 1 and "FAILED" in out and err == ""
+    code, out, _ = run(capsys, "tokenizer", "check", tmp_path / "t", "-n", 200, "--json")
+    assert code == 1 and json.loads(out)["lost"][0]["rule"] == "failed"
+
+
+def test_the_same_seed_tries_the_same() -> None:
+    tokenizer = train_tokenizer(["a cat"], "char")
+    first, second, other = (check_tokenizer(tokenizer, number=500, seed=seed).to_json() for seed in (1, 1, 2))
+    assert first == second != other
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"alphabet": "runes"}, "no alphabet"),
+        ({"number": 0}, "none to try"),
+        ({"alphabet": "series"}, "is no tokenizer"),
+    ],
+)
+def test_what_can_not_be_checked_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        check_tokenizer(train_tokenizer(["a"], "char"), **options)
