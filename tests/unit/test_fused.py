@@ -176,11 +176,14 @@ def test_a_lone_row_is_summed_like_one_of_many(tier: str, inputs: int) -> None:
 def test_packing_after_some_calls_changes_nothing(tier: str) -> None:
     model = tiny("llama")
     decoder = fused(model, tier)
-    first = decoder.add([PROMPTS[0]], [1])
-    for _ in range(packed.PACK_AFTER + 3):
-        decoder.step([5])
+    long = [5 + 7 * i % 150 for i in range(400)]
+    first, firsts = decoder.add([PROMPTS[0]], [1]), decoder.add([long], [1])
     decoder.keep([])
-    assert torch.equal(decoder.add([PROMPTS[0]], [1]), first)
+    for _ in range(packed.PACK_AFTER + 3):
+        decoder.add([PROMPTS[0]], [1])
+        decoder.step([5])
+        decoder.keep([])
+    assert torch.equal(decoder.add([PROMPTS[0]], [1]), first) and torch.equal(decoder.add([long], [1]), firsts)
 
 
 @pytest.mark.skipif(not packed.has_int4(), reason="no 4-bit kernel here")
@@ -238,8 +241,8 @@ def test_a_forward_that_does_not_agree_is_not_used(monkeypatch: pytest.MonkeyPat
     assert isinstance(open_decoder(model, "exact"), FusedDecoder)
     honest = Fused._finish
 
-    def off(self: Fused, layer: Any, x_RD: torch.Tensor, mixed_RD: torch.Tensor) -> torch.Tensor:
-        return honest(self, layer, x_RD, mixed_RD) * 1.01
+    def off(self: Fused, *of: Any) -> torch.Tensor:
+        return honest(self, *of) * 1.01
 
     monkeypatch.setattr(Fused, "_finish", off)
     assert isinstance(open_decoder(tiny("llama"), "exact"), ModuleDecoder)

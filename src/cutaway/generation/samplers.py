@@ -29,6 +29,7 @@ __all__ = ["Chosen", "Sampling", "choose", "distribution", "penalised"]
 FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; where they are too few, the whole row is looked at
 _GROUP = 16  # tokens
 _PART = 1 << 20  # logits at a time, whole rows: their numbers stay in the processor's cache
+_RARE = -80.0  # nats
 _COLDEST = 1e-35  # below it float32 has no inverse; anything but a tie is out of reach long before
 
 
@@ -174,8 +175,7 @@ _space = _Space()
 def _choose(logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
     size = logits_BV.shape[-1]
     model_BV = torch.softmax(logits_BV, -1, out=_space.of("model", len(rows), size))
-    normaliser_B = logits_BV.amax(-1).double() - model_BV.amax(-1).double().log()
-    _check_numbers(normaliser_B, rows)
+    _check_numbers(model_BV[:, 0], rows)  # one number that is none makes the whole row none
     untouched = scores_BV.data_ptr() == logits_BV.data_ptr()
     edited_BV = _edited(scores_BV, rows, end_ids)
     ids_B = torch.empty(len(rows), dtype=torch.long)
@@ -185,19 +185,22 @@ def _choose(logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row
     if drawing:
         as_model = untouched and edited_BV is scores_BV and all(rows[b].sampling.temperature == 1 for b in drawing)
         _draw(edited_BV, rows, drawing, model_BV if as_model else None, ids_B)
-    logprobs_B = logits_BV.gather(1, ids_B[:, None])[:, 0].double() - normaliser_B
+    said_B, logprobs_B = (x.gather(1, ids_B[:, None])[:, 0].double() for x in (logits_BV, model_BV))
+    logprobs_B = logprobs_B.log()
+    for b in (logprobs_B < _RARE).nonzero()[:, 0].tolist():  # float32 has few digits, or none, for so small a number
+        logprobs_B[b] = said_B[b] - logits_BV[b].double().logsumexp(-1)
     entropies: list[float | None] = [None] * len(rows)
     for b, row in enumerate(rows):
         if row.measured or row.traced:
             # H = log Z - sum of p times the logit; a logit of -inf has p = 0 and adds nothing.
             mean = float((model_BV[b] * logits_BV[b].clamp_min(-1e30)).sum())
-            entropies[b] = max(0.0, float(normaliser_B[b]) - mean)
+            entropies[b] = max(0.0, float(said_B[b] - logprobs_B[b]) - mean)
     return Chosen(ids_B.tolist(), logprobs_B.tolist(), entropies)
 
 
-def _check_numbers(normaliser_B: torch.Tensor, rows: Sequence[Row]) -> None:
-    if not bool(normaliser_B.isfinite().all()):
-        first = rows[int((~normaliser_B.isfinite()).nonzero()[0])].prompt
+def _check_numbers(first_B: torch.Tensor, rows: Sequence[Row]) -> None:
+    if not bool(first_B.isfinite().all()):
+        first = rows[int((~first_B.isfinite()).nonzero()[0])].prompt
         short = first if len(first) <= 40 else f"{first[:39]}…"
         raise ModelError(
             f"the model's logits are not numbers after {short!r}: there is nothing to choose from",

@@ -26,6 +26,16 @@ __all__ = ["Fused"]
 
 HEADED = 32  # rows whose logits are computed at a time, before they are written out in float32
 
+Times = Callable[[PackedLinear, Tensor], Tensor]
+
+
+def _of_rows(linear: PackedLinear, x_RK: Tensor) -> Tensor:
+    return linear.rows(x_RK)
+
+
+def _of_text(linear: PackedLinear, x_TK: Tensor) -> Tensor:
+    return linear.text(x_TK)
+
 
 class Fused:
     """The forward pass of one model in one tier."""
@@ -64,13 +74,13 @@ class Fused:
         turn_TJgI = self._rotary(positions_T)
         kept = []
         for layer in self.layers:
-            qkv_JgTK = self._project(layer, x_TD, turn_TJgI).permute(1, 2, 0, 3)
+            qkv_JgTK = self._project(layer, x_TD, turn_TJgI, _of_text).permute(1, 2, 0, 3)
             kept.append(qkv_JgTK[:, G:].contiguous())
             q_HTK, (k_JTK, v_JTK) = qkv_JgTK[:, :G].flatten(0, 1), kept[-1].unbind(1)
             mixed_HTK = functional.scaled_dot_product_attention(
                 q_HTK[None], k_JTK[None], v_JTK[None], is_causal=True, enable_gqa=G > 1
             )[0]
-            x_TD = self._finish(layer, x_TD, mixed_HTK.transpose(0, 1).reshape(T, H * K))
+            x_TD = self._finish(layer, x_TD, mixed_HTK.transpose(0, 1).reshape(T, H * K), _of_text)
         return self.head.rows(self.norm(x_TD[-1:])).float()[0], kept
 
     def step(self, ids_BC: Sequence[Sequence[int]], cache: Cache) -> Tensor:
@@ -117,25 +127,25 @@ class Fused:
         angles_RJgI = (angles_R11I * turned).expand(-1, J, -1, -1)
         return torch.polar(torch.ones(()), angles_RJgI)
 
-    def _project(self, layer: _Layer, x_RD: Tensor, turn_RJgI: Tensor | None) -> Tensor:
+    def _project(self, layer: _Layer, x_RD: Tensor, turn_RJgI: Tensor | None, times: Times = _of_rows) -> Tensor:
         """Return queries, keys and values_RJgK."""
         _, J, G, K = self._heads
-        qkv_RJgK = layer.qkv.rows(layer.norm1(x_RD)).float().view(-1, J, G + 2, K)
+        qkv_RJgK = times(layer.qkv, layer.norm1(x_RD)).float().view(-1, J, G + 2, K)
         for norm, part in zip(layer.heads, (slice(0, G), slice(G, G + 1)), strict=False):
             qkv_RJgK[:, :, part] = norm(qkv_RJgK[:, :, part])
         if turn_RJgI is not None:
             torch.view_as_complex(qkv_RJgK.view(-1, J, G + 2, K // 2, 2)).mul_(turn_RJgI)
         return qkv_RJgK
 
-    def _finish(self, layer: _Layer, x_RD: Tensor, mixed_RD: Tensor) -> Tensor:
-        x_RD = x_RD + layer.out.rows(mixed_RD)
-        up = layer.up.rows(layer.norm2(x_RD))
+    def _finish(self, layer: _Layer, x_RD: Tensor, mixed_RD: Tensor, times: Times = _of_rows) -> Tensor:
+        x_RD = x_RD + times(layer.out, mixed_RD)
+        up = times(layer.up, layer.norm2(x_RD))
         if self.shape.family == "gpt2":
             active = functional.gelu(up, approximate="tanh")
         else:
             gate, value = up.chunk(2, -1)
             active = functional.silu(gate).mul_(value)
-        return x_RD + layer.down.rows(active)
+        return x_RD + times(layer.down, active)
 
 
 @dataclasses.dataclass

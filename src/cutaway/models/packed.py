@@ -56,6 +56,10 @@ class PackedLinear(nn.Module):
         y_RN = self.steady(x_RK)
         return y_RN if self.bias is None else y_RN + self.bias
 
+    def text(self, x_TK: Tensor) -> Tensor:
+        """Multiply the positions of one text, which nothing else is ever beside."""
+        return self.rows(x_TK)
+
     def steady(self, x_RK: Tensor) -> Tensor:
         """Return x_RK · weightᵀ, with the same bits for a row whatever rows are beside it."""
         return self.product(x_RK)
@@ -81,6 +85,14 @@ class SteadyLinear(PackedLinear):
     """A layer on oneDNN's kernels, which takes its rows in pieces of as many as keep their bits."""
 
     unit = UNIT
+
+    def text(self, x_TK: Tensor) -> Tensor:
+        """Multiply the positions of one text; many by one call, and packed, since plain ones may have other bits."""
+        if len(x_TK) <= MOST[0]:
+            return self.rows(x_TK)
+        self.pack()
+        y_TN = self.product(x_TK)
+        return y_TN if self.bias is None else y_TN + self.bias
 
     def steady(self, x_RK: Tensor) -> Tensor:
         """Multiply, with rows twice up to the next multiple of 4, and many in pieces."""
@@ -149,10 +161,11 @@ class NearLinear(SteadyLinear):
 
     def steady(self, x_RK: Tensor) -> Tensor:
         """Multiply in bfloat16; sums are float32 and rounded once at the end."""
-        return super().steady(x_RK.bfloat16())
+        return super().steady(x_RK.bfloat16())  # once, not piece by piece
 
     def product(self, x_RK: Tensor) -> Tensor:
-        """Multiply rows of bfloat16."""
+        """Multiply rows by one call."""
+        x_RK = x_RK.bfloat16()
         if self.weight is None:
             return _packed_linear(x_RK, self.packed)
         self.calls += 1
