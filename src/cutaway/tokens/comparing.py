@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from cutaway.errors import InputError, MissingText
 from cutaway.result import Result
-from cutaway.sequences import CHECKS
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
 from cutaway.tokens.samples import Sample
@@ -157,6 +156,8 @@ def compare_tokenizers(
 
 
 def _facts(sample: Sample, title: str) -> ComparedSample:
+    from cutaway.sequences import CHECKS  # only here: see read_sample
+
     if sample.alphabet not in CHECKS:
         raise InputError(f"there is no alphabet {sample.alphabet!r}", hint=f"there are {', '.join(CHECKS)}")
     sequences, series = sample.sequences, sample.alphabet == "series"
@@ -281,13 +282,22 @@ def _told_apart(names: Sequence[str]) -> list[str]:
 
 
 def _sentence(facts: ComparedSample, cells: Sequence[TokenizerCell]) -> str:
-    fewest = min(cells, key=lambda cell: cell.tokens)
-    said = f"On {facts.name} ({facts.alphabet}) {fewest.tokenizer} needs the fewest tokens, {fewest.tokens:,}"
-    if (lossy := fewest.exact) < 1:
-        said += f", but brings only {lossy:.1%} of the records back"
-    scored = [cell for cell in cells if cell.comparable and cell.bits_per_symbol is not None]
-    if not scored:
-        return f"{said}. None of them brings every record back, so their bits can't be compared."
-    best = min(scored, key=lambda cell: cell.bits_per_symbol or 0.0)
-    who = "it also has" if best is fewest else f"{best.tokenizer} has"
-    return f"{said}. Of those that lose nothing, {who} the fewest bits a {facts.symbol}, {best.bits_per_symbol:.3f}."
+    whole = [cell for cell in cells if cell.comparable]
+    of = f"{facts.name} ({facts.alphabet})"
+    if not whole:
+        return f"On {of} each of them loses something, so their bits can't be compared."
+    fewest = min(whole, key=lambda cell: cell.tokens)
+    best = min(whole, key=lambda cell: cell.bits_per_symbol or 0.0)
+    few = f"{fewest.tokens:,} tokens, {fewest.fertility:.3g} a {facts.unit}"
+    bits = "" if best.bits_per_symbol is None else f"{best.bits_per_symbol:.3f} bits a {facts.symbol}"
+    if len(whole) == 1:
+        only = "" if len(cells) == 1 else "only "
+        return f"On {of} {only}{fewest.tokenizer} loses nothing: {few}{bits and f', {bits}'}."
+    said = f"Of the {len(whole)} that lose nothing on {of}, {fewest.tokenizer} needs the fewest tokens ({few})"
+    if not bits:
+        return f"{said}."
+    return (
+        f"{said} and the fewest bits ({bits})."
+        if best is fewest
+        else f"{said}, {best.tokenizer} the fewest bits ({bits})."
+    )

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.errors import InputError
-from cutaway.sequences.alphabets import series
 from cutaway.tokens.bins import Bins
 
 __all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "series_in"]
@@ -149,6 +148,8 @@ def _words(written: str, header: int) -> list[str]:
 
 
 def _number(cell: str) -> float:
+    from cutaway.sequences.alphabets import series  # only where there are series
+
     return math.nan if cell.lower() == "nan" else series.number(cell)
 
 

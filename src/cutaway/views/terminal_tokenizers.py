@@ -81,8 +81,17 @@ def comparison(result: TokenizerComparison) -> RenderableType:
         parts += [Text(_piece(_described(sample)), style="dim"), *_cells(result, i * across, sample), ""]
     lossy = any(not cell.comparable for cell in result.cells)
     facts = [
-        ("changed by", f"one symbol replaced, or inserted or left out: tokens, mean of {result.edits:,} places"),
-        ("bits", "of a bigram model of the tokens, learned on half of the records and scored on the other half"),
+        ("symbols/t", "symbols (characters, or numbers) a token, and bytes a token"),
+        ("as bytes", "tokens that stand for bytes which are no whole character"),
+        ("exact", "records that come back to the letter; used: share of the vocabulary that occurs"),
+        (
+            "replaced",
+            f"tokens that one replaced symbol changes, and in/out one more or less: means of {result.edits:,}",
+        ),
+        (
+            "bits",
+            "a symbol, of a bigram model of the tokens, learned on half of the records and scored on the other half",
+        ),
         ("(bits)", "not comparable: what is lost is not paid for" if lossy else ""),
         ("MB/s", "measured in this run"),
     ]
@@ -153,12 +162,13 @@ def _described(sample: ComparedSample) -> str:
     rest = "" if sample.whole else "; there is more in the file"
     skipped = f"; broken records left out: {sample.skipped:,}" if sample.skipped else ""
     size = f"{sample.symbols:,} {sample.symbol}s{words}, {sample.bytes:,} bytes"
-    return f"{sample.name} ({sample.alphabet}): {sample.records:,} records, {size}{rest}{skipped}"
+    records = f"{sample.records:,} record{'s' if sample.records != 1 else ''}"
+    return f"{sample.name} ({sample.alphabet}): {records}, {size}{rest}{skipped}"
 
 
 def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
-    columns = (f"a {sample.unit}", "symbols", "bytes", "unknown", "byte", "exact", "used", "replaced", "in/out", "bits")
-    table = _table("tokenizer", ">tokens", *(f">{name}" for name in columns), ">MB/s")
+    columns = (f"a {sample.unit}", "symbols/t", "bytes/t", "unknown", "as bytes", "exact", "used", "replaced", "in/out")
+    table = _table("tokenizer", ">tokens", *(f">{name}" for name in columns), ">bits", ">MB/s")
     for cell in result.cells[start : start + len(result.tokenizers)]:
         table.add_row(_piece(cell.tokenizer), f"{cell.tokens:,}", *_measures(cell), f"{cell.encode_mb_per_s:.2g}")
     return [table]

@@ -23,12 +23,13 @@ def draw(record: dict[str, Any]) -> Sheet:
     width = left + len(_MEASURES) * (_WIDE + _GAP) + 6
     title = f"Tokenizers: {', '.join(one['name'] for one in record['tokenizers'])}"
     sheet = Sheet(width, 66 + band * len(record["samples"]) + 22, title)
-    hint = "A bar a tokenizer. An empty box: something is lost, so its bits are not to be compared."
+    hint = "A bar a tokenizer. An empty box: it does not bring every record back; its bits are not to be compared."
     sheet.heading("Tokenizers compared", ", ".join(names), hint)
     for s, sample in enumerate(record["samples"]):
         top = 62 + s * band
         cells = record["cells"][s * len(names) : (s + 1) * len(names)]
-        size = f"{sample['records']:,} records, {sample['symbols']:,} {sample['symbol']}s"
+        records = f"{sample['records']:,} record{'s' if sample['records'] != 1 else ''}"
+        size = f"{records}, {sample['symbols']:,} {sample['symbol']}s"
         file = clip(legible(_short(sample["name"]), spaces=False), 60)
         sheet.text(20, top + 16, f"{file} ({sample['alphabet']}): {size}", size=12, weight="bold")
         for i, name in enumerate(names):
@@ -54,12 +55,11 @@ def _plot(sheet: Sheet, title: str, measure: str, cells: list[dict[str, Any]], p
             sheet.text(x0 + 6, y + 4, "–", size=10, colour=MUTED)
             continue
         long = max(0.5, room * value / most)
-        if measure == "bits_per_symbol" and not cell["comparable"]:
+        if measure != "exact" and not cell["comparable"]:
             sheet.box(x0, y - 5.5, long, 11, colour=LINE)
         else:
             sheet.line([x0, x0 + long], [y, y], colour=_BAR, weight=11, solid_capstyle="butt")
-        shown = f"{number(100 * value)} %" if measure in _SHARES else number(value)
-        sheet.text(x0 + long + 5, y + 4, shown, size=10)
+        sheet.text(x0 + long + 5, y + 4, _said(value, measure in _SHARES), size=10)
 
 
 def _called(measure: str, sample: dict[str, Any]) -> str:
@@ -71,6 +71,11 @@ def _called(measure: str, sample: dict[str, Any]) -> str:
         "substitution": "tokens changed: replaced",
         "indel": "tokens changed: in or out",
     }[measure]
+
+
+def _said(value: float, share: bool) -> str:
+    shown, unit = (100 * value, " %") if share else (value, "")
+    return f"{'< 0.001' if 0 < shown < 0.001 else number(shown)}{unit}"
 
 
 def _short(name: str) -> str:

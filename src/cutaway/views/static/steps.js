@@ -13,7 +13,7 @@ export function drawMerges(record) {
   select.value = String(longest);
   draw();
   const rest = steps.left_out ? ` ${count(steps.left_out)} more are not listed.` : "";
-  return [over("Merge by merge"), hint(`BPE begins with single signs and merges the pair that was learned first, until no pair is left that was learned. The number is the rank: 0 was learned first.${rest}`),
+  return [over("Merge by merge"), hint(`BPE begins with single signs and merges the pair that was learned first, until no pair is left that was learned. The number is the rank: 0 was learned first. Of a long sequence the parts around each merge are shown, and how many there are to either side.${rest}`),
     steps.words.length > 1 ? el("div", { class: "controls" }, el("label", {}, "word", select)) : null, box, twin("All listed merges as a table", () => mergeTable(steps))].filter(Boolean);
 }
 
@@ -32,7 +32,7 @@ function staircase(word) {
 function line(label, parts, at) {
   const middle = at < 0 ? 0 : at, from = parts.length > 4 * AROUND ? Math.max(0, middle - AROUND) : 0, to = parts.length > 4 * AROUND ? Math.min(parts.length, middle + (at < 0 ? 4 : 1) * AROUND + 1) : parts.length;
   const shown = parts.slice(from, to).map((part, i) => [" ", el(from + i === at ? "b" : "span", {}, legible(part))]);
-  return el("li", {}, el("span", { class: "rank" }, label), el("span", { class: "parts" }, from ? `${count(from)} … ` : "", shown, to < parts.length ? ` … ${count(parts.length - to)}` : ""));
+  return el("li", {}, el("span", { class: "rank" }, label), el("span", { class: "parts" }, from ? el("i", {}, `${count(from)} … `) : "", shown, to < parts.length ? el("i", {}, ` … ${count(parts.length - to)}`) : ""));
 }
 
 function clipped(text) {
