@@ -167,7 +167,8 @@ def _described(sample: ComparedSample) -> str:
 
 
 def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
-    columns = (f"a {sample.unit}", "symbols/t", "bytes/t", "unknown", "as bytes", "exact", "used", "replaced", "in/out")
+    unit = "letter" if sample.unit == "character" else sample.unit
+    columns = (f"a {unit}", "symbols/t", "bytes/t", "unknown", "as bytes", "exact", "used", "replaced", "in/out")
     table = _table("tokenizer", ">tokens", *(f">{name}" for name in columns), ">bits", ">MB/s")
     for cell in result.cells[start : start + len(result.tokenizers)]:
         table.add_row(_piece(cell.tokenizer), f"{cell.tokens:,}", *_measures(cell), f"{cell.encode_mb_per_s:.2g}")
@@ -178,9 +179,8 @@ def _measures(cell: TokenizerCell) -> list[str]:
     bits = "–" if cell.bits_per_symbol is None else f"{cell.bits_per_symbol:.3f}"
     shares = (cell.unknown, cell.byte_fallback, cell.exact, cell.used)
     return [
-        f"{cell.fertility:.3f}",
-        f"{cell.symbols_per_token:.2f}",
-        f"{cell.bytes_per_token:.2f}",
+        "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
+        *(f"{size:.2f}" if size < 1000 else f"{size:,.0f}" for size in (cell.symbols_per_token, cell.bytes_per_token)),
         *(_percent(share) for share in shares),
         *("–" if changed is None else f"{changed:.2f}" for changed in (cell.substitution, cell.indel)),
         bits if cell.comparable else f"({bits})",
