@@ -35,7 +35,19 @@ if TYPE_CHECKING:
         neighbours,
         static_vectors,
     )
-    from cutaway.models import architecture, card, get, get_data, info, list_data, list_models, load, save, tokenize
+    from cutaway.models import (
+        architecture,
+        card,
+        compare_tokenizers,
+        get,
+        get_data,
+        info,
+        list_data,
+        list_models,
+        load,
+        save,
+        tokenize,
+    )
     from cutaway.predict import classify, mutate, score
     from cutaway.tokens import check_tokenizer, save_tokenizer, train_tokenizer
     from cutaway.training import train
@@ -51,6 +63,7 @@ __all__ = [
     "check_tokenizer",
     "classify",
     "compare",
+    "compare_tokenizers",
     "contacts",
     "contextual_vectors",
     "embed",
@@ -91,6 +104,7 @@ _ROOMS = {
     "check_tokenizer": "tokens",
     "classify": "predict",
     "compare": "inside",
+    "compare_tokenizers": "models",
     "contacts": "inside",
     "contextual_vectors": "inside",
     "embed": "inside",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.packing import PackedArray, PackedMaps, pack_array, pack_maps, quantise
+from cutaway.tokens import tokenize, train_tokenizer
 from tests.unit import figure_records
 
 # ruff: noqa: S311  (made-up numbers need no secrecy)
@@ -62,6 +63,20 @@ def wordpiece() -> Record:
 
 def letters() -> Record:
     return tokens("letters", "WordLevel", list(TEXT)) | {"vocab_size": 96}
+
+
+def merged() -> Record:
+    """A text and a word of many parts with the merges behind its tokens."""
+    found = train_tokenizer(["the cat sat on the mat, the cat that sat there"] * 9, "bpe", vocab_size=290)
+    return tokenize("the cat sat there, thecatthatsatonthemattheredogs", found).to_dict()
+
+
+def numbered(channels: int = 2, steps: int = 40) -> Record:
+    """A series through its bins, one number missing and one outside of all."""
+    lines = [" ".join(f"{20 * c + 9 * math.sin(t / 5 + c):.2f}" for c in range(channels)) for t in range(steps)]
+    lines[3] = " ".join(["nan"] * channels)
+    lines[7] = " ".join(["900"] * channels)
+    return tokenize("\n".join(lines), train_tokenizer([[[1.0]]], "bins", vocab_size=120)).to_dict()
 
 
 def hash_of(text: str) -> int:
@@ -644,7 +659,7 @@ def every() -> dict[str, Record]:
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
-        saved_tokenizer(), tokenizer_check(),
+        saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}

@@ -12,6 +12,8 @@ from tests.browser import samples
 pytestmark = pytest.mark.browser
 
 RECORDS = samples.every() | {
+    "tokens and their merges": samples.merged(),
+    "tokens of a series": samples.numbered(),
     "a traced generation": samples.traced(),
     "attention of both directions": samples.bidirectional(),
     "attention of a translation": samples.translated(),

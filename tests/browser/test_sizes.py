@@ -64,7 +64,8 @@ def test_a_traced_generation(sheet: Any, tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["heads", "ablation", "comparison", "map", "embeddings", "sweep", "mutations", "contacts"]
+    "name",
+    ["heads", "ablation", "comparison", "map", "embeddings", "sweep", "mutations", "contacts", "tokenizer_comparison"],
 )
 def test_views_whose_size_is_not_the_texts(sheet: Any, tmp_path: Path, name: str) -> None:
     seen(sheet, tmp_path / "page.html", samples.every()[name])

@@ -436,6 +436,61 @@ def sweep(models: int = 1, prompts: int = 4, greedy: bool = True, texts: bool = 
     return (whole if texts else dataclasses.replace(whole, runs=[])).to_dict()
 
 
+def tokenizer_comparison(tokenizers: int = 5, samples: int = 4) -> dict[str, Any]:
+    """Tokenizers × samples, some of which lose something on some."""
+    dice = np.random.default_rng(samples)
+    names = ["gpt2-vocab", "minilm-l6", "runs/dna-bpe", "runs/codons", "runs/smiles-atoms"][:tokenizers]
+    of = [("play.txt", "text"), ("ecoli.fna", "dna"), ("moses.csv", "smiles"), ("seattle.csv", "series")][:samples]
+    found, cells = [], []
+    for name, alphabet in of:
+        series, text = alphabet == "series", alphabet == "text"
+        symbol = "number" if series else "character"
+        found.append(
+            {
+                "name": name,
+                "alphabet": alphabet,
+                "records": 120,
+                "symbols": 48_000,
+                "words": 9_000 if text else None,
+                "bytes": 384_000 if series else 48_000,
+                "symbol": symbol,
+                "unit": "word" if text else symbol,
+                "whole": alphabet != "dna",
+                "skipped": 2 if alphabet == "smiles" else 0,
+            }
+        )
+        for i, tokenizer in enumerate(names):
+            tokens, lossy = int(dice.integers(9_000, 40_000)), (i + len(found)) % 3 == 0
+            cells.append(
+                {
+                    "tokenizer": tokenizer,
+                    "sample": name,
+                    "tokens": tokens,
+                    "fertility": tokens / (9_000 if text else 48_000),
+                    "symbols_per_token": 48_000 / tokens,
+                    "bytes_per_token": found[-1]["bytes"] / tokens,
+                    "unknown": float(dice.random() / 20) if lossy else 0.0,
+                    "byte_fallback": float(dice.random() / 90),
+                    "exact": float(dice.random()) if lossy else 1.0,
+                    "used": float(dice.random()),
+                    "substitution": float(1 + 3 * dice.random()),
+                    "indel": None if i == 3 else float(1 + 30 * dice.random()),
+                    "bits_per_symbol": float(1.5 + 2 * dice.random()),
+                    "comparable": not lossy,
+                    "encode_mb_per_s": float(1 + 9 * dice.random()),
+                }
+            )
+    return {
+        "schema": "cutaway.tokenizer_comparison/1",
+        "tokenizers": [{"name": name, "kind": "bpe", "vocab_size": 4096} for name in names],
+        "samples": found,
+        "cells": cells,
+        "summary": [f"On {name} ({alphabet}) {names[0]} needs the fewest tokens." for name, alphabet in of],
+        "edits": 200,
+        "seed": 0,
+    }
+
+
 OPENINGS = ["The capital of France is", "Once upon a time, a fox", "Photosynthesis is", "My favourite thing is"]
 WORDS = ["the", "fox", "lights", "a", "green", "window", "and", "sleeps", "blorft", "under", "his", "warm", "engine"]
 
@@ -464,6 +519,8 @@ def every() -> dict[str, dict[str, Any]]:
         "sweep": sweep(),
         "sweep of models": sweep(3, 2, greedy=False),
         "sweep of one prompt without texts": sweep(1, 1, texts=False),
+        "tokenizer comparison": tokenizer_comparison(),
+        "one tokenizer compared": tokenizer_comparison(1, 1),
         "one point": plane(1),
         "map without directions": plane() | {"method": "t-SNE", "explained": [], "trustworthiness": 0.93},
     }

@@ -87,6 +87,7 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     of_tokenizers = cli.commands["tokenizer"]
     assert isinstance(of_tokenizers, click.Group)
     commands |= {"tokenizer_check": of_tokenizers.commands["check"]}
+    commands |= {"tokenizer_comparison": of_tokenizers.commands["compare"]}
     for schema, command in commands.items():
         [option] = [option for option in command.params if option.name == "output"]
         for suffix in (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png"):

@@ -18,7 +18,10 @@ __all__ = ["command"]
 def command(
     text: str | None, file: str | None, model: str, no_special_tokens: bool, as_json: bool, output: str | None
 ) -> None:
-    """Show how a model cuts TEXT into tokens: pieces, ids, round trip.
+    """Show how a model cuts TEXT into tokens: pieces, ids, round trip, and step by step how it came to them.
+
+    Of BPE the merges of each word are shown. A tokenizer of series takes numbers, a time step a line or one line of one
+    channel, and shows each number scaled, in its bin, and as it comes back.
 
     \b
     Examples:

@@ -1,9 +1,10 @@
-"""cutaway tokenizer train, check"""
+"""cutaway tokenizer train, compare, check"""
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
 @click.group("tokenizer")
 def command() -> None:
-    """Tokenizers of your own, of text, DNA, proteins, molecules and numbers: make them, hammer them."""
+    """Tokenizers of your own, of text, DNA, proteins, molecules and numbers: make them, compare them, hammer them."""
 
 
 @command.command("train")
@@ -89,6 +90,72 @@ def train_command(
     for place in records.first_skipped:
         note(f"skipped: {place}")
     emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
+
+
+@command.command("compare")
+@click.argument("files", nargs=-1, required=True, metavar="FILE[=ALPHABET[:COLUMN,...]]...")
+@click.option(
+    "-t",
+    "--tokenizer",
+    "names",
+    multiple=True,
+    required=True,
+    metavar="NAME_OR_DIR",
+    help="A tokenizer, or a model's; give several.",
+)
+@click.option("--alphabet", type=click.Choice(_ALPHABETS), default="text", show_default=True, help="What FILEs hold.")
+@click.option("--symbols", default=1_000_000, show_default=True, help="Read so many letters or numbers of each FILE.")
+@click.option("--edits", default=200, show_default=True, help="Small changes whose effect is counted.")
+@click.option("--seed", default=0, show_default=True, help="Which changes.")
+@click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
+@click.option("--skip-bad", is_flag=True, help="Leave broken records out.")
+@offline_option
+@output_options(".svg", ".png", ".csv")
+def compare_command(
+    files: tuple[str, ...],
+    names: tuple[str, ...],
+    alphabet: str,
+    symbols: int,
+    edits: int,
+    seed: int,
+    file_format: str | None,
+    skip_bad: bool,
+    as_json: bool,
+    output: str | None,
+) -> None:
+    """Hold tokenizers against each other on the sequences in FILEs: one table, one figure.
+
+    Tokens a word or symbol, symbols and bytes a token, what is unknown, what comes back, how much of the vocabulary
+    occurs, how many tokens one changed letter changes, bits a symbol of a bigram model, speed.
+
+    \b
+    Examples:
+      cutaway tokenizer compare my-text.txt -t gpt2-vocab -t minilm-l6
+      printf ">a\\nATGAAAGCGTTTAAA\\n" > cds.fa && cutaway tokenizer compare cds.fa=dna prompts.txt -t gpt2-vocab --json
+      cutaway tokenizer compare prompts.txt -t gpt2-vocab -t smollm2-135m -o compared.html
+    """
+    from cutaway.models.vocabulary import compare_tokenizers, load_tokenizer
+    from cutaway.tokens import read_sample
+    from cutaway.views import terminal_tokenizers
+
+    tokenizers = [load_tokenizer(name) for name in names]
+    samples = []
+    for given in files:
+        file, of, columns = _file_of(given, alphabet)
+        samples.append(
+            read_sample(file, of, symbols=symbols, format=file_format, column=columns or None, skip_bad=skip_bad)
+        )
+    result = compare_tokenizers(tokenizers, samples, edits=edits, seed=seed)
+    emit([result], as_json=as_json, output=output, draw=lambda: terminal_tokenizers.comparison(result))
+
+
+def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
+    """Take FILE=ALPHABET:COLUMN,COLUMN apart; what is a file's own name stays whole."""
+    file, equals, said = given.rpartition("=")
+    of, _, columns = said.partition(":")
+    if not equals or of not in _ALPHABETS or Path(given).exists():
+        return given, alphabet, []
+    return file, of, [column for column in columns.split(",") if column]
 
 
 @command.command("check")

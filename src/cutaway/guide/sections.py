@@ -138,7 +138,7 @@ def tokens(lesson: Lesson) -> Draft:
         except ModelError as error:
             missing.append(f"{name} is left out: {error.message}.")
     tokenizers += [words([COUNSELOR]), characters([COUNSELOR])]
-    results = [tokenize(COUNSELOR, tokenizer, add_special_tokens=False) for tokenizer in tokenizers]
+    results = [tokenize(COUNSELOR, tokenizer, add_special_tokens=False, steps=False) for tokenizer in tokenizers]
     counts = ", ".join(f"{len(result.ids)} ({result.model})" for result in results)
     lossy = [result.model for result in results if not result.round_trip]
     return Draft(

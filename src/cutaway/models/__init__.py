@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cutaway.models.prompt import encode_prompt, fit_context
     from cutaway.models.saving import Saved, save
     from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, SHELF, ShelfEntry
-    from cutaway.models.vocabulary import load_tokenizer, tokenize
+    from cutaway.models.vocabulary import compare_tokenizers, load_tokenizer, tokenize
 
 __all__ = [
     "DEFAULT",
@@ -33,6 +33,7 @@ __all__ = [
     "ShelfEntry",
     "architecture",
     "card",
+    "compare_tokenizers",
     "encode_prompt",
     "fit_context",
     "get",
@@ -55,7 +56,7 @@ _ROOMS = {
     "prompt": ("encode_prompt", "fit_context"),
     "saving": ("Saved", "save"),
     "shelf": ("DEFAULT", "DEFAULT_ENCODER", "SHELF", "ShelfEntry"),
-    "vocabulary": ("load_tokenizer", "tokenize"),
+    "vocabulary": ("compare_tokenizers", "load_tokenizer", "tokenize"),
 }
 _MODULE_OF = {name: module for module, names in _ROOMS.items() for name in names}
 

@@ -1,29 +1,49 @@
-"""Sequence → ids and back: load, make, train, save and check tokenizers; encode, show every piece.
+"""Sequence → ids and back: load, make, train, save, check and compare tokenizers; encode, show every piece.
 
 Built on the `tokenizers` library alone, so that this room never waits for torch.
 """
 
 from cutaway.tokens.bins import Bins, bins_of, bins_tokenizer, quantile_bins, uniform_bins
 from cutaway.tokens.checking import Loss, TokenizerCheck, check_tokenizer
+from cutaway.tokens.comparing import (
+    ComparedSample,
+    ComparedTokenizer,
+    TokenizerCell,
+    TokenizerComparison,
+    compare_tokenizers,
+)
 from cutaway.tokens.encoding import TokenEntry, Tokens, tokenize, vocabulary_sample
 from cutaway.tokens.merges import learn_merges
 from cutaway.tokens.molecules import atoms
 from cutaway.tokens.nucleic import codons, kmer_text, kmers
+from cutaway.tokens.numbers import BinnedNumber, BinnedSeries
+from cutaway.tokens.samples import Sample, read_sample
 from cutaway.tokens.saving import SavedTokenizer, save_tokenizer
 from cutaway.tokens.simple import characters, words
 from cutaway.tokens.states import clusters, dihedrals, distances, state_text, state_values, states_tokenizer
+from cutaway.tokens.steps import Merge, MergedWord, MergeSteps
 from cutaway.tokens.subwords import bpe, unigram, wordpiece
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 from cutaway.tokens.training import train_tokenizer
 from cutaway.tokens.units import atom_bpe, codon_bpe, letter_bpe
 
 __all__ = [
+    "BinnedNumber",
+    "BinnedSeries",
     "Bins",
+    "ComparedSample",
+    "ComparedTokenizer",
     "Loss",
+    "Merge",
+    "MergeSteps",
+    "MergedWord",
+    "Sample",
     "SavedTokenizer",
     "TokenEntry",
     "Tokenizer",
+    "TokenizerCell",
     "TokenizerCheck",
+    "TokenizerComparison",
     "Tokens",
     "atom_bpe",
     "atoms",
@@ -36,6 +56,7 @@ __all__ = [
     "clusters",
     "codon_bpe",
     "codons",
+    "compare_tokenizers",
     "dihedrals",
     "distances",
     "kmer_text",
@@ -43,6 +64,7 @@ __all__ = [
     "learn_merges",
     "letter_bpe",
     "quantile_bins",
+    "read_sample",
     "save_tokenizer",
     "state_text",
     "state_values",

@@ -57,15 +57,10 @@ class Bins:
         'nan b4 b4 nan + d17 d21 d36 d0'
         """
         values_CT = _channels(channels)
-        powers_C = np.array([_power(values_T) for values_T in values_CT])
+        powers_C, _, bins_TC, outside_TC = self._placed(values_CT)
         header = [word for power in powers_C for word in (SCALE, *_digits(int(power) + _SCALE_RANGE))]
         values_TC = values_CT.T
-        scaled_TC = _scaled(values_TC, powers_C)
-        bins_TC = np.searchsorted(self._edges, scaled_TC, side="right") - 1
-        bins_TC[scaled_TC == self._edges[-1]] -= 1
-        words_TC = self._words[bins_TC.clip(0, len(self._words) - 1)]
-        with np.errstate(invalid="ignore"):
-            outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
+        words_TC = self._words[bins_TC]
         for t, c in zip(*np.nonzero(outside_TC), strict=True):
             words_TC[t, c] = _escaped(float(values_TC[t, c]))
         words_TC[np.isnan(values_TC)] = MISSING
@@ -112,16 +107,34 @@ class Bins:
         array([1.        , 0.04882812])
         """
         values_CT = _channels(channels)
-        powers_C = np.array([_power(values_T) for values_T in values_CT])
-        scaled_TC = _scaled(values_CT.T, powers_C)
-        bins_TC = np.searchsorted(self._edges, scaled_TC, side="right") - 1
-        half_N = np.diff(self._edges) / 2
-        inside_TC = np.ldexp(half_N[bins_TC.clip(0, len(half_N) - 1)], powers_C)
-        with np.errstate(invalid="ignore"):
-            outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
+        powers_C, _, bins_TC, outside_TC = self._placed(values_CT)
+        inside_TC = np.ldexp((np.diff(self._edges) / 2)[bins_TC], powers_C)
         size_TC = np.abs(values_CT.T)
         bound_TC = np.where(outside_TC, np.where(size_TC < _NOTHING, _NOTHING, np.ldexp(size_TC, -13)), inside_TC)
         return np.nan_to_num(np.where(np.isnan(values_CT.T), 0.0, bound_TC)).T
+
+    def place(self, channels: Series) -> tuple[_Floats, _Floats, NDArray[np.int64]]:
+        """Return the scales of C channels, their C × T numbers over them, and the bins these are in.
+
+        The bin is -1 for a number outside of all bins, and for a missing one.
+
+        >>> uniform_bins(9, 4).place([[1.0, -0.5, float("nan")]])
+        (array([1.]), array([[ 1. , -0.5,  nan]]), array([[ 5,  4, -1]]))
+        """
+        values_CT = _channels(channels)
+        powers_C, scaled_TC, bins_TC, outside_TC = self._placed(values_CT)
+        nowhere_TC = outside_TC | np.isnan(values_CT.T)
+        return np.ldexp(1.0, powers_C), scaled_TC.T, np.where(nowhere_TC, -1, bins_TC).T
+
+    def _placed(self, values_CT: _Floats) -> tuple[NDArray[np.int64], _Floats, NDArray[np.int64], NDArray[np.bool_]]:
+        """Return each channel's power of two, and T × C scaled numbers, their bins, and whether they are outside."""
+        powers_C = np.array([_power(values_T) for values_T in values_CT])
+        scaled_TC = _scaled(values_CT.T, powers_C)
+        bins_TC = np.searchsorted(self._edges, scaled_TC, side="right") - 1
+        bins_TC[scaled_TC == self._edges[-1]] -= 1
+        with np.errstate(invalid="ignore"):
+            outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
+        return powers_C, scaled_TC, bins_TC.clip(0, len(self.edges) - 2), outside_TC
 
     @functools.cached_property
     def middles(self) -> _Floats:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, ClassVar
 
 from cutaway.result import Result
-from cutaway.tokens.tokenizer import Tokenizer
+from cutaway.tokens.bins import Bins, bins_of
+from cutaway.tokens.nucleic import kmer_text
+from cutaway.tokens.numbers import BinnedSeries, SeriesText, binned, series_in, spans_of
+from cutaway.tokens.steps import MergeSteps, merge_steps
+from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
 
 __all__ = ["TokenEntry", "Tokens", "tokenize", "vocabulary_sample"]
 
@@ -24,7 +29,8 @@ class Tokens(Result):
     """A text as T tokens.
 
     `tokens` are the vocabulary's spellings, `pieces` the slices of the text, `offsets` characters (end excluded).
-    `round_trip` says whether `decoded` is the text to the letter.
+    `round_trip` says whether `decoded` is the text to the letter. Of BPE `merges` has the steps that led to the tokens,
+    of a tokenizer of series `numbers` the way of every number through its bin.
     """
 
     schema: ClassVar[str] = "tokens"
@@ -43,6 +49,8 @@ class Tokens(Result):
     vocab_size: int
     sample: list[TokenEntry]
     bytes: int
+    merges: MergeSteps | None = None
+    numbers: BinnedSeries | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row a token: its spelling, piece and id, and where it begins and ends in the text, in characters."""
@@ -51,13 +59,28 @@ class Tokens(Result):
         return [dict(zip(names, (t, piece, i, *span, special), strict=True)) for t, piece, i, span, special in cut]
 
 
-def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True) -> Tokens:
+def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True, steps: bool = True) -> Tokens:
     """Split a text into tokens and join them again.
 
-    Raises `TextError` where the text holds a lone surrogate.
+    A tokenizer of series takes numbers, a time step a line and a number a channel (or on one line the steps of one
+    channel), and one of overlapping k-mers a sequence: both are written as their tokenizers want them. `steps=False`
+    leaves out how the tokens came to be. Raises `TextError` where the text holds a lone surrogate, and `InputError` for
+    numbers that are no series.
     """
-    encoding = tokenizer.encode(text, add_special_tokens=add_special_tokens)
-    decoded = tokenizer.decode(encoding.ids)
+    check_text(text)
+    declared = tokenizer.config.get("cutaway", {})
+    series = series_in(text) if "edges" in declared else None
+    numbers = None
+    if series is not None:
+        encoding, decoded, numbers = _of_series(text, series, tokenizer, bins_of(tokenizer), add_special_tokens)
+    elif "k" in declared and "written" in declared:
+        encoding = _of_kmers(text, tokenizer, str(declared["alphabet"]), int(declared["k"]), add_special_tokens)
+        decoded = tokenizer.decode(encoding.ids)
+    else:
+        encoding = tokenizer.encode(text, add_special_tokens=add_special_tokens)
+        if declared.get("kind") == "bpe" and declared.get("alphabet") in ("codon", "smiles"):
+            encoding = _side_by_side(text, encoding, tokenizer)
+        decoded = tokenizer.decode(encoding.ids)
     return Tokens(
         model=tokenizer.name,
         kind=tokenizer.kind,
@@ -72,7 +95,53 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
         vocab_size=len(tokenizer.vocabulary),
         sample=vocabulary_sample(tokenizer),
         bytes=len(text.encode("utf-8")),
+        merges=merge_steps(tokenizer, encoding) if steps else None,
+        numbers=numbers if steps else None,
     )
+
+
+def _of_series(
+    text: str, series: SeriesText, tokenizer: Tokenizer, bins: Bins, add_special_tokens: bool
+) -> tuple[Encoding, str, BinnedSeries | None]:
+    """Encode numbers by their bins. What is decoded is the text with each number as it comes back."""
+    written = bins.write(series.channels)
+    encoding = _placed(
+        tokenizer.encode(written, add_special_tokens=add_special_tokens), spans_of(written, series.spans)
+    )
+    words = tokenizer.decode(encoding.ids)
+    numbers = binned(bins, series.channels, written, words)
+    if numbers is None:
+        return encoding, words, None
+    parts, at = list[str](), 0
+    for (start, end), number in zip(series.spans, numbers.numbers, strict=True):
+        same = number.value == number.back  # then as it was spelled; None, a missing one, too
+        parts += [text[at:start], text[start:end] if same else repr(number.back)]
+        at = end
+    return encoding, "".join([*parts, text[at:]]), numbers
+
+
+def _of_kmers(text: str, tokenizer: Tokenizer, alphabet: str, k: int, add_special_tokens: bool) -> Encoding:
+    written = kmer_text(text, alphabet, k)
+    spans = (
+        [(end - (k if len(word) == k else 1), end) for end, word in enumerate(written.split(" "), 1)] if text else []
+    )
+    return _placed(tokenizer.encode(written, add_special_tokens=add_special_tokens), spans)
+
+
+def _side_by_side(text: str, encoding: Encoding, tokenizer: Tokenizer) -> Encoding:
+    """Return the encoding with each token where it lies: a codon, written as one sign, is no one letter."""
+    unknown = tokenizer.special_id("unk")
+    ends = list(itertools.accumulate(1 if i == unknown else len(tokenizer.piece(i)) for i in encoding.ids))
+    if not ends or ends[-1] != len(text):
+        return encoding
+    return dataclasses.replace(encoding, offsets=list(itertools.pairwise([0, *ends])))
+
+
+def _placed(encoding: Encoding, spans: list[tuple[int, int]]) -> Encoding:
+    """Return the encoding of a text's written form, a token a word, with the characters of the text itself."""
+    place = iter(spans)
+    offsets = [(0, 0) if special else next(place, (0, 0)) for special in encoding.special]
+    return dataclasses.replace(encoding, offsets=offsets)
 
 
 def _pieces(text: str, tokens: list[str], offsets: list[tuple[int, int]], special: list[bool]) -> list[str]:

@@ -19,12 +19,31 @@ __all__ = ["Encoding", "Tokenizer", "check_text"]
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-    """The ids of a text and, for each of the T tokens, where in the text it lies (characters, end excluded)."""
+    """The ids of a text and, for each of the T tokens, where in the text it lies (characters, end excluded).
+
+    `words` numbers the words that the text is first cut into; None for tokens that stand for no text.
+    """
 
     ids: list[int]
     tokens: list[str]
     offsets: list[tuple[int, int]]
     special: list[bool]
+    words: list[int | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class MergeRules:
+    """The merges of a BPE by their rank, and what else decides how a word is cut.
+
+    `ignored`: a word that the vocabulary has is taken whole, without merges; `bytes_for_unknown`: what the vocabulary
+    lacks is spelled as bytes; `suffix` marks the end of a word.
+    """
+
+    ranks: dict[tuple[str, str], int]
+    unknown: str | None
+    ignored: bool
+    bytes_for_unknown: bool
+    suffix: str
 
 
 class Tokenizer:
@@ -69,7 +88,7 @@ class Tokenizer:
         check_text(text)
         encoding = self.backend.encode(text, add_special_tokens=add_special_tokens)
         special = [bool(flag) for flag in encoding.special_tokens_mask]
-        return Encoding(encoding.ids, encoding.tokens, encoding.offsets, special)
+        return Encoding(encoding.ids, encoding.tokens, encoding.offsets, special, encoding.word_ids)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Turn ids back into text."""
@@ -99,6 +118,23 @@ class Tokenizer:
     def special_ids(self) -> frozenset[int]:
         """Ids that stand for no text."""
         return frozenset(i for i, token in self.backend.get_added_tokens_decoder().items() if token.special)
+
+    @cached_property
+    def merge_rules(self) -> MergeRules | None:
+        """The merges of a BPE; None of another tokenizer, without merges, or with a mark for what goes on."""
+        if self.kind != "BPE":
+            return None
+        model = json.loads(self.backend.to_str())["model"]
+        if not model["merges"] or model.get("continuing_subword_prefix"):
+            return None
+        ranks = {tuple(pair.split(" ") if isinstance(pair, str) else pair): i for i, pair in enumerate(model["merges"])}
+        return MergeRules(
+            ranks,
+            model.get("unk_token"),
+            bool(model.get("ignore_merges")),
+            bool(model.get("byte_fallback")),
+            model.get("end_of_word_suffix") or "",
+        )
 
     @property
     def kind(self) -> str:

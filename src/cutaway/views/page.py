@@ -133,7 +133,7 @@ def _title(records: list[dict[str, Any]]) -> str:
 
 def _kind(record: dict[str, Any]) -> str:
     found = re.fullmatch(r"cutaway\.(.+)/\d+", str(record.get("schema", "")))
-    return found[1] if found else "record"
+    return found[1].replace("_", " ") if found else "record"
 
 
 def _model(record: dict[str, Any]) -> str:

@@ -80,7 +80,7 @@ def tokens(result: Tokens) -> RenderableType:
     ids = Text(" ".join(str(i) for i in result.ids[:drawn]) + more)
     per = f", {len(result.text) / count:.2f} characters a token" if count else ""
     trip = "exact" if result.round_trip else f"not exact: {_short(result.decoded)!r}"
-    return _facts(
+    facts = _facts(
         [
             ("pieces", pieces),
             ("ids", ids),
@@ -89,6 +89,11 @@ def tokens(result: Tokens) -> RenderableType:
             ("vocabulary", f"{result.vocab_size:,} tokens ({result.model}, {result.kind})"),
         ]
     )
+    if result.merges is None and result.numbers is None:
+        return facts
+    from cutaway.views import terminal_tokenizers
+
+    return Group(facts, *terminal_tokenizers.steps(result))
 
 
 def architecture(result: Architecture) -> RenderableType:

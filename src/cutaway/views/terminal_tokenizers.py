@@ -1,17 +1,33 @@
-"""Tokenizers in a terminal: what was trained and saved, and what came of a check."""
+"""Tokenizers in a terminal: what was trained and saved, what came of a check, several held against each other; and how
+one came to its tokens.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.text import Text
 
-from cutaway.views.terminal import _facts, _table, visible
+from cutaway.views.terminal import _facts, _piece, _table, visible
 
 if TYPE_CHECKING:
-    from cutaway.tokens import SavedTokenizer, TokenizerCheck
+    from cutaway.tokens import (
+        BinnedSeries,
+        ComparedSample,
+        MergeSteps,
+        SavedTokenizer,
+        TokenizerCell,
+        TokenizerCheck,
+        TokenizerComparison,
+        Tokens,
+    )
 
-__all__ = ["check", "saved"]
+__all__ = ["check", "comparison", "saved", "steps"]
+
+WORDS = 12  # whose merges are drawn; --json and a page have more
+MERGES = 16
+NUMBERS = 24
 
 
 def saved(result: SavedTokenizer) -> RenderableType:
@@ -55,6 +71,125 @@ def check(result: TokenizerCheck) -> RenderableType:
             table.add_row(loss.rule, f"{loss.count:,}", *shown, visible(" ".join(loss.tokens[:12])))
         parts += ["", table]
     return Group(*parts)
+
+
+def comparison(result: TokenizerComparison) -> RenderableType:
+    """Draw a table a sample, a line a tokenizer, and what the columns are."""
+    parts: list[RenderableType] = []
+    across = len(result.tokenizers)
+    for i, sample in enumerate(result.samples):
+        parts += [Text(_piece(_described(sample)), style="dim"), *_cells(result, i * across, sample), ""]
+    lossy = any(not cell.comparable for cell in result.cells)
+    facts = [
+        ("symbols/t", "symbols (characters, or numbers) a token, and bytes a token"),
+        ("as bytes", "tokens that stand for bytes which are no whole character"),
+        ("exact", "records that come back to the letter; used: share of the vocabulary that occurs"),
+        (
+            "replaced",
+            f"tokens that one replaced symbol changes, and in/out one more or less: means of {result.edits:,}",
+        ),
+        (
+            "bits",
+            "a symbol, of a bigram model of the tokens, learned on half of the records and scored on the other half",
+        ),
+        ("(bits)", "not comparable: what is lost is not paid for" if lossy else ""),
+        ("MB/s", "measured in this run"),
+    ]
+    return Group(*parts, _facts([(name, said) for name, said in facts if said]), "", *map(_piece, result.summary))
+
+
+def steps(result: Tokens) -> list[RenderableType]:
+    """Draw how the tokens came to be: the merges of BPE, or the way of each number through its bin."""
+    parts: list[RenderableType] = []
+    if result.merges is not None and result.merges.words:
+        parts += ["", _merges(result.merges)]
+    if result.numbers is not None:
+        parts += ["", *_numbers(result.numbers)]
+    return parts
+
+
+def _merges(steps: MergeSteps) -> RenderableType:
+    table = _table("word", "merges, in the order they are made", "tokens")
+    for word in steps.words[:WORDS]:
+        made = Text()
+        for merge in word.merges[:MERGES]:
+            made.append(f"{_sign(merge.left)}+{_sign(merge.right)}")
+            made.append(f" {merge.rank:,}  ", style="dim")
+        more = len(word.merges) - MERGES + word.more
+        if more > 0:
+            made.append(f"… and {more:,} more", style="dim")
+        if not word.merges:
+            made.append("none: taken whole", style="dim")
+        shown = _sign(word.word) if len(word.word) <= 40 else f"{_sign(word.word[:39])}…"
+        table.add_row(
+            shown, made, " ".join(map(_sign, word.tokens[:MERGES])) + (" …" if len(word.tokens) > MERGES else "")
+        )
+    more = max(0, len(steps.words) - WORDS) + steps.left_out
+    rest = [Text(f"… and {more:,} more words", style="dim")] if more else []
+    return Group(table, *rest)
+
+
+def _sign(text: str) -> str:
+    return _piece(text.replace(" ", "·"))
+
+
+def _numbers(series: BinnedSeries) -> list[RenderableType]:
+    several = len(series.scales) > 1
+    table = _table(">step", *([">channel"] if several else []), ">value", ">scaled", ">bin", "word", ">back", ">error")
+    for number in series.numbers[:NUMBERS]:
+        bin_of = "outside" if number.value is not None and number.bin is None else _digits(number.bin)
+        middle = [str(number.channel)] if several else []
+        found = [_digits(value) for value in (number.value, number.scaled)]
+        ends = [_digits(number.back), _digits(number.error)]
+        table.add_row(str(number.step), *middle, *found, bin_of, number.word, *ends)
+    drawn = len(series.numbers) - NUMBERS
+    scales = ", ".join(f"{scale:g}" for scale in series.scales[:8]) + (", …" if len(series.scales) > 8 else "")
+    facts = [
+        ("scale", f"{scales}: the power of two next above the mean |x|" + (", a channel each" if several else "")),
+        ("bins", f"{series.bins:,}"),
+        ("error", f"at most {series.worst:.3g} of the bound stated for it"),
+    ]
+    more = [Text(f"… and {drawn:,} more numbers (--json has all)", style="dim")] if drawn > 0 else []
+    return [table, *more, "", _facts(facts)]
+
+
+def _digits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.6g}"
+
+
+def _described(sample: ComparedSample) -> str:
+    words = f", {sample.words:,} words" if sample.words else ""
+    rest = "" if sample.whole else "; there is more in the file"
+    skipped = f"; broken records left out: {sample.skipped:,}" if sample.skipped else ""
+    size = f"{sample.symbols:,} {sample.symbol}s{words}, {sample.bytes:,} bytes"
+    records = f"{sample.records:,} record{'s' if sample.records != 1 else ''}"
+    return f"{sample.name} ({sample.alphabet}): {records}, {size}{rest}{skipped}"
+
+
+def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
+    unit = "letter" if sample.unit == "character" else sample.unit
+    columns = (f"a {unit}", "symbols/t", "bytes/t", "unknown", "as bytes", "exact", "used", "replaced", "in/out")
+    table = _table("tokenizer", ">tokens", *(f">{name}" for name in columns), ">bits", ">MB/s")
+    for cell in result.cells[start : start + len(result.tokenizers)]:
+        table.add_row(_piece(cell.tokenizer), f"{cell.tokens:,}", *_measures(cell), f"{cell.encode_mb_per_s:.2g}")
+    return [table]
+
+
+def _measures(cell: TokenizerCell) -> list[str]:
+    bits = "–" if cell.bits_per_symbol is None else f"{cell.bits_per_symbol:.3f}"
+    shares = (cell.unknown, cell.byte_fallback, cell.exact, cell.used)
+    return [
+        "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
+        *(f"{size:.2f}" if size < 1000 else f"{size:,.0f}" for size in (cell.symbols_per_token, cell.bytes_per_token)),
+        *(_percent(share) for share in shares),
+        *("–" if changed is None else f"{changed:.2f}" for changed in (cell.substitution, cell.indel)),
+        bits if cell.comparable else f"({bits})",
+    ]
+
+
+def _percent(share: float) -> str:
+    digits = 0 if share in (0, 1) else 1 if 0.001 <= share <= 0.999 else 3
+    return f"{100 * share:.{digits}f} %"
 
 
 def _loses(loses: dict[str, str]) -> str:

@@ -27,6 +27,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         map,  # noqa: A004
         mutations,
         sweep,
+        tokenizers,
     )
     from cutaway.views.figures.style import drawn
 
@@ -43,6 +44,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.map/1": map.draw,
         "cutaway.mutations/1": mutations.draw,
         "cutaway.sweep/1": sweep.draw,
+        "cutaway.tokenizer_comparison/1": tokenizers.draw,
     }
     if schema not in drawings:
         raise ValueError(f"there is no figure of {schema}")

@@ -3,6 +3,7 @@ import { drawAblation } from "./ablation.js";
 import { drawArchitecture } from "./architecture.js";
 import { drawAttention } from "./attention.js";
 import { drawClassification } from "./classification.js";
+import { drawTokenizerComparison } from "./compared.js";
 import { drawComparison } from "./comparison.js";
 import { drawContacts } from "./contacts.js";
 import { drawEmbeddings } from "./embeddings.js";
@@ -25,7 +26,7 @@ const VIEWS = {
   tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
   attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel, datasets: drawDatasets, dataset: drawDataset,
   heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations, contacts: drawContacts,
-  saved_tokenizer: drawSavedTokenizer, tokenizer_check: drawTokenizerCheck,
+  saved_tokenizer: drawSavedTokenizer, tokenizer_check: drawTokenizerCheck, tokenizer_comparison: drawTokenizerComparison,
 };
 
 export function nameOf(record) {

@@ -1,10 +1,11 @@
 // Text cut into tokens: each piece a box with its id, and tokenizers of the same text set against each other.
 import { bars, count, el, exact, facts, fixed, heading, hint, legible, over, plain, readout, rover, table, twin } from "./draw.js";
+import { drawMerges, drawNumbers } from "./steps.js";
 
 const AT_ONCE = 2000;
 
 export function drawTokens(element, record) {
-  element.append(heading(`Tokens · ${record.kind ?? "tokenizer"}`, record.model), summary(record), chips(record), ...vocabulary(record), numbers(record));
+  element.append(heading(`Tokens · ${record.kind ?? "tokenizer"}`, record.model), summary(record), chips(record), ...drawMerges(record), ...drawNumbers(record), ...vocabulary(record), numbers(record));
 }
 
 // Several tokenizers, one text: first the counts side by side, then each cut in full.

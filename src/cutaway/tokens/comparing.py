@@ -1,0 +1,303 @@
+"""`compare_tokenizers`: any tokenizers on any sequences, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.errors import InputError, MissingText
+from cutaway.result import Result
+from cutaway.tokens.edits import Edit, edits_of, tokens_changed
+from cutaway.tokens.ngrams import bigram_bits
+from cutaway.tokens.samples import Sample
+from cutaway.tokens.tokenizer import Tokenizer, check_text
+from cutaway.tokens.written import Writer
+
+__all__ = [
+    "ComparedSample",
+    "ComparedTokenizer",
+    "TokenizerCell",
+    "TokenizerComparison",
+    "compare_tokenizers",
+]
+
+_BATCH: Final = 500
+_BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedTokenizer:
+    """A tokenizer by its name, and how many tokens it has."""
+
+    name: str
+    kind: str
+    vocab_size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedSample:
+    """What was tokenized: how much of it there is, and what a `symbol` and the `unit` of fertility are."""
+
+    name: str
+    alphabet: str
+    records: int
+    symbols: int
+    words: int | None
+    bytes: int
+    symbol: str
+    unit: str
+    whole: bool
+    skipped: int
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerCell:
+    """One tokenizer on one sample.
+
+    - `fertility`: tokens a word (what stands between spaces) of text, tokens a symbol of anything else;
+    - `symbols_per_token`, `bytes_per_token`: symbols are characters, of series numbers of eight bytes;
+    - `unknown`, `byte_fallback`: shares of the tokens that stand for what the vocabulary lacks, and for bytes that are
+      no whole character;
+    - `exact`: share of the records that come back to the letter, of series to the last bit;
+    - `used`: share of the vocabulary that occurs;
+    - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes;
+    - `bits_per_symbol`: of a bigram model over the tokens, learned on half of the records and scored on the other;
+      `comparable` says whether it says all: where something is lost, its bits are not paid for;
+    - `encode_mb_per_s`: megabytes of the sequences encoded in a second. A measurement: each run gives another.
+    """
+
+    tokenizer: str
+    sample: str
+    tokens: int
+    fertility: float
+    symbols_per_token: float
+    bytes_per_token: float
+    unknown: float
+    byte_fallback: float
+    exact: float
+    used: float
+    substitution: float | None
+    indel: float | None
+    bits_per_symbol: float | None
+    comparable: bool
+    encode_mb_per_s: float
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class TokenizerComparison(Result):
+    """Tokenizers × samples: `cells` has the tokenizers of the first sample, then those of the second, …"""
+
+    schema: ClassVar[str] = "tokenizer_comparison"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
+
+    tokenizers: list[ComparedTokenizer]
+    samples: list[ComparedSample]
+    cells: list[TokenizerCell]
+    summary: list[str]
+    edits: int
+    seed: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each tokenizer on each sample, without the speed: all else is the same in every run."""
+        rows = [dataclasses.asdict(cell) for cell in self.cells]
+        return [{name: value for name, value in row.items() if name != "encode_mb_per_s"} for row in rows]
+
+
+def compare_tokenizers(
+    tokenizers: Sequence[Tokenizer], samples: Iterable[Sample], *, edits: int = 200, seed: int = 0
+) -> TokenizerComparison:
+    """Encode every sample with every tokenizer and measure both ways: see `TokenizerCell` for what is measured.
+
+    No special tokens are added. `edits` random places of each sample are changed, the same ones for all tokenizers, in
+    a window of 200 symbols around the place. Fertility: Rust et al. 2021, doi:10.18653/v1/2021.acl-long.243. Bits per
+    symbol, which unlike perplexity can be compared across vocabularies: Cotterell et al. 2018,
+    doi:10.18653/v1/N18-2085. Raises `InputError` where there is nothing to compare, `MissingText` for an empty sample.
+
+    >>> from cutaway.tokens import train_tokenizer
+    >>> found = compare_tokenizers([train_tokenizer(["a cat"], "char")], [Sample("x", "text", ["a cat", "cat a"])])
+    >>> [(cell.tokens, cell.fertility, cell.exact) for cell in found.cells]
+    [(10, 2.5, 1.0)]
+    """
+    samples = list(samples)
+    if not tokenizers or not samples:
+        what = "tokenizer" if not tokenizers else "sample"
+        raise InputError(f"there is no {what} to compare", hint="name tokenizers with -t and files to try them on")
+    if edits < 0:
+        raise InputError(f"{edits:,} edits can't be made", hint="--edits 200")
+    names = _told_apart([tokenizer.name for tokenizer in tokenizers])
+    titles = _told_apart([sample.name for sample in samples])
+    compared, cells = [], []
+    for sample, title in zip(samples, titles, strict=True):
+        facts = _facts(sample, title)
+        changes = edits_of(sample.sequences, edits, seed)
+        compared.append(facts)
+        cells += [
+            _cell(tokenizer, name, sample, facts, changes) for tokenizer, name in zip(tokenizers, names, strict=True)
+        ]
+    return TokenizerComparison(
+        tokenizers=[
+            ComparedTokenizer(
+                name, tokenizer.config.get("cutaway", {}).get("kind", tokenizer.kind), len(tokenizer.vocabulary)
+            )
+            for tokenizer, name in zip(tokenizers, names, strict=True)
+        ],
+        samples=compared,
+        cells=cells,
+        summary=[_sentence(facts, [cell for cell in cells if cell.sample == facts.name]) for facts in compared],
+        edits=edits,
+        seed=seed,
+    )
+
+
+def _facts(sample: Sample, title: str) -> ComparedSample:
+    from cutaway.sequences import CHECKS  # only here: see read_sample
+
+    if sample.alphabet not in CHECKS:
+        raise InputError(f"there is no alphabet {sample.alphabet!r}", hint=f"there are {', '.join(CHECKS)}")
+    sequences, series = sample.sequences, sample.alphabet == "series"
+    if any(isinstance(sequence, str) == series for sequence in sequences):
+        what = "channels of numbers" if series else "texts"
+        raise InputError(f"the sequences of {title!r} ({sample.alphabet}) have to be {what}", hint="give its alphabet")
+    if series:
+        symbols = sum(len(channel) for channels in sequences for channel in channels)
+        size = 8 * symbols
+    else:
+        symbols = sum(len(check_text(text)) for text in sequences)
+        size = sum(len(text.encode("utf-8")) for text in sequences)
+    if not symbols:
+        raise MissingText(f"there is nothing in {title!r} to tokenize", hint="give it a sequence")
+    words = sum(len(text.split()) for text in sequences) if sample.alphabet == "text" else 0
+    return ComparedSample(
+        name=title,
+        alphabet=sample.alphabet,
+        records=len(sequences),
+        symbols=symbols,
+        words=words or None,
+        bytes=size,
+        symbol="number" if series else "character",
+        unit="word" if words else "number" if series else "character",
+        whole=sample.whole,
+        skipped=sample.skipped,
+    )
+
+
+def _cell(
+    tokenizer: Tokenizer, name: str, sample: Sample, facts: ComparedSample, changes: Sequence[Edit]
+) -> TokenizerCell:
+    writer, backend = Writer(tokenizer), tokenizer.backend
+    backend.encode_batch_fast(["a"])  # what is made at first use is not timed
+    ids: list[NDArray[np.int64]] = []
+    exact, seconds = 0, 0.0
+    for start in range(0, len(sample.sequences), _BATCH):
+        some = sample.sequences[start : start + _BATCH]
+        began = time.perf_counter()
+        texts = [writer.write(sequence) for sequence in some]
+        encoded = [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+        seconds += time.perf_counter() - began
+        ids += [np.array(one, dtype=np.int64) for one in encoded]
+        decoded = backend.decode_batch(encoded, skip_special_tokens=False)
+        exact += sum(map(writer.same, some, texts, decoded))
+    counts = np.bincount(np.concatenate(ids), minlength=1)
+    tokens = int(counts.sum())
+    unknown = _unknown_id(tokenizer)
+    changed = [_changed(tokenizer, writer, changes, which) for which in (1, 2)]
+    return TokenizerCell(
+        tokenizer=name,
+        sample=facts.name,
+        tokens=tokens,
+        fertility=tokens / (facts.words or facts.symbols),
+        symbols_per_token=facts.symbols / max(1, tokens),
+        bytes_per_token=facts.bytes / max(1, tokens),
+        unknown=int(counts[unknown]) / max(1, tokens) if unknown is not None and unknown < len(counts) else 0.0,
+        byte_fallback=sum(int(counts[i]) for i in _bytes_alone(tokenizer, np.flatnonzero(counts))) / max(1, tokens),
+        exact=exact / facts.records,
+        used=int(np.count_nonzero(counts)) / len(tokenizer.vocabulary),
+        substitution=changed[0],
+        indel=changed[1],
+        bits_per_symbol=_bits(tokenizer, writer, sample, ids),
+        comparable=exact == facts.records,
+        encode_mb_per_s=facts.bytes / 1e6 / max(seconds, 1e-9),
+    )
+
+
+def _bits(tokenizer: Tokenizer, writer: Writer, sample: Sample, ids: list[NDArray[np.int64]]) -> float | None:
+    """Learn on every second record, score the others; a record alone is cut in its middle."""
+    sequences: Sequence[Any] = sample.sequences
+    if len(sequences) == 1:
+        [sequence] = sequences
+        text = isinstance(sequence, str)
+        middle = len(sequence if text else sequence[0]) // 2
+        if middle == 0:
+            return None
+        cuts = (slice(middle), slice(middle, None))
+        sequences = [sequence[cut] if text else tuple(channel[cut] for channel in sequence) for cut in cuts]
+        encodings = tokenizer.backend.encode_batch_fast(list(map(writer.write, sequences)), add_special_tokens=False)
+        ids = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+    symbols = sum(len(x) if isinstance(x, str) else sum(map(len, x)) for x in sequences[1::2])
+    size = 1 + max(tokenizer.vocabulary.values())
+    return bigram_bits(ids[::2], ids[1::2], size) / symbols if symbols else None
+
+
+def _changed(tokenizer: Tokenizer, writer: Writer, changes: Sequence[Edit], which: int) -> float | None:
+    pairs = [(edit[0], edit[which]) for edit in changes if edit[which] is not None]
+    if not pairs:
+        return None
+    texts = [writer.write(sequence) for pair in pairs for sequence in pair]
+    ids = [encoding.ids for encoding in tokenizer.backend.encode_batch_fast(texts, add_special_tokens=False)]
+    return sum(map(tokens_changed, ids[::2], ids[1::2])) / len(pairs)
+
+
+def _unknown_id(tokenizer: Tokenizer) -> int | None:
+    declared = tokenizer.special_id("unk")
+    token = getattr(tokenizer.backend.model, "unk_token", None)
+    return declared if declared is not None or token is None else tokenizer.backend.token_to_id(token)
+
+
+def _bytes_alone(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[int]:
+    """Return which of the ids stand for bytes that are no whole character."""
+    alone = tokenizer.backend.decode_batch([[int(i)] for i in ids], skip_special_tokens=False)
+    return [
+        int(i)
+        for i, text in zip(ids, alone, strict=True)
+        if "\ufffd" in text or _BYTE.fullmatch(tokenizer.token(int(i)))
+    ]
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Return the names, a number behind those that were there before."""
+    found: list[str] = []
+    for name in names:
+        number, title = 1, name
+        while title in found:
+            number += 1
+            title = f"{name} ({number})"
+        found.append(title)
+    return found
+
+
+def _sentence(facts: ComparedSample, cells: Sequence[TokenizerCell]) -> str:
+    whole = [cell for cell in cells if cell.comparable]
+    of = f"{facts.name} ({facts.alphabet})"
+    if not whole:
+        return f"On {of} each of them loses something, so their bits can't be compared."
+    fewest = min(whole, key=lambda cell: cell.tokens)
+    best = min(whole, key=lambda cell: cell.bits_per_symbol or 0.0)
+    few = f"{fewest.tokens:,} tokens, {fewest.fertility:.3g} a {facts.unit}"
+    bits = "" if best.bits_per_symbol is None else f"{best.bits_per_symbol:.3f} bits a {facts.symbol}"
+    if len(whole) == 1:
+        only = "" if len(cells) == 1 else "only "
+        return f"On {of} {only}{fewest.tokenizer} loses nothing: {few}{bits and f', {bits}'}."
+    said = f"Of the {len(whole)} that lose nothing on {of}, {fewest.tokenizer} needs the fewest tokens ({few})"
+    if not bits:
+        return f"{said}."
+    return (
+        f"{said} and the fewest bits ({bits})."
+        if best is fewest
+        else f"{said}, {best.tokenizer} the fewest bits ({bits})."
+    )

@@ -1,0 +1,157 @@
+"""A series of numbers through its bins: value → scaled → bin → value back, and how far off that is."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.errors import InputError
+from cutaway.tokens.bins import Bins
+
+__all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "series_in"]
+
+_CELL: Final = re.compile(r"[^\s,;]+")
+_LINE: Final = re.compile(r"[^\r\n]+")
+
+
+@dataclasses.dataclass(frozen=True)
+class BinnedNumber:
+    """One number on its way: None for a missing one, and for the bin of a number outside of all of them.
+
+    `scaled` is the value over its channel's scale, `word` what it is written as, `back` the value that the word stands
+    for. `error` is |value - back|, and `bound` how large it may be.
+    """
+
+    step: int
+    channel: int
+    value: float | None
+    scaled: float | None
+    bin: int | None
+    word: str
+    back: float | None
+    error: float | None
+    bound: float
+
+
+@dataclasses.dataclass(frozen=True)
+class BinnedSeries:
+    """The scale of each channel, the edges of the bins in use (in scales), and every number, step by step.
+
+    `worst` is the largest error as a share of its bound.
+    """
+
+    scales: list[float]
+    bins: int
+    numbers: list[BinnedNumber]
+    worst: float
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesText:
+    """The numbers of a text, C channels of T each, and the characters where each of them stands, step by step."""
+
+    channels: NDArray[np.float64]
+    spans: list[tuple[int, int]]
+
+
+def series_in(text: str) -> SeriesText | None:
+    """Read a text as a series: a time step a line and in it a number a channel, or one line with the steps of one.
+
+    Numbers are parted by space, commas or semicolons; NA and nan are missing ones. Returns None where the text is
+    something else. Raises `InputError` where lines hold unequally many numbers.
+
+    >>> series_in("1.5 2\\n3,nan").channels.tolist()
+    [[1.5, 3.0], [2.0, nan]]
+    """
+    rows: list[list[float]] = []
+    spans: list[tuple[int, int]] = []
+    for line in _LINE.finditer(text):
+        cells = list(_CELL.finditer(line[0]))
+        if not cells:
+            continue
+        try:
+            rows.append([_number(cell[0]) for cell in cells])
+        except ValueError:
+            return None
+        spans += [(line.start() + cell.start(), line.start() + cell.end()) for cell in cells]
+    if not rows:
+        return None
+    widths = sorted({len(row) for row in rows})
+    if len(widths) > 1:
+        raise InputError(
+            f"lines of {widths[0]:,} and of {widths[-1]:,} numbers are no series",
+            hint="a line is a time step and has a number for each channel; nan is a missing one",
+        )
+    values = np.array(rows, dtype=np.float64)
+    return SeriesText(values if len(rows) == 1 else values.T, spans)
+
+
+def binned(bins: Bins, given: NDArray[np.float64], written: str, decoded: str) -> BinnedSeries | None:
+    """Follow C × T numbers through bins; None where what was decoded is no series of that shape.
+
+    >>> from cutaway.tokens.bins import uniform_bins
+    >>> bins, given = uniform_bins(101), np.array([[1.0, 2.2]])
+    >>> [(n.scaled, n.bin, n.back) for n in binned(bins, given, bins.write(given), bins.write(given)).numbers]
+    [(0.5, 51, 1.0), (1.1, 52, 2.0)]
+    """
+    try:
+        back_CT = bins.read(decoded)
+    except InputError:
+        return None
+    if back_CT.shape != given.shape:
+        return None
+    scales_C, scaled_CT, bins_CT = bins.place(given)
+    error_CT, bound_CT = np.abs(given - back_CT), bins.bound(given)
+    words = _words(written, 3 * len(given))
+    numbers = [
+        BinnedNumber(
+            step=t,
+            channel=c,
+            value=_plain(given[c, t]),
+            scaled=_plain(scaled_CT[c, t]),
+            bin=int(bins_CT[c, t]) if bins_CT[c, t] >= 0 else None,
+            word=words[t * len(given) + c],
+            back=_plain(back_CT[c, t]),
+            error=_plain(error_CT[c, t]),
+            bound=float(bound_CT[c, t]),
+        )
+        for t in range(given.shape[1])
+        for c in range(len(given))
+    ]
+    shares = [n.error / n.bound for n in numbers if n.error and n.bound]
+    return BinnedSeries(scales_C.tolist(), len(bins.edges) - 1, numbers, max(shares, default=0.0))
+
+
+def spans_of(written: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return for each word of a written series the characters of the number it stands for; none for the scales."""
+    words = written.split()
+    channels = sum(word == "s" for word in words)
+    found, place = [(0, 0)] * (3 * channels), iter(spans)
+    for number in _words(written, 3 * channels):
+        found += [next(place)] * len(number.split())
+    return found
+
+
+def _words(written: str, header: int) -> list[str]:
+    """Return each number's words: one, or of a number outside of all bins five."""
+    words, at, found = written.split(), header, list[str]()
+    while at < len(words):
+        size = 5 if words[at] in ("+", "-") else 1
+        found.append(" ".join(words[at : at + size]))
+        at += size
+    return found
+
+
+def _number(cell: str) -> float:
+    from cutaway.sequences.alphabets import series  # only where there are series
+
+    return math.nan if cell.lower() == "nan" else series.number(cell)
+
+
+def _plain(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,63 @@
+// Tokenizers held against each other: bars of one measure for every sample, and all measures in a table that sorts.
+import { bars, count, el, exact, facts, fixed, heading, hint, legible, percent } from "./draw.js";
+import { sortedTable } from "./headgrid.js";
+
+const share = (value) => percent(value), small = (value, digits) => (value > 0 && value < 0.001 ? "< 0.001" : fixed(value, digits));
+const MEASURES = [
+  { key: "fertility", name: (sample) => `tokens a ${sample.unit}`, label: "tokens a word or symbol", said: (value) => small(value, 3), why: "Fewer tokens: more fits in a context. Words are what stands between spaces; what has no words is counted by its symbols." },
+  { key: "bits_per_symbol", name: (sample) => `bits a ${sample.symbol}`, label: "bits a symbol, bigram model", said: (value) => small(value, 3), why: "A bigram model of the tokens, learned on half of the records and scored on the other half: all its bits, divided by the symbols. This compares across vocabularies. Where something is lost the bits do not pay for all of it, and are not to be compared." },
+  { key: "symbols_per_token", name: (sample) => `${sample.symbol}s a token`, label: "symbols a token", said: (value) => small(value, 2), why: "How much a token holds: characters, or numbers of a series." },
+  { key: "bytes_per_token", name: () => "bytes a token", label: "bytes a token", said: (value) => small(value, 2), why: "Bytes of UTF-8, or eight a number, for each token." },
+  { key: "exact", name: () => "records that come back", label: "exact round trip", most: 1, lossless: true, said: share, why: "The share of records that are the same to the letter after encoding and decoding." },
+  { key: "unknown", name: () => "tokens that are unknown", label: "unknown", lossless: true, said: share, why: "The share of the tokens that stand for what the vocabulary lacks. What they stood for is lost." },
+  { key: "byte_fallback", name: () => "tokens that are bytes", label: "bytes instead of characters", lossless: true, said: share, why: "The share of the tokens that stand for bytes which are no whole character: nothing is lost, at the price of more tokens." },
+  { key: "used", name: () => "of the vocabulary", label: "use of the vocabulary", said: share, why: "The share of the vocabulary that occurs at all." },
+  { key: "substitution", name: () => "tokens", label: "tokens changed by one replaced symbol", said: (value) => small(value, 2), why: "One symbol is replaced at random: so many tokens change, on average, between the first and the last that do." },
+  { key: "indel", name: () => "tokens", label: "tokens changed by one symbol in or out", said: (value) => small(value, 2), why: "One symbol is inserted or left out at random. Words of a fixed length all move; the window is at most 200 symbols." },
+  { key: "encode_mb_per_s", name: () => "MB a second", label: "speed of encoding (measured)", said: (value) => small(value, 2), why: "Measured in the run that made this page, on that machine: another run gives other numbers." },
+];
+
+export function drawTokenizerComparison(element, record) {
+  const across = record.tokenizers.length, line = el("p", { class: "hint" }), box = el("div", { class: "cards lossy" });
+  const select = el("select", { style: { "max-width": "100%" }, on: { change: () => draw() } }, MEASURES.map((measure, i) => el("option", { value: i }, measure.label)));
+  function draw() {
+    const measure = MEASURES[Number(select.value)];
+    line.replaceChildren(measure.why, measure.lossless ? "" : " Hatched: that tokenizer does not bring every record back.");
+    box.replaceChildren(...record.samples.map((sample, s) => card(record, sample, record.cells.slice(s * across, (s + 1) * across), measure)));
+  }
+  element.append(heading("Tokenizers compared"), el("p", { class: "summary" }, record.summary.map((sentence) => [legible(sentence, { spaces: false }), " "])),
+    facts([["tokenizers", count(across)], ["samples", count(record.samples.length)], ["places changed in each", count(record.edits)], ["seed", exact(record.seed)]]),
+    el("div", { class: "controls" }, el("label", {}, "measure", select)), line, box, el("p", { class: "over" }, "Everything that was measured"), numbers(record),
+    hint("Symbols are characters, or numbers of a series. Shares are from 0 to 1. A click on a head sorts."));
+  draw();
+}
+
+function card(record, sample, cells, measure) {
+  const rows = cells.map((cell) => {
+    const value = cell[measure.key], lost = !cell.comparable && !measure.lossless;
+    return { name: shorter(cell.tokenizer), spaces: false, value, text: typeof value === "number" ? `${measure.said(value)}${lost ? " (lossy)" : ""}` : "–", rest: lost };
+  });
+  const size = `${count(sample.records)} record${sample.records === 1 ? "" : "s"}, ${count(sample.symbols)} ${sample.symbol}s${sample.words ? `, ${count(sample.words)} words` : ""}`;
+  const more = [sample.whole ? "" : "; there is more in the file", sample.skipped ? `; broken records left out: ${count(sample.skipped)}` : ""].join("");
+  return el("div", {}, el("p", { class: "over" }, legible(`${sample.name} (${sample.alphabet})`, { spaces: false })), el("p", { class: "hint" }, legible(`${size}${more}. In ${measure.name(sample)}:`, { spaces: false })), bars(rows, measure.most));
+}
+
+function shorter(name) {
+  return String(name).replace(/\/+$/, "").split("/").pop() || String(name);
+}
+
+function shown(text) {
+  return legible(text, { spaces: false }).textContent;
+}
+
+function numbers(record) {
+  const entries = record.cells.map((cell, i) => ({ ...cell, i, alphabet: record.samples[Math.floor(i / record.tokenizers.length)].alphabet, vocabulary: record.tokenizers[i % record.tokenizers.length].vocab_size }));
+  const number = (head, key) => ({ head, n: true, of: (entry) => entry[key] });
+  const columns = [
+    { head: "sample", of: (entry) => shown(entry.sample), key: (entry) => entry.i }, { head: "of", of: (entry) => entry.alphabet }, { head: "tokenizer", of: (entry) => shown(entry.tokenizer) }, number("vocabulary", "vocabulary"),
+    number("tokens", "tokens"), number("tokens a word or symbol", "fertility"), number("symbols a token", "symbols_per_token"), number("bytes a token", "bytes_per_token"), number("unknown", "unknown"), number("bytes", "byte_fallback"),
+    number("come back", "exact"), number("vocabulary used", "used"), number("changed: replaced", "substitution"), number("changed: in or out", "indel"), number("bits a symbol", "bits_per_symbol"),
+    { head: "bits comparable", of: (entry) => (entry.comparable ? "yes" : "no: lossy") }, number("MB/s, measured", "encode_mb_per_s"),
+  ];
+  return sortedTable(entries, columns, () => {});
+}
