@@ -11,7 +11,7 @@ tour: .venv/installed
 	@$(BIN)/cutaway tour -o tour.html --force
 
 test: lint types models
-	@$(BIN)/pytest -q
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed-dev
 	@$(BIN)/ruff check .
