@@ -1,6 +1,7 @@
 """The command line: what is imported, what goes where, which keys others rely on."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -212,3 +213,11 @@ def test_train_command_ends_in_a_model_that_generates(capsys, tmp_path):
     code, out, _ = run(capsys, "generate", "The ", "-m", str(folder), "--max-new-tokens", "3", "--json")
     assert code == 0
     assert len(json.loads(out)["token_ids"]) <= 3
+
+
+def test_quiet_is_over_when_the_command_is(tmp_path, capsys):
+    file = tmp_path / "two.txt"
+    file.write_text("one\ntwo\n")
+    code, out, _ = run(capsys, "records", str(file), "-q")
+    assert code == 0 and "2" in out
+    assert logging.root.manager.disable == logging.NOTSET

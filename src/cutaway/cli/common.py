@@ -65,6 +65,7 @@ def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta[_QUIET] = True
         logging.disable(logging.INFO)
+        ctx.call_on_close(lambda: logging.disable(logging.NOTSET))  # silence is this command's, not the process's
 
 
 def note(text: str) -> None:
