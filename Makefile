@@ -4,6 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 MODELS := smollm2-135m minilm-l6 gpt2-vocab antiberty rxnmapper sapiens
+DATA := chloroplast lambda
 
 .PHONY: tour test lint types unit models clean
 
@@ -24,9 +25,10 @@ types: .venv/installed-dev
 unit: .venv/installed-dev
 	@$(BIN)/pytest -q -m "not real and not browser"
 
-# Without a network the tests that need a model are skipped, and say so.
+# Without a network the tests that need a model or data are skipped, and say so.
 models: .venv/installed-dev
 	@$(BIN)/cutaway models get $(MODELS) > /dev/null || echo "make: no models here; the tests that need them will be skipped"
+	@$(BIN)/cutaway data get $(DATA) > /dev/null || echo "make: no data here; the tests that need them will be skipped"
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
