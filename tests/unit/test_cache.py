@@ -80,6 +80,16 @@ def test_a_model_is_made_once_and_found_from_then_on():
     assert in_the_cache() == [KEY]
 
 
+def test_what_a_library_wrote_for_its_owner_alone_is_there_for_all():
+    def make(folder):
+        (folder / "model.safetensors").write_bytes(b"")
+        (folder / "model.safetensors").chmod(0o600)
+        return {}
+
+    path = cache.fill("shared", make)
+    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {0o644}
+
+
 @pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), CacheError("no")])
 def test_a_failure_keeps_nothing_and_is_the_callers(failure):
     def fail(aside):

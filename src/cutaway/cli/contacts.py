@@ -17,7 +17,11 @@ __all__ = ["command"]
 @text_options
 @protein_option
 @load_options
-@click.option("--truth", metavar="FILE", help="Known contacts: a .npy or .csv matrix, or a .csv of pairs from 1.")
+@click.option(
+    "--truth",
+    metavar="FILE",
+    help="Known contacts: a structure (.pdb, .cif), a .npy or .csv matrix, or a .csv of pairs.",
+)
 @click.option("--separation", default=6, show_default=True, help="List pairs at least so many residues apart.")
 @click.option("--no-apc", is_flag=True, help="Leave the average product correction out.")
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 7 or 4-7.")

@@ -13,6 +13,7 @@ import dataclasses
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.packing import PackedArray, pack_array
 from cutaway.result import Result
 from cutaway.sequences import read_contacts
+from cutaway.sequences.structure import is_structure, read_structure
 
 __all__ = ["Contact", "Contacts", "HeadContacts", "Precision", "apc", "contacts", "precision"]
 
@@ -76,8 +78,9 @@ class HeadContacts:
 class Contacts(Result):
     """A contact map: `scores` [P, P] of the mean of all heads shown, and where contacts are known of the best head.
 
-    `pairs` are the highest L (as many as there are residues) of the mean at least `separation` residues apart. Maps of
-    single heads are kept beside the record (`head_maps`: not part of the JSON) where there is room.
+    `pairs` are the highest L (as many as there are residues) of the mean at least `separation` residues apart;
+    `truth_source` says which file the known contacts are from, and which chain of a structure. Maps of single heads are
+    kept beside the record (`head_maps`: not part of the JSON) where there is room.
     """
 
     schema: ClassVar[str] = "contacts"
@@ -97,6 +100,7 @@ class Contacts(Result):
     best_scores: PackedArray | None
     best_precisions: list[Precision] | None
     truth: list[list[int]] | None
+    truth_source: str | None
     head_maps: dict[tuple[int, int], Map] = dataclasses.field(repr=False, compare=False, metadata={"json": False})
 
     def head(self, layer: int, head: int) -> Map:
@@ -141,9 +145,9 @@ def contacts(
     """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
 
     Residues are the tokens of the text, counted from 1. `truth` are known contacts: a matrix [P, P], pairs of
-    positions, or a .npy or .csv file of either; `separation` is how far apart the listed pairs are at least; `correct`
-    is the average product correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another
-    `ModelError`.
+    positions, a .npy or .csv file of either, or the protein's structure (.pdb, .cif), in which residues touch whose Cβ
+    are within 8 Å. `separation` is how far apart the listed pairs are at least; `correct` is the average product
+    correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
 
     >>> found = contacts("EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVAR")  # doctest: +SKIP
     >>> found.pairs[0].first, found.pairs[0].second  # doctest: +SKIP
@@ -161,7 +165,7 @@ def contacts(
             hint=f"take an encoder or a decoder, for example -m {DEFAULT_PROTEIN}",
         )
     places, residues = _residues(reading)
-    known = _known(truth, len(residues))
+    known, source = _known(truth, residues)
     if known is not None and len(residues) >= CROWDED and known[np.triu_indices(len(residues), 6)].mean() > 0.5:
         raise InputError(
             "more than half of all pairs of the truth are contacts: these look like distances",
@@ -189,6 +193,7 @@ def contacts(
         best_scores=None if best is None else pack_array(measured.best_PP.astype(np.float32)),
         best_precisions=None if best is None or known is None else _precisions(measured.best_PP, known),
         truth=None if known is None else (np.argwhere(np.triu(known, 1)) + 1).tolist(),
+        truth_source=source,
         head_maps=measured.maps,
     )
 
@@ -288,15 +293,26 @@ def _residues(reading: Reading) -> tuple[list[int], list[str]]:
     return [at for at, _ in found], [piece for _, piece in found]
 
 
-def _known(truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | None, length: int) -> Map | None:
+def _known(
+    truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | None, residues: list[str]
+) -> tuple[Map | None, str | None]:
+    """Return which residues touch, and where that is from."""
+    length = len(residues)
     if truth is None:
-        return None
+        return None, None
     if isinstance(truth, (str, os.PathLike)):
-        return read_contacts(os.fspath(truth), length)
+        name = Path(truth).name
+        if not is_structure(os.fspath(truth)):
+            return read_contacts(os.fspath(truth), length), name
+        if any(len(residue) != 1 for residue in residues):
+            raise InputError("a structure is of a protein, read a letter a token", hint=f"-m {DEFAULT_PROTEIN}")
+        structure = read_structure(os.fspath(truth), "".join(residues))
+        shown = f"{structure.resolved:,} of {length:,} residues"
+        return structure.contacts, f"chain {structure.chain} of {name}, which shows {shown}"
     given = np.asarray(truth)
     if given.ndim == 2 and given.shape == (length, length):
         found: Map = np.nan_to_num(given) != 0
-        return found | found.T
+        return found | found.T, None
     pairs = given.ndim == 2 and given.shape[1] == 2 and given.dtype.kind in "iu"
     if not pairs or not ((given >= 1) & (given <= length)).all():
         shape = " × ".join(map(str, given.shape)) or "one number"
@@ -306,7 +322,7 @@ def _known(truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | Non
         )
     found = np.zeros((length, length), bool)
     found[given[:, 0] - 1, given[:, 1] - 1] = found[given[:, 1] - 1, given[:, 0] - 1] = True
-    return found
+    return found, None
 
 
 def _highest(scores_PP: Map, separation: int) -> list[tuple[int, int]]:

@@ -84,6 +84,8 @@ def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]])
     try:
         known = make(aside)
         (aside / RECORD).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        for file in (path for path in aside.rglob("*") if path.is_file()):
+            file.chmod(0o644)  # some libraries write for the owner alone; a cache is there to be shared
         aside.chmod(0o755)
         if target.exists():  # a folder without its record is not whole
             shutil.rmtree(target)

@@ -83,8 +83,6 @@ def _convert(spec: Pickle, folder: Path, directory: Path) -> None:
     with plain_os_errors():
         model.eval().save_pretrained(directory)
         _tokenizer(tokens, roles, _SPLITS[spec.alphabet], context).save_pretrained(directory)
-    for file in directory.glob("*.safetensors"):
-        file.chmod(0o644)  # the library writes them for the owner alone
 
 
 def _read(path: Path, fairseq: bool) -> dict[str, Any]:

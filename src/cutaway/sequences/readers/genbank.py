@@ -135,12 +135,12 @@ def _in_gene(line: int, letter: int) -> str:
     return f"line {line:,}, letter {letter:,} of the CDS"
 
 
-def need_biopython() -> Any:
-    """Return Biopython's SeqIO. Raises `InputError` where there is none."""
+def need_biopython(what: str = "GenBank") -> Any:
+    """Return Biopython's SeqIO, which reading `what` needs. Raises `InputError` where there is none."""
     try:
         from Bio import SeqIO
     except ImportError as error:
         raise InputError(
-            "reading GenBank needs Biopython, which is not installed", hint="pip install 'cutaway[science]'"
+            f"reading {what} needs Biopython, which is not installed", hint="pip install 'cutaway[science]'"
         ) from error
     return SeqIO

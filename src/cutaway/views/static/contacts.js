@@ -28,7 +28,7 @@ export function drawContacts(element, record) {
   onTheme(() => { state.paint = ramp(); refresh(); });
   const rest = record.looks_ahead ? "" : " The model looks back only: each pair is seen from its later residue.";
   element.append(heading("Contacts", record.model), hint(`Residues that attend to each other more than to others: attention both ways added up${record.apc ? ", less what each residue gets from all (average product correction)" : ""}. Nothing was trained for it.${rest}`),
-    facts([["residues", count(size)], ["heads", count(record.heads.length)], told ? ["known contacts", count(record.truth.length)] : null]), quoted(record.text));
+    facts([["residues", count(size)], ["heads", count(record.heads.length)], told ? ["known contacts", count(record.truth.length)] : null, record.truth_source ? ["known from", record.truth_source] : null]), quoted(record.text));
   if (told) element.append(over("Precision: the share of known contacts among the highest pairs"), precisions(record));
   if (names.length > 1) element.append(el("div", { class: "controls" }, el("label", {}, "above the diagonal", select)));
   element.append(box, key, hint(told ? "Above the diagonal the model, below it the contacts that are known." : "The map is the same above and below the diagonal."), line,

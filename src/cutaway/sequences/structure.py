@@ -1,0 +1,118 @@
+"""Contacts of a protein's structure: which residues of a sequence touch, from a .pdb or .cif file."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cutaway.errors import InputError
+from cutaway.sequences.readers.genbank import need_biopython
+from cutaway.sequences.text import read_bytes
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["StructureContacts", "is_structure", "read_structure"]
+
+TOUCHING: Final = 8.0  # ångström between Cβ atoms, as the assessments of structure predictions (CASP) count contacts
+ALIKE: Final = 0.9
+_PARSERS: Final = {".pdb": "PDBParser", ".ent": "PDBParser", ".cif": "MMCIFParser"}
+
+
+@dataclasses.dataclass(frozen=True)
+class StructureContacts:
+    """Which of P residues touch, [P, P] booleans, by the chain that shows `resolved` of them."""
+
+    chain: str
+    resolved: int
+    contacts: npt.NDArray[Any]
+
+
+def is_structure(path: str | Path) -> bool:
+    """Say whether a file's suffix is that of a structure: .pdb, .ent or .cif, gzipped or not.
+
+    >>> is_structure("1igy.cif.gz"), is_structure("pairs.csv")
+    (True, False)
+    """
+    return _suffix(path) in _PARSERS
+
+
+def read_structure(path: str | Path, sequence: str) -> StructureContacts:
+    """Return which residues of a sequence touch in the first model of a structure.
+
+    Two residues touch where their Cβ (Cα of glycine) are nearer than 8 Å. The chain is the one in whose residues most
+    of the sequence is found, aligned without penalty for what is missing at the ends; a residue that it does not show
+    touches none. Raises `InputError` where no chain is this sequence: at least nine in ten of what is laid over each
+    other have to be the same, and half of the sequence has to be there.
+    """
+    import numpy as np
+
+    chains = _chains(path)
+    found = [(_aligned(letters, sequence), name, letters, xyz_R3) for name, letters, xyz_R3 in chains if letters]
+    if not found:
+        raise InputError(f"{str(path)!r} holds no chain of amino acids", hint="give a structure of the sequence")
+    pairs, name, letters, xyz_R3 = max(found, key=lambda one: sum(one[2][r] == sequence[p] for r, p in one[0]))
+    same = sum(letters[r] == sequence[p] for r, p in pairs)
+    if same < ALIKE * len(pairs) or 2 * len(pairs) < len(sequence):
+        raise InputError(
+            f"no chain of {str(path)!r} is this sequence: in chain {name}, the nearest, {same:,} of its "
+            f"{len(sequence):,} residues are found",
+            hint="give the structure of the same protein, or the sequence of one of its chains",
+        )
+    rows, places = np.array([r for r, _ in pairs]), np.array([p for _, p in pairs])
+    apart_RR = np.linalg.norm(xyz_R3[rows][:, None] - xyz_R3[rows][None], axis=-1)
+    contacts = np.zeros((len(sequence),) * 2, bool)
+    contacts[np.ix_(places, places)] = (apart_RR < TOUCHING) & ~np.eye(len(places), dtype=bool)
+    return StructureContacts(name, len(pairs), contacts)
+
+
+def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
+    """Return each chain of the first model: its name, its residues' letters, and where their Cβ are."""
+    import numpy as np
+
+    need_biopython("a structure")
+    from Bio import PDB
+    from Bio.Data.PDBData import protein_letters_3to1_extended as letters_of
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd in a file's chemistry does not move its atoms
+        try:
+            data = read_bytes(Path(path))
+            text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
+            parser = getattr(PDB, _PARSERS[_suffix(path)])(QUIET=True)
+            models = list(parser.get_structure("", io.StringIO(text)))
+        except InputError:
+            raise
+        except Exception as error:  # of its parser, which stumbles over a damaged file in many ways
+            raise InputError(
+                f"Biopython can't read the structure {str(path)!r}: {' '.join(str(error).split())[:120]}",
+                hint="check that it is what its name says, or fetch it anew",
+            ) from error
+    found = []
+    for chain in models[0] if models else []:
+        shown = [residue for residue in chain if residue.resname in letters_of and ("CB" in residue or "CA" in residue)]
+        places = [(residue["CB"] if "CB" in residue else residue["CA"]).coord for residue in shown]
+        letters = "".join(letters_of[residue.resname] for residue in shown)
+        found.append((chain.id, letters, np.array(places, dtype=np.float64).reshape(-1, 3)))
+    return found
+
+
+def _aligned(letters: str, sequence: str) -> list[tuple[int, int]]:
+    """Return the pairs (residue of the chain, place in the sequence) that lie over each other."""
+    from Bio import Align
+
+    make: Any = Align.PairwiseAligner
+    aligner = make(mode="global", match_score=1, mismatch_score=-1, open_gap_score=-2, extend_gap_score=-0.1)
+    aligner.end_gap_score = 0.0
+    blocks = aligner.align(letters, sequence)[0].aligned
+    return [
+        (int(a) + i, int(b) + i) for (a, end), (b, _) in zip(*blocks, strict=True) for i in range(int(end) - int(a))
+    ]
+
+
+def _suffix(path: str | Path) -> str:
+    return Path(str(path).lower().removesuffix(".gz")).suffix
