@@ -160,6 +160,6 @@ def _pieces(text: str, tokens: list[str], offsets: list[tuple[int, int]], specia
 
 def vocabulary_sample(tokenizer: Tokenizer, size: int = 24) -> list[TokenEntry]:
     """Pick `size` ordinary tokens evenly through the ids, spelled as they read; the same ones each time."""
-    ordinary = sorted(i for token, i in tokenizer.vocabulary.items() if i not in tokenizer.special_ids)
+    ordinary = tokenizer.ordinary_ids
     step = max(1, len(ordinary) // size)
     return [TokenEntry(tokenizer.piece(i), i) for i in ordinary[step // 2 :: step][:size]]

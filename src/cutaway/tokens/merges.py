@@ -31,12 +31,11 @@ def learn_merges(
     """Return the merges of greedy byte-pair encoding until there are `tokens` tokens, in the order they are made.
 
     `sequences` hold indices into `units`; a larger number is a wall that is in no pair, and no pair reaches from one
-    sequence into the next. Each round merges the pair
-    that occurs most often, counting every place where its halves are neighbours (three in AAAA) and, among equals, the
-    one with the smaller left id, then the smaller right id: the rule of the `tokenizers` library. It is merged from
-    left to right. Should two merges spell the same token, it counts once. Stops early when no pair occurs
-    `min_count` times. Work is proportional to what is merged; memory is about 12 bytes a unit and 4 · tokens².
-    Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
+    sequence into the next. Each round merges the pair that occurs most often, counting every place where its halves are
+    neighbours (three in AAAA) and, among equals, the one with the smaller left id, then the smaller right id: the rule
+    of the `tokenizers` library. It is merged from left to right. Should two merges spell the same token, it counts
+    once. Stops early when no pair occurs `min_count` times. Work is proportional to what is merged; memory is about 12
+    bytes a unit and 4 · tokens². Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
 
     >>> learn_merges([np.array([0, 1, 0, 1, 2])], ["A", "B", "C"], 5)
     [('A', 'B')]

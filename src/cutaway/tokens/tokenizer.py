@@ -120,6 +120,11 @@ class Tokenizer:
         return frozenset(i for i, token in self.backend.get_added_tokens_decoder().items() if token.special)
 
     @cached_property
+    def ordinary_ids(self) -> list[int]:
+        """Every id that stands for text, ascending."""
+        return sorted(i for i in self.vocabulary.values() if i not in self.special_ids)
+
+    @cached_property
     def merge_rules(self) -> MergeRules | None:
         """The merges of a BPE; None of another tokenizer, without merges, or with a mark for what goes on."""
         if self.kind != "BPE":
