@@ -38,7 +38,7 @@ def saved(result: SavedTokenizer) -> RenderableType:
     source = (
         ""
         if result.records is None
-        else f"{result.records:,} records" + (f" ({'; '.join(changes)})" if changes else "")
+        else f"{result.records:,} record{'s' * (result.records != 1)}" + (f" ({'; '.join(changes)})" if changes else "")
     )
     skipped = result.read.get("skipped", 0)
     facts = [
