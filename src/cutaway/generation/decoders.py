@@ -5,6 +5,9 @@
 | exact | float32                                     | the same text alone and in any batch       |
 | near  | bfloat16; mean KL to float32 below 0.002    | the same text alone and in any batch       |
 | turbo | 4 bits for up to 8 rows, bfloat16 for more  | the text may change with the batch's size  |
+
+The promise of the same text is kept by oneDNN's packed layers. Where torch was built without them, and on devices other
+than the CPU, plain layers run, whose last bits may depend on the number of rows.
 """
 
 from __future__ import annotations
