@@ -222,9 +222,16 @@ def test_bad_input(random_bert, text, options, error, words):
         contacts(text, random_bert, **options)
 
 
+def test_white_space_is_no_residue(random_bert, tiny_gpt2):
+    for folder, text in ((random_bert, "mktay\niaKQ RQ*"), (tiny_gpt2, "MKTAY\nIAKQ RQ")):
+        found, whole = contacts(text, folder), contacts("MKTAYIAKQRQ", folder)
+        assert found.residues == list("MKTAYIAKQRQ") and found.pairs == whole.pairs
+        assert found.changes == ({"lower case to upper": 7, "end stops removed": 1} if folder == random_bert else {})
+
+
 def test_a_short_sequence_has_no_pairs_far_apart(random_bert):
     found = contacts("MKTAY", random_bert, truth=[(1, 5)])
-    assert found.pairs == [] and found.precisions == []
+    assert found.pairs == [] and found.precisions == [] and found.best is None
     assert cutaway.contacts("MKTAY", random_bert, separation=2).pairs[0].j >= 3
 
 

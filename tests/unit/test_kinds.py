@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import re
@@ -320,3 +321,27 @@ def test_a_folder_is_written_over_only_on_purpose(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no name for a folder"):
         save_tokenizer(made("codon"), folder / "tokenizer.json")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t"]
+
+
+def test_the_old_tokenizer_stays_where_the_new_one_can_not_take_its_place(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = tmp_path / "t"
+    save_tokenizer(made("codon"), folder)
+    rename = Path.rename
+
+    def full(path: Path, target: Any) -> Path:
+        if Path(target) == folder and "before" not in path.name:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OutputError, match="no space left"):
+        save_tokenizer(made("kmer"), folder, force=True)
+    assert json.loads((folder / "tokenizer_config.json").read_text())["cutaway"]["kind"] == "codon"
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_a_genome_is_no_text() -> None:
+    with pytest.raises(InputError, match="a word of 20,001 letters") as raised:
+        train_tokenizer(["some words before it", "ACGTA" * 4000 + "C"], "bpe", vocab_size=300)
+    assert raised.value.hint is not None and "--alphabet dna" in raised.value.hint
+    assert train_tokenizer(["ab " * 30_000], "bpe", vocab_size=300).encode("ab ab").tokens == ["ab", "Ġab"]

@@ -1,7 +1,8 @@
 """`mutate` against loops written by hand with transformers, and the column profile against its formula."""
 
+import gzip
+import json
 import math
-import string
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_rows_and_arrays(masked, tmp_path):
     found.save(tmp_path / "m.npz")
     kept = np.load(tmp_path / "m.npz")
     assert np.array_equal(kept["effects"], np.array(found.effects)) and kept["positions"].tolist() == [1, 2, 3, 4]
-    assert (tmp_path / "m.csv") == found.save(tmp_path / "m.csv")
+    found.save(tmp_path / "m.csv")
     assert (tmp_path / "m.csv").read_text().splitlines()[0] == "mutation,position,wild,letter,effect_nats"
     with pytest.raises(AttributeError):
         found.text = ""
@@ -186,7 +187,10 @@ def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, wor
     ("text", "options", "error", "words"),
     [
         (" ", {}, MissingText, "no sequence"),
-        ("mkta", {}, InputError, "no token of 'mkta'"),
+        ("MK1A", {}, InputError, "letter 3 of the sequence: '1' is no letter of protein"),
+        ("MKTA", {"alphabet": "rna", "letters": "MK"}, InputError, "letters and an alphabet"),
+        ("MKTA", {"alphabet": "text"}, InputError, "no alphabet 'text'"),
+        ("ACGU", {"alphabet": "rna"}, InputError, "U is no single token"),
         ("MKTA", {"letters": "M"}, InputError, "letters are 'M'"),
         ("MKTA", {"letters": "MZ"}, InputError, "Z is no single token"),
         ("MKTA", {"batch_size": 0}, InputError, "batch-size is 0"),
@@ -208,9 +212,44 @@ def test_a_pseudocount_of_nothing(masked, tmp_path):
 def test_models_of_the_wrong_kind(tiny_bert_classifier, tiny_gpt2):
     with pytest.raises(WrongKind, match="gives no letter a probability"):
         mutate("MKTA", tiny_bert_classifier)
-    found = mutate("GATT ACA", tiny_gpt2)  # a character model reads any alphabet: what the text is decides
-    assert found.alphabet == "dna" and found.unscored == 1  # the space
-    assert mutate("MKT", tiny_gpt2).alphabet == "protein"
+
+
+@pytest.mark.parametrize(
+    ("text", "alphabet"),
+    [
+        ("GATTACA", "dna"),
+        ("GATTACAGATTRACA", "dna"),  # an ambiguity code among ten
+        ("GATTACAnnn", "protein"),  # three of ten are none of the four
+        ("gattacan", "protein"),
+        ("gattacagattacan", "dna"),
+        ("GAUUACA", "rna"),
+        ("GARTACA", "protein"),
+        ("MKT", "protein"),
+    ],
+)
+def test_a_model_of_all_characters_reads_what_the_text_is(tiny_gpt2, text, alphabet):
+    assert mutate(text, tiny_gpt2).alphabet == alphabet
+
+
+def test_white_space_takes_no_place_whatever_the_tokenizer_has(tiny_gpt2, masked):
+    assert " " in cutaway.load(tiny_gpt2).tokenizer.vocabulary
+    for folder, text in ((tiny_gpt2, "GATT\nAC A"), (masked, "MKTA\nYI A")):
+        whole, broken = mutate(text.replace("\n", "").replace(" ", ""), folder), mutate(text, folder)
+        assert broken == whole and broken.positions == list(range(1, 8)) and broken.unscored == 0
+
+
+def test_the_rules_of_the_alphabet_are_those_of_records(masked):
+    found = mutate("mktayIA*", masked)
+    assert found.changes == {"lower case to upper": 5, "end stops removed": 1}
+    assert found.text == "MKTAYIA" and found.effects == mutate("MKTAYIA", masked).effects
+    assert mutate("MKTA", masked).changes == {}
+
+
+def test_dna_for_a_model_of_proteins_is_said(masked, capfd):
+    mutate("MKTA", masked)
+    assert "looks like" not in capfd.readouterr().err
+    mutate("ACGTACGTTGCA", masked)
+    assert "the sequence looks like DNA or RNA" in capfd.readouterr().err
 
 
 def test_tokens_of_several_letters(tmp_path):
@@ -242,14 +281,28 @@ def test_the_command(masked, tmp_path):
     for suffix in (".html", ".json", ".csv", ".npz", ".svg", ".png"):
         done = CliRunner().invoke(cli, [*asked, "-o", str(tmp_path / f"out{suffix}")])
         assert done.exit_code == 0 and (tmp_path / f"out{suffix}").stat().st_size > 100, done.output
-    assert set(string.ascii_uppercase) > set(AMINO)
 
 
-def test_a_fasta_of_one_record(masked, tmp_path):
+def test_a_record_of_a_fasta(masked, tmp_path):
     (tmp_path / "one.fasta").write_text(">a protein of some kind\nMK\nTA\n")
-    (tmp_path / "two.fasta").write_text(">a\nMKTA\n>b\nMKTA\n")
-    asked = ["mutate", "-m", str(masked), "--json", "-f"]
-    said = CliRunner().invoke(cli, [*asked, str(tmp_path / "one.fasta")])
-    assert said.exit_code == 0 and '"text": "MKTA"' in said.stdout and '"unscored": 0' in said.stdout
-    said = CliRunner().invoke(cli, [*asked, str(tmp_path / "two.fasta")])
-    assert isinstance(said.exception, InputError) and "2 records" in said.exception.message
+    (tmp_path / "two.fa.gz").write_bytes(gzip.compress(b">a\nMKTA\n>b\nMKT\nW*\n"))
+    asked = ["mutate", "-m", str(masked), "--json"]
+
+    def text(*more, **piped):
+        said = CliRunner().invoke(cli, [*asked, *more], **piped)
+        assert said.exit_code == 0, said.exception
+        return json.loads(said.stdout)["text"]
+
+    assert text("-f", str(tmp_path / "one.fasta")) == "MKTA"
+    assert text("-f", str(tmp_path / "two.fa.gz"), "--record", "b") == "MKTW"
+    piped = b">a\nMKTA\n>b c\nMKT\nW\n"
+    assert text("-", "--record", "b", input=piped) == "MKTW"
+    for more, words in (
+        ((), "several records, 'a' and 'b'"),
+        (("--record", "c"), "no record 'c'"),
+    ):
+        for given in ({"args": ["-f", str(tmp_path / "two.fa.gz")]}, {"args": ["-"], "input": piped}):
+            said = CliRunner().invoke(cli, [*asked, *given["args"], *more], input=given.get("input"))
+            assert isinstance(said.exception, InputError) and words in said.exception.message
+    said = CliRunner().invoke(cli, [*asked, "MKTA", "--record", "a"])
+    assert "in a bare sequence" in said.exception.message

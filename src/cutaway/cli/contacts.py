@@ -8,7 +8,7 @@ import click
 
 from cutaway.cli.attention import numbers_from
 from cutaway.cli.common import emit, load_options, loaded, output_options, text_options
-from cutaway.cli.mutate import protein_option, sequence_from
+from cutaway.cli.mutate import protein_option, record_option, sequence_from
 
 __all__ = ["command"]
 
@@ -17,17 +17,22 @@ __all__ = ["command"]
 @text_options
 @protein_option
 @load_options
-@click.option(
-    "--truth",
-    metavar="FILE",
-    help="Known contacts: a structure (.pdb, .cif), a .npy or .csv matrix, or a .csv of pairs.",
-)
+@record_option
+@click.option("--truth", metavar="FILE", help="Known contacts: a .pdb or .cif, a .npy or .csv matrix, or pairs.")
 @click.option("--separation", default=6, show_default=True, help="List pairs at least so many residues apart.")
 @click.option("--no-apc", is_flag=True, help="Leave the average product correction out.")
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 7 or 4-7.")
 @click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
 @output_options(".svg", ".png", ".csv", ".npz")
-def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+def command(
+    text: str | None,
+    file: str | None,
+    record: str | None,
+    model: str,
+    as_json: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
     """Make a contact map of the sequence TEXT from a model's attention: which residues look at each other.
 
     Nothing is trained: the mean over heads, and where contacts are known the best single head, with precisions.
@@ -40,7 +45,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.inside import contacts
     from cutaway.views import terminal_sequences
 
-    given = sequence_from(text, file)
+    given = sequence_from(text, file, record)
     options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
     options["correct"] = not options.pop("no_apc")
     result = contacts(given, loaded(model, "any", options), **options)

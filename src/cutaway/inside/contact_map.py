@@ -22,12 +22,14 @@ import numpy.typing as npt
 from cutaway.errors import InputError, PromptTooLong, WrongKind
 from cutaway.inside.capture import Call, watch
 from cutaway.inside.reading import Reading, read
-from cutaway.models.loading import ModelLike
+from cutaway.models.loading import ModelLike, load
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.packing import PackedArray, pack_array
 from cutaway.result import Result
 from cutaway.sequences import read_contacts
 from cutaway.sequences.structure import is_structure, read_structure
+from cutaway.tokens.letters import alphabet_of, sequence_in
+from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Contact", "Contacts", "HeadContacts", "Precision", "apc", "contacts", "precision"]
 
@@ -79,8 +81,9 @@ class Contacts(Result):
     """A contact map: `scores` [P, P] of the mean of all heads shown, and where contacts are known of the best head.
 
     `pairs` are the highest L (as many as there are residues) of the mean at least `separation` residues apart;
-    `truth_source` says which file the known contacts are from, and which chain of a structure. Maps of single heads are
-    kept beside the record (`head_maps`: not part of the JSON) where there is room.
+    `changes` counts what the rules of its alphabet changed in the sequence that was given; `truth_source` says which
+    file the known contacts are from, and which chain of a structure. Maps of single heads are kept beside the record
+    (`head_maps`: not part of the JSON) where there is room.
     """
 
     schema: ClassVar[str] = "contacts"
@@ -88,6 +91,7 @@ class Contacts(Result):
 
     model: str
     text: str
+    changes: dict[str, int]
     residues: list[str]
     apc: bool
     looks_ahead: bool
@@ -144,7 +148,8 @@ def contacts(
 ) -> Contacts:
     """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
 
-    Residues are the tokens of the text, counted from 1. `truth` are known contacts: a matrix [P, P], pairs of
+    Residues are the tokens of the text without its white space, counted from 1; where the tokenizer has capitals alone
+    the rules of its alphabet are applied, as by `mutate`. `truth` are known contacts: a matrix [P, P], pairs of
     positions, a .npy or .csv file of either, or the protein's structure (.pdb, .cif), in which residues touch whose Cβ
     are within 8 Å. `separation` is how far apart the listed pairs are at least; `correct` is the average product
     correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
@@ -155,8 +160,10 @@ def contacts(
     """
     if separation < 1:
         raise InputError(f"separation is {separation}", hint="it has to be 1 or above: 6 is usual")
+    loaded = load(model, "any")
+    sequence, changes = sequence_in(_alphabet(loaded.tokenizer, text), text)
     try:
-        reading = read(text.strip(), model)
+        reading = read(sequence, loaded)
     except PromptTooLong as error:
         raise PromptTooLong(error.message, hint="give a part of the sequence") from error
     if reading.target_ids is not None:
@@ -176,11 +183,13 @@ def contacts(
         reading.run()
     measured.check(*seen.shape["self"])
     mean_PP = measured.total_PP / len(measured.heads)
-    best = max(measured.heads, key=lambda one: one.precision or 0.0) if known is not None else None
+    precisions = None if known is None else _precisions(mean_PP, known)
+    best = max(measured.heads, key=lambda one: one.precision or 0.0) if precisions else None
     top = _highest(mean_PP, separation)[: len(residues)]
     return Contacts(
         model=reading.model.name,
-        text=text.strip(),
+        text=sequence,
+        changes=changes,
         residues=residues,
         apc=correct,
         looks_ahead=measured.looks_ahead,
@@ -188,7 +197,7 @@ def contacts(
         pairs=[_contact(i, j, residues, mean_PP, known) for i, j in top],
         heads=measured.heads,
         scores=pack_array(mean_PP.astype(np.float32)),
-        precisions=None if known is None else _precisions(mean_PP, known),
+        precisions=precisions,
         best=best,
         best_scores=None if best is None else pack_array(measured.best_PP.astype(np.float32)),
         best_precisions=None if best is None or known is None else _precisions(measured.best_PP, known),
@@ -281,6 +290,12 @@ class _Measured:
                     raise InputError(f"there is no {name} {number}", hint=f"{name}s go from 0 to {count - 1}")
         if not self.heads:
             raise InputError("no head was chosen", hint="leave layers and heads out for all of them")
+
+
+def _alphabet(tokenizer: Tokenizer, text: str) -> str | None:
+    """Return the alphabet of a tokenizer that has capitals alone: others read texts as well, which keep their case."""
+    lower = any(len(token) == 1 and token.islower() for token in tokenizer.vocabulary)
+    return None if lower else alphabet_of(tokenizer, text)
 
 
 def _residues(reading: Reading) -> tuple[list[int], list[str]]:

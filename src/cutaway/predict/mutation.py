@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import string
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -25,11 +24,11 @@ from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.predict.profile import Profile, column_profile, spearman
 from cutaway.result import Result
+from cutaway.tokens.letters import ALPHABETS, alphabet_of, sequence_in
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
-__all__ = ["ALPHABETS", "Mutations", "mutate"]
+__all__ = ["Mutations", "mutate"]
 
-ALPHABETS = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "ACGU"}
 _LOGITS = 64_000_000  # numbers of a batch's logits at most: 256 MB
 
 
@@ -37,9 +36,10 @@ _LOGITS = 64_000_000  # numbers of a batch's logits at most: 256 MB
 class Mutations(Result):
     """The effect of every substitution: `effects`[p][a] puts `letters`[a] at `positions`[p] (counted from 1), in nats.
 
-    0 is the wild type, below 0 the model finds the mutant less probable. `wild_logprobs` are what the model gives the
-    wild type's letter when it is masked (None for a causal model). `unscored` tokens are none of the letters. Where an
-    alignment was given, `profile` is the baseline that needs no model.
+    0 is the wild type, below 0 the model finds the mutant less probable. `changes` counts what the rules of the
+    alphabet changed in the sequence that was given (lower case, a stop at the end), or found in it. `wild_logprobs` are
+    what the model gives the wild type's letter when it is masked (None for a causal model). `unscored` tokens are none
+    of the letters. Where an alignment was given, `profile` is the baseline that needs no model.
     """
 
     schema: ClassVar[str] = "mutations"
@@ -47,6 +47,7 @@ class Mutations(Result):
 
     model: str
     text: str
+    changes: dict[str, int]
     method: str
     unit: str
     alphabet: str
@@ -84,6 +85,7 @@ def mutate(
     text: str,
     model: ModelLike = DEFAULT_PROTEIN,
     *,
+    alphabet: str | None = None,
     letters: str | Sequence[str] | None = None,
     alignment: str | os.PathLike[str] | None = None,
     pseudocount: float = 1.0,
@@ -91,8 +93,10 @@ def mutate(
 ) -> Mutations:
     """Score every single substitution of a sequence under a masked or a causal model, nats.
 
-    `letters` are what may stand at a position ("ACGT", or a list of tokens): by default the 20 amino acids, or A, C, G
-    and T or U, whichever the tokenizer's single letters allow. `alignment` is a FASTA or A3M file with the sequence in
+    The `alphabet` is protein, dna or rna: by default what the tokenizer's single letters are, and where they are all
+    characters what the text looks like. White space is left out, and the rules of the alphabet are those of records.
+    `letters` are what may stand at a position instead ("ACGT", or a list of tokens), for a text as it is; by default
+    the 20 amino acids, or A, C, G and T or U. `alignment` is a FASTA or A3M file with the sequence in
     it, for the column-profile baseline and its rank correlation with the model. Under a causal model whose tokenizer
     puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
     `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
@@ -106,8 +110,9 @@ def mutate(
     if batch_size < 1:
         raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
     loaded, mask = _language_model(model)
+    name, chosen = _letters(loaded.tokenizer, text, alphabet, letters)
+    text, changes = sequence_in(name if name in ALPHABETS else None, text)
     encoding = loaded.tokenizer.encode(text)
-    alphabet, chosen = _letters(loaded.tokenizer, text, letters)
     sites, wild = _sites(loaded, text, encoding, chosen)
     try:
         ids = fit_context(loaded, encoding.ids)
@@ -135,9 +140,10 @@ def mutate(
     return Mutations(
         model=loaded.name,
         text=text,
+        changes=changes,
         method="masked marginals" if mask is not None else "log-likelihood ratio",
         unit="nats",
-        alphabet=alphabet,
+        alphabet=name,
         letters=list(chosen),
         positions=[number + 1 for number, _ in places],
         wild=wild,
@@ -165,37 +171,32 @@ def _language_model(model: ModelLike) -> tuple[Model, int | None]:
     return loaded, None
 
 
-def _letters(tokenizer: Tokenizer, text: str, given: str | Sequence[str] | None) -> tuple[str, dict[str, int]]:
+def _letters(
+    tokenizer: Tokenizer, text: str, alphabet: str | None, given: str | Sequence[str] | None
+) -> tuple[str, dict[str, int]]:
     """Return what the alphabet is called, and the id of each letter."""
-    unknown = tokenizer.special_id("unk")
-
-    def known(letters: Sequence[str]) -> dict[str, int]:
-        ids = {letter: tokenizer.encode(letter, add_special_tokens=False).ids for letter in letters}
-        return {letter: found[0] for letter, found in ids.items() if len(found) == 1 and found[0] != unknown}
-
-    if given is not None:
-        wanted = list(dict.fromkeys(given))
-        found = known(wanted)
-        if len(wanted) < 2 or len(found) < len(wanted):
-            lost = [letter for letter in wanted if letter not in found]
-            raise InputError(
-                f"{', '.join(lost)} is no single token of {tokenizer.name}" if lost else f"letters are {given!r}",
-                hint="give at least two letters, each one token: --letters ACGT, or --letters C,N,O,Cl",
-            )
-        return "letters", found
-    single = {token for token in tokenizer.vocabulary if len(token) == 1}
-    fits = [name for name, letters in ALPHABETS.items() if set(letters) <= single]
-    # A vocabulary of amino acids says what it is for; one of all characters reads DNA where the text is DNA.
-    proteins_only = "protein" in fits and single <= set(string.ascii_uppercase) | set("-.*")
-    held = [name for name in ("dna", "rna") if name in fits and set("".join(text.split())) <= {*ALPHABETS[name], "N"}]
-    name = "protein" if proteins_only else next(iter(held), next(iter(fits), None))
+    if given is not None and alphabet is not None:
+        raise InputError("there are letters and an alphabet", hint="give one of them")
+    if alphabet is not None and alphabet not in ALPHABETS:
+        raise InputError(f"there is no alphabet {alphabet!r} to mutate in", hint=f"one of {', '.join(ALPHABETS)}")
+    name = "letters" if given is not None else alphabet or alphabet_of(tokenizer, text)
     if name is None:
-        shown = "".join(sorted(single))[:40]
+        single = "".join(sorted(token for token in tokenizer.vocabulary if len(token) == 1))[:40]
         raise InputError(
-            f"{tokenizer.name} has single letters of no alphabet known here ({shown or 'none'})",
+            f"{tokenizer.name} has single letters of no alphabet known here ({single or 'none'})",
             hint="name what may stand at a position: --letters ACGT, or --letters C,N,O,Cl",
         )
-    return name, known(list(ALPHABETS[name]))
+    wanted = list(dict.fromkeys(ALPHABETS[name] if given is None else given))
+    unknown = tokenizer.special_id("unk")
+    ids = {letter: tokenizer.encode(letter, add_special_tokens=False).ids for letter in wanted}
+    found = {letter: ids_of[0] for letter, ids_of in ids.items() if len(ids_of) == 1 and ids_of[0] != unknown}
+    if len(wanted) < 2 or len(found) < len(wanted):
+        lost = [letter for letter in wanted if letter not in found]
+        raise InputError(
+            f"{', '.join(lost)} is no single token of {tokenizer.name}" if lost else f"letters are {given!r}",
+            hint="give at least two letters, each one token: --letters ACGT, or --letters C,N,O,Cl",
+        )
+    return name, found
 
 
 def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:

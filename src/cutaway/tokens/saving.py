@@ -90,12 +90,9 @@ def save_tokenizer(
                 text = json.dumps(content, ensure_ascii=False, indent=1)
                 (aside / name).write_text(text + "\n", encoding="utf-8")
             aside.chmod(0o755)
-            if target.is_dir():
-                target.rename(f"{aside}.before")
-            aside.rename(target)
+            _replace(target, aside)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-            shutil.rmtree(f"{aside}.before", ignore_errors=True)
     except OSError as error:
         raise _cannot(target, error) from error
     declared = tokenizer.config.get("cutaway", {})
@@ -112,6 +109,21 @@ def save_tokenizer(
         seconds=seconds,
         bytes=sum(path.stat().st_size for path in target.iterdir()),
     )
+
+
+def _replace(target: Path, new: Path) -> None:
+    """Put the new folder in the place of the old one, which stays where that fails."""
+    before = Path(f"{new}.before")
+    if not target.is_dir():
+        new.rename(target)
+        return
+    target.rename(before)
+    try:
+        new.rename(target)
+    except OSError:
+        before.rename(target)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _cannot(target: Path, error: Exception) -> OutputError:

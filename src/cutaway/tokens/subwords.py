@@ -8,18 +8,22 @@ that of the `tokenizers` library. On DNA, RNA and proteins, which have no spaces
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
+from cutaway.errors import InputError
 from cutaway.tokens.assembly import LETTERS, SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["bpe", "unigram", "wordpiece"]
 
 _PIECE: Final = 64
+_LONGEST: Final = 20_000  # letters of a word: the library's BPE is quadratic in them
+_TOO_LONG: Final = re.compile(rf"[^\W\d_]{{{_LONGEST + 1},}}")
 _UNKNOWN_LETTERS: Final = {"unknown": "a letter that is not of its alphabet, as <unk>"}
 
 
@@ -27,7 +31,7 @@ def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
     """Learn byte-level BPE: merges within GPT-2's words, after which every text comes back to the byte.
 
     Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162; Radford et al. 2019 for the bytes. Raises `InputError` for
-    a `vocab_size` below 256 and the special tokens.
+    a `vocab_size` below 256 and the special tokens, and for a word of more than 20,000 letters: no language has one.
 
     >>> bpe(["a cat, a dog, a cat"], 270).encode("a cat").tokens
     ['a', 'Ġcat']
@@ -37,7 +41,7 @@ def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
     learned = tokenizers.Tokenizer(models.BPE())
     learned.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     learned.train_from_iterator(
-        texts,
+        _with_words(texts),
         trainers.BpeTrainer(
             vocab_size=vocab_size,
             min_frequency=2,
@@ -123,6 +127,16 @@ def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text"
         decoder=decoders.ByteLevel() if alphabet == "text" else decoders.Fuse(),
         loses={} if alphabet == "text" else _UNKNOWN_LETTERS,
     )
+
+
+def _with_words(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if len(text) > _LONGEST and (word := _TOO_LONG.search(text)):
+            raise InputError(
+                f"{word[0][:12] + '…'!r} is a word of {len(word[0]):,} letters: BPE of text is learned within words",
+                hint="say what sequences without spaces are: --alphabet dna, rna, protein, codon or smiles",
+            )
+        yield text
 
 
 def _settled(learned: tokenizers.Tokenizer) -> list[tuple[str, float]]:

@@ -44,6 +44,9 @@ def mutations(result: Mutations) -> RenderableType:
         ("method", f"{result.method}, {result.unit}; above 0 the model prefers the mutant"),
         ("strictest", f"{strictest}  (mean effect of the substitutions there, {result.unit})"),
     ]
+    if result.changes:
+        facts.append(("changed", _counted(result.changes)))
+    facts.append(("alphabet", f"{result.alphabet}: {' '.join(result.letters)}"))
     if result.unscored:
         facts.append(("not scored", f"{result.unscored:,} tokens that are none of {' '.join(result.letters)}"))
     if profile := result.profile:
@@ -51,6 +54,10 @@ def mutations(result: Mutations) -> RenderableType:
         facts.append(("profile", f"{profile.alignment}: {profile.rows:,} rows, pseudocount {profile.pseudocount:g}"))
         facts.append(("Spearman", f"{alike} between model and profile, over {profile.pairs:,} substitutions"))
     return Group(*parts, _facts(facts))
+
+
+def _counted(changes: dict[str, int]) -> str:
+    return "; ".join(f"{rule}: {count:,}" for rule, count in changes.items())
 
 
 def _cells(row: dict[str, Any], most: float, profiled: bool) -> list[str | Text]:
@@ -75,6 +82,8 @@ def contacts(result: Contacts) -> RenderableType:
         ("model", f"{result.model}: the mean of {len(result.heads):,} heads"),
         ("score", f"{method}; pairs at least {result.separation} residues apart"),
     ]
+    if result.changes:
+        facts.append(("changed", _counted(result.changes)))
     if not result.looks_ahead:
         facts.append(("causal", "the model looks back only: each pair is seen from its later residue"))
     if result.best is not None:
@@ -84,6 +93,8 @@ def contacts(result: Contacts) -> RenderableType:
         name = f"head {result.best.layer}.{result.best.head}"
         facts.append(("best head", f"{name}: {_shares(result.best_precisions or [])}"))
         facts.append(("chosen", "with the truth in sight: on another sequence it may do worse"))
+    elif told:
+        facts.append(("precision", "none: no two residues are far enough apart to count"))
     left = len(result.pairs) - 2 * TOP
     return Group(table, *([f"… and {left:,} more pairs (-o has all)"] if left > 0 else []), "", _facts(facts))
 

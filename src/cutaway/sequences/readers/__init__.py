@@ -14,7 +14,7 @@ from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.readers import fasta, genbank, molecules, plain, tables, trajectories
 from cutaway.sequences.readers.wanted import Raw, Wanted
 
-__all__ = ["LIBRARIES", "READERS", "Raw", "Wanted", "format_of"]
+__all__ = ["LIBRARIES", "READERS", "Raw", "Wanted", "format_of", "suffix_format"]
 
 READERS: dict[str, Callable[[Wanted], Iterator[Raw | BadSequence]]] = {
     "txt": plain.read_txt,
@@ -66,8 +66,16 @@ def format_of(file: str) -> str:
     >>> format_of("genome.fna.gz")
     'fasta'
     """
-    name = file.lower().removesuffix(".gz")
-    suffix = PurePath(name).suffix
-    if suffix not in _FORMATS:
+    found = suffix_format(file)
+    if found is None:
         raise InputError(f"can't tell a format from the name {file!r}", hint=f"say it: --format {'|'.join(READERS)}")
-    return _FORMATS[suffix]
+    return found
+
+
+def suffix_format(file: str) -> str | None:
+    """Return the format that a file's name tells, or None.
+
+    >>> suffix_format("genome.fna.gz"), suffix_format("genome")
+    ('fasta', None)
+    """
+    return _FORMATS.get(PurePath(file.lower().removesuffix(".gz")).suffix)

@@ -1,6 +1,6 @@
 // A contact map: above the diagonal what a model's attention brings together, below it the contacts that are known, or
 // the same once more where none are.
-import { colour, count, el, facts, fit, fixed, heading, hint, onTheme, over, ramp, readout, table, ticks, twin } from "./draw.js";
+import { changed, colour, count, el, facts, fit, fixed, heading, hint, onTheme, over, ramp, readout, table, ticks, twin } from "./draw.js";
 import { arrows, canvasOf, focusable } from "./canvas.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
 import { unpackArray } from "./packing.js";
@@ -28,12 +28,12 @@ export function drawContacts(element, record) {
   onTheme(() => { state.paint = ramp(); refresh(); });
   const rest = record.looks_ahead ? "" : " The model looks back only: each pair is seen from its later residue.";
   element.append(heading("Contacts", record.model), hint(`Residues that attend to each other more than to others: attention both ways added up${record.apc ? ", less what each residue gets from all (average product correction)" : ""}. Nothing was trained for it.${rest}`),
-    facts([["residues", count(size)], ["heads", count(record.heads.length)], told ? ["known contacts", count(record.truth.length)] : null, record.truth_source ? ["known from", record.truth_source] : null]), quoted(record.text));
-  if (told) element.append(over("Precision: the share of known contacts among the highest pairs"), precisions(record));
+    facts([["residues", count(size)], ["heads", count(record.heads.length)], ...changed(record), told ? ["known contacts", count(record.truth.length)] : null, record.truth_source ? ["known from", record.truth_source] : null]), quoted(record.text));
+  if (record.best) element.append(over("Precision: the share of known contacts among the highest pairs"), precisions(record));
   if (names.length > 1) element.append(el("div", { class: "controls" }, el("label", {}, "above the diagonal", select)));
   element.append(box, key, hint(told ? "Above the diagonal the model, below it the contacts that are known." : "The map is the same above and below the diagonal."), line,
     twin("The highest pairs as a table that sorts", () => sortedTable(record.pairs, pairTable(told), (pair) => { choose(pair.i - 1, pair.j - 1); box.focus(); })));
-  if (told) element.append(...byHead(record));
+  if (record.best) element.append(...byHead(record));
   element.append(twin("All heads as a table that sorts", () => sortedTable(record.heads, headTable(told), (one) => { choose(one.i - 1, one.j - 1); box.focus(); })));
   const [first] = record.pairs;
   if (first) Object.assign(state, { row: first.i - 1, column: first.j - 1 });

@@ -125,6 +125,11 @@ export function facts(pairs) {
   return el("dl", { class: "facts" }, cells);
 }
 
+// What the rules of an alphabet changed in a sequence, as facts.
+export function changed(record) {
+  return Object.entries(record.changes ?? {}).map(([rule, times]) => [rule, count(times)]);
+}
+
 export function readout() {
   return el("p", { class: "readout", role: "status" });
 }

@@ -1,5 +1,5 @@
 // What every substitution does: positions across, letters down, around a zero that means as likely as the wild type.
-import { bars, count, el, facts, fixed, heading, hint, onTheme, over, ramp, readout, twin } from "./draw.js";
+import { bars, changed, count, el, facts, fixed, heading, hint, onTheme, over, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
 
 const METHODS = {
@@ -37,7 +37,7 @@ export function drawMutations(element, record) {
   const box = el("select", { on: { change: () => { state.layer = layers[Number(box.value)]; repaint(); } } }, layers.map((layer, i) => el("option", { value: i }, layer.name)));
   const [strictest] = positions.map((position, p) => [mean(record, p), `${wild[p]}${position}`]).sort((a, b) => a[0] - b[0]);
   element.append(heading("Mutations", record.model), hint(`Every single substitution, by ${record.method}: ${METHODS[record.method] ?? ""}. Below 0 the mutant is less probable than the wild type, above 0 more.`),
-    facts([["positions", count(positions.length)], ["letters", letters.join(" ")], record.unscored ? ["tokens not scored", count(record.unscored)] : null,
+    facts([["positions", count(positions.length)], [record.alphabet, letters.join(" ")], ...changed(record), record.unscored ? ["tokens not scored", count(record.unscored)] : null,
       ["strictest position", `${strictest[1]} (mean ${signed(strictest[0])} ${record.unit})`],
       profile ? ["Spearman, model and profile", typeof profile.spearman === "number" ? `${fixed(profile.spearman, 3)} over ${count(profile.pairs)}` : "undefined"] : null]), quoted(record.text));
   if (profile) element.append(hint(`The column profile needs no model: log-odds of how often each letter stands in the column of ${profile.alignment} (${count(profile.rows)} rows, pseudocount ${profile.pseudocount}).`), el("div", { class: "controls" }, el("label", {}, "shade", box)));
