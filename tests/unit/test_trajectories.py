@@ -39,13 +39,22 @@ def pdb(frame_A3: Any, chains: str = "AAABB") -> str:
     return "".join(rows) + "END\n"
 
 
-def trajectory(kind: str, frames: Any = WALK, name: str = "a") -> str:
+def trajectory(kind: str, frames: Any = WALK, name: str = "a", box: Any = None) -> str:
     opener = {
         "xtc": mdtraj.formats.XTCTrajectoryFile, "dcd": mdtraj.formats.DCDTrajectoryFile,
         "trr": mdtraj.formats.TRRTrajectoryFile,
     }[kind]  # fmt: skip
     with opener(f"{name}.{kind}", "w", force_overwrite=True) as file:
-        file.write(frames * 10 if kind == "dcd" else frames)
+        if kind == "dcd" and box is not None:
+            cell = np.array(mdtraj.utils.box_vectors_to_lengths_and_angles(*map(np.array, box)))
+            lengths, angles = (np.tile(part, (len(frames), 1)) for part in (cell[:3] * 10, cell[3:]))
+            file.write(frames * 10, cell_lengths=lengths, cell_angles=angles)
+        elif kind == "dcd":
+            file.write(frames * 10)
+        elif box is None:
+            file.write(frames)
+        else:
+            file.write(frames, box=np.tile(np.float32(box), (len(frames), 1, 1)))
     Path(f"{name}.pdb").write_text(pdb(frames[0]))
     return f"{name}.{kind}"
 
@@ -180,6 +189,48 @@ def test_variables_are_those_of_mdtraj(kind: str) -> None:
     oxygen = whole.xyz[:, 3::4].reshape(23, -1)  # coordinates first, then the variables in the order asked for
     assert found == pytest.approx(np.concatenate([oxygen, psi, apart, turned, phi], axis=1), abs=1e-4)
     assert np.abs(found[:, 15:18]).max() > 3  # radians, beyond which there is a seam
+
+
+BOXES = {
+    "square": [[1.1, 0, 0], [0, 1.5, 0], [0, 0, 2]],
+    "dodecahedron": [[2, 0, 0], [0, 2, 0], [1, 1, math.sqrt(2)]],
+    "slanted": [[1.5, 0, 0], [0.6, 1.2, 0], [-0.7, 0.5, 1.1]],
+}
+
+
+@pytest.mark.parametrize("kind", ["xtc", "dcd", "trr"])
+@pytest.mark.parametrize("shape", BOXES)
+def test_where_there_is_a_box_the_way_leads_to_the_nearest_image(kind: str, shape: str) -> None:
+    name = trajectory(kind, box=BOXES[shape])
+    whole = mdtraj.load(name, top="a.pdb")
+    assert whole.unitcell_vectors[5] == pytest.approx(np.array(BOXES[shape]), abs=1e-5)
+    pairs = [(a, b) for a in range(20) for b in range(a)]
+    apart = mdtraj.compute_distances(whole, pairs)
+    assert read(name, column=[f"distance {a + 1} {b + 1}" for a, b in pairs]) == pytest.approx(apart, abs=1e-4)
+    assert np.abs(apart - mdtraj.compute_distances(whole, pairs, periodic=False)).max() > 1
+    turned = np.exp(1j * read(name, column="psi")) - np.exp(1j * mdtraj.compute_psi(whole)[1])
+    assert np.median(np.abs(turned)) < 1e-4  # two images that are equally near to a rounding give other angles
+    assert (np.abs(turned) > 1e-2).mean() < 0.1
+    assert read(name, column="name CA") == pytest.approx(whole.xyz[:, 1::4].reshape(23, -1), abs=1e-6)
+
+
+def test_the_nearest_of_very_many_images() -> None:
+    chance = np.random.default_rng(3)
+    ends = chance.normal(size=(40, 2, 3)) * 5
+    boxes = np.array([BOXES[shape] for shape in chance.choice(list(BOXES), 40)], dtype=float)
+    shifts = np.stack(np.meshgrid(*[np.arange(-25, 26)] * 3), axis=-1).reshape(-1, 3)
+    ways = ends[:, 1] - ends[:, 0]
+    nearest = [np.linalg.norm(way + shifts @ box, axis=1).min() for way, box in zip(ways, boxes, strict=True)]
+    assert distances(ends, [[0, 1]], boxes)[:, 0] == pytest.approx(nearest, rel=1e-12)
+    boxes[::2] = math.nan
+    boxes[1::4] = 0
+    found = distances(ends, [[0, 1]], boxes)[:, 0]
+    assert found[::2] == pytest.approx(np.linalg.norm(ways[::2], axis=1)) and found[1::4] == pytest.approx(
+        np.linalg.norm(ways[1::4], axis=1)
+    )
+    assert found[3::4] == pytest.approx(nearest[3::4], rel=1e-12)
+    with pytest.raises(InputError, match="boxes are F x 3 x 3, not 3 x 3"):
+        distances(ends, [[0, 1]], BOXES["square"])
 
 
 def test_distances_need_no_names() -> None:

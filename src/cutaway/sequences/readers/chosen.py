@@ -8,7 +8,8 @@ A `column` of a trajectory is one of
 - `phi` or `psi`: that angle of every residue's backbone that has one, as they follow.
 
 Atoms are numbered from 1 in the order of the file, which is that of a .pdb as long as no TER has a number of its own.
-Periodic images are not looked for: make molecules whole first. Several selections are taken together; their coordinates
+Where a trajectory has a box, distances and angles are those to the nearest periodic images; a .pdb's cell is that of a
+crystal, and not looked at. Several selections are taken together; their coordinates
 come first, then the variables in the order of the columns. Selections, phi and psi need to know what the atoms are
 called: for a trajectory the .pdb, .gro or .psf file beside it that is called the same says it.
 """
@@ -63,14 +64,16 @@ class Chosen:
                 hint="atoms are numbered from 1; a file with their names has to be of the same atoms",
             )
 
-    def of(self, frames_FA3: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def of(
+        self, frames_FA3: npt.NDArray[np.float64], boxes_F33: npt.NDArray[np.float64] | None = None
+    ) -> npt.NDArray[np.float64]:
         """Return C channels of F numbers each, of frames that have the atoms that are read."""
         frames = len(frames_FA3)
         if self.atoms is None:
             return frames_FA3.reshape(frames, -1).T
         parts = [frames_FA3[:, self.places].reshape(frames, -1)]
         for rows in self.variables:
-            parts.append((distances if rows.shape[1] == 2 else dihedrals)(frames_FA3, rows))
+            parts.append((distances if rows.shape[1] == 2 else dihedrals)(frames_FA3, rows, boxes_F33))
         return np.concatenate(parts, axis=1).T
 
 

@@ -76,13 +76,14 @@ def dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
 class TrrFrames:
     """The frames of a .trr file that have coordinates: their numbers, from 1, and where in the file these begin.
 
-    `double` says of each whether they are of eight bytes, else of four. `whole` frames were counted, and `problem` is
-    what is wrong with the next one, "" where there is none.
+    `boxes` says where the box vectors of each begin, 0 where there are none, and `double` whether its numbers are of
+    eight bytes, else of four. `whole` frames were counted, and `problem` is what is wrong with the next one, or "".
     """
 
     atoms: int
     numbers: array[int]
     starts: array[int]
+    boxes: array[int]
     double: array[int]
     whole: int
     problem: str
@@ -98,7 +99,7 @@ def trr_frames(file: BinaryIO) -> TrrFrames:
     virial, pressure, coordinates, velocities and forces, each or none; atoms, step, time, lambda; then these things.
     """
     size, start = os.fstat(file.fileno()).st_size, 0
-    found = TrrFrames(0, array("q"), array("q"), array("b"), 0, "")
+    found = TrrFrames(0, array("q"), array("q"), array("q"), array("b"), 0, "")
     while start < size:
         file.seek(start)
         head = file.read(_TRR_HEADER.size)
@@ -123,6 +124,7 @@ def trr_frames(file: BinaryIO) -> TrrFrames:
         if x:
             found.numbers.append(found.whole)
             found.starts.append(body + box + sizes[3] + sizes[4])
+            found.boxes.append(body if box else 0)
             found.double.append(number == 8)
         start = end
     if not found.whole and found.problem == "damaged":

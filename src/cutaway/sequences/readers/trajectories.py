@@ -33,6 +33,8 @@ from cutaway.sequences.readers.wanted import Raw, Wanted
 __all__ = ["need_mdtraj", "read_pdb", "read_trajectory", "read_trr"]
 
 _Floats = npt.NDArray[np.float64]
+_Block = tuple[_Floats, _Floats | None]
+"""Frames, F × A × 3, and their boxes, F × 3 × 3, in nanometres."""
 
 
 def read_trajectory(wanted: Wanted) -> Iterator[Raw | BadSequence]:
@@ -91,39 +93,56 @@ def read_trr(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         raise wanted.bad(why, 1, hint="name the file that they were written to")
 
 
-def _next_frames(file: Any, chosen: Chosen, nanometres: float, start: int, count: int) -> _Floats:
-    xyz_FA3 = file.read(count, atom_indices=chosen.atoms)[0]
+def _next_frames(file: Any, chosen: Chosen, nanometres: float, start: int, count: int) -> _Block:
+    xyz_FA3, *rest = file.read(count, atom_indices=chosen.atoms)
     if len(xyz_FA3) != count:
         raise OSError(f"{len(xyz_FA3):,} frames came where {count:,} were asked for")
+    boxes_F33 = rest[2] if len(rest) == 3 else None if rest[0] is None else _boxes(*rest)
     with np.errstate(invalid="ignore"):  # NaN is looked for later
-        numbers: _Floats = xyz_FA3.astype(np.float64) * nanometres
-    return numbers
+        return xyz_FA3.astype(np.float64) * nanometres, None if boxes_F33 is None else boxes_F33 * nanometres
 
 
-def _trr_block(file: BinaryIO, frames: TrrFrames, chosen: Chosen, start: int, count: int) -> _Floats:
+def _boxes(lengths_F3: _Floats, angles_F3: _Floats) -> _Floats:
+    """Return the vectors of boxes: the first one along x, the second in the xy plane; angles are in degrees."""
+    with np.errstate(invalid="ignore", divide="ignore"):  # what can be no box has no volume
+        alpha, beta, gamma = np.cos(np.radians(angles_F3, dtype=np.float64)).T
+        sine, none = np.sqrt(1 - gamma**2), np.zeros(len(gamma))
+        across = (alpha - beta * gamma) / sine
+        up = np.sqrt(1 - beta**2 - across**2)
+        rows = ((none + 1, none, none), (gamma, sine, none), (beta, across, up))
+        boxes_F33: _Floats = np.stack([np.stack(row, axis=-1) for row in rows], axis=1) * lengths_F3[:, :, None]
+    return boxes_F33
+
+
+def _trr_block(file: BinaryIO, frames: TrrFrames, chosen: Chosen, start: int, count: int) -> _Block:
     width = 3 * frames.atoms
     xyz_FA3 = np.empty((count, frames.atoms if chosen.atoms is None else len(chosen.atoms), 3))
+    boxes_F33 = np.zeros((count, 3, 3))
     with np.errstate(invalid="ignore"):
         for i in range(count):
-            file.seek(frames.starts[start + i])
             kind, size = (">f8", 8) if frames.double[start + i] else (">f4", 4)
+            if frames.boxes[start + i]:
+                file.seek(frames.boxes[start + i])
+                boxes_F33[i] = np.frombuffer(file.read(9 * size), dtype=kind).reshape(3, 3)
+            file.seek(frames.starts[start + i])
             xyz_A3 = np.frombuffer(file.read(width * size), dtype=kind).reshape(-1, 3)
             xyz_FA3[i] = xyz_A3 if chosen.atoms is None else xyz_A3[chosen.atoms]
-    return xyz_FA3
+    return xyz_FA3, boxes_F33
 
 
 def _pieces(
-    wanted: Wanted, chosen: Chosen, atoms: int, frames: Sequence[int], read: Callable[[int, int], _Floats]
+    wanted: Wanted, chosen: Chosen, atoms: int, frames: Sequence[int], read: Callable[[int, int], _Block]
 ) -> Iterator[Raw]:
     """Yield the frames of these numbers as records; `read` gives so many of them, from one on."""
     most = max(1, series.PIECE // max(1, chosen.width(atoms)))
-    block = max(1, series.PIECE // (3 * (atoms if chosen.atoms is None else len(chosen.atoms)) or 1))
+    read_atoms = atoms if chosen.atoms is None else len(chosen.atoms)
+    block = max(1, series.PIECE // (3 * read_atoms + 9))
     for start in range(0, len(frames), most):
         end, parts = min(start + most, len(frames)), list[_Floats]()
         for at in range(start, end, block):
-            xyz_FA3 = read(at, min(block, end - at))
+            xyz_FA3, boxes_F33 = read(at, min(block, end - at))
             _only_finite(wanted, chosen, xyz_FA3, frames[at : at + block])
-            parts.append(chosen.of(xyz_FA3))
+            parts.append(chosen.of(xyz_FA3, boxes_F33))
         numbers_CF = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if start:
             wanted.counts["long series cut"] += 1
