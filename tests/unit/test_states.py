@@ -187,6 +187,13 @@ def test_every_step_is_followed_to_its_state() -> None:
     assert found.to_dict()["states"]["steps"][2]["distance"] is None
 
 
+def test_steps_at_the_end_of_the_doubles_are_plain_numbers_too() -> None:
+    found = tokenize("1.7e308\n-1.7e308\n1.7e308", states_tokenizer(States(((-1e308,), (-1.7e308,)))))
+    assert found.tokens == ["c0", "c1", "c0"] and found.states is not None
+    assert found.states.steps[0].distance == 1.7976931348623157e308 and 1e308 < found.states.mean < 1.3e308
+    json.loads(found.to_json())
+
+
 def test_one_line_is_one_step_or_all_steps_of_one_channel() -> None:
     one, two = states_tokenizer(States(((0.0,), (5.0,)))), states_tokenizer(States(((0.0, 0.0), (5.0, 5.0))))
     assert tokenize("1 4 nan", one).tokens == tokenize("1\n4\nnan", one).tokens == ["c0", "c1", "nan"]

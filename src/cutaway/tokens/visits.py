@@ -102,6 +102,6 @@ def visited(states: States, given: NDArray[np.float64], decoded: str) -> StateSe
         channels=len(given),
         angles=states.angles,
         visited=len(np.unique(nearest_T[nearest_T >= 0])),
-        mean=float(known_T.mean()) if len(known_T) else None,
+        mean=float((known_T / len(known_T)).sum()) if len(known_T) else None,  # a sum of them may be no double
         steps=steps,
     )

@@ -12,7 +12,8 @@ export function drawStates(record) {
   parts.push(hint(`A time step is a point with ${series.channels === 1 ? "one coordinate" : `${count(series.channels)} coordinates, one a channel`}. The token says which of the ${count(series.states)} states has the centre nearest to it, and back come the numbers of that centre. ${near}`),
     facts([["states", count(series.states)], ["visited", count(series.visited)], ["channels", count(series.channels)], ["mean distance from the centre", exact(series.mean)]]));
   if (steps.length > 1) parts.push(hint("When each state is visited, the most visited on top, and how many of the steps drawn it takes."), fit((width) => timeline(steps, width)));
-  if (series.channels === 2) parts.push(hint(`Dots are time steps, on leaders from the centre that they become, a ring. ${series.angles ? "The edges meet, left with right and top with bottom: a leader across them is left out." : "A unit is as long across as up: near is what looks near."}`), fit((width) => plane(steps, series.angles, width)));
+  if (!steps.some((step) => step.state !== null)) parts.push(hint("A number of every step is missing, so none has a place."));
+  else if (series.channels === 2) parts.push(hint(`Dots are time steps, on leaders from the centre that they become, a ring. ${series.angles ? "The edges meet, left with right and top with bottom: a leader across them is left out." : "A unit is as long across as up: near is what looks near."}`), fit((width) => plane(steps, series.angles, width)));
   else for (let c = 0; c < Math.min(CHANNELS, series.channels); c += 1) parts.push(series.channels > 1 ? hint(`channel ${c}`) : null, fit((width) => channel(steps, c, series.angles, width)));
   if (series.channels > CHANNELS) parts.push(hint(`The first ${CHANNELS} of ${count(series.channels)} channels are drawn.`));
   if (series.steps.length > steps.length) parts.push(hint(`The first ${count(steps.length)} steps are drawn; the table has all.`));
@@ -49,7 +50,6 @@ function plane(steps, angles, width) {
   const known = steps.filter((step) => step.state !== null), side = Math.min(560, width), pad = { left: 52, right: 12, top: 24, bottom: 40 };
   const range = (c) => (angles ? [-Math.PI, Math.PI] : [Math.min(...known.flatMap((s) => [s.values[c], s.back[c]])), Math.max(...known.flatMap((s) => [s.values[c], s.back[c]]))]);
   const image = svg("svg", { width: side, height: side, role: "img", "aria-label": "The time steps and the centres of their states on a map; the table below has the numbers." });
-  if (!known.length) return image;
   const folded = (value) => (angles ? Math.atan2(Math.sin(value), Math.cos(value)) : value), [[x0, x1], [y0, y1]] = [range(0), range(1)], foot = side - pad.bottom;
   const inner = [side - pad.left - pad.right - 24, foot - pad.top - 24], scale = Math.min(inner[0] / (x1 - x0 || 1e-300), inner[1] / (y1 - y0 || 1e-300)), middle = [pad.left + 12 + inner[0] / 2, foot - 12 - inner[1] / 2];
   const x = (value) => middle[0] + scale * (folded(value) - (x0 + x1) / 2), y = (value) => middle[1] - scale * (folded(value) - (y0 + y1) / 2), wide = Math.max(x1 - x0, y1 - y0) / 2;
