@@ -31,7 +31,11 @@ def command() -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--kind", type=click.Choice(_KINDS), default="bpe", show_default=True, help="What a token is.")
 @click.option("--alphabet", type=click.Choice(_ALPHABETS), help="What the files hold.  [default: what the kind is for]")
-@click.option("--vocab-size", type=int, help="Tokens, special ones included.  [default: 4096 where it can be chosen, of states 69]")
+@click.option(
+    "--vocab-size",
+    type=int,
+    help="Tokens, special ones included.  [default: 4096 where it can be chosen, 69 for states]",
+)
 @click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Save the tokenizer into this folder.")
 @click.option("--frame", type=int, help="codon: bases before the first codon, 0 to 2.")
 @click.option("--k", type=int, help="kmer: letters in a word.  [default: 6]")
