@@ -79,6 +79,15 @@ def numbered(channels: int = 2, steps: int = 40) -> Record:
     return tokenize("\n".join(lines), train_tokenizer([[[1.0]]], "bins", vocab_size=120)).to_dict()
 
 
+def visited(angles: bool = True, channels: int = 2, steps: int = 60) -> Record:
+    """A series through its states, one time step missing; angles go around."""
+    values = [[math.remainder(t / 4 + c + math.sin(t * c), math.tau) for c in range(channels)] for t in range(steps)]
+    lines = [" ".join(f"{value:.3f}" for value in step) for step in values]
+    lines[5] = " ".join(["nan"] * channels)
+    found = train_tokenizer([list(zip(*values, strict=True))], "states", vocab_size=14, angles=angles)
+    return tokenize("\n".join(lines), found).to_dict()
+
+
 def hash_of(text: str) -> int:
     return sum((i + 1) * ord(letter) for i, letter in enumerate(text))
 

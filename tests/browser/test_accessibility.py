@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 RECORDS = samples.every() | {
     "tokens and their merges": samples.merged(),
     "tokens of a series": samples.numbered(),
+    "tokens of time steps": samples.visited(),
     "a traced generation": samples.traced(),
     "attention of both directions": samples.bidirectional(),
     "attention of a translation": samples.translated(),

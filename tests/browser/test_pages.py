@@ -22,6 +22,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u2028\ud800"
 RECORDS = samples.every() | {
     "tokens and their merges": samples.merged(),
     "tokens of a series": samples.numbered(),
+    "tokens of time steps": samples.visited(),
     "classification by a language model": samples.classification("language model"),
     "embeddings of tokens": samples.embeddings(tokens=True),
     "neighbours in contexts": samples.contexts(),

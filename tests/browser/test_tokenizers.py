@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -80,4 +82,39 @@ def test_numbers_are_shown_on_their_way(sheet: Any, tmp_path: Path) -> None:
     outside = sum(number["bin"] is None and number["value"] is not None for number in numbers)
     assert [row[4] for row in rows].count("outside") == outside > 0
     assert tab.locator("svg circle").count() == sum(number["value"] is not None for number in numbers)
+    assert view.problems == []
+
+
+@pytest.mark.parametrize(("angles", "channels"), [(True, 2), (False, 2), (True, 1), (False, 11)])
+def test_time_steps_are_shown_with_their_states(sheet: Any, tmp_path: Path, angles: bool, channels: int) -> None:
+    record = samples.visited(angles, channels)
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    steps = record["states"]["steps"]
+    known = [step for step in steps if step["state"] is not None]
+    assert len(known) == 59 and tab.locator(".chip .piece").all_inner_texts() == record["tokens"]
+    rows, shown = rows_of(tab)[0], min(channels, 8)
+    assert [row[1 + shown] for row in rows] == [step["word"] for step in steps]
+    assert [row[2 + shown] == "–" for row in rows] == [step["state"] is None for step in steps]
+    for at, key in ((1, "values"), (3 + shown, "back")):
+        whole = [row for row, step in zip(rows, steps, strict=True) if step["state"] is not None]
+        for c in range(shown):
+            assert column(whole, at + c) == near([step[key][c] for step in known])
+    # The bars of the timeline are as long as the stays, and each state has its row.
+    stays = 1 + sum(before["word"] != after["word"] for before, after in itertools.pairwise(steps))
+    assert tab.locator("svg").first.locator("rect").count() == stays
+    assert tab.locator("svg").first.locator(".mono").count() == len({step["word"] for step in steps})
+    if channels == 2:
+        rings = tab.locator("svg circle.ring2").count()
+        assert rings == record["states"]["visited"] and tab.locator("svg circle.dot").count() == len(known)
+        crossing = sum(
+            angles and any(abs(x - y) > math.pi for x, y in zip(step["values"], step["back"], strict=True))
+            for step in known
+        )
+        leaders = tab.locator("svg").nth(1).locator("line:not([stroke-dasharray])").count()
+        assert leaders == len(known) - crossing and (crossing > 0) == angles
+    else:
+        assert tab.locator("svg circle.hotdot").count() == min(channels, 4) * len(known)
+        assert ("The first 4 of 11 channels" in tab.locator("figure").first.inner_text()) == (channels == 11)
+    assert ("chord" in tab.locator("figure").first.inner_text()) == angles
     assert view.problems == []

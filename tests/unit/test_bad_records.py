@@ -432,6 +432,21 @@ def test_the_command_prints_records_as_json(run) -> None:
     assert [(r.id, r.sequence) for r in again] == [("a.csv:2", "1"), ("a.csv:3", "2")]
 
 
+def test_the_command_writes_series_as_lines_that_are_read_again(run) -> None:
+    Path("a.csv").write_text("wind,rain\n4.5,0\n,1\n0.1,-2e300\n")
+    Path("b.jsonl").write_text("[[1, 2], [3, 4]]\n" * 2)
+    words = ("--alphabet", "series", "-q", "-o")
+    assert run("a.csv", "--column", "wind", "--column", "rain", *words, "a.txt")[:2] == (0, "")
+    assert Path("a.txt").read_text() == "4.5 0\nNA 1\n0.1 -2e+300\n"
+    assert run("b.jsonl", *words, "b.txt")[0] == 0 and Path("b.txt").read_text() == "1 3\n2 4\n\n1 3\n2 4\n"
+    again = [[list(channel) for channel in record.sequence] for record in read_records(["a.txt", "b.txt"], "series")]
+    assert again[0][1] == [0.0, 1.0, -2e300] and math.isnan(again[0][0][1]) and again[1:] == [[[1, 2], [3, 4]]] * 2
+    Path("c.jsonl").write_text(json.dumps([list(range(5000))]))
+    assert run("c.jsonl", *words, "c.txt")[0] == 0 and Path("c.txt").read_text().split() == list(map(str, range(5000)))
+    code, _, err = run("a.csv", "--column", "wind", "-o", "d.txt")
+    assert code == 2 and "end the name in .jsonl" in err
+
+
 def test_the_command_writes_whole_files_or_none(run) -> None:
     Path("a.fa").write_text(">one\nAC\n>bad\nACE\n")
     assert run("a.fa", "--alphabet", "dna", "-o", "b.jsonl")[0] == 2

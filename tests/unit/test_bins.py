@@ -1,4 +1,4 @@
-"""Numbers as tokens: the bound holds for every finite double, exactly; and frames as clusters."""
+"""Numbers as tokens: the bound holds for every finite double, exactly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,7 @@ from cutaway.tokens import (
     adversary,
     bins_of,
     bins_tokenizer,
-    clusters,
-    dihedrals,
-    distances,
     quantile_bins,
-    state_text,
-    state_values,
-    states_tokenizer,
     train_tokenizer,
     uniform_bins,
 )
@@ -147,38 +141,3 @@ def test_what_is_no_series_is_refused(channels: list[list[float]], said: str) ->
 def test_what_nobody_wrote_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         uniform_bins(9).read(text)
-
-
-def test_frames_become_variables_and_clusters() -> None:
-    rng = np.random.default_rng(0)
-    frames = rng.normal(size=(40, 5, 3))
-    far = distances(frames, [[0, 1], [2, 4]])
-    assert far[7, 1] == pytest.approx(math.dist(frames[7, 2], frames[7, 4]))
-    angles = dihedrals(frames, [[0, 1, 2, 3]])
-    turned = frames @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    assert np.abs(dihedrals(turned, [[0, 1, 2, 3]])) == pytest.approx(np.abs(angles))
-    # Twist the last atom about the middle bond by 0.3: the angle grows by 0.3.
-    a, b, c, d = frames[0, :4]
-    axis = (c - b) / np.linalg.norm(c - b)
-    arm = d - c
-    twisted = arm * np.cos(0.3) + np.cross(axis, arm) * np.sin(0.3) + axis * (axis @ arm) * (1 - np.cos(0.3))
-    before, after = (dihedrals([[a, b, c, end]], [[0, 1, 2, 3]])[0, 0] for end in (d, c + twisted))
-    assert math.remainder(after - before - 0.3, math.tau) == pytest.approx(0, abs=1e-9)
-
-    values = np.concatenate([rng.normal(0, 0.1, (20, 2)), rng.normal(9, 0.1, (20, 2))])
-    centres = clusters(values, 2, seed=1)
-    tokenizer = states_tokenizer(centres)
-    text = state_text(values, centres)
-    assert tokenizer.decode(tokenizer.encode(text).ids) == text
-    assert len(set(text.split()[:20])) == len(set(text.split()[20:])) == 1
-    assert np.abs(state_values(text, centres) - values).max() < 0.6
-    assert (clusters(values, 2, seed=1) == centres).all()
-    for call in (
-        lambda: clusters(values, 41),
-        lambda: state_text([[math.nan]], centres),
-        lambda: state_values("c7", centres),
-    ):
-        with pytest.raises(InputError):
-            call()
-    with pytest.raises(InputError, match="atoms 0 to 4, not 0 to 5"):
-        distances(frames, [[0, 5]])

@@ -21,11 +21,13 @@ from cutaway.cli import main
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.tokens import (
     Sample,
+    States,
     Tokenizer,
     TokenizerCell,
     compare_tokenizers,
     read_sample,
     save_tokenizer,
+    states_of,
     states_tokenizer,
     train_tokenizer,
 )
@@ -158,10 +160,27 @@ def test_series_are_counted_by_their_numbers() -> None:
     whole = [[[1.0, math.nan, 3.0]], [[2.0, 2.0, 4.0]]]
     exact = cell(train_tokenizer(whole, "bins", vocab_size=300), "series", whole)
     assert exact.exact == 1 and exact.comparable
-    states = cell(states_tokenizer([[1.0, 5.0], [9.0, 9.0]]), "series", [[[1.0, 9.0, 1.0], [5.0, 9.0, 5.0]]])
-    assert states.exact == 1 and states.tokens == 3
-    with pytest.raises(InputError, match="clusters of 2 variables, the series 1"):
-        cell(states_tokenizer([[1.0, 5.0], [9.0, 9.0]]), "series", [[[1.0, 9.0]]])
+    states = States(((1.0, 5.0), (9.0, 9.0)))
+    on_them = cell(states_tokenizer(states), "series", [[[1.0, 9.0, 1.0], [5.0, 9.0, 5.0]]])
+    assert on_them.exact == 1 and on_them.tokens == 3 and on_them.symbols_per_token == 2
+    with pytest.raises(InputError, match="states are of 2 channels, and the series has 1"):
+        cell(states_tokenizer(states), "series", [[[1.0, 9.0]]])
+
+
+def test_states_beside_bins() -> None:
+    """A word is a step of both channels, and its bits are shared between their numbers."""
+    bins, states = (train_tokenizer(SERIES, kind, vocab_size=200) for kind in ("bins", "states"))
+    found = compare_tokenizers([bins, states], [Sample("walk", "series", SERIES)], edits=40)
+    few = found.cells[1]
+    assert few.tokens == 800 and few.symbols_per_token == 2 and few.bytes_per_token == 16
+    assert few.exact == 0 and not few.comparable and few.unknown == few.byte_fallback == 0
+    assert few.substitution is not None and 0 < few.substitution <= 1
+    ids = [states.encode(states_of(states).write(channels)).ids for channels in SERIES]
+    bits = plain_bits(ids[::2], ids[1::2], len(states.vocabulary))
+    assert few.bits_per_symbol == pytest.approx(bits / (2 * 2 * 200), rel=1e-12)
+    assert found.summary == ["On walk (series) each of them loses something, so their bits can't be compared."]
+    with_hole = [[[1.0, math.nan, 3.0], [1.0, 2.0, 3.0]]]
+    assert cell(states, "series", with_hole).unknown == 0
 
 
 def test_one_record_is_cut_in_its_middle() -> None:

@@ -26,11 +26,16 @@ SHOWN = 5
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--alphabet", type=click.Choice(ALPHABETS), default="text", show_default=True, help="What it is made of.")
 @click.option("--format", "kind", help="What the files are: fasta, csv, … instead of what the suffix says.")
-@click.option("--column", multiple=True, help="Where a table has the sequence; of a series several.")
+@click.option(
+    "--column",
+    multiple=True,
+    help="Where a table has the sequence, of a series several; of a trajectory atoms or variables: 'name CA', phi, "
+    "psi, 'distance 1 10', 'dihedral 5 7 9 15'.",
+)
 @click.option("--label-column", help="Where it has the label.")
 @click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, as JSON lines.")
-@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl.")
+@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl, or of series .txt.")
 @force_option
 @quiet_option
 @debug_option
@@ -47,7 +52,8 @@ def command(
     """Say what FILEs hold: how many records, of which length, and what reading them changed.
 
     FASTA, FASTQ, GenBank, SMILES, SDF, CSV, JSON lines, Parquet, text and trajectories, each gzipped or not. What is
-    wrong in a file is named with its line; with --skip-bad it is counted.
+    wrong in a file is named with its line; with --skip-bad it is counted. Series written as .txt are a time step a
+    line, which tokenize reads, with an empty line between records.
 
     \b
     Examples:
@@ -60,14 +66,15 @@ def command(
     from cutaway.views import terminal_records
 
     if output is not None:
-        check_output(output, (".jsonl",))
+        check_output(output, (".jsonl", ".txt") if alphabet == "series" else (".jsonl",))
     records = read_records(
         files, alphabet, format=kind, column=column or None, label_column=label_column, skip_bad=skip_bad
     )
     if output is not None:
         from cutaway.result import write_chunks
 
-        wrote(write_chunks(Path(output), (f"{line}\n".encode() for line in _lines(records))))
+        lines = _steps(records) if output.endswith(".txt") else _lines(records)
+        wrote(write_chunks(Path(output), (f"{line}\n".encode() for line in lines)))
     elif as_json:
         for line in _lines(records):
             click.echo(line)
@@ -101,6 +108,18 @@ class Lengths:
             self.longest = max(self.longest, length)
             self.total += length
             yield record
+
+
+def _steps(records: Iterable[Record]) -> Iterator[str]:
+    from cutaway.tokens.written import number_text
+
+    for number, record in enumerate(records):
+        if number:
+            yield ""
+        channels: Any = record.sequence
+        for start in range(0, len(channels[0]), 1024):
+            text = number_text([channel[start : start + 1024] for channel in channels])
+            yield text.replace("nan", "NA")  # the readers' word for a missing number
 
 
 def _lines(records: Iterable[Record]) -> Iterator[str]:

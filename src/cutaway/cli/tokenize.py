@@ -21,7 +21,8 @@ def command(
     """Show how a model cuts TEXT into tokens: pieces, ids, round trip, and step by step how it came to them.
 
     Of BPE the merges of each word are shown. A tokenizer of series takes numbers, a time step a line or one line of one
-    channel, and shows each number scaled, in its bin, and as it comes back.
+    channel, and shows each number scaled, in its bin, and as it comes back; one of states shows for each time step the
+    nearest state, its centre and the distance.
 
     \b
     Examples:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cutaway.cli.common import debug_option, emit, json_option, note, offline_option, output_options, quiet_option
+from cutaway.errors import BadSequence
+
+if TYPE_CHECKING:
+    from cutaway.sequences import Record
 
 __all__ = ["command"]
 
-_KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "bins")
+_KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "bins", "states")
 _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
 
@@ -26,7 +31,11 @@ def command() -> None:
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--kind", type=click.Choice(_KINDS), default="bpe", show_default=True, help="What a token is.")
 @click.option("--alphabet", type=click.Choice(_ALPHABETS), help="What the files hold.  [default: what the kind is for]")
-@click.option("--vocab-size", type=int, help="Tokens, special ones included.  [default: 4096 where it can be chosen]")
+@click.option(
+    "--vocab-size",
+    type=int,
+    help="Tokens, special ones included.  [default: 4096 where it can be chosen, 69 for states]",
+)
 @click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Save the tokenizer into this folder.")
 @click.option("--frame", type=int, help="codon: bases before the first codon, 0 to 2.")
 @click.option("--k", type=int, help="kmer: letters in a word.  [default: 6]")
@@ -34,8 +43,15 @@ def command() -> None:
 @click.option("--closed", is_flag=True, default=None, help="smiles: only atoms that occur; others become <unk>.")
 @click.option("--bins", "method", type=click.Choice(["uniform", "quantile"]), help="bins: how they are laid out.")
 @click.option("--limit", type=float, help="bins: uniform ones reach to this many scales.  [default: 15]")
+@click.option("--seed", type=int, help="states: which steps are learned from, and where k-means begins.  [default: 0]")
+@click.option("--angles", is_flag=True, default=None, help="states: all numbers are radians; π lies beside -π.")
 @click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
-@click.option("--column", multiple=True, help="Where a table has the sequences; of series several.")
+@click.option(
+    "--column",
+    multiple=True,
+    help='Where a table has the sequences, of series several; of a trajectory atoms or variables: "name CA", phi, psi, '
+    '"distance 1 10", "dihedral 5 7 9 15".',
+)
 @click.option("--skip-bad", is_flag=True, help="Count broken records and go on.")
 @click.option("--force", is_flag=True, help="Write over a tokenizer that is there.")
 @json_option
@@ -61,6 +77,7 @@ def train_command(
       cutaway tokenizer train my-text.txt --vocab-size 300 -o my-bpe
       printf ">one\\nATGAAAGCGTTTAAAGCGTAA\\n" > cds.fa && cutaway tokenizer train cds.fa --kind codon -o codons
       printf "GATTACAGATTACA\\n" > dna.txt && cutaway tokenizer train dna.txt --alphabet dna --vocab-size 24 -o dna-bpe
+      printf "0 3.1\\n0 -3.1\\n2 1\\n" > phi.txt && cutaway tokenizer train phi.txt --kind states --angles -o states
     """
     from cutaway.sequences import read_records
     from cutaway.tokens import save_tokenizer, train_tokenizer
@@ -74,7 +91,7 @@ def train_command(
     records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad)
     # A line's end is part of a text, and the readers leave it out.
     lines = alphabet == "text" and kind != "smiles"
-    sequences = (f"{record.sequence}\n" if lines else record.sequence for record in records)
+    sequences = (f"{record.sequence}\n" if lines else record.sequence for record in _checked(records, kind))
     given = {name: value for name, value in options.items() if value is not None}
     tokenizer = train_tokenizer(sequences, kind, alphabet=alphabet, vocab_size=vocab_size, **given)
     for _ in sequences:  # kinds that learn nothing from the files are made for what is in them: all of it is checked
@@ -90,6 +107,20 @@ def train_command(
     for place in records.first_skipped:
         note(f"skipped: {place}")
     emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
+
+
+def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
+    """Yield the records on; for states by name the first that has more or fewer channels than those before it."""
+    channels = 0
+    for record in records:
+        if kind == "states" and len(record.sequence) != (channels or len(record.sequence)):
+            raise BadSequence(
+                f"record {record.id!r} (line {record.line:,} of {record.file!r}) has {len(record.sequence):,} "
+                f"channels, and those before it {channels:,}",
+                hint="states are of series with equally many channels: --column chooses them",
+            )
+        channels = len(record.sequence)
+        yield record
 
 
 @command.command("compare")

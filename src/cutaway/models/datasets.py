@@ -160,7 +160,7 @@ _ENTRIES = (
         description="bovine rhodopsin moving: 348 alpha carbons, 51 frames of molecular dynamics",
         keep=("*/nglview/datafiles/md_1u19.xtc", "*/nglview/datafiles/md_1u19.gro", "nglview-4.0.1/LICENSE"),
         main="md_1u19.xtc",
-        how="trajectory XTC with the topology md_1u19.gro (mdtraj reads both)",
+        how="trajectory XTC, md_1u19.gro beside it says what the atoms are called: --column phi, --column 'name CA'",
         licence="MIT",
         citation="Nguyen, Case, Rose: NGLview: interactive molecular graphics for Jupyter notebooks, "
         "Bioinformatics 34, 1241-1242 (2018)",
@@ -183,8 +183,10 @@ _ENTRIES = (
             "*/MDAnalysisTests/data/cobrotoxin.xtc",
             "*/LICENSE",
         ),
-        main="adk_dims.dcd",
-        how="trajectory DCD with the topology adk.psf (mdtraj reads both); adk_oplsaa.xtc with adk_oplsaa.gro",
+        main="adk_dims2.dcd",
+        how="trajectory DCD; --column 'distance 817 2633' --column 'distance 1957 3022' is the opening of the lids; "
+        "adk.psf, copied to adk_dims2.psf, says what the atoms are called; adk_dims.dcd ends before its header says; "
+        "adk_oplsaa.xtc and cobrotoxin.xtc have .gro and .pdb beside them",
         licence="LGPL-3.0-or-later and LGPL-2.1-or-later",
         citation="Beckstein et al.: zipping and unzipping of adenylate kinase, J. Mol. Biol. 394, 160-176 (2009); "
         "Gowers et al.: MDAnalysis, SciPy 2016",

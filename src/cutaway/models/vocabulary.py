@@ -81,8 +81,9 @@ def tokenize(
 ) -> Tokens:
     """Split a text into the tokens of a model: pieces, ids, offsets, and whether they lead back to the text.
 
-    With it come the merges that led to them where the tokenizer is BPE, and the bins of numbers where it is of series,
-    unless `steps` is False. Raises `TextError` for a lone surrogate and a `ModelError` where the model can't be had.
+    With it come the merges that led to them where the tokenizer is BPE, and the bins of numbers or the states of time
+    steps where it is of series, unless `steps` is False. Raises `TextError` for a lone surrogate and a `ModelError`
+    where the model can't be had.
 
     >>> tokenize("a cat", "gpt2-vocab").ids
     [64, 3797]

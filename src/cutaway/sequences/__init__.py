@@ -7,6 +7,7 @@ for the floors above.
 
 from cutaway.sequences.alignment import read_alignment
 from cutaway.sequences.alphabets import CHECKS
+from cutaway.sequences.collective import dihedrals, distances
 from cutaway.sequences.contacts import read_contacts
 from cutaway.sequences.prompts import read_prompts
 from cutaway.sequences.records import Record, Records, read_records
@@ -20,6 +21,8 @@ __all__ = [
     "Records",
     "Slot",
     "Source",
+    "dihedrals",
+    "distances",
     "read_alignment",
     "read_contacts",
     "read_prompts",

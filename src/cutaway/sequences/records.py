@@ -125,8 +125,8 @@ class Records(Iterator[Record]):
         self.counts["skipped"] += 1
 
 
-_WITH_NUMBERS = frozenset({"txt", "jsonl", "csv", "tsv", "parquet", "xtc", "dcd", "pdb"})
-_FRAMES = frozenset({"xtc", "dcd", "pdb"})
+_WITH_NUMBERS = frozenset({"txt", "jsonl", "csv", "tsv", "parquet", "xtc", "dcd", "trr", "pdb"})
+_FRAMES = frozenset({"xtc", "dcd", "trr", "pdb"})
 _WITH_COLUMNS = _WITH_NUMBERS - {"txt"}
 _WITH_LABELS = _WITH_COLUMNS - _FRAMES | {"fasta", "fastq", "genbank", "sdf"}
 
@@ -169,9 +169,10 @@ def read_records(
 
     The alphabet is text, dna, rna, codon, protein, smiles or series; its rules are in the module of that name in
     `cutaway.sequences.alphabets`. The format is told by the suffix, .gz or not, unless `format` says it: txt, jsonl,
-    csv, tsv, parquet, fasta, fastq, genbank, smi, sdf, xtc, dcd or pdb; how each is read says its function in
+    csv, tsv, parquet, fasta, fastq, genbank, smi, sdf, xtc, dcd, trr or pdb; how each is read says its function in
     `cutaway.sequences.readers`. `column` is where a table or JSON object has the sequence (of a series one or several
-    channels; of a trajectory a selection of atoms), `label_column` where it has the label (of FASTA, FASTQ
+    channels; of a trajectory a selection of atoms, or a collective variable: "distance 1 10", "dihedral 5 7 9 15",
+    "phi", "psi"; see `cutaway.sequences.readers.chosen`), `label_column` where it has the label (of FASTA, FASTQ
     "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file.
 
     Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading

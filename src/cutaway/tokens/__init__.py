@@ -20,12 +20,13 @@ from cutaway.tokens.numbers import BinnedNumber, BinnedSeries
 from cutaway.tokens.samples import Sample, read_sample
 from cutaway.tokens.saving import SavedTokenizer, save_tokenizer
 from cutaway.tokens.simple import characters, words
-from cutaway.tokens.states import clusters, dihedrals, distances, state_text, state_values, states_tokenizer
+from cutaway.tokens.states import States, learn_states, states_of, states_tokenizer
 from cutaway.tokens.steps import Merge, MergedWord, MergeSteps
 from cutaway.tokens.subwords import bpe, unigram, wordpiece
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 from cutaway.tokens.training import train_tokenizer
 from cutaway.tokens.units import atom_bpe, codon_bpe, letter_bpe
+from cutaway.tokens.visits import StateSeries, StateStep
 
 __all__ = [
     "BinnedNumber",
@@ -39,6 +40,9 @@ __all__ = [
     "MergedWord",
     "Sample",
     "SavedTokenizer",
+    "StateSeries",
+    "StateStep",
+    "States",
     "TokenEntry",
     "Tokenizer",
     "TokenizerCell",
@@ -53,21 +57,18 @@ __all__ = [
     "characters",
     "check_text",
     "check_tokenizer",
-    "clusters",
     "codon_bpe",
     "codons",
     "compare_tokenizers",
-    "dihedrals",
-    "distances",
     "kmer_text",
     "kmers",
     "learn_merges",
+    "learn_states",
     "letter_bpe",
     "quantile_bins",
     "read_sample",
     "save_tokenizer",
-    "state_text",
-    "state_values",
+    "states_of",
     "states_tokenizer",
     "tokenize",
     "train_tokenizer",

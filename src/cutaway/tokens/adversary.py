@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-__all__ = ["SOURCES", "numbers", "strings"]
+__all__ = ["SOURCES", "numbers", "steps", "strings"]
 
 _WORDS: Final = (
     "the", "The", "THE", "don't", "it's", "I'LL", "naïve", "Straße", "İstanbul", "ﬁne", "e\u0301", "é", "Ａ",
@@ -80,6 +81,31 @@ def numbers(seed: int) -> Iterator[list[list[float]]]:
         spreads = [2.0 ** chance.choice((0, 0, 3, -3, 40, -40, chance.randint(-1060, 1000))) for _ in range(channels)]
         centre = chance.choice((0.0, 0.0, 5.0, -300.0))
         yield [[one(spread, centre) for _ in range(length)] for spread in spreads]
+
+
+def steps(seed: int, centres: Sequence[Sequence[float]]) -> Iterator[list[list[float]]]:
+    """Yield series of as many channels as the centres have: on them, between two, around them, and from all doubles.
+
+    >>> next(steps(0, [(0.0, 1.0)])) == next(steps(0, [(0.0, 1.0)]))
+    True
+    """
+    chance = random.Random(f"steps {seed}")  # noqa: S311
+    loose = (number for channels in numbers(seed) for channel in channels for number in channel)
+    most = 1.7976931348623157e308
+
+    def one() -> list[float]:
+        kind, pair = chance.random(), zip(chance.choice(centres), chance.choice(centres), strict=True)
+        if kind < 0.15:
+            return [x for x, _ in pair]
+        if kind < 0.4:
+            return [math.nextafter(x / 2 + y / 2, chance.choice((-math.inf, 0.0, math.inf))) for x, y in pair]
+        if kind < 0.75:
+            return [max(-most, min(most, x + chance.gauss(0, 1) * abs(x - y or 1.0))) for x, y in pair]
+        return [next(loose) for _ in pair]
+
+    while True:
+        length = chance.choice((1, 1, 2, 3, 10, 60))
+        yield [list(channel) for channel in zip(*(one() for _ in range(length)), strict=True)]
 
 
 def _text(chance: random.Random) -> str:

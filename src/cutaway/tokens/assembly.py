@@ -49,7 +49,7 @@ def assemble(
     """Put a tokenizer together and write down what it is: kind, alphabet and, under `loses`, what does not come back.
 
     The keys of `loses` are rules that `check` can tell apart: "unknown" (what becomes `<unk>`), "spelling" (U and T,
-    lower and upper case), "rounding" (numbers); the values say it in words. `more` is kept beside them.
+    lower and upper case), "rounding" and "missing" (numbers); the values say it in words. `more` is kept beside them.
     """
     backend = tokenizers.Tokenizer(model)
     if splitter is not None:

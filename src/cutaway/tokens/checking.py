@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cutaway.errors import InputError
 from cutaway.result import Result
 from cutaway.tokens import adversary
 from cutaway.tokens.bins import Bins, bins_of
 from cutaway.tokens.nucleic import kmer_text
+from cutaway.tokens.states import States, states_of
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Loss", "TokenizerCheck", "check_tokenizer"]
+
+_Floats = NDArray[np.float64]
 
 _BATCH: Final = 1000
 _KEPT: Final = 24  # failing inputs that are shrunk: the shortest ones
@@ -43,7 +47,8 @@ class TokenizerCheck(Result):
     """How many adversarial inputs were tried, how many came back to the letter, and the shortest that did not.
 
     `lost` has the shortest input for each kind of loss; the tokenizer passes where none of them is "failed". `worst` is
-    for series: the largest error as a share of the bound that is stated for it.
+    for series: the largest error as a share of the bound that is stated for it, which for a time step of states is its
+    distance from the nearest of all centres.
     """
 
     schema: ClassVar[str] = "tokenizer_check"
@@ -74,8 +79,9 @@ def check_tokenizer(
 
     No special tokens are added, and none that stands in the text is left out. Where an input does not come back, it
     is a declared loss if the tokenizer's own configuration says so and the rest of it is right, else a failure; for
-    series the error of every number is held against its bound. The shortest failing inputs are shrunk greedily. The
-    alphabet is the one that the tokenizer was made for, else text. Raises `InputError` for an alphabet there isn't.
+    series the error of every number is held against its bound, for states the centre that comes back for every time
+    step against all the others. The shortest failing inputs are shrunk greedily. The alphabet is the one that the
+    tokenizer was made for, else text. Raises `InputError` for an alphabet there isn't.
 
     >>> from cutaway.tokens import train_tokenizer
     >>> check_tokenizer(train_tokenizer(["some text"], "bpe", vocab_size=262), number=500).passed
@@ -95,7 +101,10 @@ def check_tokenizer(
         )
     loses = dict(declared.get("loses", {}))
     if "edges" in declared:
-        tried = _numbers(tokenizer, bins_of(tokenizer), number, seed)
+        tried = _numbers(tokenizer, bins_of(tokenizer), adversary.numbers(seed), number)
+    elif "centres" in declared:
+        states = states_of(tokenizer)
+        tried = _numbers(tokenizer, states, adversary.steps(seed, states.centres), number)
     else:
         tried = _strings(tokenizer, declared, alphabet, number, seed, loses)
     counts, lost, worst = tried
@@ -124,8 +133,6 @@ def _strings(
     judge = _Judge(tokenizer, declared, loses)
     specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
     source = adversary.strings(alphabet, seed, specials)
-    if "centres" in declared:
-        source = (judge.frames(text, len(declared["centres"])) for text in source)
     counts: dict[str, int] = {}
     failing: dict[str, list[str]] = {}
     for start in range(0, number, _BATCH):
@@ -177,10 +184,6 @@ class _Judge:
                 return "spelling"
         return "unknown" if "unknown" in self.loses and len(parts) > 1 and _around(parts, text) else FAILED
 
-    @staticmethod
-    def frames(text: str, count: int) -> str:
-        return " ".join(f"c{ord(letter) % count}" for letter in text)
-
 
 def _around(parts: list[str], text: str) -> bool:
     """Say whether the parts stand in a text one after the other, the first at its start and the last at its end."""
@@ -195,39 +198,67 @@ def _around(parts: list[str], text: str) -> bool:
     return text.endswith(parts[-1]) and len(text) - len(parts[-1]) >= at
 
 
-def _numbers(tokenizer: Tokenizer, bins: Bins, number: int, seed: int) -> _Tried:
-    source = adversary.numbers(seed)
+def _numbers(tokenizer: Tokenizer, made_of: Bins | States, source: Iterator[list[list[float]]], number: int) -> _Tried:
     counts: dict[str, int] = {}
     failing: list[list[list[float]]] = []
     worst = 0.0
-    for _ in range(number):
-        series = next(source)
-        share = _share(tokenizer, bins, series)
+    for series in itertools.islice(source, number):
+        values_CT = np.array(series)
+        ids = tokenizer.encode(made_of.write(values_CT), add_special_tokens=False).ids
+        back_CT = made_of.read(tokenizer.decode(ids, skip_special_tokens=False))
+        if isinstance(made_of, Bins):
+            share = _share(made_of, values_CT, back_CT)
+        else:
+            share = _farther(made_of, values_CT, back_CT)
         worst = max(worst, share)
-        rule = "rounding" if 0 < share <= 1 else FAILED if share > 1 else EXACT
+        same = np.array_equal(values_CT, back_CT, equal_nan=True)
+        rule = FAILED if share > 1 else EXACT if same else "rounding"
         counts[rule] = counts.get(rule, 0) + 1
         if rule == FAILED and len(failing) < _KEPT:
             failing.append(series)
     lost = []
     for series in sorted(failing, key=lambda series: len(series) * len(series[0]))[:1]:
-        text = bins.write(series)
-        tokens = tokenizer.encode(text, add_special_tokens=False).tokens
-        back = bins.read(tokenizer.decode(tokenizer.encode(text, add_special_tokens=False).ids))
-        lost.append(Loss(FAILED, repr(series), tokens, repr(back.tolist()), counts[FAILED]))
+        encoding = tokenizer.encode(made_of.write(series), add_special_tokens=False)
+        back = made_of.read(tokenizer.decode(encoding.ids, skip_special_tokens=False))
+        lost.append(Loss(FAILED, repr(series), encoding.tokens, repr(back.tolist()), counts[FAILED]))
     return counts, lost, worst
 
 
-def _share(tokenizer: Tokenizer, bins: Bins, series: list[list[float]]) -> float:
+def _share(bins: Bins, values_CT: _Floats, back_CT: _Floats) -> float:
     """Return the largest error of a series as a share of its bound; infinity where it does not come back at all."""
-    values_CT = np.array(series)
-    ids = tokenizer.encode(bins.write(values_CT), add_special_tokens=False).ids
-    back_CT = bins.read(tokenizer.decode(ids, skip_special_tokens=False))
     if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != np.isnan(values_CT)).any():
         return float("inf")
     known = ~np.isnan(values_CT)
     error, bound = np.abs(values_CT - back_CT)[known], bins.bound(values_CT)[known]
     shares = np.divide(error, bound, out=np.where(error > 0, np.inf, 0.0), where=bound > 0)
     return float(shares.max(initial=0.0))
+
+
+def _farther(states: States, values_CT: _Floats, back_CT: _Floats) -> float:
+    """Return the largest distance between a time step and what came back, as a share of that from the nearest centre.
+
+    All centres are looked at, by another formula than the one that chose; infinity where a step does not come back.
+    """
+    missing_T = np.isnan(values_CT).any(axis=0)
+    if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != missing_T).any():
+        return float("inf")
+    centres_KC, worst = np.array(states.centres), 0.0
+    for t in np.flatnonzero(~missing_T):
+        apart_K = _apart(values_CT[:, t], np.vstack([centres_KC, back_CT[:, t]]), states.angles)
+        bound = apart_K[:-1].min() * (1 + 1e-9) + (1e-12 if states.angles else 0.0)  # what rounding may hide
+        worst = max(worst, 0.0 if apart_K[-1] == 0 else float(apart_K[-1] / bound) if bound else np.inf)
+    return worst
+
+
+def _apart(step_C: _Floats, centres_KC: _Floats, angles: bool) -> _Floats:
+    if angles:
+        circles = [np.concatenate([np.cos(angle), np.sin(angle)], axis=-1) for angle in (step_C, centres_KC)]
+        step_C, centres_KC = circles
+    gap_KC = np.abs(step_C / 4 - centres_KC / 4)  # a quarter, so that no difference is beyond the doubles
+    top_K1 = gap_KC.max(axis=1, keepdims=True)
+    shares_KC = np.divide(gap_KC, top_K1, out=np.zeros_like(gap_KC), where=top_K1 > 0)
+    found: _Floats = top_K1[:, 0] * np.sqrt((shares_KC**2).sum(axis=1))
+    return found
 
 
 def _shrunk(text: str, fails: Callable[[str], bool]) -> str:

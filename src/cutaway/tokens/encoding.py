@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from cutaway.result import Result
 from cutaway.tokens.bins import Bins, bins_of
 from cutaway.tokens.nucleic import kmer_text
 from cutaway.tokens.numbers import BinnedSeries, SeriesText, binned, series_in, spans_of
+from cutaway.tokens.states import States, states_of
 from cutaway.tokens.steps import MergeSteps, merge_steps
 from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
+from cutaway.tokens.visits import StateSeries, steps_of, visited
 
 __all__ = ["TokenEntry", "Tokens", "tokenize", "vocabulary_sample"]
 
@@ -30,7 +33,7 @@ class Tokens(Result):
 
     `tokens` are the vocabulary's spellings, `pieces` the slices of the text, `offsets` characters (end excluded).
     `round_trip` says whether `decoded` is the text to the letter. Of BPE `merges` has the steps that led to the tokens,
-    of a tokenizer of series `numbers` the way of every number through its bin.
+    of bins `numbers` the way of every number through its bin, of states `states` that of every time step to its state.
     """
 
     schema: ClassVar[str] = "tokens"
@@ -51,6 +54,7 @@ class Tokens(Result):
     bytes: int
     merges: MergeSteps | None = None
     numbers: BinnedSeries | None = None
+    states: StateSeries | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row a token: its spelling, piece and id, and where it begins and ends in the text, in characters."""
@@ -65,13 +69,15 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     A tokenizer of series takes numbers, a time step a line and a number a channel (or on one line the steps of one
     channel), and one of overlapping k-mers a sequence: both are written as their tokenizers want them. `steps=False`
     leaves out how the tokens came to be. Raises `TextError` where the text holds a lone surrogate, and `InputError` for
-    numbers that are no series.
+    numbers that are no series, or no time steps of the states.
     """
     check_text(text)
     declared = tokenizer.config.get("cutaway", {})
-    series = series_in(text) if "edges" in declared else None
-    numbers = None
-    if series is not None:
+    series = series_in(text) if "edges" in declared or "centres" in declared else None
+    numbers = visits = None
+    if series is not None and "centres" in declared:
+        encoding, decoded, visits = _of_states(text, series, tokenizer, states_of(tokenizer), add_special_tokens)
+    elif series is not None:
         encoding, decoded, numbers = _of_series(text, series, tokenizer, bins_of(tokenizer), add_special_tokens)
     elif "k" in declared and "written" in declared:
         encoding = _of_kmers(text, tokenizer, str(declared["alphabet"]), int(declared["k"]), add_special_tokens)
@@ -97,6 +103,7 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
         bytes=len(text.encode("utf-8")),
         merges=merge_steps(tokenizer, encoding) if steps else None,
         numbers=numbers if steps else None,
+        states=visits if steps else None,
     )
 
 
@@ -112,12 +119,30 @@ def _of_series(
     numbers = binned(bins, series.channels, written, words)
     if numbers is None:
         return encoding, words, None
+    return encoding, _spelled(text, series, ((number.value, number.back) for number in numbers.numbers)), numbers
+
+
+def _of_states(
+    text: str, series: SeriesText, tokenizer: Tokenizer, states: States, add_special_tokens: bool
+) -> tuple[Encoding, str, StateSeries | None]:
+    """Encode numbers by their states. What is decoded is the text with the numbers of the centres."""
+    channels, spans = steps_of(text, series, states)
+    encoding = _placed(tokenizer.encode(states.write(channels), add_special_tokens=add_special_tokens), spans)
+    words = tokenizer.decode(encoding.ids)
+    found = visited(states, channels, words)
+    if found is None:
+        return encoding, words, None
+    pairs = (pair for step in found.steps for pair in zip(step.values, step.back, strict=True))
+    return encoding, _spelled(text, series, pairs), found
+
+
+def _spelled(text: str, series: SeriesText, pairs: Iterable[tuple[float | None, float | None]]) -> str:
+    """Return a text of numbers with each as it comes back, which is as it was spelled where it is the same."""
     parts, at = list[str](), 0
-    for (start, end), number in zip(series.spans, numbers.numbers, strict=True):
-        same = number.value == number.back  # then as it was spelled; None, a missing one, too
-        parts += [text[at:start], text[start:end] if same else repr(number.back)]
+    for (start, end), (value, back) in zip(series.spans, pairs, strict=True):
+        parts += [text[at:start], text[start:end] if value == back else "nan" if back is None else repr(back)]
         at = end
-    return encoding, "".join([*parts, text[at:]]), numbers
+    return "".join([*parts, text[at:]])
 
 
 def _of_kmers(text: str, tokenizer: Tokenizer, alphabet: str, k: int, add_special_tokens: bool) -> Encoding:

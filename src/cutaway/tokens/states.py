@@ -1,130 +1,227 @@
-"""Molecular dynamics as tokens: frames → collective variables → bins or clusters.
+"""Time steps as tokens: each is the word of the state that is nearest to it, of K states that k-means found.
 
-Frames are coordinates in any unit of length, a NumPy array F × A × 3. Collective variables F × C (distances in that
-unit, dihedrals in radians) go through `Bins` as C channels, or each frame becomes the word of the nearest cluster.
+What bins do number by number, states do for all channels at once: a frame of molecular dynamics, seen through a few
+collective variables, becomes one word. A series is written as `c3 c3 c0 nan c1`, `nan` being a step in which a number
+is missing.
 
-Axis letters: `F` frames, `A` atoms, `C` collective variables, `K` clusters.
+Axis letters: `C` channels, `T` time steps, `F` time steps to learn from, `K` states.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+import functools
+import warnings
+from collections.abc import Iterable
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from tokenizers import models, pre_tokenizers
 
 from cutaway.errors import InputError
-from cutaway.tokens.assembly import UNKNOWN, assemble, numbered
+from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
+from cutaway.tokens.bins import MISSING, Series, _channels
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["clusters", "dihedrals", "distances", "state_text", "state_values", "states_tokenizer"]
+__all__ = ["States", "learn_states", "states_of", "states_tokenizer"]
+
+DEFAULT: Final = 64
+_STEPS: Final = 200_000
+_NUMBERS: Final = 1 << 24
+_BLOCK: Final = 1 << 20
 
 _Floats = NDArray[np.float64]
 
 
-def distances(frames: ArrayLike, pairs: ArrayLike) -> _Floats:
-    """Return the F × C distances between C pairs of atoms, in the unit of the coordinates.
+@dataclasses.dataclass(frozen=True)
+class States:
+    """K states, each the C numbers of its centre.
 
-    >>> distances([[[0, 0, 0], [3, 4, 0]]], [[0, 1]])
-    array([[5.]])
+    Near is what has the least Euclidean distance. `angles`: all numbers are angles in radians, and near is what has
+    near cosines and sines, so that π lies beside -π; a distance is then a chord of the unit circle, over C circles.
     """
-    frames_FA3, atoms_C2 = _frames(frames, pairs, 2)
-    apart: _Floats = np.linalg.norm(frames_FA3[:, atoms_C2[:, 0]] - frames_FA3[:, atoms_C2[:, 1]], axis=-1)
-    return apart
+
+    centres: tuple[tuple[float, ...], ...]
+    angles: bool = False
+
+    def write(self, channels: Series) -> str:
+        """Write C channels of T numbers as T words; NaN is a missing number. Raises `InputError` as `place` does.
+
+        >>> States(((0.0, 0.0), (5.0, 9.0))).write([[1.0, 4.0, float("nan")], [0.0, 9.0, 1.0]])
+        'c0 c1 nan'
+        """
+        return " ".join(self._words[self.place(channels)[0]])
+
+    def read(self, text: str) -> _Floats:
+        """Read back C channels of T numbers, the centres that the words name.
+
+        Raises `InputError` for a word that names none.
+
+        >>> States(((0.0, 0.0), (5.0, 9.0))).read("c1 c0")
+        array([[5., 0.],
+               [9., 0.]])
+        """
+        words = text.split()
+        if unknown := [word for word in words if word not in self._numbers]:
+            last = len(self.centres) - 1
+            raise InputError(f"{unknown[0]!r} is no state", hint=f"there are c0 to c{last}, and {MISSING}")
+        centres_KC = np.vstack([self._centres, np.full(self._centres.shape[1], np.nan)])
+        return centres_KC[[self._numbers[word] for word in words]].T.copy()
+
+    def place(self, channels: Series) -> tuple[NDArray[np.int64], _Floats]:
+        """Return for T time steps the nearest state, of equally near ones the first, and how far off its centre is.
+
+        The state is -1, and the distance NaN, where a number of the step is missing. Raises `InputError` for infinity,
+        for channels of unequal length, and for another number of them than the states have.
+
+        >>> States(((-3.1,), (0.0,)), angles=True).place([[3.1, 0.5]])
+        (array([0, 1]), array([0.08316132, 0.49480792]))
+        """
+        values_CT = _channels(channels)
+        if len(values_CT) != self._centres.shape[1]:
+            raise InputError(
+                f"the states are of {self._centres.shape[1]:,} channels, and the series has {len(values_CT):,}",
+                hint="give every time step as many numbers: --column, or FILE=series:ONE,TWO, chooses them",
+            )
+        nearest_T = np.full(values_CT.shape[1], -1, dtype=np.int64)
+        apart_T = np.full(values_CT.shape[1], np.nan)
+        whole_T = np.flatnonzero(~np.isnan(values_CT).any(axis=0))
+        block = max(1, _BLOCK // len(self.centres))
+        for start in range(0, len(whole_T), block):
+            some_T = whole_T[start : start + block]
+            apart_TK = self._apart(values_CT[:, some_T])
+            nearest_T[some_T] = apart_TK.argmin(axis=1)
+            apart_T[some_T] = np.nan_to_num(apart_TK.min(axis=1))  # what no double holds becomes the largest one
+        return nearest_T, apart_T
+
+    def _apart(self, values_CT: _Floats) -> _Floats:
+        apart_TK = np.zeros((values_CT.shape[1], len(self.centres)))
+        if self.angles:  # a difference of large numbers has no digits left for an angle
+            turned_CT = np.arctan2(np.sin(values_CT), np.cos(values_CT))
+            values_CT = np.where(np.abs(values_CT) > 2 * np.pi, turned_CT, values_CT)
+        with np.errstate(over="ignore"):
+            for values_T, centres_K in zip(values_CT, self._centres.T, strict=True):
+                gap_TK = values_T[:, None] - centres_K
+                # hypot and not a sum of squares: those of 1e200 and of 1e-200 are no doubles.
+                apart_TK = np.hypot(apart_TK, 2 * np.sin(gap_TK / 2) if self.angles else gap_TK)
+        return apart_TK
+
+    @functools.cached_property
+    def _centres(self) -> _Floats:
+        return np.array(self.centres, dtype=np.float64)
+
+    @functools.cached_property
+    def _words(self) -> NDArray[np.object_]:
+        return np.array([*(f"c{i}" for i in range(len(self.centres))), MISSING], dtype=object)
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self._words)}
 
 
-def dihedrals(frames: ArrayLike, quadruples: ArrayLike) -> _Floats:
-    """Return the F × C dihedral angles of C quadruples of atoms, in radians from -π to π, IUPAC's sign.
+def learn_states(series: Iterable[Series], count: int | None = None, *, seed: int = 0, angles: bool = False) -> States:
+    """Return the states that k-means finds among the time steps of `series`; c0 is the one with the most of them.
 
-    >>> dihedrals([[[1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1]]], [[0, 1, 2, 3]]).round(3)
-    array([[1.571]])
+    It learns from at most 200,000 steps (16 million numbers), drawn evenly from all with a reservoir; a step with a
+    missing number is left out. The same seed gives the same states. Without a `count` there are 64, or fewer where
+    there are fewer different steps. Raises `InputError` for series of unequally many channels, for fewer different
+    steps than `count`, for no whole step, and with `angles` for numbers that are no radians.
+
+    Source: Arthur and Vassilvitskii 2007 (k-means++); Vitter 1985, doi:10.1145/3147.3165 (algorithm R).
+
+    >>> learn_states([[[0.0, 0.5, 9.0, 10.0, 11.0]]], 2).centres
+    ((10.0,), (0.25,))
     """
-    frames_FA3, atoms_C4 = _frames(frames, quadruples, 4)
-    first, second, third = np.moveaxis(np.diff(frames_FA3[:, atoms_C4], axis=2), 2, 0)
-    axis = second / np.linalg.norm(second, axis=-1, keepdims=True)
-    left, right = np.cross(first, second), np.cross(second, third)
-    angle: _Floats = np.arctan2((np.cross(left, right) * axis).sum(-1), (left * right).sum(-1))
-    return angle
+    steps_FC = _drawn(series, np.random.default_rng(seed), angles)
+    power = int(np.frexp(np.abs(steps_FC).max(initial=0.0))[1])  # scaled by it no square is beyond the doubles
+    seen_FX = np.hstack([np.cos(steps_FC), np.sin(steps_FC)]) if angles else np.ldexp(steps_FC, -power)
+    different = len(np.unique(seen_FX, axis=0))
+    count = min(DEFAULT, different) if count is None else count
+    if not 1 <= count <= different:
+        raise InputError(
+            f"{different:,} different time steps make no {count:,} states",
+            hint=f"--vocab-size {different + len(SPECIALS) + 1}, or less" if count > 1 else "ask for 1 or more",
+        )
+    centres_KX, sizes_K = _clustered(seen_FX, count, seed)
+    ordered_KX = centres_KX[np.argsort(-sizes_K, kind="stable")]
+    channels = steps_FC.shape[1]
+    back_KC = np.arctan2(ordered_KX[:, channels:], ordered_KX[:, :channels]) if angles else np.ldexp(ordered_KX, power)
+    return States(tuple(map(tuple, back_KC.tolist())), angles)
 
 
-def clusters(values: ArrayLike, count: int, *, seed: int = 0) -> _Floats:
-    """Return the K × C centres of k-means on F × C collective variables; the same ones for the same seed.
+def _clustered(values_FX: _Floats, count: int, seed: int) -> tuple[_Floats, NDArray[np.int64]]:
+    """Return centres and how many values are nearest to each; fewer than `count` where rounding makes some alike."""
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    Give angles as their cosines and sines, which have no seam. Source: Arthur and Vassilvitskii 2007 (k-means++).
+    # Sums of several threads come in another order each time; what is warned of is handled below.
+    with threadpool_limits(limits=1), warnings.catch_warnings(action="ignore"):
+        found = KMeans(count, n_init=1, random_state=seed).fit(values_FX)
+    sizes_K = np.bincount(found.labels_, minlength=count)
+    return found.cluster_centers_[sizes_K > 0], sizes_K[sizes_K > 0]
 
-    >>> sorted(clusters([[0.0], [0.1], [9.9], [10.0]], 2).ravel().round(2).tolist())
-    [0.05, 9.95]
+
+def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) -> _Floats:
+    """Return whole time steps drawn evenly from all: those that come later take the places of earlier ones."""
+    kept_FC, seen = np.empty((0, 0)), 0
+    for number, channels in enumerate(series, 1):
+        steps_TC = _channels(channels).T
+        steps_TC = steps_TC[~np.isnan(steps_TC).any(axis=1)]
+        if number == 1:
+            kept_FC = np.empty((max(1, min(_STEPS, _NUMBERS // max(1, steps_TC.shape[1]))), steps_TC.shape[1]))
+        elif steps_TC.shape[1] != kept_FC.shape[1]:
+            raise InputError(
+                f"series {number:,} has {steps_TC.shape[1]:,} channels, and those before it {kept_FC.shape[1]:,}",
+                hint="states are of series with equally many channels",
+            )
+        if angles and steps_TC.size and (largest := np.abs(steps_TC).max()) > 2 * np.pi:
+            raise InputError(
+                f"{largest:g} is no angle in radians (series {number:,})", hint="give radians, or leave --angles out"
+            )
+        first = steps_TC[: max(0, len(kept_FC) - seen)]
+        kept_FC[seen : seen + len(first)] = first
+        later = steps_TC[len(first) :]
+        places = chance.integers(0, np.arange(seen + len(first), seen + len(steps_TC)) + 1)
+        kept_FC[places[places < len(kept_FC)]] = later[places < len(kept_FC)]
+        seen += len(steps_TC)
+    if not seen:
+        raise InputError("there is no time step to learn states from", hint="give one without a missing number")
+    return kept_FC[:seen]
+
+
+def states_tokenizer(states: States) -> Tokenizer:
+    """Make a tokenizer of what `states` write: one token a time step.
+
+    >>> tokenizer = states_tokenizer(States(((0.0,), (10.0,))))
+    >>> tokenizer.encode("c1 c0 nan").ids
+    [5, 4, 6]
     """
-    from scipy.cluster.vq import kmeans2
-
-    values_FC = _values(values)
-    distinct = len(np.unique(values_FC, axis=0))
-    if not 1 <= count <= distinct:
-        raise InputError(f"{distinct:,} different frames make no {count:,} clusters", hint="ask for fewer")
-    centres_KC, _ = kmeans2(values_FC, count, iter=100, minit="++", rng=np.random.default_rng(seed), missing="warn")
-    return np.asarray(centres_KC, dtype=np.float64)
-
-
-def states_tokenizer(centres: ArrayLike) -> Tokenizer:
-    """Make a tokenizer with one token for each of K clusters; the centres are kept in its configuration.
-
-    >>> states_tokenizer([[0.0], [10.0]]).encode("c1 c0 c1").ids
-    [5, 4, 5]
-    """
-    centres_KC = _values(centres)
+    nearest = "numbers: each time step comes back as the centre of the state that is nearest to it"
     return assemble(
-        models.WordLevel(numbered(f"c{i}" for i in range(len(centres_KC))), unk_token=UNKNOWN),
+        models.WordLevel(numbered(states._words), unk_token=UNKNOWN),
         "states",
         "series",
         splitter=pre_tokenizers.WhitespaceSplit(),
         loses={
-            "unknown": "a word that is no cluster's, as <unk>",
-            "rounding": "frames: each comes back as the centre of its cluster, at the distance from it that it has",
+            "unknown": "a word that is no state's, as <unk>",
+            "missing": f"a time step in which a number is missing: the others of it too, as {MISSING}",
+            "rounding": f"{nearest}, as angles from -π to π" if states.angles else nearest,
         },
-        written="one word a frame, as cutaway.tokens.state_text writes them",
-        centres=centres_KC.tolist(),
+        written="one word a time step, as cutaway.tokens.States.write writes them",
+        centres=[list(centre) for centre in states.centres],
+        angles=states.angles,
     )
 
 
-def state_text(values: ArrayLike, centres: ArrayLike) -> str:
-    """Write F frames as the words of their nearest centres; of equally near ones the first.
-
-    >>> state_text([[1.0], [9.0]], [[0.0], [10.0]])
-    'c0 c1'
-    """
-    values_FC, centres_KC = _values(values), _values(centres)
-    nearest = [int(((centres_KC - frame_C) ** 2).sum(axis=1).argmin()) for frame_C in values_FC]
-    return " ".join(f"c{i}" for i in nearest)
+def states_of(tokenizer: Tokenizer) -> States:
+    """Return the states that a tokenizer was made of. Raises `InputError` where it is none of states."""
+    declared: dict[str, Any] = tokenizer.config.get("cutaway", {})
+    if "centres" not in declared:
+        raise InputError(f"{tokenizer.name} has no states", hint="cutaway tokenizer train --kind states")
+    return States(tuple(map(tuple, declared["centres"])), bool(declared.get("angles")))
 
 
-def state_values(text: str, centres: ArrayLike) -> _Floats:
-    """Return F × C, the centres that the words name. Raises `InputError` for a word that names none.
-
-    >>> state_values("c1 c1", [[0.0], [10.0]]).tolist()
-    [[10.0], [10.0]]
-    """
-    centres_KC = _values(centres)
-    words = text.split()
-    for word in words:
-        if word[:1] != "c" or not word[1:].isdecimal() or int(word[1:]) >= len(centres_KC):
-            raise InputError(f"{word!r} is no cluster", hint=f"there are c0 to c{len(centres_KC) - 1}")
-    return centres_KC[[int(word[1:]) for word in words]].reshape(-1, centres_KC.shape[1])
-
-
-def _frames(frames: ArrayLike, atoms: ArrayLike, width: int) -> tuple[_Floats, NDArray[Any]]:
-    frames_FA3, atoms_Cn = np.asarray(frames, dtype=np.float64), np.asarray(atoms, dtype=np.int64)
-    if frames_FA3.ndim != 3 or frames_FA3.shape[2] != 3:
-        raise InputError(f"frames are F x atoms x 3, not {' x '.join(map(str, frames_FA3.shape))}")
-    if atoms_Cn.ndim != 2 or atoms_Cn.shape[1] != width:
-        raise InputError(f"each variable is of {width} atoms", hint="give rows of that many indices")
-    if atoms_Cn.size and not 0 <= atoms_Cn.min() <= atoms_Cn.max() < frames_FA3.shape[1]:
-        raise InputError(f"there are atoms 0 to {frames_FA3.shape[1] - 1}, not {atoms_Cn.min()} to {atoms_Cn.max()}")
-    return frames_FA3, atoms_Cn
-
-
-def _values(values: ArrayLike) -> _Floats:
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 2 or not found.size or not np.isfinite(found).all():
-        raise InputError("collective variables are F x C finite numbers", hint="one row a frame")
-    return found
+def count_for(vocab_size: int) -> int:
+    """Return how many states there is room for in a vocabulary."""
+    return 1 + room_for(vocab_size, len(SPECIALS) + 2, f"one state, the word {MISSING}")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tokenizers import decoders, models
 
 from cutaway.errors import InputError, MissingText
-from cutaway.tokens import bins, molecules, nucleic, subwords, units
+from cutaway.tokens import bins, molecules, nucleic, states, subwords, units
 from cutaway.tokens.assembly import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.simple import BY_CHARACTER, BY_WORD
 from cutaway.tokens.tokenizer import Tokenizer
@@ -27,6 +27,7 @@ KINDS: Final = {
     "kmer": ("dna", "rna", "codon", "protein"),
     "smiles": ("smiles", "text"),
     "bins": ("series",),
+    "states": ("series",),
 }
 """What each kind is for; the first alphabet is meant where none is given."""
 
@@ -38,6 +39,7 @@ _OPTIONS: Final = {
     "kmer": ("k", "overlapping"),
     "smiles": ("closed",),
     "bins": ("method", "limit"),
+    "states": ("seed", "angles"),
 }
 
 
@@ -49,7 +51,7 @@ def train_tokenizer(
     vocab_size: int | None = None,
     **options: Any,
 ) -> Tokenizer:
-    """Make a tokenizer of a kind from sequences: texts, or for bins series (C channels of T numbers each).
+    """Make a tokenizer of a kind from sequences: texts, or for bins and states series (C channels of T numbers each).
 
     | kind | what a token is | options |
     |---|---|---|
@@ -59,9 +61,11 @@ def train_tokenizer(
     | kmer | k letters | k=6, overlapping=False |
     | smiles | an atom, a bond, a ring number | closed=False |
     | bins | a number to within its bin | method="uniform" or "quantile", limit=15 |
+    | states | a time step of all channels, as the nearest of the states that k-means finds | seed=0, angles=False |
 
     `vocab_size` counts all tokens, special ones included: 4,096 where the kind learns how many (bpe, wordpiece,
-    unigram, bins), all that occur for words, characters and atoms; codons and k-mers are as many as they are. Raises
+    unigram, bins), 64 states at the most, all that occur for words, characters and atoms; codons and k-mers are as many
+    as they are. Raises
     `InputError` for an unknown kind, an alphabet or option it isn't for, and a vocabulary too small for its letters;
     `MissingText` where there is no sequence.
 
@@ -83,6 +87,9 @@ def train_tokenizer(
     letters = "dna" if alphabet == "codon" else alphabet
     if kind == "bins":
         return _bins(some, vocab_size or _DEFAULT_SIZE, **options)
+    if kind == "states":
+        count = None if vocab_size is None else states.count_for(vocab_size)
+        return states.states_tokenizer(states.learn_states(some, count, **options))
     if kind == "codon":
         return _of_size(nucleic.codons(letters, **options), vocab_size)
     if kind == "kmer":

@@ -1,4 +1,4 @@
-"""How a sequence reaches a tokenizer: as it stands, as overlapping k-mers, or a series as the words of its bins."""
+"""How a sequence reaches a tokenizer: as it stands, as overlapping k-mers, or a series as words of bins or states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from cutaway.errors import InputError
 from cutaway.tokens.bins import bins_of
 from cutaway.tokens.nucleic import kmer_text
-from cutaway.tokens.states import state_text, state_values
+from cutaway.tokens.states import states_of
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Writer", "number_text"]
@@ -20,7 +20,7 @@ class Writer:
     """Writes sequences the way one tokenizer takes them, and says of what it decodes whether it is the same again.
 
     A sequence is a text, or of a series C channels of T numbers. Tokenizers of series take the words of their bins or
-    clusters; any other one takes the numbers as they are written out, to the last digit.
+    states; any other one takes the numbers as they are written out, to the last digit.
 
     >>> from cutaway.tokens.bins import bins_tokenizer, uniform_bins
     >>> Writer(bins_tokenizer(uniform_bins(9, 4))).write([[1.0, -0.5]])
@@ -29,37 +29,26 @@ class Writer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         declared = tokenizer.config.get("cutaway", {})
-        self.name = tokenizer.name
-        self.bins = bins_of(tokenizer) if "edges" in declared else None
-        self.centres = np.array(declared["centres"], dtype=np.float64) if "centres" in declared else None
+        made_of = bins_of if "edges" in declared else states_of if "centres" in declared else None
+        self.numbers = made_of(tokenizer) if made_of else None
         self.kmers = (
             (str(declared["alphabet"]), int(declared["k"])) if "k" in declared and "written" in declared else None
         )
 
     def write(self, sequence: Any) -> str:
-        """Return the text of a sequence. Raises `InputError` for a series of other channels than the clusters have."""
+        """Return the text of a sequence. Raises `InputError` for a series of other channels than the states have."""
         if isinstance(sequence, str):
             return sequence if self.kmers is None else kmer_text(sequence, *self.kmers)
-        if self.bins is not None:
-            return self.bins.write(sequence)
-        if self.centres is not None:
-            values_FC = np.array(sequence, dtype=np.float64).T
-            if values_FC.shape[1] != self.centres.shape[1]:
-                raise InputError(
-                    f"{self.name} has clusters of {self.centres.shape[1]} variables, the series {values_FC.shape[1]}",
-                    hint="name as many columns: FILE=series:ONE,TWO",
-                )
-            return state_text(values_FC, self.centres)
-        return number_text(sequence)
+        return number_text(sequence) if self.numbers is None else self.numbers.write(sequence)
 
     def same(self, sequence: Any, text: str, decoded: str) -> bool:
         """Say whether what was decoded from the ids of `text` is the sequence again, to the letter or to the digit."""
         if isinstance(sequence, str):
             return decoded == sequence
-        if self.bins is None and self.centres is None:
+        if self.numbers is None:
             return decoded == text
         try:
-            back = self.bins.read(decoded) if self.bins else state_values(decoded, self.centres).T  # type: ignore[arg-type]
+            back = self.numbers.read(decoded)
         except InputError:
             return False
         return bool(np.array_equal(back, np.array(sequence, dtype=np.float64), equal_nan=True))

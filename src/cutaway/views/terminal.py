@@ -73,7 +73,8 @@ def tokens(result: Tokens) -> RenderableType:
     count, drawn = len(result.ids), min(len(result.ids), MOST)
     pieces = Text()
     shades = itertools.cycle(["reverse", "none"])
-    for piece, style in zip(result.pieces[:drawn], shades, strict=False):
+    # A time step of many numbers is shown as its word; the numbers come below.
+    for piece, style in zip((result.tokens if result.states else result.pieces)[:drawn], shades, strict=False):
         pieces.append(_piece(piece), style=style)
         pieces.append("│", style="dim")
     more = f" … and {count - drawn:,} more (--json has all)" if drawn < count else ""
@@ -89,7 +90,7 @@ def tokens(result: Tokens) -> RenderableType:
             ("vocabulary", f"{result.vocab_size:,} tokens ({result.model}, {result.kind})"),
         ]
     )
-    if result.merges is None and result.numbers is None:
+    if result.merges is None and result.numbers is None and result.states is None:
         return facts
     from cutaway.views import terminal_tokenizers
 

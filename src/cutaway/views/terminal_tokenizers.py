@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ComparedSample,
         MergeSteps,
         SavedTokenizer,
+        StateSeries,
         TokenizerCell,
         TokenizerCheck,
         TokenizerComparison,
@@ -28,6 +29,7 @@ __all__ = ["check", "comparison", "saved", "steps"]
 WORDS = 12  # whose merges are drawn; --json and a page have more
 MERGES = 16
 NUMBERS = 24
+CHANNELS = 4
 
 
 def saved(result: SavedTokenizer) -> RenderableType:
@@ -54,12 +56,13 @@ def saved(result: SavedTokenizer) -> RenderableType:
 
 def check(result: TokenizerCheck) -> RenderableType:
     """Draw how many inputs came back, and the shortest that did not."""
+    bound = "the distance from the nearest of all centres" if result.kind == "states" else "the stated bound"
     verdict = "passed: every input came back, or was lost as declared" if result.passed else "FAILED"
     facts = [
         ("tokenizer", f"{result.model} ({result.kind}, {result.vocab_size:,} tokens)"),
         ("tried", f"{result.tried:,} adversarial inputs of {result.alphabet}, seed {result.seed}"),
         ("exact", f"{result.exact:,} ({result.exact / result.tried:.1%})"),
-        ("error", "" if result.worst is None else f"at most {result.worst:.6g} of the stated bound"),
+        ("error", "" if result.worst is None else f"at most {result.worst:.6g} of {bound}"),
         ("declares", _loses(result.loses)),
         ("verdict", verdict),
     ]
@@ -99,12 +102,14 @@ def comparison(result: TokenizerComparison) -> RenderableType:
 
 
 def steps(result: Tokens) -> list[RenderableType]:
-    """Draw how the tokens came to be: the merges of BPE, or the way of each number through its bin."""
+    """Draw how the tokens came to be: the merges of BPE, the way of numbers through bins or of steps to states."""
     parts: list[RenderableType] = []
     if result.merges is not None and result.merges.words:
         parts += ["", _merges(result.merges)]
     if result.numbers is not None:
         parts += ["", *_numbers(result.numbers)]
+    if result.states is not None:
+        parts += ["", *_states(result.states)]
     return parts
 
 
@@ -151,6 +156,25 @@ def _numbers(series: BinnedSeries) -> list[RenderableType]:
     ]
     more = [Text(f"… and {drawn:,} more numbers (--json has all)", style="dim")] if drawn > 0 else []
     return [table, *more, "", _facts(facts)]
+
+
+def _states(series: StateSeries) -> list[RenderableType]:
+    table = _table(">step", ">values", "nearest", ">its centre", ">distance")
+    for step in series.steps[:NUMBERS]:
+        values, back = (
+            " ".join(_digits(value) for value in row[:CHANNELS]) + (" …" if len(row) > CHANNELS else "")
+            for row in (step.values, step.back)
+        )
+        table.add_row(str(step.step), values, step.word, back, _digits(step.distance))
+    more = len(series.steps) - NUMBERS
+    rest = [Text(f"… and {more:,} more time steps (--json has all)", style="dim")] if more > 0 else []
+    how = "the length of chords: of angles their cosines and sines are near or far" if series.angles else "Euclidean"
+    facts = [
+        ("states", f"{series.states:,}, {series.visited:,} of them visited"),
+        ("channels", f"{series.channels:,}"),
+        ("distance", f"{_digits(series.mean)} in the mean; {how}"),
+    ]
+    return [table, *rest, "", _facts(facts)]
 
 
 def _digits(value: float | None) -> str:

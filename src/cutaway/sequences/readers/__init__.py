@@ -29,6 +29,7 @@ READERS: dict[str, Callable[[Wanted], Iterator[Raw | BadSequence]]] = {
     "sdf": molecules.read_sdf,
     "xtc": trajectories.read_trajectory,
     "dcd": trajectories.read_trajectory,
+    "trr": trajectories.read_trr,
     "pdb": trajectories.read_pdb,
 }
 """The reader of each format, by the format's name."""
@@ -55,6 +56,7 @@ _SUFFIXES = {
     "sdf": "sdf sd mol",
     "xtc": "xtc",
     "dcd": "dcd",
+    "trr": "trr",
     "pdb": "pdb ent",
 }
 _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffix in suffixes.split()}

@@ -57,8 +57,8 @@ export function drawNumbers(record) {
     facts(words), charts, series.numbers.length / across > steps ? hint(`The first ${count(steps)} steps are drawn; the table has all.`) : null, twin("Every number on its way as a table", () => table(columns, rows))].flat(Infinity).filter(Boolean);
 }
 
-// Values as a line, what comes back as dots on leaders from it.
-function chart(numbers, width) {
+// Values as a line, what comes back as dots on leaders from it; neither crosses a gap wider than `seam`.
+export function chart(numbers, width, seam = Infinity) {
   const high = 150, pad = { left: 58, right: 10, top: 18, bottom: 22 }, foot = high - pad.bottom;
   const known = numbers.filter((number) => typeof number.value === "number"), values = known.flatMap((number) => [number.value, number.back ?? number.value]);
   const image = svg("svg", { width, height: high, role: "img", "aria-label": "Values as a line, and what comes back as dots; the table below has the numbers." });
@@ -66,13 +66,13 @@ function chart(numbers, width) {
   const x = (step) => pad.left + ((width - pad.left - pad.right) * step) / last, y = (value) => foot - 4 - ((value - low) / range) * (foot - pad.top - 8);
   for (const at of known.length && Number.isFinite(range) ? ticks(low, top, 4) : []) image.append(svg("line", { class: "l", x1: pad.left, x2: width - pad.right, y1: y(at), y2: y(at), "stroke-dasharray": "1 4" }), svg("text", { class: "m", x: pad.left - 6, y: y(at) + 4, "text-anchor": "end" }, tidy(at)));
   let d = "";
-  numbers.forEach((number, i) => { if (typeof number.value === "number") d += `${i && typeof numbers[i - 1].value === "number" ? "L" : "M"}${x(i).toFixed(1)} ${y(number.value).toFixed(1)}`; });
+  numbers.forEach((number, i) => { if (typeof number.value === "number") d += `${i && typeof numbers[i - 1].value === "number" && Math.abs(number.value - numbers[i - 1].value) <= seam ? "L" : "M"}${x(i).toFixed(1)} ${y(number.value).toFixed(1)}`; });
   image.append(svg("path", { class: "i", d: `M${pad.left} ${pad.top}V${foot}H${width - pad.right}` }), svg("path", { class: "l", d }));
-  numbers.forEach((number, i) => { if (typeof number.value === "number" && typeof number.back === "number") image.append(svg("line", { class: "al", x1: x(i), x2: x(i), y1: y(number.value), y2: y(number.back) }), svg("circle", { class: "hotdot", cx: x(i), cy: y(number.back), r: 2.2 })); });
+  numbers.forEach((number, i) => { if (typeof number.value === "number" && typeof number.back === "number") image.append(Math.abs(number.value - number.back) <= seam ? svg("line", { class: "al", x1: x(i), x2: x(i), y1: y(number.value), y2: y(number.back) }) : "", svg("circle", { class: "hotdot", cx: x(i), cy: y(number.back), r: 2.2 })); });
   image.append(svg("text", { class: "m", x: 0, y: 12 }, "value"), svg("text", { class: "m", x: width - pad.right, y: high - 5, "text-anchor": "end" }, `step ${count(numbers.length - 1)}`), svg("text", { class: "m", x: pad.left, y: high - 5 }, "step 0"));
   return image;
 }
 
-function tidy(value) {
+export function tidy(value) {
   return String(Number(value.toPrecision(4))).replace("-", "−");
 }

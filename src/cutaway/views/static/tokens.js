@@ -1,11 +1,12 @@
 // Text cut into tokens: each piece a box with its id, and tokenizers of the same text set against each other.
 import { bars, count, el, exact, facts, fixed, heading, hint, legible, over, plain, readout, rover, table, twin } from "./draw.js";
 import { drawMerges, drawNumbers } from "./steps.js";
+import { drawStates } from "./states.js";
 
 const AT_ONCE = 2000;
 
 export function drawTokens(element, record) {
-  element.append(heading(`Tokens · ${record.kind ?? "tokenizer"}`, record.model), summary(record), chips(record), ...drawMerges(record), ...drawNumbers(record), ...vocabulary(record), numbers(record));
+  element.append(heading(`Tokens · ${record.kind ?? "tokenizer"}`, record.model), summary(record), chips(record), ...drawMerges(record), ...drawNumbers(record), ...drawStates(record), ...vocabulary(record), numbers(record));
 }
 
 // Several tokenizers, one text: first the counts side by side, then each cut in full.
@@ -33,8 +34,8 @@ function summary(record) {
   const size = typeof record.bytes === "number" ? record.bytes : new TextEncoder().encode(record.text).length;
   return facts([
     ["tokens", count(record.ids.length)],
-    ["characters per token", perToken(letters(record), record)],
-    ["bytes per token", perToken(size, record)],
+    record.states ? null : ["characters per token", perToken(letters(record), record)],
+    record.states ? null : ["bytes per token", perToken(size, record)],
     ["tokens in the vocabulary", count(record.vocab_size)],
     ["text → ids → text", record.round_trip === null ? "–" : record.round_trip ? "exact" : "not exact"],
   ]);
@@ -47,7 +48,7 @@ function chips(record, teach = true) {
   const add = (from, to) => {
     for (let i = from; i < Math.min(to, total); i += 1) {
       box.append(el("div", { class: record.special?.[i] ? "chip special" : "chip", "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false" },
-        el("span", { class: "piece" }, legible(record.pieces[i])), el("span", { class: "id" }, record.ids[i])));
+        el("span", { class: "piece" }, legible(record.states ? record.tokens[i] : record.pieces[i])), el("span", { class: "id" }, record.ids[i])));
     }
   };
   add(0, AT_ONCE);
@@ -59,7 +60,7 @@ function chips(record, teach = true) {
     more.addEventListener("click", () => { add(AT_ONCE, total); more.remove(); });
     parts.push(more);
   }
-  if (record.round_trip === false) parts.push(el("p", { class: "hint" }, "Decoding the ids gives: ", el("code", {}, legible(record.decoded))));
+  if (record.round_trip === false && !record.states) parts.push(el("p", { class: "hint" }, "Decoding the ids gives: ", el("code", {}, legible(record.decoded))));
   return el("div", {}, parts);
 }
 

@@ -1,0 +1,187 @@
+"""What of each frame becomes channels: all coordinates, those of selected atoms, or collective variables.
+
+A `column` of a trajectory is one of
+
+- a selection of atoms in mdtraj's language, like "name CA": x, y and z of each of them, in nanometres;
+- `distance A B`: how far two atoms are apart, in nanometres;
+- `dihedral A B C D`: the angle by which the bonds A–B and C–D are turned about B–C, in radians from -π to π;
+- `phi` or `psi`: that angle of every residue's backbone that has one, as they follow.
+
+Atoms are numbered from 1 in the order of the file, which is that of a .pdb as long as no TER has a number of its own.
+Where a trajectory has a box, distances and angles are those to the nearest periodic images; a .pdb's cell is that of a
+crystal, and not looked at. Several selections are taken together; their coordinates
+come first, then the variables in the order of the columns. Selections, phi and psi need to know what the atoms are
+called: for a trajectory the .pdb, .gro or .psf file beside it that is called the same says it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cutaway.errors import InputError
+from cutaway.sequences.collective import dihedrals, distances
+from cutaway.sequences.readers.wanted import Wanted
+
+__all__ = ["Chosen", "beside", "chosen_of", "model_of", "need_mdtraj"]
+
+_VARIABLES = {"distance": 2, "dihedral": 4}
+_EXAMPLE = {"distance": "distance 1 10", "dihedral": "dihedral 5 7 9 15"}
+_BACKBONE = ("phi", "psi")
+
+Topology = Callable[[], tuple[str, Any]]
+"""Gives the name of the file that says what the atoms are called, and mdtraj's topology of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The atoms that are read, ascending from 0 (None: all of them), and what is made of them.
+
+    `places` says which of these have their coordinates as channels, `variables` has rows of two or four for distances
+    and dihedrals.
+    """
+
+    atoms: npt.NDArray[np.int64] | None
+    places: npt.NDArray[np.int64]
+    variables: list[npt.NDArray[np.int64]]
+
+    def width(self, atoms: int) -> int:
+        """Return how many channels there are of so many atoms."""
+        return 3 * atoms if self.atoms is None else 3 * len(self.places) + sum(map(len, self.variables))
+
+    def check(self, wanted: Wanted, atoms: int) -> None:
+        """Raise `InputError` where there are fewer atoms than are chosen."""
+        if self.atoms is not None and self.atoms[-1] >= atoms:
+            raise InputError(
+                f"{wanted.file!r} has {atoms:,} atoms, and atom {self.atoms[-1] + 1:,} is chosen",
+                hint="atoms are numbered from 1; a file with their names has to be of the same atoms",
+            )
+
+    def of(
+        self, frames_FA3: npt.NDArray[np.float64], boxes_F33: npt.NDArray[np.float64] | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Return C channels of F numbers each, of frames that have the atoms that are read."""
+        frames = len(frames_FA3)
+        if self.atoms is None:
+            return frames_FA3.reshape(frames, -1).T
+        parts = [frames_FA3[:, self.places].reshape(frames, -1)]
+        for rows in self.variables:
+            parts.append((distances if rows.shape[1] == 2 else dihedrals)(frames_FA3, rows, boxes_F33))
+        return np.concatenate(parts, axis=1).T
+
+
+def chosen_of(wanted: Wanted, topology: Topology) -> Chosen:
+    """Return what the columns choose. Raises `InputError` for what is no selection and no variable."""
+    if not wanted.columns:
+        return Chosen(None, np.empty(0, np.int64), [])
+    selections = [column for column in wanted.columns if _kind(column) is None]
+    named = topology() if selections or any(_kind(column) in _BACKBONE for column in wanted.columns) else None
+    picked = _selected(selections, *named) if selections and named else np.empty(0, np.int64)
+    variables = [rows for column in wanted.columns if (rows := _variable(column, named)) is not None]
+    atoms = np.unique(np.concatenate([picked, *(rows.ravel() for rows in variables)]))
+    return Chosen(atoms, np.searchsorted(atoms, picked), [np.searchsorted(atoms, rows) for rows in variables])
+
+
+def _kind(column: str) -> str | None:
+    words = column.split()
+    return words[0] if words and (words[0] in _VARIABLES or (len(words) == 1 and words[0] in _BACKBONE)) else None
+
+
+def _variable(column: str, named: tuple[str, Any] | None) -> npt.NDArray[np.int64] | None:
+    """Return the atoms of a variable, a row for each; None for a selection."""
+    kind = _kind(column)
+    if kind is None:
+        return None
+    if kind in _VARIABLES:
+        return np.array([_numbers(column, kind, column.split()[1:])], dtype=np.int64) - 1
+    assert named is not None  # noqa: S101 (chosen_of has read it)
+    file, topology = named
+    from mdtraj.geometry import dihedral
+
+    rows = (dihedral.indices_phi if kind == "phi" else dihedral.indices_psi)(topology)
+    if not len(rows):
+        raise InputError(f"no residue in {file!r} has a {kind}", hint="it is of N, CA and C of two residues in a chain")
+    return np.asarray(rows, dtype=np.int64)
+
+
+def _numbers(column: str, kind: str, words: Sequence[str]) -> list[int]:
+    count, hint = _VARIABLES[kind], f"atoms are numbered from 1, like {_EXAMPLE[kind]!r}"
+    if len(words) != count or not all(word.isascii() and word.isdecimal() for word in words):
+        raise InputError(f"a {kind} is of {count} atoms, by their numbers, and not {column!r}", hint=hint)
+    numbers = [int(word) for word in words]
+    if min(numbers) < 1 or max(numbers) >= 1 << 31:
+        wrong = next(number for number in numbers if not 1 <= number < 1 << 31)
+        raise InputError(f"there is no atom {wrong} for {column!r}", hint=hint)
+    if len(set(numbers)) < count:
+        raise InputError(f"{column!r} has one atom twice", hint=hint)
+    return numbers
+
+
+def _selected(columns: Sequence[str], file: str, topology: Any) -> npt.NDArray[np.int64]:
+    selection = " or ".join(f"({column})" for column in columns)
+    hint = 'a selection is like "name CA" or "protein and not element H"; a variable like "distance 1 10" or "phi"'
+    try:
+        atoms: npt.NDArray[np.int64] = np.asarray(topology.select(selection), dtype=np.int64)
+    except Exception as error:  # of its parser
+        said = " ".join(str(error).split())[:120]
+        raise InputError(f"mdtraj can't select {selection!r} in {file!r}: {said}", hint=hint) from error
+    if not len(atoms):
+        raise InputError(f"no atom of {file!r} is {selection!r}", hint=hint)
+    return atoms
+
+
+def beside(wanted: Wanted) -> Topology:
+    """Return what reads the file with the atoms beside a trajectory."""
+
+    def read() -> tuple[str, Any]:
+        for suffix in (".pdb", ".gro", ".psf"):
+            file = Path(wanted.file).parent / (wanted.stem + suffix)
+            if file.is_file():
+                return str(file), _topology(str(file), str(file))
+        raise InputError(
+            f"which atoms {wanted.columns[0]!r} are, {wanted.file!r} does not say",
+            hint=f"put a file with the atoms beside it: {wanted.stem}.pdb, .gro or .psf",
+        )
+
+    return read
+
+
+def model_of(wanted: Wanted, atoms: Sequence[str]) -> Topology:
+    """Return what reads the atoms of a .pdb file's first model."""
+
+    def read() -> tuple[str, Any]:
+        with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
+            model = Path(folder) / "model.pdb"
+            model.write_text("\n".join([*atoms, "END", ""]), encoding="utf-8")
+            return wanted.file, _topology(wanted.file, str(model))
+
+    return read
+
+
+def _topology(name: str, file: str) -> Any:
+    mdtraj = need_mdtraj()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of guessed bonds, elements and unit cells: only names are wanted
+            return mdtraj.load_topology(file)
+    except Exception as error:  # whatever its parsers trip over
+        said = " ".join(str(error).split())[:120]
+        raise InputError(f"mdtraj finds no atoms in {name!r}: {said}", hint="check that it is what it says") from error
+
+
+def need_mdtraj() -> Any:
+    """Return mdtraj. Raises `InputError` where there is none."""
+    try:
+        import mdtraj
+    except ImportError as error:
+        raise InputError(
+            "reading trajectories needs mdtraj, which is not installed", hint="pip install 'cutaway[science]'"
+        ) from error
+    return mdtraj
