@@ -53,7 +53,7 @@ def test_train_then_use(capsys: Any, files: Path, words: list[Any], text: str) -
     assert record["special_tokens"] == ["<|end|>", "<unk>", "<pad>", "<mask>"]
     code, out, _ = run(capsys, "tokenize", text, "-m", "./made", "--json")
     assert code == 0 and json.loads(out)["vocab_size"] == record["vocab_size"]
-    assert json.loads(out)["round_trip"] or text.endswith("\n")
+    assert json.loads(out)["round_trip"] and json.loads(out)["text"] == text
     code, out, _ = run(capsys, "tokenizer", "check", "made", "-n", 300)
     assert code == 0 and "passed" in out
     code, out, _ = run(capsys, "tokenizer", "check", "made", "-n", 300, "-o", "check.csv")
@@ -98,6 +98,18 @@ def test_molecules_are_read_unchecked_as_text(capsys: Any, files: Path) -> None:
     assert code == 0 and err == "" and json.loads(out)["alphabet"] == "smiles"
     vocabulary = json.loads(Path("t/tokenizer.json").read_text())["model"]["vocab"]
     assert list(vocabulary)[4:] == [".", "C", "O", "[Cl-]", "[Na+]"]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "char", "wordpiece", "word"])
+def test_sequences_are_no_text_unless_that_is_said(capsys: Any, files: Path, kind: str) -> None:
+    code, _, err = run(capsys, "tokenizer", "train", "genes.fa", "--kind", kind, "--vocab-size", 700, "-o", "t")
+    assert code == 2 and "'genes.fa' holds sequences, not text" in err and not Path("t").exists()
+    assert ("dna" in err) == (kind != "word")
+    said = ["--alphabet", "text", "--kind", kind, "--vocab-size", 700 if kind in ("bpe", "wordpiece") else 6]
+    assert run(capsys, "tokenizer", "train", "genes.fa", *said, "-o", "t")[0] == 0
+    Path("drugs.smi").write_text("CCO\nC[C@H](N)Cl\n")
+    code, out, err = run(capsys, "tokenizer", "train", "drugs.smi", "--kind", kind, "-o", "s", "--json")
+    assert (json.loads(out)["alphabet"] == "smiles") if kind in ("bpe", "char") else (code == 2 and "which?" in err)
 
 
 def test_force_writes_over_a_tokenizer(capsys: Any, files: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutaway.cli.common import debug_option, emit, json_option, note, offline_option, output_options, quiet_option
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, InputError
 
 if TYPE_CHECKING:
     from cutaway.sequences import Record
@@ -87,7 +87,7 @@ def train_command(
 
     check_folder(directory, force=force)
     start = time.perf_counter()
-    alphabet = alphabet or KINDS[kind][0]
+    alphabet = alphabet or _told_by(files, file_format, KINDS[kind])
     records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad)
     # A line's end is part of a text, and the readers leave it out.
     lines = alphabet == "text" and kind != "smiles"
@@ -107,6 +107,19 @@ def train_command(
     for place in records.first_skipped:
         note(f"skipped: {place}")
     emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
+
+
+def _told_by(files: tuple[str, ...], file_format: str | None, alphabets: tuple[str, ...]) -> str:
+    """Return the alphabet that a kind is for first, unless that is text and the files are of sequences."""
+    from cutaway.sequences.readers import suffix_format
+
+    formats = {file_format or suffix_format(file) for file in files}
+    if alphabets[0] != "text" or not formats & {"fasta", "fastq", "genbank", "smi", "sdf"}:
+        return alphabets[0]
+    if formats <= {"smi", "sdf"} and "smiles" in alphabets:
+        return "smiles"
+    which = ", ".join(name for name in alphabets if name != "text") or "none of them for this kind"
+    raise InputError(f"{files[0]!r} holds sequences, not text: which?", hint=f"say it: --alphabet, {which}")
 
 
 def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
