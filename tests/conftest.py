@@ -12,6 +12,7 @@ import pytest
 
 # Before huggingface_hub is imported anywhere: it reads these once. Nothing may touch the user's own Hub cache.
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="cutaway-hf-")
+os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="cutaway-hypothesis-")  # nor the tree
 os.environ["CUTAWAY_TEST_CACHE"] = os.environ.get("CUTAWAY_HOME", "")
 for _variable in ("CUTAWAY_MODEL", "CUTAWAY_DEBUG", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_ENDPOINT", "NO_COLOR"):
     os.environ.pop(_variable, None)

@@ -265,6 +265,18 @@ def test_letters_that_are_not_known_are_in_no_merge() -> None:
         letter_bpe(["ALG"], "dna", 60)
 
 
+@pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
+def test_a_letter_of_no_alphabet_is_lost_alone(kind: str) -> None:
+    """Found by generated sequences: WordPiece gave up a piece of 64 letters for one, unigram a run of them as one."""
+    for alphabet, text in (("dna", "ACGT" * 20), ("rna", "ACGU" * 20), ("protein", "MKV-*" * 16)):
+        tokenizer = train_tokenizer([text], kind, alphabet=alphabet, vocab_size=80)
+        for given in (f"{text}x{text}", "xx", f"{text[:3]}\nx{text[:2]}", "é-"):
+            ids = tokenizer.encode(given).ids
+            known = set(text) | set("-")
+            expected = "".join(letter if letter in known else "<unk>" for letter in given)
+            assert tokenizer.decode(ids, skip_special_tokens=False) == expected
+
+
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("bpe text", "wordpiece text", "unigram text", "bpe smiles", "quantile", "word"):
         files = [tmp_path / f"{name} {i}" / "tokenizer.json" for i in range(2)]

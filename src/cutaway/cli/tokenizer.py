@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "bins", "states")
+_KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "selfies", "bins", "states")
 _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
 
@@ -40,7 +40,7 @@ def command() -> None:
 @click.option("--frame", type=int, help="codon: bases before the first codon, 0 to 2.")
 @click.option("--k", type=int, help="kmer: letters in a word.  [default: 6]")
 @click.option("--overlapping", is_flag=True, default=None, help="kmer: a word at every letter.")
-@click.option("--closed", is_flag=True, default=None, help="smiles: only atoms that occur; others become <unk>.")
+@click.option("--closed", is_flag=True, default=None, help="smiles, selfies: only what occurs; others become <unk>.")
 @click.option("--bins", "method", type=click.Choice(["uniform", "quantile"]), help="bins: how they are laid out.")
 @click.option("--limit", type=float, help="bins: uniform ones reach to this many scales.  [default: 15]")
 @click.option("--seed", type=int, help="states: which steps are learned from, and where k-means begins.  [default: 0]")
@@ -80,7 +80,7 @@ def train_command(
       printf "0 3.1\\n0 -3.1\\n2 1\\n" > phi.txt && cutaway tokenizer train phi.txt --kind states --angles -o states
     """
     from cutaway.sequences import read_records
-    from cutaway.tokens import save_tokenizer, train_tokenizer
+    from cutaway.tokens import save_tokenizer, selfies_text, train_tokenizer
     from cutaway.tokens.saving import check_folder
     from cutaway.tokens.training import KINDS
     from cutaway.views import terminal_tokenizers
@@ -88,7 +88,8 @@ def train_command(
     check_folder(directory, force=force)
     start = time.perf_counter()
     alphabet = alphabet or _told_by(files, file_format, KINDS[kind])
-    records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad)
+    check = selfies_text if kind == "selfies" else None  # so that a molecule which has none is named with its line
+    records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad, check=check)
     # A line's end is part of a text, and the readers leave it out.
     lines = alphabet == "text" and kind != "smiles"
     sequences = (f"{record.sequence}\n" if lines else record.sequence for record in _checked(records, kind))
@@ -179,16 +180,17 @@ def compare_command(
       cutaway tokenizer compare prompts.txt -t gpt2-vocab -t smollm2-135m -o compared.html
     """
     from cutaway.models.vocabulary import compare_tokenizers, load_tokenizer
-    from cutaway.tokens import read_sample
+    from cutaway.tokens import read_sample, selfies_text
     from cutaway.views import terminal_tokenizers
 
     tokenizers = [load_tokenizer(name) for name in names]
+    written = any(one.config.get("cutaway", {}).get("kind") == "selfies" for one in tokenizers)
     samples = []
     for given in files:
         file, of, columns = _file_of(given, alphabet)
-        samples.append(
-            read_sample(file, of, symbols=symbols, format=file_format, column=columns or None, skip_bad=skip_bad)
-        )
+        check = selfies_text if written and of == "smiles" else None
+        reading: Any = {"format": file_format, "column": columns or None, "skip_bad": skip_bad, "check": check}
+        samples.append(read_sample(file, of, symbols=symbols, **reading))
     result = compare_tokenizers(tokenizers, samples, edits=edits, seed=seed)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_tokenizers.comparison(result))
 

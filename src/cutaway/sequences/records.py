@@ -6,7 +6,7 @@ import dataclasses
 import os
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -51,6 +51,7 @@ class Records(Iterator[Record]):
         columns: tuple[str, ...],
         label_column: str | None,
         skip_bad: bool,
+        check: Callable[[Any], object] | None,
     ) -> None:
         counts = Counter(records=0, skipped=0)
         self.counts: dict[str, int] = counts
@@ -59,7 +60,7 @@ class Records(Iterator[Record]):
             Wanted(file, kind, alphabet, columns, label_column, skip_bad, counts, self.first_skipped)
             for file, kind in files
         ]
-        self._check = CHECKS[alphabet]
+        self._check, self._also = CHECKS[alphabet], check
         self._stream = self._all()
 
     def __iter__(self) -> Iterator[Record]:
@@ -114,7 +115,10 @@ class Records(Iterator[Record]):
 
     def _checked(self, wanted: Wanted, raw: Raw) -> tuple[Any, dict[str, int]]:
         try:
-            return self._check(raw.sequence)
+            sequence, changes = self._check(raw.sequence)
+            if self._also is not None:
+                self._also(sequence)
+            return sequence, changes
         except BadSequence as error:
             which = "" if raw.id is None else f" (record {_short(raw.id)})"
             message = f"{raw.place(error.column)} of {wanted.file!r}: {error.message}{which}"
@@ -164,6 +168,7 @@ def read_records(
     column: str | Sequence[str] | None = None,
     label_column: str | None = None,
     skip_bad: bool = False,
+    check: Callable[[Any], object] | None = None,
 ) -> Records:
     """Return the records of one file or several, as they are read, in memory bounded by the longest record.
 
@@ -174,6 +179,7 @@ def read_records(
     channels; of a trajectory a selection of atoms, or a collective variable: "distance 1 10", "dihedral 5 7 9 15",
     "phi", "psi"; see `cutaway.sequences.readers.chosen`), `label_column` where it has the label (of FASTA, FASTQ
     "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file.
+    `check` is called with each sequence that its alphabet allows, and raises `BadSequence` for what else is not wanted.
 
     Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading
     `BadSequence` for what is wrong in a file, which says line, column and what to do, and `MissingText` for an empty
@@ -205,4 +211,4 @@ def read_records(
         kind = format or ("txt" if Path(name).is_dir() else format_of(name))
         _fits(name, kind, alphabet, columns, label_column)
         files.append((name, kind))
-    return Records(files, alphabet, columns, label_column, skip_bad)
+    return Records(files, alphabet, columns, label_column, skip_bad, check)

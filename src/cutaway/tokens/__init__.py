@@ -19,6 +19,7 @@ from cutaway.tokens.nucleic import codons, kmer_text, kmers
 from cutaway.tokens.numbers import BinnedNumber, BinnedSeries
 from cutaway.tokens.samples import Sample, read_sample
 from cutaway.tokens.saving import SavedTokenizer, save_tokenizer
+from cutaway.tokens.selfies import selfies_smiles, selfies_symbols, selfies_text
 from cutaway.tokens.simple import characters, words
 from cutaway.tokens.states import States, learn_states, states_of, states_tokenizer
 from cutaway.tokens.steps import Merge, MergedWord, MergeSteps
@@ -68,6 +69,9 @@ __all__ = [
     "quantile_bins",
     "read_sample",
     "save_tokenizer",
+    "selfies_smiles",
+    "selfies_symbols",
+    "selfies_text",
     "states_of",
     "states_tokenizer",
     "tokenize",

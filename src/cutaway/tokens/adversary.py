@@ -186,6 +186,35 @@ def _bracket_atom(chance: random.Random) -> str:
     return chance.choice((f"[{body}]",) * 8 + (f"[{body}", f"{body}]", f"[[{body}]]", "[]"))
 
 
+def _selfies(chance: random.Random) -> str:
+    parts = []
+    for _ in range(chance.choice((1, 2, 3, 5, 8, 13, 30))):
+        kind = chance.random()
+        if kind < 0.6:
+            parts.append(_symbol(chance))
+        elif kind < 0.95:
+            stereo = chance.choice(("", "", "", "=", "#", "-/", "\\/"))
+            what = "Ring" if stereo in ("-/", "\\/") else chance.choice(("Branch", "Ring"))
+            parts.append(f"[{stereo}{what}{chance.choice('1112223')}]")
+        else:
+            parts.append(chance.choice((".", ".", "[nop]", "[epsilon]")))
+    if chance.random() < 0.05:
+        at = chance.randint(0, len(parts))
+        parts.insert(at, chance.choice(("[", "]", "[]", "[[C]]", "[c]", "[C-]", "[Ring9]", "[CH9]", "[Zz]", "C", "..")))
+    return "".join(parts)
+
+
+def _symbol(chance: random.Random) -> str:
+    bond = chance.choice(("", "", "", "=", "#", "/", "\\"))
+    if chance.random() < 0.6:
+        return f"[{bond}{chance.choice(('C', 'C', 'N', 'O', 'S', 'P', 'B', 'F', 'Cl', 'Br', 'I', 'H'))}]"
+    isotope = chance.choice(("", "", "", "2", "13", "238"))
+    element = chance.choice(("C", "C", "C", "N", "S", "P", "Se", "Si", "Fe", "Na", "Cl", "U", "O", "B"))
+    chiral = chance.choice(("", "", "@", "@@")) if element in "CNSPSeSi" else ""
+    hydrogens = chance.choice(("", "H0", "H1")) if element in "CNSPSi" else ""
+    return f"[{bond}{isotope}{element}{chiral}{hydrogens}{chance.choice(('', '', '+1', '-1', '+2'))}]"
+
+
 SOURCES: Final = {
     "text": _text,
     "dna": lambda chance: _nucleotides(chance, "ACGT", "RYSWKMBDHVN-"),
@@ -193,5 +222,6 @@ SOURCES: Final = {
     "codon": lambda chance: _nucleotides(chance, "ACGT", "RYSWKMBDHVN"),
     "protein": _protein,
     "smiles": _smiles,
+    "selfies": _selfies,
 }
 """What makes one string of an alphabet; another alphabet's are made as text's."""

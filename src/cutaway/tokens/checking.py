@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +11,12 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.errors import InputError
+from cutaway.errors import BadSequence, InputError
 from cutaway.result import Result
 from cutaway.tokens import adversary
 from cutaway.tokens.bins import Bins, bins_of
 from cutaway.tokens.nucleic import kmer_text
+from cutaway.tokens.selfies import same_molecule, selfies_smiles, selfies_text
 from cutaway.tokens.states import States, states_of
 from cutaway.tokens.tokenizer import Tokenizer
 
@@ -80,8 +82,10 @@ def check_tokenizer(
     No special tokens are added, and none that stands in the text is left out. Where an input does not come back, it
     is a declared loss if the tokenizer's own configuration says so and the rest of it is right, else a failure; for
     series the error of every number is held against its bound, for states the centre that comes back for every time
-    step against all the others. The shortest failing inputs are shrunk greedily. The alphabet is the one that the
-    tokenizer was made for, else text. Raises `InputError` for an alphabet there isn't.
+    step against all the others. Of a tokenizer of SELFIES half of the inputs are SELFIES, the others SMILES, which have
+    to come back as the same molecule for RDKit. The shortest failing inputs are shrunk greedily. The alphabet is the
+    one that the tokenizer was made for, else text. Raises `InputError` for an alphabet there isn't, and where a library
+    is missing.
 
     >>> from cutaway.tokens import train_tokenizer
     >>> check_tokenizer(train_tokenizer(["some text"], "bpe", vocab_size=262), number=500).passed
@@ -100,14 +104,19 @@ def check_tokenizer(
             hint="leave --alphabet out",
         )
     loses = dict(declared.get("loses", {}))
+    specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
+    source = adversary.strings(alphabet, seed, specials)
+    judge = _Judge(tokenizer, declared, loses)
+    worst = None
     if "edges" in declared:
-        tried = _numbers(tokenizer, bins_of(tokenizer), adversary.numbers(seed), number)
+        counts, lost, worst = _numbers(tokenizer, bins_of(tokenizer), adversary.numbers(seed), number)
     elif "centres" in declared:
         states = states_of(tokenizer)
-        tried = _numbers(tokenizer, states, adversary.steps(seed, states.centres), number)
+        counts, lost, worst = _numbers(tokenizer, states, adversary.steps(seed, states.centres), number)
+    elif declared.get("kind") == "selfies" and alphabet == "smiles":
+        counts, lost = _molecules(tokenizer, declared, loses, number, seed, specials)
     else:
-        tried = _strings(tokenizer, declared, alphabet, number, seed, loses)
-    counts, lost, worst = tried
+        counts, lost = _strings(judge, source, number)
     return TokenizerCheck(
         model=tokenizer.name,
         kind=declared.get("kind", tokenizer.kind),
@@ -123,16 +132,11 @@ def check_tokenizer(
     )
 
 
-_Tried = tuple[dict[str, int], list[Loss], float | None]
+_Tried = tuple[dict[str, int], list[Loss]]
 
 
-def _strings(
-    tokenizer: Tokenizer, declared: dict[str, Any], alphabet: str, number: int, seed: int, loses: dict[str, str]
-) -> _Tried:
-    backend = tokenizer.backend
-    judge = _Judge(tokenizer, declared, loses)
-    specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
-    source = adversary.strings(alphabet, seed, specials)
+def _strings(judge: _Judge, source: Iterator[str], number: int) -> _Tried:
+    backend = judge.backend
     counts: dict[str, int] = {}
     failing: dict[str, list[str]] = {}
     for start in range(0, number, _BATCH):
@@ -153,7 +157,28 @@ def _strings(
         best = min(shrunk, key=lambda text: (len(text), text))
         _, encoding, back = judge(best)
         lost.append(Loss(rule, best, encoding.tokens, back, counts[rule]))
-    return counts, lost, None
+    return counts, lost
+
+
+def _molecules(
+    tokenizer: Tokenizer, declared: dict[str, Any], loses: dict[str, str], number: int, seed: int, specials: list[str]
+) -> _Tried:
+    """Try SELFIES, of which the very text has to come back, and SMILES, of which the molecule has to."""
+    texts = _Judge(tokenizer, declared, {rule: words for rule, words in loses.items() if rule != "spelling"})
+    counts, lost = _strings(texts, adversary.strings("selfies", seed, specials), number - number // 2)
+    more, of_molecules = _strings(_MoleculeJudge(tokenizer, declared, loses), _generated(seed), number // 2)
+    return {rule: counts.get(rule, 0) + more.get(rule, 0) for rule in {**counts, **more}}, lost + of_molecules
+
+
+def _generated(seed: int) -> Iterator[str]:
+    """Yield the canonical SMILES of chance molecules: strings of symbols are some, and most of them for RDKit too."""
+    from cutaway.sequences.alphabets.smiles import canonical  # only where there are molecules
+
+    for text in adversary.strings("selfies", seed + 1):
+        with contextlib.suppress(BadSequence):
+            smiles = canonical(selfies_smiles(text))
+            if smiles and selfies_text(smiles):
+                yield smiles
 
 
 class _Judge:
@@ -185,6 +210,31 @@ class _Judge:
         return "unknown" if "unknown" in self.loses and len(parts) > 1 and _around(parts, text) else FAILED
 
 
+class _MoleculeJudge(_Judge):
+    """Says of a SMILES whether it, or another one of the same molecule, came back through SELFIES."""
+
+    def __init__(self, tokenizer: Tokenizer, declared: dict[str, Any], loses: dict[str, str]) -> None:
+        super().__init__(tokenizer, declared, {rule: words for rule, words in loses.items() if rule != "spelling"})
+        self.written, self.respells = selfies_text, "spelling" in loses
+
+    def __call__(self, text: str) -> tuple[str, Any, str]:
+        try:
+            return super().__call__(text)
+        except BadSequence:  # shrunk to what is no molecule
+            return EXACT, None, text
+
+    def verdict(self, text: str, back: str, ids: Sequence[int]) -> str:
+        if self.unknown_id in ids:
+            return super().verdict(selfies_text(text), back, ids)
+        with contextlib.suppress(BadSequence):
+            smiles = selfies_smiles(back)
+            if smiles == text:
+                return EXACT
+            if self.respells and same_molecule(text, smiles):
+                return "spelling"
+        return FAILED
+
+
 def _around(parts: list[str], text: str) -> bool:
     """Say whether the parts stand in a text one after the other, the first at its start and the last at its end."""
     if not text.startswith(parts[0]):
@@ -198,7 +248,9 @@ def _around(parts: list[str], text: str) -> bool:
     return text.endswith(parts[-1]) and len(text) - len(parts[-1]) >= at
 
 
-def _numbers(tokenizer: Tokenizer, made_of: Bins | States, source: Iterator[list[list[float]]], number: int) -> _Tried:
+def _numbers(
+    tokenizer: Tokenizer, made_of: Bins | States, source: Iterator[list[list[float]]], number: int
+) -> tuple[dict[str, int], list[Loss], float]:
     counts: dict[str, int] = {}
     failing: list[list[list[float]]] = []
     worst = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import time
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.errors import InputError, MissingText
+from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.result import Result
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
@@ -64,9 +65,11 @@ class TokenizerCell:
     - `symbols_per_token`, `bytes_per_token`: symbols are characters, of series numbers of eight bytes;
     - `unknown`, `byte_fallback`: shares of the tokens that stand for what the vocabulary lacks, and for bytes that are
       no whole character;
-    - `exact`: share of the records that come back to the letter, of series to the last bit;
+    - `exact`: share of the records that come back to the letter, of series to the last bit; of SELFIES the SMILES has
+      to come back in the same spelling;
     - `used`: share of the vocabulary that occurs;
-    - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes;
+    - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes; of
+      SELFIES over the changes that leave a molecule;
     - `bits_per_symbol`: of a bigram model over the tokens, learned on half of the records and scored on the other;
       `comparable` says whether it says all: where something is lost, its bits are not paid for;
     - `encode_mb_per_s`: megabytes of the sequences encoded in a second. A measurement: each run gives another.
@@ -117,7 +120,8 @@ def compare_tokenizers(
     No special tokens are added. `edits` random places of each sample are changed, the same ones for all tokenizers, in
     a window of 200 symbols around the place. Fertility: Rust et al. 2021, doi:10.18653/v1/2021.acl-long.243. Bits per
     symbol, which unlike perplexity can be compared across vocabularies: Cotterell et al. 2018,
-    doi:10.18653/v1/N18-2085. Raises `InputError` where there is nothing to compare, `MissingText` for an empty sample.
+    doi:10.18653/v1/N18-2085. Raises `InputError` where there is nothing to compare, `MissingText` for an empty sample,
+    and for a tokenizer of SELFIES `BadSequence` for a molecule that they can't write.
 
     >>> from cutaway.tokens import train_tokenizer
     >>> found = compare_tokenizers([train_tokenizer(["a cat"], "char")], [Sample("x", "text", ["a cat", "cat a"])])
@@ -190,7 +194,7 @@ def _facts(sample: Sample, title: str) -> ComparedSample:
 def _cell(
     tokenizer: Tokenizer, name: str, sample: Sample, facts: ComparedSample, changes: Sequence[Edit]
 ) -> TokenizerCell:
-    writer, backend = Writer(tokenizer), tokenizer.backend
+    writer, backend = Writer(tokenizer, sample.alphabet), tokenizer.backend
     backend.encode_batch_fast(["a"])  # what is made at first use is not timed
     ids: list[NDArray[np.int64]] = []
     exact, seconds = 0, 0.0
@@ -237,7 +241,11 @@ def _bits(tokenizer: Tokenizer, writer: Writer, sample: Sample, ids: list[NDArra
             return None
         cuts = (slice(middle), slice(middle, None))
         sequences = [sequence[cut] if text else tuple(channel[cut] for channel in sequence) for cut in cuts]
-        encodings = tokenizer.backend.encode_batch_fast(list(map(writer.write, sequences)), add_special_tokens=False)
+        try:
+            texts = list(map(writer.write, sequences))
+        except BadSequence:  # half of a SMILES
+            return None
+        encodings = tokenizer.backend.encode_batch_fast(texts, add_special_tokens=False)
         ids = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
     symbols = sum(len(x) if isinstance(x, str) else sum(map(len, x)) for x in sequences[1::2])
     size = 1 + max(tokenizer.vocabulary.values())
@@ -245,12 +253,15 @@ def _bits(tokenizer: Tokenizer, writer: Writer, sample: Sample, ids: list[NDArra
 
 
 def _changed(tokenizer: Tokenizer, writer: Writer, changes: Sequence[Edit], which: int) -> float | None:
-    pairs = [(edit[0], edit[which]) for edit in changes if edit[which] is not None]
-    if not pairs:
+    texts = list[str]()
+    for edit in changes:
+        if edit[which] is not None:
+            with contextlib.suppress(BadSequence):  # a changed SMILES, which is no molecule any more
+                texts += [writer.write(edit[0]), writer.write(edit[which])]
+    if not texts:
         return None
-    texts = [writer.write(sequence) for pair in pairs for sequence in pair]
     ids = [encoding.ids for encoding in tokenizer.backend.encode_batch_fast(texts, add_special_tokens=False)]
-    return sum(map(tokens_changed, ids[::2], ids[1::2])) / len(pairs)
+    return sum(map(tokens_changed, ids[::2], ids[1::2])) / (len(ids) // 2)
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import bisect
+import contextlib
 import dataclasses
 import itertools
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from cutaway.errors import BadSequence
 from cutaway.result import Result
 from cutaway.tokens.bins import Bins, bins_of
 from cutaway.tokens.nucleic import kmer_text
 from cutaway.tokens.numbers import BinnedSeries, SeriesText, binned, series_in, spans_of
+from cutaway.tokens.selfies import SYMBOL, places, selfies_smiles, selfies_text
 from cutaway.tokens.states import States, states_of
 from cutaway.tokens.steps import MergeSteps, merge_steps
 from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
@@ -67,9 +72,10 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     """Split a text into tokens and join them again.
 
     A tokenizer of series takes numbers, a time step a line and a number a channel (or on one line the steps of one
-    channel), and one of overlapping k-mers a sequence: both are written as their tokenizers want them. `steps=False`
-    leaves out how the tokens came to be. Raises `TextError` where the text holds a lone surrogate, and `InputError` for
-    numbers that are no series, or no time steps of the states.
+    channel), one of overlapping k-mers a sequence, and one of SELFIES a SMILES: each is written as its tokenizer wants
+    it, and read back. `steps=False` leaves out how the tokens came to be. Raises `TextError` where the text holds a
+    lone surrogate, and `InputError` for numbers that are no series, or no time steps of the states, and for a molecule
+    that SELFIES can't write.
     """
     check_text(text)
     declared = tokenizer.config.get("cutaway", {})
@@ -82,6 +88,8 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     elif "k" in declared and "written" in declared:
         encoding = _of_kmers(text, tokenizer, str(declared["alphabet"]), int(declared["k"]), add_special_tokens)
         decoded = tokenizer.decode(encoding.ids)
+    elif declared.get("kind") == "selfies":
+        encoding, decoded = _of_selfies(text, tokenizer, add_special_tokens)
     else:
         encoding = tokenizer.encode(text, add_special_tokens=add_special_tokens)
         if declared.get("kind") == "bpe" and declared.get("alphabet") in ("codon", "smiles"):
@@ -151,6 +159,23 @@ def _of_kmers(text: str, tokenizer: Tokenizer, alphabet: str, k: int, add_specia
         [(end - (k if len(word) == k else 1), end) for end, word in enumerate(written.split(" "), 1)] if text else []
     )
     return _placed(tokenizer.encode(written, add_special_tokens=add_special_tokens), spans)
+
+
+def _of_selfies(text: str, tokenizer: Tokenizer, add_special_tokens: bool) -> tuple[Encoding, str]:
+    """Encode a SMILES by its symbols. What is decoded is a SMILES again, unless a symbol became `<unk>`."""
+    written = selfies_text(text)
+    symbols = list(re.finditer(SYMBOL, written))
+    ends = [symbol.end() for symbol in symbols]
+    spans = places(text, [symbol[0] for symbol in symbols])
+    encoding = tokenizer.encode(written, add_special_tokens=add_special_tokens)
+    offsets = [
+        (0, 0) if special else spans[bisect.bisect_right(ends, start)]
+        for (start, _), special in zip(encoding.offsets, encoding.special, strict=True)
+    ]
+    back = tokenizer.decode(encoding.ids, skip_special_tokens=False)
+    with contextlib.suppress(BadSequence):
+        back = selfies_smiles(back)
+    return dataclasses.replace(encoding, offsets=offsets), back
 
 
 def _side_by_side(text: str, encoding: Encoding, tokenizer: Tokenizer) -> Encoding:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from cutaway.errors import InputError
@@ -35,11 +35,13 @@ def read_sample(
     symbols: int = SYMBOLS,
     format: str | None = None,  # noqa: A002
     column: str | Sequence[str] | None = None,
+    check: Callable[[str], object] | None = None,
     skip_bad: bool = False,
 ) -> Sample:
     """Read the records of a file, as `cutaway.sequences.read_records` does, up to so many symbols of them.
 
-    The record that reaches the limit is cut there. Raises `InputError` for what is wrong in the file up to there.
+    The record that reaches the limit is cut there; a SMILES is left out, as a part of one is no molecule. Raises
+    `InputError` for what is wrong in the file up to there; `check` is one more check of each sequence, as there.
 
     >>> from pathlib import Path
     >>> _ = Path("genes.fa").write_text(">one\\nACGT\\n>two\\nACGTAC\\n")
@@ -52,15 +54,15 @@ def read_sample(
         raise InputError(f"{symbols:,} symbols are none to tokenize", hint="--symbols 1000000")
     found: list[Any] = []
     left, whole = symbols, True
-    records = read_records(file, alphabet, format=format, column=column, skip_bad=skip_bad)
+    records = read_records(file, alphabet, format=format, column=column, check=check, skip_bad=skip_bad)
     for record in records:
         sequence: Any = record.sequence
         channels = 1 if isinstance(sequence, str) else len(sequence)
         room = left // channels
-        if room == 0:
+        length = len(sequence if isinstance(sequence, str) else sequence[0])
+        if room == 0 or (length > room and alphabet == "smiles"):
             whole = False
             break
-        length = len(sequence if isinstance(sequence, str) else sequence[0])
         if length > room:
             sequence = sequence[:room] if isinstance(sequence, str) else tuple(part[:room] for part in sequence)
             whole = False
@@ -69,7 +71,8 @@ def read_sample(
         if not whole:
             break
     if not found:
+        what = "molecule" if alphabet == "smiles" else "step"
         raise InputError(
-            f"{symbols:,} symbols are too few for one step of {os.fspath(file)!r}", hint="--symbols 1000000"
+            f"{symbols:,} symbols are too few for one {what} of {os.fspath(file)!r}", hint="--symbols 1000000"
         )
     return Sample(os.fspath(file), alphabet, found, whole, records.counts["skipped"])

@@ -155,7 +155,10 @@ def _sight(alphabet: str) -> tuple[list[str], pre_tokenizers.PreTokenizer]:
     """Return the letters that a model sees of an alphabet, and what cuts a text into its words."""
     pieces = pre_tokenizers.Split(Regex(rf"[\s\S]{{1,{_PIECE}}}"), "isolated")
     if alphabet != "text":
-        return sorted(LETTERS[alphabet]), pieces
+        # A letter that is not of the alphabet stands alone, or WordPiece would give the whole piece up for it.
+        letters = LETTERS[alphabet]
+        others = pre_tokenizers.Split(Regex(rf"[^{re.escape(letters)}]"), "isolated")
+        return sorted(letters), pre_tokenizers.Sequence([others, pieces])
     hashes = pre_tokenizers.Split("#", "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     return sorted(pre_tokenizers.ByteLevel.alphabet()), pre_tokenizers.Sequence([hashes, byte_level, pieces])

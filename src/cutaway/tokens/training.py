@@ -10,7 +10,7 @@ from typing import Any, Final
 from tokenizers import decoders, models
 
 from cutaway.errors import InputError, MissingText
-from cutaway.tokens import bins, molecules, nucleic, states, subwords, units
+from cutaway.tokens import bins, molecules, nucleic, selfies, states, subwords, units
 from cutaway.tokens.assembly import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.simple import BY_CHARACTER, BY_WORD
 from cutaway.tokens.tokenizer import Tokenizer
@@ -26,6 +26,7 @@ KINDS: Final = {
     "codon": ("codon", "dna", "rna"),
     "kmer": ("dna", "rna", "codon", "protein"),
     "smiles": ("smiles", "text"),
+    "selfies": ("smiles",),
     "bins": ("series",),
     "states": ("series",),
 }
@@ -38,6 +39,7 @@ _OPTIONS: Final = {
     "codon": ("frame",),
     "kmer": ("k", "overlapping"),
     "smiles": ("closed",),
+    "selfies": ("closed",),
     "bins": ("method", "limit"),
     "states": ("seed", "angles"),
 }
@@ -60,14 +62,14 @@ def train_tokenizer(
     | codon | a codon | frame=0, 1 or 2 |
     | kmer | k letters | k=6, overlapping=False |
     | smiles | an atom, a bond, a ring number | closed=False |
+    | selfies | a SELFIES symbol: an atom with its bond, a branch, a ring, a length | closed=False |
     | bins | a number to within its bin | method="uniform" or "quantile", limit=15 |
     | states | a time step of all channels, as the nearest of the states that k-means finds | seed=0, angles=False |
 
     `vocab_size` counts all tokens, special ones included: 4,096 where the kind learns how many (bpe, wordpiece,
-    unigram, bins), 64 states at the most, all that occur for words, characters and atoms; codons and k-mers are as many
-    as they are. Raises
-    `InputError` for an unknown kind, an alphabet or option it isn't for, and a vocabulary too small for its letters;
-    `MissingText` where there is no sequence.
+    unigram, bins), 64 states at the most, all that occur for words, characters, atoms and symbols; codons and k-mers
+    are as many as they are. Raises `InputError` for an unknown kind, an alphabet or option it isn't for, a vocabulary
+    too small for its letters, and a molecule that SELFIES can't write; `MissingText` where there is no sequence.
 
     >>> train_tokenizer(["GATTACA" * 9], "bpe", alphabet="dna", vocab_size=26).encode("GATTACA").tokens
     ['GATTACA']
@@ -96,6 +98,8 @@ def train_tokenizer(
         return _of_size(nucleic.kmers(letters, **options), vocab_size)
     if kind == "smiles":
         return molecules.atoms(some, vocab_size, **options)
+    if kind == "selfies":
+        return selfies.selfies_symbols(some, vocab_size, **options)
     if kind == "word":
         found = Counter(piece for text in some for piece, _ in BY_WORD.pre_tokenize_str(text))
         return _lookup(most_frequent(found, vocab_size), kind, alphabet)

@@ -111,8 +111,8 @@ def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int =
 def atom_bpe(smiles: Iterable[str], vocab_size: int = 1024) -> Tokenizer:
     """Learn BPE of SMILES in which no merge crosses an atom's border: tokens are one atom or several.
 
-    The atoms are those of `molecules.atoms`; a bracket atom that did not occur is written sign by sign, with no merge
-    inside. Source: Li and Fourches 2021, doi:10.1021/acs.jcim.0c01127, with merges as here.
+    The atoms are those of `molecules.atoms`; a bracket atom that did not occur is written sign by sign (or Cl, Br, se),
+    with no merge inside. Source: Li and Fourches 2021, doi:10.1021/acs.jcim.0c01127, with merges as here.
 
     >>> tokenizer = atom_bpe(["C[C@H](Cl)C[C@H](Cl)"] * 3, 104)
     >>> [tokenizer.piece(i) for i in tokenizer.encode("[C@H](Cl)C[2H]").ids]

@@ -1,4 +1,4 @@
-"""How a sequence reaches a tokenizer: as it stands, as overlapping k-mers, or a series as words of bins or states."""
+"""How a sequence reaches a tokenizer: as it is, as overlapping k-mers, as SELFIES, or as words of bins or states."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.errors import InputError
+from cutaway.errors import BadSequence, InputError
 from cutaway.tokens.bins import bins_of
 from cutaway.tokens.nucleic import kmer_text
+from cutaway.tokens.selfies import selfies_smiles, selfies_text
 from cutaway.tokens.states import states_of
 from cutaway.tokens.tokenizer import Tokenizer
 
@@ -19,30 +20,43 @@ __all__ = ["Writer", "number_text"]
 class Writer:
     """Writes sequences the way one tokenizer takes them, and says of what it decodes whether it is the same again.
 
-    A sequence is a text, or of a series C channels of T numbers. Tokenizers of series take the words of their bins or
-    states; any other one takes the numbers as they are written out, to the last digit.
+    A sequence is a text of `alphabet`, or of a series C channels of T numbers. Tokenizers of series take the words of
+    their bins or states; any other one takes the numbers as they are written out, to the last digit. One of SELFIES
+    takes them where the text is a SMILES, and any other text as it stands.
 
     >>> from cutaway.tokens.bins import bins_tokenizer, uniform_bins
     >>> Writer(bins_tokenizer(uniform_bins(9, 4))).write([[1.0, -0.5]])
     's d15 d40 b5 b4'
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, alphabet: str = "") -> None:
         declared = tokenizer.config.get("cutaway", {})
         made_of = bins_of if "edges" in declared else states_of if "centres" in declared else None
         self.numbers = made_of(tokenizer) if made_of else None
         self.kmers = (
             (str(declared["alphabet"]), int(declared["k"])) if "k" in declared and "written" in declared else None
         )
+        self.selfies = declared.get("kind") == "selfies" and alphabet == "smiles"
 
     def write(self, sequence: Any) -> str:
-        """Return the text of a sequence. Raises `InputError` for a series of other channels than the states have."""
+        """Return the text of a sequence.
+
+        Raises `InputError` for a series of other channels than the states have, and `BadSequence` for a molecule that
+        SELFIES can't write.
+        """
+        if self.selfies:
+            return selfies_text(sequence)
         if isinstance(sequence, str):
             return sequence if self.kmers is None else kmer_text(sequence, *self.kmers)
         return number_text(sequence) if self.numbers is None else self.numbers.write(sequence)
 
     def same(self, sequence: Any, text: str, decoded: str) -> bool:
         """Say whether what was decoded from the ids of `text` is the sequence again, to the letter or to the digit."""
+        if self.selfies:
+            try:
+                return selfies_smiles(decoded) == str(sequence)
+            except BadSequence:
+                return False
         if isinstance(sequence, str):
             return decoded == sequence
         if self.numbers is None:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets.letters import ascii_letters
 
-__all__ = ["check", "rdkit_says", "reader"]
+__all__ = ["canonical", "check", "rdkit_says", "reader"]
 
 _ATOM = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFI*]|[bcnops]")
 _SPACE = re.compile(r"[\s|]")
@@ -82,6 +82,22 @@ def reader() -> Callable[[str], bool]:
             return Chem.MolFromSmiles(smiles) is not None  # which takes hydrogens away first: [HH]O passes
 
     return takes
+
+
+def canonical(smiles: str) -> str | None:
+    """Return RDKit's canonical SMILES, None where RDKit refuses it. Raises `InputError` where there is no RDKit.
+
+    >>> canonical("OC")  # doctest: +SKIP
+    'CO'
+    """
+    reader()
+    from rdkit import Chem, rdBase
+
+    if _SPACE.search(smiles):
+        return None
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles)
+    return None if molecule is None else str(Chem.MolToSmiles(molecule))
 
 
 def _refused(smiles: str, start: int) -> BadSequence:
