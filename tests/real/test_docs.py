@@ -60,6 +60,7 @@ def missing(line):
 def folder(tmp_path, monkeypatch, smollm2, minilm, gpt2_vocab):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts.txt").write_text("The capital of France is\nWater boils at\n")
+    (tmp_path / "gene.txt").write_text("ATGGCTAGCAAAGGAGAAGAACTTTTCACTGGA\n")
     (tmp_path / "angles.txt").write_text("1.2 3.1\n1.3 -3.1\n-1.1 -0.8\n-1.0 -0.7\n")
     (tmp_path / "essay.txt").write_text("The sea was calm. Nobody spoke for a while.\n")
     (tmp_path / "records.txt").write_text("".join(f"{text}\n" for text in RECORDS))
