@@ -60,7 +60,7 @@ function chips(record, teach = true) {
     more.addEventListener("click", () => { add(AT_ONCE, total); more.remove(); });
     parts.push(more);
   }
-  if (record.round_trip === false && !record.states) parts.push(el("p", { class: "hint" }, "Decoding the ids gives: ", el("code", {}, legible(record.decoded))));
+  if (record.round_trip === false && !record.states && !record.numbers) parts.push(el("p", { class: "hint" }, "Decoding the ids gives: ", el("code", {}, legible(record.decoded))));
   return el("div", {}, parts);
 }
 
