@@ -91,6 +91,28 @@ def test_bad_input_is_named(capsys: Any, files: Path, words: list[Any], code: in
     assert not Path("x").exists() and Path("taken/notes.txt").read_text() == "mine"
 
 
+def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> None:
+    assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "kmer", "--k", 3, "-o", "t")[0] == 0
+    code, out, _ = run(capsys, "tokenize", "-f", "genes.fa", "--record", "a", "-m", "./t", "--json")
+    assert code == 0 and json.loads(out)["text"] == "ATGAAAGCGTTTAAAGCGTAA" and json.loads(out)["round_trip"]
+    code, _, err = run(capsys, "tokenize", "-f", "genes.fa", "-m", "./t")
+    assert code == 2 and "several records, 'a' and 'b'" in err
+    code, _, err = run(capsys, "tokenize", "atg", "-m", "./t")
+    assert code == 0 and "3 lower-case letters are none of its tokens" in err
+    code, _, err = run(capsys, "tokenize", "ATG", "-m", "./t")
+    assert code == 0 and err == ""
+
+
+@pytest.mark.parametrize("kind", ["bins", "states"])
+def test_what_is_no_series_is_said(capsys: Any, files: Path, kind: str) -> None:
+    Path("steps.txt").write_text("1\n2\n5\n")
+    assert run(capsys, "tokenizer", "train", "steps.txt", "--kind", kind, "-o", "t")[0] == 0
+    code, _, err = run(capsys, "tokenize", "-f", "series.csv", "-m", "./t")
+    assert code == 2 and "is neither numbers nor a word of" in err and "cutaway records" in err
+    word = "b7" if kind == "bins" else "c1"
+    assert run(capsys, "tokenize", word, "-m", "./t")[0] == 0
+
+
 def test_molecules_are_read_unchecked_as_text(capsys: Any, files: Path) -> None:
     Path("molecules.smi").write_text("CCO ethanol\n[Na+].[Cl-] salt\n")
     words = ["molecules.smi", "--kind", "smiles", "--alphabet", "text", "--closed", "-o", "t"]

@@ -8,7 +8,7 @@ import click
 
 from cutaway.cli.attention import numbers_from
 from cutaway.cli.common import emit, load_options, loaded, output_options, text_options
-from cutaway.cli.mutate import protein_option, record_option, sequence_from
+from cutaway.cli.sequence import protein_option, record_option, sequence_from
 
 __all__ = ["command"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cutaway.cli.common import emit, model_name_option, offline_option, output_options, text_from, text_options
+from cutaway.cli.common import emit, model_name_option, note, offline_option, output_options, text_from, text_options
+from cutaway.cli.sequence import record_option
 
 __all__ = ["command"]
 
@@ -13,16 +14,23 @@ __all__ = ["command"]
 @text_options
 @model_name_option
 @click.option("--no-special-tokens", is_flag=True, help="Leave out tokens like [CLS] that stand for no text.")
+@record_option
 @offline_option
 @output_options(".csv")
 def command(
-    text: str | None, file: str | None, model: str, no_special_tokens: bool, as_json: bool, output: str | None
+    text: str | None,
+    file: str | None,
+    record: str | None,
+    model: str,
+    no_special_tokens: bool,
+    as_json: bool,
+    output: str | None,
 ) -> None:
     """Show how a model cuts TEXT into tokens: pieces, ids, round trip, and step by step how it came to them.
 
     Of BPE the merges of each word are shown. A tokenizer of series takes numbers, a time step a line or one line of one
     channel, and shows each number scaled, in its bin, and as it comes back; one of states shows for each time step the
-    nearest state, its centre and the distance.
+    nearest state, its centre and the distance. Of a FASTA, FASTQ or GenBank file the sequence of a record is cut.
 
     \b
     Examples:
@@ -34,5 +42,14 @@ def command(
     from cutaway.models import tokenize
     from cutaway.views import terminal
 
-    result = tokenize(text_from(text, file), model, add_special_tokens=not no_special_tokens)
+    of_record = None
+    if file is not None and text is None and file != "-":
+        from cutaway.cli.sequence import record_from  # numpy, which a text need not wait for
+
+        of_record = record_from(file, record)
+    given = text_from(text, file) if of_record is None else of_record
+    result = tokenize(given, model, add_special_tokens=not no_special_tokens)
+    lost = [piece for piece, token in zip(result.pieces, result.tokens, strict=True) if token in ("<unk>", "[UNK]")]
+    if lost and all(len(piece) == 1 and "a" <= piece <= "z" for piece in lost):
+        note(f"{len(lost):,} lower-case letters are none of its tokens: it was made for capitals")
     emit([result], as_json=as_json, output=output, draw=lambda: terminal.tokens(result))

@@ -314,7 +314,7 @@ def _apart(step_C: _Floats, centres_KC: _Floats, angles: bool) -> _Floats:
 
 
 def _shrunk(text: str, fails: Callable[[str], bool]) -> str:
-    """Take pieces out of a text, long ones first, and make letters plainer, for as long as it still fails."""
+    """Take pieces out of a text, long ones first, for as long as it still fails."""
     size = max(1, len(text) // 2)
     while True:
         at, before = 0, text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, InputError
 from cutaway.result import Result
 from cutaway.tokens.bins import Bins, bins_of
 from cutaway.tokens.nucleic import kmer_text
@@ -74,7 +74,7 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     A tokenizer of series takes numbers, a time step a line and a number a channel (or on one line the steps of one
     channel), one of overlapping k-mers a sequence, and one of SELFIES a SMILES: each is written as its tokenizer wants
     it, and read back. `steps=False` leaves out how the tokens came to be. Raises `TextError` where the text holds a
-    lone surrogate, and `InputError` for numbers that are no series, or no time steps of the states, and for a molecule
+    lone surrogate, and `InputError` for what is no series, or no time steps of the states, and for a molecule
     that SELFIES can't write.
     """
     check_text(text)
@@ -92,6 +92,11 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
         encoding, decoded = _of_selfies(text, tokenizer, add_special_tokens)
     else:
         encoding = tokenizer.encode(text, add_special_tokens=add_special_tokens)
+        if ("edges" in declared or "centres" in declared) and {*encoding.ids} == {tokenizer.special_id("unk")}:
+            raise InputError(
+                f"{text[:40]!r} is neither numbers nor a word of {tokenizer.name}",
+                hint="a time step a line, as of a table: cutaway records FILE --alphabet series -o FILE.txt",
+            )
         if declared.get("kind") == "bpe" and declared.get("alphabet") in ("codon", "smiles"):
             encoding = _side_by_side(text, encoding, tokenizer)
         decoded = tokenizer.decode(encoding.ids)
