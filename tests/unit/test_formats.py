@@ -12,6 +12,7 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -73,22 +74,31 @@ def test_every_result_says_what_it_can_be_saved_as() -> None:
         assert (".svg" in kind.formats) == (".png" in kind.formats), kind
 
 
+def with_an_output(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield from with_an_output(command, f"{before}{name} ")
+        elif command is not None and any(one.name == "output" and one.callback for one in command.params):
+            yield before + name, command
+
+
 def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     """The suffixes a command names are those of its result's class, told apart by the option's own check."""
     kinds = {kind.schema: set(kind.formats) for kind in results_there_are()}
-    verbs = {"tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification"}
-    verbs |= {"train": "training", "architecture": "architecture", "tour": "tour", "attention": "attention"}
-    verbs |= {"heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings", "neighbours": "neighbours"}
-    verbs |= {"map": "map", "sweep": "sweep"}
-    commands = {kinds_name: cli.commands[verb] for verb, kinds_name in verbs.items()}
-    group = cli.commands["models"]
-    assert isinstance(group, click.Group)
-    commands |= {"models": group.commands["list"], "model": group.commands["info"], "saved": group.commands["save"]}
-    of_tokenizers = cli.commands["tokenizer"]
-    assert isinstance(of_tokenizers, click.Group)
-    commands |= {"tokenizer_check": of_tokenizers.commands["check"]}
-    commands |= {"tokenizer_comparison": of_tokenizers.commands["compare"]}
-    for schema, command in commands.items():
+    schemas = {
+        "tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification",
+        "train": "training", "architecture": "architecture", "tour": "tour", "attention": "attention",
+        "heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings", "neighbours": "neighbours",
+        "map": "map", "sweep": "sweep", "mutate": "mutations", "contacts": "contacts", "compare": "comparison",
+        "models list": "models", "models info": "model", "models get": "model", "models save": "saved",
+        "data list": "datasets", "data get": "dataset",
+        "tokenizer check": "tokenizer_check", "tokenizer compare": "tokenizer_comparison",
+    }  # fmt: skip
+    commands = dict(with_an_output(cli))
+    assert set(commands) == set(schemas), "a command that saves something says here what"
+    for name, command in commands.items():
+        schema = schemas[name]
         [option] = [option for option in command.params if option.name == "output"]
         for suffix in (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png"):
             with click.Context(command):

@@ -15,7 +15,7 @@ from cutaway.tokens.assembly import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assem
 from cutaway.tokens.simple import BY_CHARACTER, BY_WORD
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["ALPHABETS", "KINDS", "train_tokenizer"]
+__all__ = ["KINDS", "train_tokenizer"]
 
 KINDS: Final = {
     "bpe": ("text", "dna", "rna", "protein", "codon", "smiles"),
@@ -31,8 +31,6 @@ KINDS: Final = {
     "states": ("series",),
 }
 """What each kind is for; the first alphabet is meant where none is given."""
-
-ALPHABETS: Final = tuple(dict.fromkeys(alphabet for alphabets in KINDS.values() for alphabet in alphabets))
 
 _DEFAULT_SIZE: Final = 4096
 _OPTIONS: Final = {
