@@ -75,7 +75,7 @@ def skipped_of(names: list[str], **options) -> tuple[list[str], int]:
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n+\n", "dna", ["line 8", "0 qualities for 4 letters"], ["T"]),
         ("a.csv", "dna,n\nA,1\nC\nG,1,2\nT,2\n", "dna", ["line 3, column 1", "1 cell, where the header"], ["A", "T"]),
         ("a.csv", 'dna,n\nA,1\n"C"x,2\nT,2\n', "dna", ["line 3", "no row of a table"], ["A", "T"]),
-        ("a.csv", 'dna,n\nA,1\n"C,2\nT,2\n', "dna", ["line 3", "no row of a table"], ["A"]),
+        ("a.csv", 'dna,n\nA,1\n"C,2\nT,2\n', "dna", ["line 3", "no row of a table", "never closes"], ["A", "T"]),
         ("a.jsonl", '{"dna": "A"}\n{"dna": \n{"dna": "T"}\n', "dna", ["line 2, column 9 of", "no JSON"], ["A", "T"]),
         ("a.jsonl", '{"dna": "A"}\n{"rna": "A", "x": 1}\n', "dna", ["line 2", "which column", "'rna', 'x'"], ["A"]),
         ("a.jsonl", '{"dna": "A"}\n{"dna": 7}\n[1]\n', "dna", ["line 2, column 'dna' of", "no text but int"], ["A"]),
@@ -240,7 +240,7 @@ def test_series_of_other_shapes() -> None:
     says("a.jsonl", '{"series": [[1, 2], [1]]}\n', "series", "line 1", "unequal length: 2, 1")
     says("a.jsonl", '{"series": "1 2"}\n', "series", "line 1, column 'series' of", "no list of numbers but str")
     says("a.jsonl", '{"series": []}\n', "series", "line 1", "no number")
-    says("a.csv", "a,b\nx,y\n", "series", "line 2", "no column begins with a number", "a, b")
+    says("a.csv", "a,b\nx,y\n", "series", "line 2", "no column begins with a number", "'a', 'b'")
 
 
 # Molecules

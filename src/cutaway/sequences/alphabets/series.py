@@ -9,6 +9,8 @@ Rules, each counted under the name in quotation marks:
   NaN there is in a channel;
 - NaN, inf and anything else that is no number, written out in a file, are errors; with `skip_bad` each becomes a
   missing number, counted under "bad numbers to missing";
+- "bad steps to missing" (time steps): with `skip_bad` a row of a table or a line that is none, inside a series, is kept
+  in its place as a step of missing numbers, so that those behind it do not move;
 - "long series cut" (cuts): a series of more than 4,194,304 numbers goes on in a further record, so that memory is
   bounded whatever a file holds.
 """
@@ -23,7 +25,7 @@ import numpy as np
 
 from cutaway.errors import BadSequence
 
-__all__ = ["PIECE", "check", "number"]
+__all__ = ["PIECE", "check", "is_missing", "number"]
 
 PIECE = 1 << 22
 """The most numbers in one record, over all its channels."""
@@ -66,9 +68,18 @@ def number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        if text.strip().lower() in _MISSING:
+        if is_missing(text):
             return math.nan
         raise
     if not math.isfinite(value) or "_" in text:
         raise ValueError
     return value
+
+
+def is_missing(cell: object) -> bool:
+    """Say whether a cell says that there is no number.
+
+    >>> is_missing("NA"), is_missing(" "), is_missing("nan")
+    (True, True, False)
+    """
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in _MISSING)

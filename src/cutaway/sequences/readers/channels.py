@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 from array import array
 from collections.abc import Iterator, Sequence
 
+from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers.wanted import Raw, Wanted
 
@@ -29,6 +31,20 @@ class Channels:
             self.arrays, self.line = tuple(array("d") for _ in values), line
         for channel, value in zip(self.arrays, values, strict=True):
             channel.append(value)
+
+    def lost(self, line: int, error: BadSequence, label: str | None = None) -> Iterator[Raw | BadSequence]:
+        """Take a time step that can't be read: with `skip_bad` its numbers are missing, where a record has begun."""
+        if not self.begun:
+            yield error
+            return
+        self.wanted.skip(error)
+        self.wanted.counts["bad steps to missing"] += 1
+        yield from self.add(line, [math.nan] * len(self.arrays), label)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the record has a time step yet."""
+        return bool(self.arrays)
 
     def end(self, label: str | None = None) -> Iterator[Raw]:
         """Yield the record, if there is one, and begin anew."""

@@ -16,13 +16,16 @@ from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
 __all__ = ["json_channels", "read_jsonl", "read_txt"]
 
 _CELL = re.compile(r"[^\s,;]+")
+_INSIDE = re.compile(r"\d,\d")
+_BETWEEN = re.compile(r"[^\s,;]\s*[\s;]\s*[^\s,;]")  # numbers that something else than a comma parts
 
 
 def read_txt(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each line that is not blank; space around it belongs to a text, and to nothing else.
 
     Of the alphabet series a line is a time step and each number in it a channel's, parted by space, commas or
-    semicolons; a blank line ends a record, and lines that begin with # are none.
+    semicolons; a blank line ends a record, and lines that begin with # are none. Commas between digits in a line whose
+    numbers something else parts too may be decimal ones, and are an error.
     """
     if wanted.alphabet == "series":
         yield from _read_steps(wanted)
@@ -41,17 +44,20 @@ def _read_steps(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     channels = Channels(wanted)
     for number, line in text_lines(wanted):
         if isinstance(line, BadSequence):
-            yield line
+            yield from channels.lost(number, line)
             continue
         if line.lstrip().startswith("#"):
             wanted.counts["comment lines"] += 1
             continue
+        if "," in line and _INSIDE.search(line) and _BETWEEN.search(line):
+            raise wanted.bad("are these commas decimal ones, or between numbers?", number, hint=wanted.points)
         cells = [(cell[0], cell.start() + 1) for cell in _CELL.finditer(line)]
         if not cells:
             wanted.counts["blank lines"] += 1
             yield from channels.end()
         elif len(channels.arrays) not in (0, len(cells)):
-            yield wanted.bad(f"{len(cells)} numbers, where there were {len(channels.arrays)} before", number)
+            error = wanted.bad(f"{len(cells)} numbers, where there were {len(channels.arrays)} before", number)
+            yield from channels.lost(number, error)
         else:
             values = [wanted.number(cell, number, column) for cell, column in cells]
             yield from channels.add(number, values)

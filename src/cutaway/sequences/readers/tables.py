@@ -2,155 +2,121 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import math
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets import series
-from cutaway.sequences.readers.blocks import decoded, lines, local
+from cutaway.sequences.readers.blocks import local
 from cutaway.sequences.readers.channels import Channels
+from cutaway.sequences.readers.delimited import Delimited
 from cutaway.sequences.readers.plain import json_channels
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.readers.wanted import DECIMAL_COMMA, Raw, Wanted, listed
 
 __all__ = ["need_pyarrow", "read_csv", "read_parquet"]
 
-_LONGEST = 1 << 28  # characters in a cell; csv's own limit of 131,072 is less than a gene may have
+Rows = Iterator[tuple[int, Any]]  # the line a row begins in, and its cells, or a BadSequence
+
+_LOOKED_AT = 100
 
 
 def read_csv(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each row below the header: its sequence, its "id" if there is such a column, and its label.
 
-    A .csv file is parted by commas, or where its header has none by tabs or semicolons; a .tsv file by tabs. Of the
-    alphabet series the rows are time steps and the columns channels: those asked for, or all whose first cell is a
-    number; a new record begins where the label changes.
+    What parts the cells, and what quotes mean, says `Delimited`. Of the alphabet series the rows are time steps and the
+    columns channels: those asked for, or all whose first cell that is not missing, among a hundred, is a number; a new
+    record begins where the label changes. A row that is none, skipped, is a time step of missing numbers.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST))
-    broken: list[BadSequence] = []
-    source = _csv_lines(wanted, broken)
-    first = next(source, "")
-    if broken:
-        raise broken[0]
-    found = "\t" if wanted.format == "tsv" else next((mark for mark in ",\t;" if mark in first), ",")
-    reader = csv.reader(_again(first, source), delimiter=found, strict=True)
-    rows = _rows(wanted, reader, broken)
-    header = next(rows, None)
-    if isinstance(header, BadSequence):
-        raise header
-    if header is not None:
-        yield from _records(wanted, header[1], rows)
+    table = Delimited(wanted)
+    if table.names:
+        single = None
+        if wanted.letters and wanted.alphabet != "series":
+            single = table.names.index(wanted.choose(table.names)[0])
+        yield from _records(wanted, table.names, table.rows(single), table.mark)
 
 
-def _csv_lines(wanted: Wanted, broken: list[BadSequence]) -> Iterator[str]:
-    for number, line in lines(wanted):
-        text = decoded(wanted, line, number)
-        if isinstance(text, BadSequence):
-            broken.append(text)
-            text = line.decode("utf-8", "replace")
-        yield text + "\n"
-
-
-def _again(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
-
-
-def _rows(wanted: Wanted, reader: Any, broken: list[BadSequence]) -> Iterator[tuple[int, list[str]] | BadSequence]:
-    """Yield rows with the line they begin in, or what is wrong with them."""
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield wanted.bad(f"it is no row of a table ({error})", line)
-            continue
-        if broken:
-            yield broken[0]
-            broken.clear()
-        elif not row:
-            wanted.counts["blank lines"] += 1
-        else:
-            yield line, row
-
-
-def _records(
-    wanted: Wanted, names: Sequence[str], rows: Iterator[tuple[int, list[str]] | BadSequence]
-) -> Iterator[Raw | BadSequence]:
+def _records(wanted: Wanted, names: Sequence[str], rows: Rows, mark: str = "") -> Iterator[Raw | BadSequence]:
     label_at = None
     if wanted.label_column is not None:
         if wanted.label_column not in names:
             raise wanted.absent(wanted.label_column, names)
         label_at = names.index(wanted.label_column)
     id_at = next((i for i, name in enumerate(names) if name.strip().lower() == "id"), None)
-    whole = _whole(wanted, len(names), rows)
     if wanted.alphabet == "series":
-        yield from _down(wanted, names, whole, {label_at, id_at} - {None}, label_at)
+        yield from _down(wanted, names, rows, label_at, {label_at, id_at} - {None}, mark)
         return
     column = wanted.choose(names)[0]
     at = names.index(column)
     if id_at == at:
         id_at = None
-    for found in whole:
-        if isinstance(found, BadSequence):
-            yield found
+    for line, row in rows:
+        if isinstance(row, BadSequence):
+            yield row
             continue
-        line, row = found
         label = None if label_at is None else wanted.label(row[label_at])
-        name = None if id_at is None else row[id_at].strip() or None
+        name = None if id_at is None else wanted.name(row[id_at])
         yield Raw(name, wanted.stripped(row[at]), label, line, functools.partial(_in_cell, "line", line, column))
 
 
-def _whole(
-    wanted: Wanted, width: int, rows: Iterator[tuple[int, list[str]] | BadSequence]
-) -> Iterator[tuple[int, list[str]] | BadSequence]:
-    for found in rows:
-        if not isinstance(found, BadSequence) and len(found[1]) != width:
-            cells = len(found[1])
-            yield wanted.bad(
-                f"{cells} cell{'s' * (cells != 1)}, where the header has {width}", found[0], min(cells, width)
-            )
-        else:
-            yield found
-
-
 def _down(
-    wanted: Wanted, names: Sequence[str], rows: Iterator[Any], others: set[int | None], label_at: int | None
+    wanted: Wanted, names: Sequence[str], rows: Rows, label_at: int | None, others: set[int | None], mark: str
 ) -> Iterator[Raw | BadSequence]:
-    channels, label, picked = Channels(wanted), None, list[int]()
+    channels, said, label = Channels(wanted), None, None
     if wanted.columns:
         picked = [names.index(name) for name in wanted.choose(names)]
-    for found in rows:
-        if isinstance(found, BadSequence):
-            yield found
+    else:
+        first = list(itertools.islice(rows, _LOOKED_AT))
+        picked = _with_numbers(wanted, names, first, others, mark)
+        rows = itertools.chain(first, rows)
+    for line, row in rows:
+        if isinstance(row, BadSequence):
+            yield from channels.lost(line, row, label)
             continue
-        line, row = found
-        if not picked:
-            picked = [i for i, cell in enumerate(row) if i not in others and _is_number(cell)]
-            if not picked:
-                raise wanted.bad(
-                    "no column begins with a number", line, hint=f"the columns are {', '.join(names[:12])}"
-                )
-            if left := len(names) - len(picked) - len(others):
-                wanted.counts["columns without numbers left out"] += left
-        said = None if label_at is None else row[label_at]
-        if said != label:
+        if label_at is not None and (row[label_at] != said or not channels.begun):
             yield from channels.end(label)
-            label = said
+            said, label = row[label_at], wanted.label(row[label_at])
         yield from channels.add(line, [wanted.number(row[i], line, names[i]) for i in picked], label)
     yield from channels.end(label)
 
 
+def _with_numbers(
+    wanted: Wanted, names: Sequence[str], first: list[tuple[int, Any]], others: set[int | None], mark: str
+) -> list[int]:
+    """Return the columns that are channels, by their first cells that are not missing; count the others by name."""
+    picked, words, empty = list[int](), list[str](), list[str]()
+    rows = [(line, row) for line, row in first if not isinstance(row, BadSequence)]
+    for i, name in enumerate(names):
+        if i in others:
+            continue
+        line, cell = next(((line, row[i]) for line, row in rows if not series.is_missing(row[i])), (1, None))
+        if isinstance(cell, str) and mark in set(";\t") and DECIMAL_COMMA.fullmatch(cell):
+            raise wanted.bad(f"{cell!r} is written with a decimal comma", line, name, wanted.points)
+        if cell is None:
+            empty.append(name)
+        elif _is_number(cell):
+            picked.append(i)
+        else:
+            words.append(name)
+    if rows and not picked:
+        raise wanted.bad("no column begins with a number", rows[0][0], hint=f"the columns are {listed(names)}")
+    if words:
+        wanted.counts[f"columns of words left out ({listed(words)})"] += len(words)
+    if empty and rows:
+        wanted.counts[f"columns without a number in {len(rows)} rows left out ({listed(empty)})"] += len(empty)
+    return picked
+
+
 def _is_number(cell: object) -> bool:
+    """Say whether a cell is one: also nan and inf, so that reading refuses them."""
     if not isinstance(cell, str):
         return isinstance(cell, (int, float)) and not isinstance(cell, bool)
     try:
-        return not math.isnan(series.number(cell))
+        float(cell)
     except ValueError:
         return False
+    return True
 
 
 def read_parquet(wanted: Wanted) -> Iterator[Raw | BadSequence]:
@@ -186,7 +152,7 @@ def _parquet_records(wanted: Wanted, file: Any, names: list[str]) -> Iterator[Ra
     for number, row in _parquet_rows(file, read):
         cells = dict(zip(read, row, strict=True))
         label = None if wanted.label_column is None else wanted.label(cells[wanted.label_column])
-        name = str(cells[id_name]) if id_name is not None and cells[id_name] is not None else None
+        name = None if id_name is None else wanted.name(cells[id_name])
         said, place = cells[column], functools.partial(_in_cell, "row", number, column)
         if wanted.alphabet == "series":
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple
 from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets import series
 
-__all__ = ["Raw", "Wanted", "in_line"]
+__all__ = ["DECIMAL_COMMA", "Raw", "Wanted", "in_line", "listed"]
+
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
 MEND = "mend it, or leave such records out with --skip-bad"
 
@@ -51,6 +54,11 @@ class Wanted:
         """Whether space around a sequence is no part of it: in every alphabet but text."""
         return self.alphabet != "text"
 
+    @property
+    def points(self) -> str:
+        """What to do about decimal commas."""
+        return f"numbers are written with points: tr , . < {self.file} > FILE makes them so"
+
     def bad(self, why: str, line: int, column: int | str = 1, hint: str = MEND) -> BadSequence:
         """Return the error that something is wrong at a line and column; a column of a table is called by its name."""
         where = f"column {column:,}" if isinstance(column, int) else f"column {column!r}"
@@ -82,6 +90,8 @@ class Wanted:
             return float(said)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
             hint = "leave it empty if it is missing; --skip-bad makes it so"
+            if isinstance(said, str) and DECIMAL_COMMA.fullmatch(said):
+                hint = f"write it with a decimal point: {said.strip().replace(',', '.')}"
             self.skip(self.bad(f"{_short(said)} is no finite number", line, column, hint))
             self.counts["bad numbers to missing"] += 1
             return math.nan
@@ -102,12 +112,16 @@ class Wanted:
         if len(names) == 1:
             return list(names)
         raise self.bad(
-            f"which column holds the sequences? There are {_list(names)}", line, hint="say it: --column NAME"
+            f"which column holds the sequences? There are {listed(names)}", line, hint="say it: --column NAME"
         )
 
     def absent(self, name: str, names: Sequence[str], line: int = 1) -> BadSequence:
         """Return the error that there is no column of that name."""
-        return self.bad(f"there is no column {name!r}", line, hint=f"the columns are {_list(names)}")
+        return self.bad(f"there is no column {name!r}", line, hint=f"the columns are {listed(names)}")
+
+    def name(self, said: object) -> str | None:
+        """Return an id as text; an empty one is none."""
+        return None if said is None else str(said).strip() or None
 
     def label(self, said: object) -> str | None:
         """Return a label as text; an empty one is none, and counted."""
@@ -131,6 +145,7 @@ def _short(said: object) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
-def _list(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return the first twelve names, and how many more there are."""
     shown = [_short(name) for name in names[:12]]
     return ", ".join(shown) + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
