@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 import cutaway
+import cutaway.sequences
 from cutaway.cli import cli
 from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched, UnknownModel
 from cutaway.models import cache, data, prepared
@@ -276,7 +277,18 @@ def test_help_is_paired_by_the_names_of_its_paragraphs(tmp_path):
         folder.mkdir(parents=True)
         (folder / "page.html").write_text(page)
     prepared.help_pairs(tmp_path, tmp_path / "pairs.tsv")
-    assert (tmp_path / "pairs.tsv").read_text() == "The first thing\tLa première chose\n"
+    assert (tmp_path / "pairs.tsv").read_text() == "en\tfr\nThe first thing\tLa première chose\n"
+
+
+def test_a_year_of_weather_begins_with_the_names_of_its_columns(tmp_path):
+    (tmp_path / "pvlib/data").mkdir(parents=True)
+    head = "Date (MM/DD/YYYY),Time (HH:MM),GHI (W/m^2),GHI source"
+    for name, place in (("723170TYA.CSV", '723170,"GREENSBORO, NC",-5.0'), ("703165TY.csv", "703165,SAND POINT,-9.0")):
+        (tmp_path / "pvlib/data" / name).write_text(f"{place}\n{head}\n01/01/1988,01:00,{len(place)},A\n")
+    prepared.weather_year(tmp_path, tmp_path / "greensboro.csv")
+    for name, number in (("greensboro.csv", 28.0), ("sand-point.csv", 22.0)):
+        (record,) = cutaway.sequences.read_records(tmp_path / name, "series")
+        assert [list(channel) for channel in record.sequence] == [[number]]
 
 
 # The command

@@ -143,16 +143,16 @@ _ENTRIES = (
         name="weather-year",
         alphabet="series",
         description="a typical meteorological year hour by hour, 8,760 hours, at Greensboro and at Sand Point",
-        keep=("pvlib/data/723170TYA.CSV", "pvlib/data/703165TY.csv", "*.dist-info/licenses/*"),
-        main="723170TYA.CSV",
-        how="CSV (TMY3) whose first line describes the station and whose second names the columns, for example "
-        "Dry-bulb (C), Wspd (m/s), GHI (W/m^2)",
+        keep=("*.dist-info/licenses/*",),
+        main="greensboro.csv",
+        how="CSV, a row an hour; columns for example Dry-bulb (C), Wspd (m/s), GHI (W/m^2); sand-point.csv beside",
         licence="public domain (NREL); packaging BSD-3-Clause",
         citation="Wilcox, Marion: Users manual for TMY3 data sets, NREL/TP-581-43156 (2008), in pvlib python",
         download_bytes=19_368_848,
         package=_pinned(
             "pvlib", "0.16.1", "4e61b5228a13f782413d7cf8cc48eb6e62e7bf55d155958fa9fd72420b63603d", 19_368_848
         ),
+        prepare="weather_year",
     ),
     Dataset(
         name="md-nglview",
@@ -257,13 +257,13 @@ _ENTRIES = (
         description="LibreOffice's help in English and French, 27,933 pairs of paragraphs",
         keep=("*/libreoffice-help-fr/copyright",),
         main="pairs.tsv",
-        how="tab-separated, English then French, a pair of paragraphs a line, without a head",
+        how="tab-separated, a pair of paragraphs a line; columns en and fr",
         licence="MPL-2.0",
         citation="The Document Foundation and its translators: LibreOffice help",
         download_bytes=4_990_512,
         debian=("libreoffice-help-en-us", "libreoffice-help-fr"),
         prepare="help_pairs",
-        main_sha256="3c29d6e34e2c475975f4b450516a470aaaf76c75a2bb4625ab10feccd9afb2d0",
+        main_sha256="ebc00bcde5c900becab2781b731aa9cff9d0222860abbcd18332d1462e6eb473",
     ),
 )
 

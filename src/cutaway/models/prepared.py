@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-__all__ = ["help_pairs", "melting_points", "peptides", "sentiment"]
+__all__ = ["help_pairs", "melting_points", "peptides", "sentiment", "weather_year"]
 
 _PARTS = {"movie": "movieReviewSnippets", "amazon": "amazonReviewSnippets", "tweets": "tweets"}
 
@@ -59,6 +59,14 @@ def melting_points(folder: Path, target: Path) -> None:
     _write_csv(target, ("smiles", "kelvin", "cas"), [(smiles[cas], tm, cas) for cas, tm in rows if cas in smiles])
 
 
+def weather_year(folder: Path, target: Path) -> None:
+    """Write the year at Greensboro, and the one at Sand Point beside it, without the line of the station on top."""
+    for name, path in (("723170TYA.CSV", target), ("703165TY.csv", target.with_name("sand-point.csv"))):
+        _, _, table = (folder / "pvlib/data" / name).read_text(encoding="utf-8").partition("\n")
+        assert table.startswith("Date (MM/DD/YYYY),Time (HH:MM),")  # noqa: S101
+        path.write_text(table, encoding="utf-8")
+
+
 def help_pairs(folder: Path, target: Path) -> None:
     """Write the paragraphs that stand under one name in both languages, each English one once, three words or more.
 
@@ -70,7 +78,8 @@ def help_pairs(folder: Path, target: Path) -> None:
         one, other = english[name], french[name]
         if one != other and other and len(one.split()) >= 3:
             pairs.setdefault(one, other)
-    target.write_text("".join(f"{one}\t{other}\n" for one, other in pairs.items()), encoding="utf-8")
+    rows = [("en", "fr"), *pairs.items()]
+    target.write_text("".join(f"{one}\t{other}\n" for one, other in rows), encoding="utf-8")
 
 
 def _paragraphs(folder: Path) -> dict[tuple[str, str], str]:
