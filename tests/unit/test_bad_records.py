@@ -77,7 +77,7 @@ def skipped_of(names: list[str], **options) -> tuple[list[str], int]:
         ("a.csv", 'dna,n\nA,1\n"C"x,2\nT,2\n', "dna", ["line 3", "no row of a table"], ["A", "T"]),
         ("a.csv", 'dna,n\nA,1\n"C,2\nT,2\n', "dna", ["line 3", "no row of a table", "never closes"], ["A", "T"]),
         ("a.jsonl", '{"dna": "A"}\n{"dna": \n{"dna": "T"}\n', "dna", ["line 2, column 9 of", "no JSON"], ["A", "T"]),
-        ("a.jsonl", '{"dna": "A"}\n{"rna": "A", "x": 1}\n', "dna", ["line 2", "which column", "'rna', 'x'"], ["A"]),
+        ("a.jsonl", '{"dna": "A"}\n{"rna": "A", "x": 1}\n', "dna", ["line 2", "no column 'dna'", "'rna', 'x'"], ["A"]),
         ("a.jsonl", '{"dna": "A"}\n{"dna": 7}\n[1]\n', "dna", ["line 2, column 'dna' of", "no text but int"], ["A"]),
         ("a.jsonl", "[" * 100_000 + "\n" + '"A"\n', "dna", ["line 1", "nested"], ["A"]),
         # encoding

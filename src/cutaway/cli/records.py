@@ -34,6 +34,7 @@ SHOWN = 5
 )
 @click.option("--label-column", help="Where it has the label.")
 @click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")
+@click.option("--rename-duplicates", is_flag=True, help="Call a second record of one id id/2, and count it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records, as JSON lines.")
 @click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl, or of series .txt.")
 @force_option
@@ -46,14 +47,15 @@ def command(
     column: tuple[str, ...],
     label_column: str | None,
     skip_bad: bool,
+    rename_duplicates: bool,
     as_json: bool,
     output: str | None,
 ) -> None:
     """Say what FILEs hold: how many records, of which length, and what reading them changed.
 
     FASTA, FASTQ, GenBank, SMILES, SDF, CSV, JSON lines, Parquet, text and trajectories, each gzipped or not. What is
-    wrong in a file is named with its line; with --skip-bad it is counted. Series written as .txt are a time step a
-    line, which tokenize reads, with an empty line between records.
+    wrong in a file is named with its line; with --skip-bad it is counted. A FILE of - is a pipe; say its --format.
+    Series written as .txt are a time step a line, which tokenize reads, with an empty line between records.
 
     \b
     Examples:
@@ -61,6 +63,7 @@ def command(
       printf ">one\\nACGTNNacg\\n>two\\nAUG\\n" > genes.fa && cutaway records genes.fa --alphabet dna
       printf "day,wind\\nMo,4.5\\nTu,\\n" > wind.csv && cutaway records wind.csv --alphabet series --json
       cutaway records my-text.txt -o my-text.jsonl
+      printf "CCO,ethanol\\nO,water\\n" | cutaway records - --format smi
     """
     from cutaway.sequences import read_records
     from cutaway.views import terminal_records
@@ -68,7 +71,13 @@ def command(
     if output is not None:
         check_output(output, (".jsonl", ".txt") if alphabet == "series" else (".jsonl",))
     records = read_records(
-        files, alphabet, format=kind, column=column or None, label_column=label_column, skip_bad=skip_bad
+        files,
+        alphabet,
+        format=kind,
+        column=column or None,
+        label_column=label_column,
+        skip_bad=skip_bad,
+        rename_duplicates=rename_duplicates,
     )
     if output is not None:
         from cutaway.result import write_chunks

@@ -21,7 +21,8 @@ class Ids:
 
     def __init__(self) -> None:
         self._recent: set[int] = set()
-        self._old = np.empty(0, dtype=np.int64).data
+        self._older = np.empty(0, dtype=np.int64)
+        self._old = self._older.data
         self.full = False
 
     def add(self, name: str) -> bool:
@@ -37,8 +38,10 @@ class Ids:
         self._recent.add(key)
         if len(self._recent) == _RECENT:
             recent = np.fromiter(self._recent, np.int64, _RECENT)
-            merged = np.concatenate([np.asarray(old), np.sort(recent)])
-            merged.sort(kind="stable")  # two sorted runs: one merge
-            self._old, self.full = merged.data, len(merged) >= _MOST
             self._recent.clear()
+            old.release()  # of an array that grows in place
+            self._older.resize(len(self._older) + _RECENT, refcheck=False)
+            self._older[-_RECENT:] = np.sort(recent)
+            self._older.sort(kind="stable")  # two sorted runs: one merge, which needs room for the shorter
+            self._old, self.full = self._older.data, len(self._older) >= _MOST
         return True

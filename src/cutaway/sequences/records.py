@@ -18,6 +18,9 @@ from cutaway.sequences.readers.wanted import MEND
 
 __all__ = ["Record", "Records", "read_records"]
 
+_KEEP = "give each an id of its own, number the later ones with --rename-duplicates, or leave them out with --skip-bad"
+_COPIES = 1 << 16
+
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
@@ -52,6 +55,7 @@ class Records(Iterator[Record]):
         label_column: str | None,
         skip_bad: bool,
         check: Callable[[Any], object] | None,
+        rename_duplicates: bool,
     ) -> None:
         counts = Counter(records=0, skipped=0)
         self.counts: dict[str, int] = counts
@@ -61,6 +65,7 @@ class Records(Iterator[Record]):
             for file, kind in files
         ]
         self._check, self._also = CHECKS[alphabet], check
+        self._rename = rename_duplicates
         self._stream = self._all()
 
     def __iter__(self) -> Iterator[Record]:
@@ -88,17 +93,23 @@ class Records(Iterator[Record]):
         if Path(wanted.file).is_dir():
             raise BadSequence(f"{wanted.file!r} is a directory", hint="name the files in it")
         seen, counts, found = Ids(), self.counts, False
-        name = PurePath(wanted.file).name
+        copies, last, alike = dict[str, int](), 0, 0
+        name = "stdin" if wanted.file == "-" else PurePath(wanted.file).name
         for raw in READERS[wanted.format](wanted):
             found = True
             try:
                 if isinstance(raw, BadSequence):
                     raise raw
                 sequence, changes = self._checked(wanted, raw)
-                if raw.id is not None and not seen.add(raw.id):
-                    why = f"there is a record {_short(raw.id)} already"
-                    hint = "give each record an id of its own, or leave the later ones out with --skip-bad"
-                    raise wanted.bad(why, raw.line, hint=hint)
+                called = raw.id
+                if called is None:
+                    alike = alike + 1 if raw.line == last else 1  # records without an id may begin in one line
+                    last, called = raw.line, f"{name}:{raw.line}" + (f"/{alike}" if alike > 1 else "")
+                elif not seen.add(called):
+                    if not self._rename:
+                        raise wanted.bad(f"there is a record {_short(called)} already", raw.line, hint=_KEEP)
+                    called = _renamed(called, seen, copies)
+                    counts["duplicate ids renamed"] += 1
             except BadSequence as error:
                 self._skip(wanted, error)
                 continue
@@ -107,7 +118,7 @@ class Records(Iterator[Record]):
             if seen.full:
                 counts["ids not compared"] += 1
             counts["records"] += 1
-            yield Record(raw.id or f"{name}:{raw.line}", sequence, raw.label, wanted.file, raw.line)
+            yield Record(called, sequence, raw.label, wanted.file, raw.line)
         if not found:
             raise MissingText(
                 f"{wanted.file!r} holds no record", hint=f"it was read as {wanted.format}: --format says another"
@@ -127,6 +138,17 @@ class Records(Iterator[Record]):
     def _skip(self, wanted: Wanted, error: BadSequence | MissingText) -> None:
         wanted.skip(error)
         self.counts["skipped"] += 1
+
+
+def _renamed(name: str, seen: Ids, copies: dict[str, int]) -> str:
+    """Return the id with the first number behind it that makes it one of its own; `copies` remembers the last ones."""
+    number = copies.get(name, 1) + 1
+    while not seen.add(f"{name}/{number}"):
+        number += 1
+    if len(copies) == _COPIES:
+        copies.clear()
+    copies[name] = number
+    return f"{name}/{number}"
 
 
 _WITH_NUMBERS = frozenset({"txt", "jsonl", "csv", "tsv", "parquet", "xtc", "dcd", "trr", "pdb"})
@@ -156,6 +178,13 @@ def _fits(file: str, kind: str, alphabet: str, columns: tuple[str, ...], label_c
         smiles.reader()
 
 
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # longer than any name may be
+        return False
+
+
 def _short(name: str) -> str:
     return repr(name if len(name) <= 60 else name[:57] + "...")
 
@@ -169,6 +198,7 @@ def read_records(
     label_column: str | None = None,
     skip_bad: bool = False,
     check: Callable[[Any], object] | None = None,
+    rename_duplicates: bool = False,
 ) -> Records:
     """Return the records of one file or several, as they are read, in memory bounded by the longest record.
 
@@ -178,7 +208,9 @@ def read_records(
     `cutaway.sequences.readers`. `column` is where a table or JSON object has the sequence (of a series one or several
     channels; of a trajectory a selection of atoms, or a collective variable: "distance 1 10", "dihedral 5 7 9 15",
     "phi", "psi"; see `cutaway.sequences.readers.chosen`), `label_column` where it has the label (of FASTA, FASTQ
-    "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file.
+    "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file:
+    a second record of one id is an error, or with `rename_duplicates` called "id/2" and counted. The path "-" is the
+    standard input, whose format has to be said.
     `check` is called with each sequence that its alphabet allows, and raises `BadSequence` for what else is not wanted.
 
     Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading
@@ -206,9 +238,15 @@ def read_records(
         raise InputError(f"a sequence of {alphabet} is one column, not {len(columns)}", hint="several are of a series")
     files = []
     for name in names:
-        if not Path(name).exists():
-            raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in")
+        if name == "-" and format is None:
+            hint = f"say it: --format {'|'.join(READERS)}"
+            raise InputError("what comes through a pipe ('-') has no name that tells its format", hint=hint)
+        if name != "-" and not _exists(name):
+            hint = "check the name and the folder you are in"
+            if len(name) > 255 or "\n" in name:
+                hint = "a sequence itself goes through a pipe: printf 'ACGT' | cutaway records - --format txt"
+            raise InputError(f"there is no file {_short(name)}", hint=hint)
         kind = format or ("txt" if Path(name).is_dir() else format_of(name))
         _fits(name, kind, alphabet, columns, label_column)
         files.append((name, kind))
-    return Records(files, alphabet, columns, label_column, skip_bad, check)
+    return Records(files, alphabet, columns, label_column, skip_bad, check, rename_duplicates)

@@ -33,6 +33,8 @@ def bad_letter(sequence: str, position: int, kind: str, hint: str | None = None)
     """Return the error for the letter at a position (from 0) that the kind of sequence lacks."""
     if hint is None and kind != "protein" and _PROTEIN_ONLY.intersection(sequence[:10_000].upper()):
         hint = "if these are proteins, say so: --alphabet protein; else mend it, or leave it out with --skip-bad"
+    if position == 0 and sequence[0] == ">":
+        hint = "if this is FASTA, say so: --format fasta"
     return BadSequence(
         f"{sequence[position]!r} is no letter of {kind}",
         hint=hint or "mend it, or leave such records out with --skip-bad",

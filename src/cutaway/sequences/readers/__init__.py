@@ -49,7 +49,7 @@ _SUFFIXES = {
     "csv": "csv",
     "tsv": "tsv tab",
     "parquet": "parquet pq",
-    "fasta": "fasta fa fna faa ffn frn fas",
+    "fasta": "fasta fa fna faa ffn frn fas fsa",
     "fastq": "fastq fq",
     "genbank": "genbank gb gbk gbff gp",
     "smi": "smi smiles",

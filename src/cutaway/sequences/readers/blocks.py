@@ -6,6 +6,7 @@ Memory is bounded by the longest line, and time by what the reader does with it.
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -97,14 +98,15 @@ def decoded(wanted: Wanted, line: bytes, number: int) -> str | BadSequence:
 
 @contextlib.contextmanager
 def local(wanted: Wanted) -> Iterator[str]:
-    """Give the name of the file for a library that opens files itself; what is gzipped is unpacked for it."""
-    with opened(wanted.file) as file:
-        head = file.read(2)
-    if not head:
-        raise MissingText(f"{wanted.file!r} is empty")
-    if head != b"\x1f\x8b":
-        yield wanted.file
-        return
+    """Give the name of a file for a library that opens files itself; what is gzipped or piped is written to one."""
+    if wanted.file != "-":
+        with opened(wanted.file) as file:
+            head = file.read(2)
+        if not head:
+            raise MissingText(f"{wanted.file!r} is empty")
+        if head != b"\x1f\x8b":
+            yield wanted.file
+            return
     with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
         name = Path(folder) / Path(wanted.file).name.removesuffix(".gz")
         with name.open("wb") as unpacked:
@@ -140,7 +142,7 @@ def _first_checked(wanted: Wanted) -> Iterator[bytes]:
 
 def _unpacked(wanted: Wanted) -> Iterator[bytes]:
     """Yield what the file holds; its first bytes say whether it is gzipped, whatever its name."""
-    with opened(wanted.file) as file:
+    with _standard_input() if wanted.file == "-" else opened(wanted.file) as file:
         data = file.read(BLOCK)
         if not data:
             raise MissingText(f"{wanted.file!r} is empty")
@@ -150,6 +152,13 @@ def _unpacked(wanted: Wanted) -> Iterator[bytes]:
         while data:
             yield data
             data = file.read(BLOCK)
+
+
+@contextlib.contextmanager
+def _standard_input() -> Iterator[BinaryIO]:
+    if sys.stdin is None or sys.stdin.isatty() or not hasattr(sys.stdin, "buffer"):
+        raise MissingText("nothing comes through a pipe", hint="name a file instead of '-', or write: cat FILE | …")
+    yield sys.stdin.buffer
 
 
 def _inflated(file: BinaryIO, data: bytes) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -14,25 +15,39 @@ __all__ = ["read_fasta", "read_fastq"]
 
 _SPACE = b" \t\n\r\v\f"
 _NEWLINE = ord("\n")
+_COMMENT = re.compile(rb"^;.*\n", re.MULTILINE)
 _MATE = re.compile(r"([12]):[YN]:")
 
 
 def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each record: its id is the first word of its header, its label (where asked for) the rest.
 
-    A record's line is its header's. Memory is a few times the longest record. Text before the first header is an error.
+    A record's line is its header's. Lines that begin with ";" are comments, counted and left out. Memory is a few times
+    the longest record. Text before the first header is an error, which is not held.
     """
-    line, begun = 1, False
-    for text in _headed(wanted):
-        if not begun:  # what stands before the first ">"
-            begun = True
-            if text.strip():
-                yield _headless(wanted, text)
-            line += text.count(b"\n")
-            continue
+    line, told, source = 1, False, blocks(wanted)
+    first = block = b""
+    for block in source:  # up to the first header
+        at = 0 if block[:1] == b">" else block.find(b"\n>") + 1 or len(block)
+        before, comments = _COMMENT.subn(b"", block[:at])
+        if comments:
+            wanted.counts["comment lines"] += comments
+        if before.strip() and not told:
+            told = True
+            yield _headless(wanted, block[:at], line)
+        line += block.count(b"\n", 0, at)
+        if at < len(block):
+            first = block[at:]
+            break
+    del block
+    for text in _headed(first, source):
         header, _, body = text.partition(b"\n")
-        letters = body.replace(b"\n", b"")
-        ends = len(body) - len(letters) + 1
+        kept, comments = body, 0
+        if b";" in body:
+            kept, comments = _COMMENT.subn(b"", body)
+            wanted.counts["comment lines"] += comments
+        letters = kept.replace(b"\n", b"")
+        ends = len(kept) - len(letters) + comments + 1
         if b" " in letters or b"\t" in letters:
             spaced, letters = len(letters), letters.translate(None, _SPACE)
             wanted.counts["spaces inside removed"] += spaced - len(letters)
@@ -47,16 +62,19 @@ def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         line += ends
 
 
-def _headed(wanted: Wanted) -> Iterator[bytes]:
-    """Yield what is before the first header, then each record whole, without its ">"."""
+def _headed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield each record whole, without its ">"; the first block begins with one."""
     parts: list[bytes] = []
-    for block in blocks(wanted):
+    begun = False
+    for block in itertools.chain([first] if first else [], rest):
         line_begins = True
         for number, piece in enumerate(block.split(b">")):  # a byte alone is found much faster than behind a newline
             if number and line_begins:
-                whole = b"".join(parts)
-                parts.clear()
-                yield whole
+                if begun:
+                    whole = b"".join(parts)
+                    parts.clear()
+                    yield whole
+                begun = True
             elif number:
                 parts.append(b">")  # in the middle of a line
             if piece:
@@ -64,14 +82,17 @@ def _headed(wanted: Wanted) -> Iterator[bytes]:
                 line_begins = piece[-1] == _NEWLINE
             else:
                 line_begins = not number  # ">>" is no header behind a header
-    yield b"".join(parts)
+    if begun:
+        yield b"".join(parts)
 
 
-def _headless(wanted: Wanted, text: bytes) -> BadSequence:
-    before = len(text) - len(text.lstrip())
+def _headless(wanted: Wanted, text: bytes, first: int) -> BadSequence:
+    number, row = next(
+        (number, row) for number, row in enumerate(text.split(b"\n"), first) if row.strip() and not row.startswith(b";")
+    )
     hint = "put a line like >name before it, or read it with --format txt"
     why = "a FASTA record begins with '>', and this does not"
-    return wanted.bad(why, text.count(b"\n", 0, before) + 1, before - text.rfind(b"\n", 0, before), hint)
+    return wanted.bad(why, number, len(row) - len(row.lstrip()) + 1, hint)
 
 
 def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
@@ -130,6 +151,8 @@ def _in_body(body: bytes, line: int, letter: int) -> str:
     """Return where a letter of the sequence stands in the lines below its header."""
     left = letter
     for number, row in enumerate(body.decode("utf-8").split("\n"), line + 1):
+        if row.startswith(";"):
+            continue
         places = [i for i, sign in enumerate(row, 1) if sign not in " \t\r\v\f"] if " " in row or "\t" in row else None
         width = len(row) if places is None else len(places)
         if left <= width:

@@ -14,6 +14,8 @@ from cutaway.sequences.readers.wanted import Raw, Wanted
 
 __all__ = ["need_biopython", "read_genbank"]
 
+_HEADLESS = "a GenBank entry begins with LOCUS, and this does not"
+
 
 def read_genbank(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield records of each entry. What a record is depends on the alphabet:
@@ -25,7 +27,7 @@ def read_genbank(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 
     A CDS is called by the first of its protein_id, locus_tag and gene that no CDS before it in the entry has, and its
     line is where its feature begins. A `label_column` names a qualifier of the CDS, or an annotation of the entry
-    ("organism"). Memory is bounded by the longest entry.
+    ("organism"). Lines before an entry's LOCUS are counted and left out. Memory is bounded by the longest entry.
     """
     from_biopython = need_biopython()
     for start, rows in _entries(wanted):
@@ -63,29 +65,33 @@ def _parsed(wanted: Wanted, from_biopython: Any, rows: list[str], start: int) ->
 
 def _entries(wanted: Wanted) -> Iterator[tuple[int, list[str] | BadSequence]]:
     """Yield the line in which each entry begins, and its lines, or what is wrong with it."""
-    rows, start, broken = list[str](), 1, None
+    rows, start, broken = list[str](), 0, None
+    before, first = 0, 0  # lines before LOCUS, which are not held
     for number, line in text_lines(wanted):
+        if not rows and not (isinstance(line, str) and line.startswith("LOCUS")):
+            if isinstance(line, BadSequence) or line.strip():
+                first, before = first or number, before + 1
+                if isinstance(line, str) and line.rstrip() == "//":
+                    yield first, wanted.bad(_HEADLESS, first)
+                    before = first = 0
+            continue
         if isinstance(line, BadSequence):
             broken = broken or line
             continue
-        if not rows and not line.strip():
-            continue
         if not rows:
             start = number
+            if before:
+                wanted.counts["lines before LOCUS left out"] += before
+                before = first = 0
         rows.append(line)
         if line.rstrip() == "//":
-            yield start, broken or _checked(wanted, rows, start)
+            yield start, broken or rows
             rows, broken = [], None
     if rows:
         hint = "was it cut short? fetch it anew, or leave its last entry out with --skip-bad"
         yield start, broken or wanted.bad("this entry has no end: a line with //", start, hint=hint)
-
-
-def _checked(wanted: Wanted, rows: list[str], start: int) -> list[str] | BadSequence:
-    for i, row in enumerate(rows):
-        if row.startswith("LOCUS"):
-            return rows[i:] if i else rows
-    return wanted.bad("a GenBank entry begins with LOCUS, and this does not", start)
+    elif before:
+        yield first, wanted.bad(_HEADLESS, first)
 
 
 def _genes(wanted: Wanted, entry: Any, start: int, rows: list[str]) -> Iterator[Raw | BadSequence]:

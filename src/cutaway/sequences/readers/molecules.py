@@ -14,16 +14,19 @@ from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
 
 __all__ = ["need_rdkit", "read_sdf", "read_smi"]
 
+_COMMA = re.compile(r"\s*,\s*")
 _HEADERS = frozenset({"smiles", "smi", "canonical_smiles"})
+_NAMES = 1000
 _PROPERTY = re.compile(r"^>.*?<([^>]*)>")
 
 
 def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
-    """Yield each line's SMILES, up to the first space; what is behind it is the record's id.
+    """Yield each line's SMILES, up to the first space or comma; what is behind it is the record's id.
 
-    A first line that begins with the word SMILES is a header, and "|…|" behind a SMILES an extension of another
-    program's; both are counted and left out.
+    A first line that begins with the word SMILES is a header, a line that begins with # a comment, and "|…|" behind a
+    SMILES an extension of another program's; all three are counted and left out.
     """
+    begun = False
     for number, line in text_lines(wanted):
         if isinstance(line, BadSequence):
             yield line
@@ -32,7 +35,13 @@ def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         if not words:
             wanted.counts["blank lines"] += 1
             continue
-        if number == 1 and words[0].lower() in _HEADERS:
+        if words[0][0] == "#":
+            wanted.counts["comment lines"] += 1
+            continue
+        if "," in words[0]:  # which no SMILES holds
+            words = _COMMA.split(line.strip(), maxsplit=1)
+        first, begun = not begun, True
+        if first and words[0].lower() in _HEADERS:
             wanted.counts["header lines left out"] += 1
             continue
         name = words[1].strip() if len(words) > 1 else ""
@@ -45,15 +54,18 @@ def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each molecule as RDKit's canonical SMILES with stereo marks; its id is its title.
 
-    A `label_column` names a property ("> <NAME>"). Coordinates are no part of a sequence; other properties aren't read.
+    A `label_column` names a property ("> <NAME>"), of one line or several up to a blank one; a molecule without it has
+    no label, and a file in which none has it is an error at its end. Coordinates are no part of a sequence; other
+    properties aren't read.
     """
     chem = need_rdkit()
     rows, start, number, broken = list[str](), 1, 0, None
+    names = dict[str, None]()  # of properties
     for number, line in text_lines(wanted):
         if isinstance(line, BadSequence):
             broken = broken or line
         elif line.rstrip() == "$$$$":
-            yield broken or _molecule(wanted, chem, rows, start)
+            yield broken or _molecule(wanted, chem, rows, start, names)
             rows, start, broken = [], number + 1, None
         else:
             rows.append(line)
@@ -64,10 +76,12 @@ def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             hint = "was it cut short? fetch it anew, or leave its last molecule out with --skip-bad"
             yield wanted.bad("the file ends inside this molecule", start, hint=hint)
         else:
-            yield _molecule(wanted, chem, rows, start)
+            yield _molecule(wanted, chem, rows, start, names)
+    if wanted.label_column is not None and number and wanted.label_column not in names:
+        raise wanted.absent(wanted.label_column, list(names))
 
 
-def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int) -> Raw | BadSequence:
+def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int, names: dict[str, None]) -> Raw | BadSequence:
     found: list[Any] = []
     block = "\n".join(rows)
     said = rdkit_says(lambda: found.append(chem.MolFromMolBlock(block)))
@@ -79,18 +93,23 @@ def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int) -> Raw | B
     label = None
     if wanted.label_column is not None:
         properties = _properties(rows)
-        if wanted.label_column not in properties and not wanted.counts["records"]:
-            raise wanted.absent(wanted.label_column, list(properties), start)
+        if wanted.label_column in properties or len(names) < _NAMES:
+            names.update(dict.fromkeys(properties))
         label = wanted.label(properties.get(wanted.label_column))
     title = rows[0].strip() if rows else ""
     return Raw(title or None, chem.MolToSmiles(found[0]), label, start, functools.partial(_in_smiles, start))
 
 
 def _properties(rows: list[str]) -> dict[str, str]:
-    found = {}
-    for row, below in zip(rows, [*rows[1:], ""], strict=True):
+    found, open_at = dict[str, str](), None
+    for row in rows:
         if name := _PROPERTY.match(row):
-            found[name[1]] = below.strip()
+            open_at = name[1]
+            found[open_at] = ""
+        elif not row.strip():
+            open_at = None
+        elif open_at is not None:
+            found[open_at] += f"\n{row.strip()}" if found[open_at] else row.strip()
     return found
 
 

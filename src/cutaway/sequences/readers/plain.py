@@ -16,6 +16,7 @@ from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
 __all__ = ["json_channels", "read_jsonl", "read_txt"]
 
 _CELL = re.compile(r"[^\s,;]+")
+_HALF = re.compile("[\ud800-\udfff]")
 _INSIDE = re.compile(r"\d,\d")
 _BETWEEN = re.compile(r"[^\s,;]\s*[\s;]\s*[^\s,;]")  # numbers that something else than a comma parts
 
@@ -67,8 +68,10 @@ def _read_steps(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 def read_jsonl(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each line's object: its sequence, its "id" if it has one, and its label; or a bare string or list.
 
-    Of the alphabet series the sequence is a list of numbers, or a list of such lists, one a channel; null is missing.
+    The first object says which key holds the sequence, as the head of a table does. Of the alphabet series the sequence
+    is a list of numbers, or a list of such lists, one a channel; null is missing.
     """
+    chosen: list[str] = list(wanted.columns)
     for number, line in text_lines(wanted):
         if isinstance(line, BadSequence):
             yield line
@@ -76,22 +79,26 @@ def read_jsonl(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             wanted.counts["blank lines"] += 1
         else:
             try:
-                yield _record(wanted, _parsed(wanted, line, number), number)
+                said = _parsed(wanted, line, number)
+                if isinstance(said, dict) and not chosen:
+                    chosen = wanted.choose(list(said), number)  # once: it is the same one in all lines
+                yield _record(wanted, said, number, chosen)
             except BadSequence as error:
                 yield error
 
 
-def _record(wanted: Wanted, said: Any, number: int) -> Raw:
+def _record(wanted: Wanted, said: Any, number: int, columns: list[str]) -> Raw:
     name, label, key = None, None, "sequence"
     if isinstance(said, dict):
-        columns = list(wanted.columns) or wanted.choose(list(said), number)
         for column in (*columns, *([wanted.label_column] if wanted.label_column else [])):
             if column not in said:
                 raise wanted.absent(column, list(said), number)
         if wanted.label_column is not None:
             label = wanted.label(said[wanted.label_column])
-        if said.get("id") is not None:
-            name = str(said["id"])
+        name = wanted.name(said.get("id"))
+        for part in (name, label):
+            if part is not None and _HALF.search(part):
+                raise wanted.bad(f"half of a surrogate pair, which is no character, in {part[:40]!r}", number)
         key = columns[0]
         said = [said[column] for column in columns] if len(columns) > 1 else said[key]
     if wanted.alphabet == "series":
@@ -115,6 +122,8 @@ def _parsed(wanted: Wanted, line: str, number: int) -> Any:
         return json.loads(line, parse_constant=_Constant)
     except json.JSONDecodeError as error:
         raise wanted.bad(f"it is no JSON ({error.msg})", number, error.colno) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise wanted.bad(f"it is no JSON that can be read ({str(error).partition(';')[0]})", number) from error
     except RecursionError as error:
         raise wanted.bad("it is JSON nested too deep", number) from error
 

@@ -99,14 +99,15 @@ class Wanted:
     def choose(self, names: Sequence[str], line: int = 1) -> list[str]:
         """Return the columns that hold sequences: those asked for, or the one whose name says so.
 
-        Without being told it is the column called like the alphabet, "sequence", "seq" or "text" (in any case), or the
-        only one there is.
+        Without being told it is the column called like the alphabet (of smiles also "canonical_smiles"), "sequence",
+        "seq" or "text" (in any case), or the only one there is.
         """
         if absent := [name for name in self.columns if name not in names]:
             raise self.absent(absent[0], names, line)
         if self.columns:
             return list(self.columns)
-        for likely in (self.alphabet, "sequence", "seq", "text"):
+        also = ["canonical_smiles"] if self.alphabet == "smiles" else []
+        for likely in (self.alphabet, *also, "sequence", "seq", "text"):
             if found := [name for name in names if name.strip().lower() == likely]:
                 return found[:1]
         if len(names) == 1:
