@@ -115,7 +115,8 @@ _ENTRIES = (
         description="11,384 melting points of organic molecules, each with its SMILES",
         keep=("*.dist-info/licenses/LICENSE.txt", "chemicals/Phase Change/OpenNotebook Melting Points.tsv"),
         main="melting-points.csv",
-        how="CSV; column smiles, label column kelvin, and the CAS number",
+        how="CSV; column smiles, label column kelvin, and the CAS number; --skip-bad leaves out three that RDKit "
+        "refuses (BrF3, BrF5, ClF3)",
         licence="MIT; the points are open data",
         citation="Bell et al.: chemicals, 2016-2026; Bradley, Williams, Lang: Jean-Claude Bradley open melting point "
         "dataset, 2014",
