@@ -9,11 +9,12 @@ import sys
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from cutaway.errors import BadSequence, InputError, MissingText
-from cutaway.sequences import CHECKS, ids, read_records
+from cutaway.sequences import CHECKS, ids, read_alignment, read_contacts, read_records
 
 
 @pytest.fixture(autouse=True)
@@ -266,3 +267,60 @@ def test_conformers_of_one_title(block: str) -> None:
     same = f"ethanol{block}$$$$\n" * 2
     assert "'ethanol' already" in refused("a.sdf", same, "smiles")
     assert [r.id for r in read("a.sdf", same, "smiles", rename_duplicates=True)[0]] == ["ethanol", "ethanol/2"]
+
+
+# Contacts and alignments
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1 3\n",
+        "1,3\n",
+        "1;3\n",
+        "i\tj\n1\t3\n",
+        "res1, res2\n1, 3\n",
+        "# i j\n1 3\n\n",
+        '"i","j"\n3,1\n',
+        "  1   3  \n",
+    ],
+)
+def test_pairs_of_contacts_as_they_are_written(content: str) -> None:
+    Path("a.csv").write_text(content)
+    assert np.argwhere(read_contacts("a.csv", 4)).tolist() == [[0, 2], [2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("1,O9\n2,8\n3,9\n", "line 1: '1,O9' is not"),
+        ("1,3\n2,\n", "line 2: '2,' is not 2 numbers"),
+        ("i,j,score\n1,3,0.5\n2,4,0.1\n", "has 3 columns"),
+        ("1 2 3\n", "has 3 columns"),
+    ],
+)
+def test_contacts_that_are_none(content: str, words: str) -> None:
+    Path("a.csv").write_text(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_contacts("a.csv", 9)
+    assert "two" in (caught.value.hint or "")
+
+
+def test_what_is_not_known_is_no_contact() -> None:
+    Path("a.csv").write_text("-1 -1 1\n-1 -1 0\n1 0 -1\n")
+    assert np.argwhere(read_contacts("a.csv", 3)).tolist() == [[0, 2], [2, 0]]
+
+
+def test_alignments_of_other_formats_are_named() -> None:
+    for name, content in (("Stockholm", "# STOCKHOLM 1.0\nx ACG\n//\n"), ("Clustal", "CLUSTAL W (1.8)\n\nx ACG\n")):
+        Path("a.sto").write_text(content)
+        with pytest.raises(InputError, match=f"in the format of {name}") as caught:
+            read_alignment("a.sto")
+        assert "convert it" in (caught.value.hint or "")
+
+
+def test_a_stop_that_ends_every_row_is_no_column() -> None:
+    Path("a.fa").write_text(">x\nMK-*\n>y\nMKV*\n")
+    assert read_alignment("a.fa") == [("x", "MK-"), ("y", "MKV")]
+    Path("a.fa").write_text(">x\nMKL*\n>y\nMKVA\n")
+    assert read_alignment("a.fa") == [("x", "MKL*"), ("y", "MKVA")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from cutaway.errors import InputError
@@ -9,16 +10,25 @@ from cutaway.sequences.text import read_text
 
 __all__ = ["read_alignment"]
 
+_OTHERS = re.compile(r"\s*#?\s*(STOCKHOLM|CLUSTAL)\b", re.IGNORECASE)
+
 
 def read_alignment(path: str | Path) -> list[tuple[str, str]]:
     """Return the names and aligned rows of a FASTA or A3M file, in upper case, every gap a "-".
 
     In A3M (told by the suffix) lower-case letters are insertions between columns: they are left out, as are the dots
-    that stand for them in other rows. Raises `InputError`, with the line, for a file that is no alignment.
+    that stand for them in other rows. A stop ("*") that ends every row is no column. Raises `InputError`, with the
+    line, for a file that is no alignment.
     """
     file, a3m = Path(path), Path(path).suffix.lower() == ".a3m"
     rows: list[tuple[str, list[str], int]] = []
-    for number, line in enumerate(read_text(file).splitlines(), 1):
+    whole = read_text(file)
+    if other := _OTHERS.match(whole):
+        raise InputError(
+            f"{str(file)!r} is an alignment in the format of {other[1].capitalize()}, and only FASTA and A3M are read",
+            hint="convert it, for example: esl-reformat afa FILE, or Bio.AlignIO.convert(FILE, FORMAT, NEW, 'fasta')",
+        )
+    for number, line in enumerate(whole.splitlines(), 1):
         text = line.strip()
         if text.startswith(">"):
             rows.append((text[1:].split(maxsplit=1)[0] if text[1:].strip() else "", [], number))
@@ -32,6 +42,8 @@ def read_alignment(path: str | Path) -> list[tuple[str, str]]:
     if not rows:
         raise InputError(f"{str(file)!r} holds no sequence", hint="give an alignment in FASTA or A3M")
     found = [(name, _row("".join(parts), a3m)) for name, parts, _ in rows]
+    if all(row.endswith("*") for _, row in found):
+        found = [(name, row[:-1]) for name, row in found]
     for (name, row), (_, _, number) in zip(found, rows, strict=True):
         if len(row) != len(found[0][1]):
             raise InputError(

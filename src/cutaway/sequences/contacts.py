@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["read_contacts"]
 
+_MARK = re.compile(r"\s*[,;\t]\s*|\s+")
+
 
 def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
     """Return a symmetric matrix of booleans [length, length] from a .npy file, or a .csv of a matrix or of pairs.
 
-    In a matrix whatever is not 0 is a contact. Pairs are two positions a line, counted from 1; a head is left out.
-    Raises `InputError`, with the line.
+    In a matrix whatever is above 0 is a contact (-1 is often written where it is not known). Pairs are two positions a
+    line, counted from 1. Cells are parted by commas, semicolons, tabs or spaces; a head whose cells all begin with a
+    letter, and lines that begin with #, are left out. Raises `InputError`, with the line.
     """
     import numpy as np
 
@@ -30,9 +34,9 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
         except (ValueError, EOFError) as error:
             raise InputError(f"{str(file)!r} is no array of numbers: {error}") from error
         return _symmetric(file, matrix, length)
-    rows = [[cell.strip() for cell in line.replace("\t", ",").split(",")] for line in read_text(file).splitlines()]
-    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(row)]
-    if numbered and not _numbers(numbered[0][1]):
+    lines = enumerate(map(str.strip, read_text(file).splitlines()), 1)
+    numbered = [(number, _MARK.split(line)) for number, line in lines if line.strip(",;\t ") and line[0] != "#"]
+    if numbered and all(cell.strip("\"'")[:1].isalpha() for cell in numbered[0][1]):
         numbered = numbered[1:]
     for number, row in numbered:
         if not _numbers(row) or len(row) != len(numbered[0][1]):
@@ -41,6 +45,11 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
                 hint="give a matrix of numbers, or two positions a line, counted from 1",
             )
     values = np.array([[float(cell) for cell in row] for _, row in numbered])
+    if values.ndim == 2 and 2 < values.shape[1] != values.shape[0]:
+        raise InputError(
+            f"{str(file)!r} has {values.shape[1]:,} columns, and the sequence {length:,} positions",
+            hint=f"pairs are two columns, without a score; a matrix has {length:,}",
+        )
     if values.ndim == 2 and values.shape[1] == 2 and length != 2:
         return _from_pairs(file, [number for number, _ in numbered], values, length)
     return _symmetric(file, values, length)
@@ -69,7 +78,7 @@ def _symmetric(file: Path, matrix: npt.NDArray[Any], length: int) -> npt.NDArray
             f"{str(file)!r} holds {shape} of {matrix.dtype}, the sequence has {length:,} positions",
             hint=f"give a matrix of {length} × {length} numbers (0: no contact), or pairs of positions",
         )
-    found = np.nan_to_num(matrix) != 0
+    found = np.nan_to_num(matrix) > 0
     either: npt.NDArray[Any] = found | found.T
     return either
 
