@@ -200,3 +200,15 @@ def test_an_empty_label_of_a_series_is_none() -> None:
     found, counts = read("a.csv", "x,who\n1,\n2,\n3,S\n4,\n", "series", label_column="who")
     assert [(r.label, len(r.sequence[0])) for r in found] == [(None, 2), ("S", 1), (None, 1)]
     assert counts == {"missing labels": 2}
+
+
+def test_names_of_columns_left_out_stand_behind_their_count(capsys) -> None:
+    from cutaway.cli import main
+
+    names = [f"a word that is long {i}" for i in range(15)]
+    Path("a.csv").write_text(f"x,{','.join(names)}\n1{',w' * 15}\n")
+    with pytest.raises(SystemExit):
+        main(["records", "a.csv", "--alphabet", "series"])
+        raise SystemExit
+    said = " ".join(capsys.readouterr().out.split())
+    assert "columns of words left out 15: 'a word that is long 0', 'a word" in said and "and 3 more" in said

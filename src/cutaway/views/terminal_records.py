@@ -35,5 +35,11 @@ def records(
         if lengths["longest"] > lengths["shortest"]:
             spread += f" to {lengths['longest']:,}, on average {lengths['total'] / many:,.1f}"
         facts.append(("length", f"{spread}; {lengths['total']:,} in all"))
-    rules = [(rule, f"{count:,}") for rule, count in counts.items() if rule not in ("records", "skipped")]
+    rules = [_rule(rule, count) for rule, count in counts.items() if rule not in ("records", "skipped")]
     return Group(table, "", _facts([*facts, *rules, *(("skipped", place) for place in skipped)]))
+
+
+def _rule(rule: str, count: int) -> tuple[str, str]:
+    """Return a rule and its count, behind which stand the names that the rule has in parentheses."""
+    rule, _, names = rule.partition(" (")
+    return rule, f"{count:,}" + (f": {names[:-1]}" if names else "")

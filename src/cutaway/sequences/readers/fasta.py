@@ -42,12 +42,13 @@ def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     del block
     for text in _headed(first, source):
         header, _, body = text.partition(b"\n")
-        kept, comments = body, 0
-        if b";" in body:
+        letters = body.replace(b"\n", b"")
+        ends = len(body) - len(letters) + 1
+        if b";" in letters:
             kept, comments = _COMMENT.subn(b"", body)
-            wanted.counts["comment lines"] += comments
-        letters = kept.replace(b"\n", b"")
-        ends = len(kept) - len(letters) + comments + 1
+            letters = kept.replace(b"\n", b"")
+            if comments:
+                wanted.counts["comment lines"] += comments
         if b" " in letters or b"\t" in letters:
             spaced, letters = len(letters), letters.translate(None, _SPACE)
             wanted.counts["spaces inside removed"] += spaced - len(letters)

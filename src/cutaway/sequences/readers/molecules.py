@@ -93,8 +93,10 @@ def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int, names: dic
     label = None
     if wanted.label_column is not None:
         properties = _properties(rows)
-        if wanted.label_column in properties or len(names) < _NAMES:
+        if len(names) < _NAMES:
             names.update(dict.fromkeys(properties))
+        if wanted.label_column in properties:
+            names[wanted.label_column] = None
         label = wanted.label(properties.get(wanted.label_column))
     title = rows[0].strip() if rows else ""
     return Raw(title or None, chem.MolToSmiles(found[0]), label, start, functools.partial(_in_smiles, start))
