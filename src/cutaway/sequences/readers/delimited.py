@@ -16,7 +16,7 @@ from cutaway.sequences.readers.wanted import MEND, Wanted
 
 __all__ = ["Delimited"]
 
-MOST = 1 << 23
+MOST = 1 << 22
 """The most characters in a row that goes over several lines: a quote that never closes costs no more memory."""
 
 _LOOKED_AT = 32
