@@ -210,8 +210,8 @@ def read_records(
     "phi", "psi"; see `cutaway.sequences.readers.chosen`), `label_column` where it has the label (of FASTA, FASTQ
     "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file:
     a second record of one id is an error, or with `rename_duplicates` called "id/2" and counted. The path "-" is the
-    standard input, whose format has to be said.
-    `check` is called with each sequence that its alphabet allows, and raises `BadSequence` for what else is not wanted.
+    standard input, whose format has to be said. `check` is called with each sequence that its alphabet allows, and
+    raises `BadSequence` for what else is not wanted.
 
     Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading
     `BadSequence` for what is wrong in a file, which says line, column and what to do, and `MissingText` for an empty
