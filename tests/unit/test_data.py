@@ -63,6 +63,19 @@ def test_data_are_fetched_once_and_found_from_then_on(shelve_data, pips, monkeyp
     assert [model.name for model in cutaway.list_models().models if model.cached] == []  # data are no models
 
 
+def test_data_that_an_older_version_kept_in_another_way_are_fetched_anew(shelve_data, pips, monkeypatch):
+    shelve_data()
+    cutaway.get_data("tiny")
+    shelve_data(keep=(f"{FOLDER}/*.fa", f"{FOLDER}/*.txt"), how="FASTA, and what else")
+    found = cutaway.get_data("tiny")
+    assert len(pips) == 2 and [file.name for file in found.files] == ["cutaway.json", "other.txt", "tiny.fa"]
+    shelve_data()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NotFetched):
+        cutaway.get_data("tiny")
+    assert in_the_cache() == ["tiny-1.0"]  # what is there stays until something better is
+
+
 def test_the_shelf_says_what_everything_is():
     listed = cutaway.list_data()
     assert len(listed.datasets) == 14 and len(listed.rows()) == 14

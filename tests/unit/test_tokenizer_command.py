@@ -103,6 +103,18 @@ def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> Non
     assert code == 0 and err == ""
 
 
+def test_duplicates_are_renamed_where_that_is_asked_for(capsys: Any, files: Path) -> None:
+    Path("twice.fa").write_text(">a\nATGAAA\n>a\nGCGTTT\n")
+    train = ["tokenizer", "train", "twice.fa", "--kind", "codon", "-o", "t"]
+    assert run(capsys, *train)[0] == 2
+    assert run(capsys, *train, "--rename-duplicates")[0] == 0
+    compare = ["tokenizer", "compare", "twice.fa=dna", "-t", "./t", "--json"]
+    assert run(capsys, *compare)[0] == 2
+    assert run(capsys, *compare, "--rename-duplicates")[0] == 0
+    code, _, err = run(capsys, "tokenizer", "compare", "ACGT" * 200 + "=dna", "-t", "./t")
+    assert code == 2 and "there is no file" in err
+
+
 @pytest.mark.parametrize("kind", ["bins", "states"])
 def test_what_is_no_series_is_said(capsys: Any, files: Path, kind: str) -> None:
     Path("steps.txt").write_text("1\n2\n5\n")

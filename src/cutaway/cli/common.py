@@ -112,6 +112,9 @@ debug_option = click.option(
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
 )
+rename_option = click.option(
+    "--rename-duplicates", is_flag=True, help="Call a second record of one id id/2, and count it."
+)
 force_option = click.option(
     "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
 )

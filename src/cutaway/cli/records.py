@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import check_output, debug_option, force_option, note, quiet_option, wrote
+from cutaway.cli.common import check_output, debug_option, force_option, note, quiet_option, rename_option, wrote
 
 if TYPE_CHECKING:
     from cutaway.sequences import Record
@@ -34,7 +34,7 @@ SHOWN = 5
 )
 @click.option("--label-column", help="Where it has the label.")
 @click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")
-@click.option("--rename-duplicates", is_flag=True, help="Call a second record of one id id/2, and count it.")
+@rename_option
 @click.option("--json", "as_json", is_flag=True, help="Print the records, as JSON lines.")
 @click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl, or of series .txt.")
 @force_option

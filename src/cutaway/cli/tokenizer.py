@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import debug_option, emit, json_option, note, offline_option, output_options, quiet_option
+from cutaway.cli.common import (
+    debug_option,
+    emit,
+    json_option,
+    note,
+    offline_option,
+    output_options,
+    quiet_option,
+    rename_option,
+)
 from cutaway.errors import BadSequence, InputError
 
 if TYPE_CHECKING:
@@ -53,6 +63,7 @@ def command() -> None:
     '"distance 1 10", "dihedral 5 7 9 15".',
 )
 @click.option("--skip-bad", is_flag=True, help="Count broken records and go on.")
+@rename_option
 @click.option("--force", is_flag=True, help="Write over a tokenizer that is there.")
 @json_option
 @quiet_option
@@ -66,6 +77,7 @@ def train_command(
     file_format: str | None,
     column: tuple[str, ...],
     skip_bad: bool,
+    rename_duplicates: bool,
     force: bool,
     as_json: bool,
     **options: Any,
@@ -89,7 +101,15 @@ def train_command(
     start = time.perf_counter()
     alphabet = alphabet or _told_by(files, file_format, KINDS[kind])
     check = selfies_text if kind == "selfies" else None  # so that a molecule which has none is named with its line
-    records = read_records(files, alphabet, format=file_format, column=column or None, skip_bad=skip_bad, check=check)
+    records = read_records(
+        files,
+        alphabet,
+        format=file_format,
+        column=column or None,
+        skip_bad=skip_bad,
+        check=check,
+        rename_duplicates=rename_duplicates,
+    )
     # A line's end is part of a text, and the readers leave it out.
     lines = alphabet == "text" and kind != "smiles"
     sequences = (f"{record.sequence}\n" if lines else record.sequence for record in _checked(records, kind))
@@ -154,6 +174,7 @@ def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
 @click.option("--seed", default=0, show_default=True, help="Which changes.")
 @click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken records out.")
+@rename_option
 @offline_option
 @output_options(".svg", ".png", ".csv")
 def compare_command(
@@ -165,6 +186,7 @@ def compare_command(
     seed: int,
     file_format: str | None,
     skip_bad: bool,
+    rename_duplicates: bool,
     as_json: bool,
     output: str | None,
 ) -> None:
@@ -189,8 +211,18 @@ def compare_command(
     for given in files:
         file, of, columns = _file_of(given, alphabet)
         check = selfies_text if written and of == "smiles" else None
-        reading: Any = {"format": file_format, "column": columns or None, "skip_bad": skip_bad, "check": check}
-        samples.append(read_sample(file, of, symbols=symbols, **reading))
+        samples.append(
+            read_sample(
+                file,
+                of,
+                symbols=symbols,
+                format=file_format,
+                column=columns or None,
+                check=check,
+                skip_bad=skip_bad,
+                rename_duplicates=rename_duplicates,
+            )
+        )
     result = compare_tokenizers(tokenizers, samples, edits=edits, seed=seed)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_tokenizers.comparison(result))
 
@@ -199,7 +231,10 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
     """Take FILE=ALPHABET:COLUMN,COLUMN apart; what is a file's own name stays whole."""
     file, equals, said = given.rpartition("=")
     of, _, columns = said.partition(":")
-    if not equals or of not in _ALPHABETS or Path(given).exists():
+    with contextlib.suppress(OSError):  # a name that no file may have
+        if Path(given).exists():
+            return given, alphabet, []
+    if not equals or of not in _ALPHABETS:
         return given, alphabet, []
     return file, of, [column for column in columns.split(",") if column]
 

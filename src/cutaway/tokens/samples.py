@@ -37,6 +37,7 @@ def read_sample(
     column: str | Sequence[str] | None = None,
     check: Callable[[str], object] | None = None,
     skip_bad: bool = False,
+    rename_duplicates: bool = False,
 ) -> Sample:
     """Read the records of a file, as `cutaway.sequences.read_records` does, up to so many symbols of them.
 
@@ -54,7 +55,15 @@ def read_sample(
         raise InputError(f"{symbols:,} symbols are none to tokenize", hint="--symbols 1000000")
     found: list[Any] = []
     left, whole = symbols, True
-    records = read_records(file, alphabet, format=format, column=column, check=check, skip_bad=skip_bad)
+    records = read_records(
+        file,
+        alphabet,
+        format=format,
+        column=column,
+        check=check,
+        skip_bad=skip_bad,
+        rename_duplicates=rename_duplicates,
+    )
     for record in records:
         sequence: Any = record.sequence
         channels = 1 if isinstance(sequence, str) else len(sequence)
