@@ -177,12 +177,13 @@ def test_what_is_no_series_is_taken_as_words(bins: Tokenizer) -> None:
     words = bins_of(bins).write([[1.0, 2.0]])
     found = tokenize(words, bins)
     assert found.numbers is None and found.decoded == words and found.round_trip
-    assert tokenize("a storm", bins).numbers is None
     assert tokenize("", bins).ids == []
     assert tokenize("1 2", train_tokenizer(["1 2"], "char")).numbers is None
     with pytest.raises(InputError, match="lines of 1 and of 2 numbers"):
         tokenize("1 2\n3", bins)
-    assert tokenize("1 1e999", bins).numbers is None  # no double
+    for text in ("a storm", "1 1e999"):  # which is no double
+        with pytest.raises(InputError, match="neither numbers nor a word"):
+            tokenize(text, bins)
 
 
 def test_overlapping_kmers_lie_where_they_are() -> None:
