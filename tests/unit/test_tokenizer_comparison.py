@@ -324,3 +324,15 @@ def test_broken_records_that_were_left_out_are_said(capsys: Any, files: list[str
         read_sample("mixed.fa", "dna")
     code, out, _ = run(capsys, "tokenizer", "compare", "mixed.fa=dna", "-t", "./letters", "--skip-bad")
     assert code == 0 and "2 records" in out and "broken records left out: 1" in out
+
+
+def test_files_are_called_by_their_names_unless_two_share_one() -> None:
+    tokenizer = train_tokenizer(["a cat"], "char")
+    for names, shown in (
+        (["/data/a/genes.fa", "b/text.txt"], ["genes.fa", "text.txt"]),
+        (["a/genes.fa", "b/genes.fa"], ["a/genes.fa", "b/genes.fa"]),
+        (["x", "x"], ["x", "x (2)"]),
+    ):
+        found = compare_tokenizers([tokenizer], [Sample(name, "text", ["a cat"]) for name in names])
+        assert [sample.name for sample in found.samples] == shown
+        assert [cell.sample for cell in found.cells] == shown

@@ -7,6 +7,7 @@ import dataclasses
 import re
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -135,7 +136,8 @@ def compare_tokenizers(
     if edits < 0:
         raise InputError(f"{edits:,} edits can't be made", hint="--edits 200")
     names = _told_apart([tokenizer.name for tokenizer in tokenizers])
-    titles = _told_apart([sample.name for sample in samples])
+    short = [PurePath(sample.name).name or sample.name for sample in samples]
+    titles = _told_apart(short if len(set(short)) == len(short) else [sample.name for sample in samples])
     compared, cells = [], []
     for sample, title in zip(samples, titles, strict=True):
         facts = _facts(sample, title)
