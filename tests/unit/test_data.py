@@ -63,17 +63,18 @@ def test_data_are_fetched_once_and_found_from_then_on(shelve_data, pips, monkeyp
     assert [model.name for model in cutaway.list_models().models if model.cached] == []  # data are no models
 
 
-def test_data_that_an_older_version_kept_in_another_way_are_fetched_anew(shelve_data, pips, monkeypatch):
+def test_a_new_edition_has_a_folder_of_its_own_and_touches_no_other(shelve_data, pips, monkeypatch):
     shelve_data()
-    cutaway.get_data("tiny")
-    shelve_data(keep=(f"{FOLDER}/*.fa", f"{FOLDER}/*.txt"), how="FASTA, and what else")
-    found = cutaway.get_data("tiny")
-    assert len(pips) == 2 and [file.name for file in found.files] == ["cutaway.json", "other.txt", "tiny.fa"]
-    shelve_data()
+    first = cutaway.get_data("tiny")
+    shelve_data(keep=(f"{FOLDER}/*.fa", f"{FOLDER}/*.txt"), edition=2)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(NotFetched):
         cutaway.get_data("tiny")
-    assert in_the_cache() == ["tiny-1.0"]  # what is there stays until something better is
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    second = cutaway.get_data("tiny")
+    assert len(pips) == 2 and [file.name for file in second.files] == ["cutaway.json", "other.txt", "tiny.fa"]
+    assert in_the_cache() == ["tiny-1.0", "tiny-1.0-2"]
+    assert [file.name for file in first.files] == sorted(path.name for path in Path(first.path).iterdir())
 
 
 def test_the_shelf_says_what_everything_is():

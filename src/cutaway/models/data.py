@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
-import hashlib
 import shutil
 import subprocess
 import tarfile
@@ -105,10 +104,6 @@ def get_data(name: str) -> DataInfo:
         near = difflib.get_close_matches(name, DATASETS, 1, 0.5)
         hint = f"did you mean {near[0]}? (cutaway data list)" if near else "cutaway data list shows what there is"
         raise UnknownModel(f"there is no set of data {name!r}", hint=hint)
-    known = cache.record(_key(entry), ROOM)
-    if known is not None and known.get("recipe") != _recipe(entry):  # of an older cutaway, which kept other files
-        refuse_offline(name, f"cutaway data get {name}")
-        shutil.rmtree(cache.folder(_key(entry), ROOM))
     path = cache.fill(_key(entry), lambda aside: _make(entry, aside), ROOM)
     known, files = cache.record(_key(entry), ROOM) or {}, files_in(path)
     return DataInfo(
@@ -126,7 +121,8 @@ def get_data(name: str) -> DataInfo:
 
 
 def _key(entry: Dataset) -> str:
-    return f"{entry.name}-{entry.package.version}" if entry.package else entry.name
+    base = f"{entry.name}-{entry.package.version}" if entry.package else entry.name
+    return base if entry.edition == 1 else f"{base}-{entry.edition}"
 
 
 def _make(entry: Dataset, aside: Path) -> dict[str, Any]:
@@ -152,14 +148,7 @@ def _make(entry: Dataset, aside: Path) -> dict[str, Any]:
             raise
         except Exception as error:  # a table without the columns it had, an archive inside that is cut short
             raise CorruptFile(f"{entry.origin} does not hold what it should: {error!r}") from error
-    about = {"name": entry.name, "kind": entry.alphabet, "source": source, "licence": entry.licence}
-    return about | {"recipe": _recipe(entry)}
-
-
-def _recipe(entry: Dataset) -> str:
-    """Return what tells one way to keep a set of data from another."""
-    said = repr((entry.keep, entry.main, entry.prepare, entry.how, entry.main_sha256))
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    return {"name": entry.name, "kind": entry.alphabet, "source": source, "licence": entry.licence}
 
 
 def _extract(file: Path, to: Path) -> None:

@@ -31,6 +31,7 @@ class Dataset:
     debian: tuple[str, ...] = ()
     prepare: str | None = None  # the function of prepared.py that makes `main`
     main_sha256: str | None = None
+    edition: int = 1  # counted up where the same package is kept in another way than before: a folder of its own
 
     @property
     def origin(self) -> str:
@@ -154,6 +155,7 @@ _ENTRIES = (
             "pvlib", "0.16.1", "4e61b5228a13f782413d7cf8cc48eb6e62e7bf55d155958fa9fd72420b63603d", 19_368_848
         ),
         prepare="weather_year",
+        edition=2,
     ),
     Dataset(
         name="md-nglview",
@@ -196,6 +198,7 @@ _ENTRIES = (
             "MDAnalysisTests", "2.11.0", "5edeb5b01805da728b202103aa8d2b5974a37f1005ab1fe0150ed7d59702d2ea", 59_555_441
         ),
         source=True,
+        edition=2,
     ),
     Dataset(
         name="ecoli",
@@ -265,6 +268,7 @@ _ENTRIES = (
         debian=("libreoffice-help-en-us", "libreoffice-help-fr"),
         prepare="help_pairs",
         main_sha256="ebc00bcde5c900becab2781b731aa9cff9d0222860abbcd18332d1462e6eb473",
+        edition=2,
     ),
 )
 
