@@ -353,7 +353,11 @@ def test_the_old_tokenizer_stays_where_the_new_one_can_not_take_its_place(tmp_pa
 
 
 def test_a_genome_is_no_text() -> None:
-    with pytest.raises(InputError, match="a word of 20,001 letters") as raised:
+    with pytest.raises(InputError, match="a word of 20,001 signs") as raised:
         train_tokenizer(["some words before it", "ACGTA" * 4000 + "C"], "bpe", vocab_size=300)
     assert raised.value.hint is not None and "--alphabet dna" in raised.value.hint
+    for sign in "7_=":
+        with pytest.raises(InputError, match=r"a word of 30,000 signs"):
+            train_tokenizer([f"{sign * 30_000} words"], "bpe", vocab_size=300)
     assert train_tokenizer(["ab " * 30_000], "bpe", vocab_size=300).encode("ab ab").tokens == ["ab", "Ġab"]
+    assert train_tokenizer([("a" * 19_000 + " ") * 50], "bpe", vocab_size=261).encode("aa").tokens == ["aa"]

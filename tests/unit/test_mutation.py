@@ -238,6 +238,13 @@ def test_white_space_takes_no_place_whatever_the_tokenizer_has(tiny_gpt2, masked
         assert broken == whole and broken.positions == list(range(1, 8)) and broken.unscored == 0
 
 
+def test_a_text_with_letters_of_ones_own_stays_as_it_is(tiny_gpt2):
+    found = mutate("a cat\nsat", tiny_gpt2, letters="ab")
+    assert found.text == "a cat\nsat" and found.changes == {}
+    assert found.positions == [1, 3, 6] and found.unscored == 4  # c, t, s, t
+    assert found.effects != mutate("acatsat", tiny_gpt2, letters="ab").effects
+
+
 def test_the_rules_of_the_alphabet_are_those_of_records(masked):
     found = mutate("mktayIA*", masked)
     assert found.changes == {"lower case to upper": 5, "end stops removed": 1}

@@ -127,7 +127,7 @@ def test_it_learns_from_all_of_a_long_series_in_bounded_memory(monkeypatch: pyte
 
 def test_numbers_of_any_size_are_learned_from() -> None:
     states = learn_states([[[1e300, 1.1e300, -1e300, 1.0, -5e299]]], 2)
-    assert sorted(states.centres) == [(-7.5e299,), (7e299,)] or np.isfinite(states.centres).all()
+    assert np.allclose(sorted(states.centres), [[-5e299], [1.05e300]], rtol=1e-12, atol=0)
     assert learn_states([[[5e-324, 1.5e-310, 0.0]]], 3).write([[1.5e-310]]) in {"c0", "c1", "c2"}
     assert learn_states([[[0.0, 0.0]]]).centres == ((0.0,),)
 

@@ -61,6 +61,26 @@ def test_contacts_are_distances_between_beta_carbons(pdb):
     assert np.array_equal(found.contacts, expected())
 
 
+@pytest.mark.parametrize("gone", [10, 11])
+def test_numbers_say_which_of_two_alike_is_missing(tmp_path, gone):
+    lines = [atom(i, "CA", letter, "A", i + 1, CB_P3[i]) for i, letter in enumerate(SEQUENCE) if i != gone]
+    (tmp_path / "loop.pdb").write_text("".join(lines) + "END\n")
+    near = np.linalg.norm(CB_P3[:, None] - CB_P3[None], axis=-1) < 8
+    near[gone] = near[:, gone] = False
+    np.fill_diagonal(near, False)
+    assert np.array_equal(read_structure(tmp_path / "loop.pdb", SEQUENCE).contacts, near)
+
+
+def test_numbers_that_jump_over_nothing_do_no_harm(tmp_path):
+    numbers = [i + 1 + 7 * (i > 9) + 2000 * (i > 14) for i in range(len(SEQUENCE))]
+    lines = [atom(i, "CA", x, "A", n, CB_P3[i]) for i, (x, n) in enumerate(zip(SEQUENCE, numbers, strict=True))]
+    (tmp_path / "kabat.pdb").write_text("".join(lines) + "END\n")
+    found = read_structure(tmp_path / "kabat.pdb", SEQUENCE)
+    near = np.linalg.norm(CB_P3[:, None] - CB_P3[None], axis=-1) < 8
+    np.fill_diagonal(near, False)
+    assert found.resolved == 20 and np.array_equal(found.contacts, near)
+
+
 def test_a_part_of_the_chain_is_enough(pdb):
     found = read_structure(pdb, SEQUENCE[10:])
     assert (found.chain, found.resolved) == ("B", 10)

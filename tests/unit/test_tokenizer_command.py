@@ -101,6 +101,9 @@ def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> Non
     assert code == 0 and "3 lower-case letters are none of its tokens" in err
     code, _, err = run(capsys, "tokenize", "ATG", "-m", "./t")
     assert code == 0 and err == ""
+    for given in (["ATG"], ["-f", "text.txt"]):
+        code, _, err = run(capsys, "tokenize", *given, "--record", "a", "-m", "./t")
+        assert code == 2 and "there is no record 'a' in a text" in err
 
 
 def test_duplicates_are_renamed_where_that_is_asked_for(capsys: Any, files: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from cutaway.cli.common import emit, model_name_option, note, offline_option, output_options, text_from, text_options
-from cutaway.cli.sequence import record_option
+from cutaway.cli.sequence import record_from, record_option
+from cutaway.errors import InputError
 
 __all__ = ["command"]
 
@@ -44,9 +45,11 @@ def command(
 
     of_record = None
     if file is not None and text is None and file != "-":
-        from cutaway.cli.sequence import record_from  # numpy, which a text need not wait for
-
         of_record = record_from(file, record)
+    if record is not None and of_record is None:
+        raise InputError(
+            f"there is no record {record!r} in a text", hint="a FASTA has records: -f genes.fa --record ID"
+        )
     given = text_from(text, file) if of_record is None else of_record
     result = tokenize(given, model, add_special_tokens=not no_special_tokens)
     lost = [piece for piece, token in zip(result.pieces, result.tokens, strict=True) if token in ("<unk>", "[UNK]")]

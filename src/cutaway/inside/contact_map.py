@@ -148,7 +148,7 @@ def contacts(
 ) -> Contacts:
     """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
 
-    Residues are the tokens of the text without its white space, counted from 1; where the tokenizer has capitals alone
+    Residues are the tokens of the text that are no white space, counted from 1; where the tokenizer has capitals alone
     the rules of its alphabet are applied, as by `mutate`. `truth` are known contacts: a matrix [P, P], pairs of
     positions, a .npy or .csv file of either, or the protein's structure (.pdb, .cif), in which residues touch whose Cβ
     are within 8 Å. `separation` is how far apart the listed pairs are at least; `correct` is the average product
@@ -302,7 +302,8 @@ def _residues(reading: Reading) -> tuple[list[int], list[str]]:
     """Return which tokens stand for the sequence, and what each reads as."""
     encoding = reading.model.tokenizer.encode(reading.text)
     spans = enumerate(zip(encoding.offsets, encoding.special, strict=True))
-    found = [(at, reading.text[a:b].strip()) for at, ((a, b), special) in spans if b > a and not special]
+    pieces = [(at, reading.text[a:b].strip()) for at, ((a, b), special) in spans if not special]
+    found = [(at, piece) for at, piece in pieces if piece]
     if len(found) < 2:
         raise InputError(f"{reading.text[:40]!r} has {len(found)} tokens of text", hint="a contact takes two residues")
     return [at for at, _ in found], [piece for _, piece in found]

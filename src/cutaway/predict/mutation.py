@@ -95,7 +95,7 @@ def mutate(
 
     The `alphabet` is protein, dna or rna: by default what the tokenizer's single letters are, and where they are all
     characters what the text looks like. White space is left out, and the rules of the alphabet are those of records.
-    `letters` are what may stand at a position instead ("ACGT", or a list of tokens), for a text as it is; by default
+    `letters` are what may stand at a position instead ("ACGT", or a list of tokens), in a text as it is; by default
     the 20 amino acids, or A, C, G and T or U. `alignment` is a FASTA or A3M file with the sequence in
     it, for the column-profile baseline and its rank correlation with the model. Under a causal model whose tokenizer
     puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
@@ -200,8 +200,9 @@ def _letters(
 
 
 def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:
-    """Return the tokens that stand for text: where they are among the ids, and that text."""
-    return [(at, text[a:b]) for at, (a, b) in enumerate(encoding.offsets) if b > a and not encoding.special[at]]
+    """Return the tokens that stand for text that is no white space: where they are among the ids, and that text."""
+    pieces = [(at, text[a:b]) for at, (a, b) in enumerate(encoding.offsets) if not encoding.special[at]]
+    return [(at, piece) for at, piece in pieces if piece.strip()]
 
 
 def _sites(model: Model, text: str, encoding: Encoding, letters: dict[str, int]) -> tuple[list[int], list[str]]:

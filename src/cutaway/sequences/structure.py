@@ -20,6 +20,8 @@ __all__ = ["StructureContacts", "is_structure", "read_structure"]
 
 TOUCHING: Final = 8.0  # ångström between Cβ atoms, as the assessments of structure predictions (CASP) count contacts
 ALIKE: Final = 0.9
+MISSING: Final = "?"
+FARTHEST: Final = 1000  # a larger jump of the numbers is no loop that is missing
 _PARSERS: Final = {".pdb": "PDBParser", ".ent": "PDBParser", ".cif": "MMCIFParser"}
 
 
@@ -45,9 +47,9 @@ def read_structure(path: str | Path, sequence: str) -> StructureContacts:
     """Return which residues of a sequence touch in the first model of a structure.
 
     Two residues touch where their Cβ (Cα of glycine) are nearer than 8 Å. The chain is the one in whose residues most
-    of the sequence is found, aligned without penalty for what is missing at the ends; a residue that it does not show
-    touches none. Raises `InputError` where no chain is this sequence: at least nine in ten of what is laid over each
-    other have to be the same, and half of the sequence has to be there.
+    of the sequence is found, aligned without penalty for what is missing at the ends; where its numbers jump, residues
+    may be missing. A residue that it does not show touches none. Raises `InputError` where no chain is this sequence:
+    at least nine in ten of what is laid over each other have to be the same, and half of the sequence has to be there.
     """
     import numpy as np
 
@@ -71,7 +73,10 @@ def read_structure(path: str | Path, sequence: str) -> StructureContacts:
 
 
 def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
-    """Return each chain of the first model: its name, its residues' letters, and where their Cβ are."""
+    """Return each chain of the first model: its name, its residues' letters, and where their Cβ are.
+
+    Where the numbering jumps, `?` stand for what may be missing, at no place.
+    """
     import numpy as np
 
     need_biopython("a structure")
@@ -94,10 +99,17 @@ def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
             ) from error
     found = []
     for chain in models[0] if models else []:
-        shown = [residue for residue in chain if residue.resname in letters_of and ("CB" in residue or "CA" in residue)]
-        places = [(residue["CB"] if "CB" in residue else residue["CA"]).coord for residue in shown]
-        letters = "".join(letters_of[residue.resname] for residue in shown)
-        found.append((chain.id, letters, np.array(places, dtype=np.float64).reshape(-1, 3)))
+        letters, places, last = list[str](), list[Any](), 0
+        for residue in chain:
+            if residue.resname in letters_of and ("CB" in residue or "CA" in residue):
+                jump = residue.id[1] - last - 1 if letters else 0
+                if 0 < jump < FARTHEST:
+                    letters += [MISSING] * jump
+                    places += [np.full(3, np.nan)] * jump
+                letters.append(letters_of[residue.resname])
+                places.append((residue["CB"] if "CB" in residue else residue["CA"]).coord)
+                last = residue.id[1]
+        found.append((chain.id, "".join(letters), np.array(places, dtype=np.float64).reshape(-1, 3)))
     return found
 
 
@@ -108,10 +120,12 @@ def _aligned(letters: str, sequence: str) -> list[tuple[int, int]]:
     make: Any = Align.PairwiseAligner
     aligner = make(mode="global", match_score=1, mismatch_score=-1, open_gap_score=-2, extend_gap_score=-0.1)
     aligner.end_gap_score = 0.0
+    aligner.wildcard = MISSING  # neither a match nor a mismatch
     blocks = aligner.align(letters, sequence)[0].aligned
-    return [
+    pairs = [
         (int(a) + i, int(b) + i) for (a, end), (b, _) in zip(*blocks, strict=True) for i in range(int(end) - int(a))
     ]
+    return [(r, p) for r, p in pairs if letters[r] != MISSING]
 
 
 def _suffix(path: str | Path) -> str:

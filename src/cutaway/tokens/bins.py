@@ -25,7 +25,7 @@ from cutaway.errors import InputError
 from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["Bins", "bins_of", "bins_tokenizer", "quantile_bins", "uniform_bins"]
+__all__ = ["Bins", "bins_of", "bins_tokenizer", "channels_of", "quantile_bins", "uniform_bins"]
 
 SCALE, PLUS, MINUS, ZERO, MISSING = "s", "+", "-", "0", "nan"
 SIGNS: Final = (SCALE, PLUS, MINUS, ZERO, MISSING)
@@ -56,7 +56,7 @@ class Bins:
         >>> uniform_bins(9, 4).write([[1.0, -0.5, float("nan")] * 9 + [400.0]])[-30:]
         'nan b4 b4 nan + d17 d21 d36 d0'
         """
-        values_CT = _channels(channels)
+        values_CT = channels_of(channels)
         powers_C, _, bins_TC, outside_TC = self._placed(values_CT)
         header = [word for power in powers_C for word in (SCALE, *_digits(int(power) + _SCALE_RANGE))]
         values_TC = values_CT.T
@@ -106,7 +106,7 @@ class Bins:
         >>> uniform_bins(9, 4).bound([[1.0] * 999 + [400.0]])[0, [0, -1]]
         array([1.        , 0.04882812])
         """
-        values_CT = _channels(channels)
+        values_CT = channels_of(channels)
         powers_C, _, bins_TC, outside_TC = self._placed(values_CT)
         inside_TC = np.ldexp((np.diff(self._edges) / 2)[bins_TC], powers_C)
         size_TC = np.abs(values_CT.T)
@@ -121,7 +121,7 @@ class Bins:
         >>> uniform_bins(9, 4).place([[1.0, -0.5, float("nan")]])
         (array([1.]), array([[ 1. , -0.5,  nan]]), array([[ 5,  4, -1]]))
         """
-        values_CT = _channels(channels)
+        values_CT = channels_of(channels)
         powers_C, scaled_TC, bins_TC, outside_TC = self._placed(values_CT)
         nowhere_TC = outside_TC | np.isnan(values_CT.T)
         return np.ldexp(1.0, powers_C), scaled_TC.T, np.where(nowhere_TC, -1, bins_TC).T
@@ -173,7 +173,7 @@ def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000) -
     """
     found, total = [], 0
     for channels in series:
-        for values_T in _channels(channels):
+        for values_T in channels_of(channels):
             scaled_T = _scaled(values_T, _power(values_T))
             found.append(scaled_T[np.isfinite(scaled_T)][: most - total])
             total += len(found[-1])
@@ -227,7 +227,8 @@ def count_for(vocab_size: int) -> int:
     return 1 + room_for(vocab_size, _LEAST + 1, f"one bin, {len(SIGNS)} signs, {_DIGITS} digits")
 
 
-def _channels(channels: Series) -> _Floats:
+def channels_of(channels: Series) -> _Floats:
+    """Return a series as C × T doubles. Raises `InputError` for infinity and for channels of unequal length."""
     lengths = {len(np.atleast_1d(channel)) for channel in channels}
     if len(lengths) != 1:
         why = f"are of unequal length: {', '.join(map(str, sorted(lengths)))}" if lengths else "are none"

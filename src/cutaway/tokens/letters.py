@@ -49,17 +49,18 @@ def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:
 def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
     """Return the sequence without white space, in the letters of its alphabet, and what its rules changed or found.
 
-    The rules are those of records: see `cutaway.sequences.alphabets`. Of no alphabet the letters stay as they are.
-    Raises `InputError` for a letter that there isn't, with its place.
+    The rules are those of records: see `cutaway.sequences.alphabets`. Of no alphabet it is a text, which stays as it
+    is but for white space around it. Raises `InputError` for a letter that there isn't, with its place.
 
     >>> sequence_in("protein", "evqlV ESG*")
     ('EVQLVESG', {'lower case to upper': 4, 'end stops removed': 1})
     """
     from cutaway.sequences import CHECKS  # 30 ms that other verbs of tokens need not wait for
 
-    sequence = "".join(check_text(text).split())
-    if alphabet is None or not sequence:
-        return sequence, {}
+    check_text(text)
+    if alphabet is None or not text.strip():
+        return text.strip(), {}
+    sequence = "".join(text.split())
     try:
         checked, changes = CHECKS[alphabet](sequence)
     except BadSequence as error:

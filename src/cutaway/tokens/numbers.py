@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cutaway.errors import InputError
 from cutaway.tokens.bins import Bins
 
-__all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "series_in"]
+__all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "or_none", "series_in"]
 
 _CELL: Final = re.compile(r"[^\s,;]+")
 _LINE: Final = re.compile(r"[^\r\n]+")
@@ -112,12 +112,12 @@ def binned(bins: Bins, given: NDArray[np.float64], written: str, decoded: str) -
         BinnedNumber(
             step=t,
             channel=c,
-            value=_plain(given[c, t]),
-            scaled=_plain(scaled_CT[c, t]),
+            value=or_none(given[c, t]),
+            scaled=or_none(scaled_CT[c, t]),
             bin=int(bins_CT[c, t]) if bins_CT[c, t] >= 0 else None,
             word=words[t * len(given) + c],
-            back=_plain(back_CT[c, t]),
-            error=_plain(error_CT[c, t]),
+            back=or_none(back_CT[c, t]),
+            error=or_none(error_CT[c, t]),
             bound=float(bound_CT[c, t]),
         )
         for t in range(given.shape[1])
@@ -153,5 +153,6 @@ def _number(cell: str) -> float:
     return math.nan if cell.lower() == "nan" else series.number(cell)
 
 
-def _plain(value: Any) -> float | None:
+def or_none(value: Any) -> float | None:
+    """Return a number as JSON knows it, None for NaN."""
     return None if np.isnan(value) else float(value)

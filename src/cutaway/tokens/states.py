@@ -21,7 +21,7 @@ from tokenizers import models, pre_tokenizers
 
 from cutaway.errors import InputError
 from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
-from cutaway.tokens.bins import MISSING, Series, _channels
+from cutaway.tokens.bins import MISSING, Series, channels_of
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["States", "learn_states", "states_of", "states_tokenizer"]
@@ -78,7 +78,7 @@ class States:
         >>> States(((-3.1,), (0.0,)), angles=True).place([[3.1, 0.5]])
         (array([0, 1]), array([0.08316132, 0.49480792]))
         """
-        values_CT = _channels(channels)
+        values_CT = channels_of(channels)
         if len(values_CT) != self._centres.shape[1]:
             raise InputError(
                 f"the states are of {self._centres.shape[1]:,} channels, and the series has {len(values_CT):,}",
@@ -166,7 +166,7 @@ def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) 
     """Return whole time steps drawn evenly from all: those that come later take the places of earlier ones."""
     kept_FC, seen = np.empty((0, 0)), 0
     for number, channels in enumerate(series, 1):
-        steps_TC = _channels(channels).T
+        steps_TC = channels_of(channels).T
         steps_TC = steps_TC[~np.isnan(steps_TC).any(axis=1)]
         if number == 1:
             kept_FC = np.empty((max(1, min(_STEPS, _NUMBERS // max(1, steps_TC.shape[1]))), steps_TC.shape[1]))

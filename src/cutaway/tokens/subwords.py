@@ -22,8 +22,8 @@ from cutaway.tokens.tokenizer import Tokenizer
 __all__ = ["bpe", "unigram", "wordpiece"]
 
 _PIECE: Final = 64
-_LONGEST: Final = 20_000  # letters of a word: the library's BPE is quadratic in them
-_TOO_LONG: Final = re.compile(rf"[^\W\d_]{{{_LONGEST + 1},}}")
+_LONGEST: Final = 20_000  # signs of a word: the library's BPE is quadratic in them
+_WORD: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]+|_+")  # GPT-2's, without what it parts further
 _UNKNOWN_LETTERS: Final = {"unknown": "a letter that is not of its alphabet, as <unk>"}
 
 
@@ -31,7 +31,7 @@ def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
     """Learn byte-level BPE: merges within GPT-2's words, after which every text comes back to the byte.
 
     Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162; Radford et al. 2019 for the bytes. Raises `InputError` for
-    a `vocab_size` below 256 and the special tokens, and for a word of more than 20,000 letters: no language has one.
+    a `vocab_size` below 256 and the special tokens, and for a word of more than 20,000 signs: no language has one.
 
     >>> bpe(["a cat, a dog, a cat"], 270).encode("a cat").tokens
     ['a', 'Ġcat']
@@ -131,9 +131,11 @@ def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text"
 
 def _with_words(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        if len(text) > _LONGEST and (word := _TOO_LONG.search(text)):
+        longest = max(map(len, _WORD.findall(text)), default=0) if len(text) > _LONGEST else 0
+        if longest > _LONGEST:
+            start = next(word[0] for word in _WORD.finditer(text) if len(word[0]) == longest)[:12]
             raise InputError(
-                f"{word[0][:12] + '…'!r} is a word of {len(word[0]):,} letters: BPE of text is learned within words",
+                f"{start + '…'!r} is a word of {longest:,} signs: BPE of text is learned within words",
                 hint="say what sequences without spaces are: --alphabet dna, rna, protein, codon or smiles",
             )
         yield text

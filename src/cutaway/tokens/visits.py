@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.errors import InputError
-from cutaway.tokens.numbers import SeriesText, _plain
+from cutaway.tokens.numbers import SeriesText, or_none
 from cutaway.tokens.states import States
 
 __all__ = ["StateSeries", "StateStep", "steps_of", "visited"]
@@ -88,11 +88,11 @@ def visited(states: States, given: NDArray[np.float64], decoded: str) -> StateSe
     steps = [
         StateStep(
             step=t,
-            values=[_plain(value) for value in given[:, t]],
+            values=[or_none(value) for value in given[:, t]],
             state=int(nearest_T[t]) if nearest_T[t] >= 0 else None,
             word=word,
-            back=[_plain(value) for value in back_CT[:, t]],
-            distance=_plain(apart_T[t]),
+            back=[or_none(value) for value in back_CT[:, t]],
+            distance=or_none(apart_T[t]),
         )
         for t, word in enumerate(decoded.split())
     ]

@@ -86,9 +86,9 @@ def contacts(result: Contacts) -> RenderableType:
         facts.append(("changed", _counted(result.changes)))
     if not result.looks_ahead:
         facts.append(("causal", "the model looks back only: each pair is seen from its later residue"))
+    if result.truth_source is not None:
+        facts.append(("truth", result.truth_source))
     if result.best is not None:
-        if result.truth_source is not None:
-            facts.append(("truth", result.truth_source))
         facts.append(("precision", _shares(result.precisions or [])))
         name = f"head {result.best.layer}.{result.best.head}"
         facts.append(("best head", f"{name}: {_shares(result.best_precisions or [])}"))
