@@ -350,6 +350,20 @@ def test_a_full_disk_behind_stdout(tiny_gpt2, arguments):
     assert "should not have happened" not in done.stderr
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_disk_that_takes_a_part_of_one_long_line(tiny_gpt2, tmp_path, unbuffered):
+    import resource
+
+    command = [sys.executable, "-m", "cutaway", "tokenize", "-", "-m", str(tiny_gpt2), "--json"]
+    with (tmp_path / "out.json").open("w") as target:
+        done = subprocess.run(
+            command, input="a text " * 20_000, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+        )  # fmt: skip
+    assert done.returncode == 1 and "can't write the output: File too large" in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments", [("tokenise", "x"), ("tokenize", "x", "--nonsense"), ("models",), ("score", "a", "b")]
 )

@@ -6,6 +6,7 @@ Command files import only click at the top; the verb, and with it torch, is impo
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -73,6 +74,9 @@ for _module in _VERBS:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (closed by the shell: `>&-`)
+    if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
+        # PYTHONUNBUFFERED, under which what a full disk did not take is lost without an error.
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.detach()), line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text of models may hold any character, whatever the terminal's locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
