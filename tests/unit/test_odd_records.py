@@ -324,3 +324,11 @@ def test_a_stop_that_ends_every_row_is_no_column() -> None:
     assert read_alignment("a.fa") == [("x", "MK-"), ("y", "MKV")]
     Path("a.fa").write_text(">x\nMKL*\n>y\nMKVA\n")
     assert read_alignment("a.fa") == [("x", "MKL*"), ("y", "MKVA")]
+
+
+def test_two_molecules_without_a_line_between_them_are_no_one() -> None:
+    chem = pytest.importorskip("rdkit.Chem")
+    first, second = (chem.MolToMolBlock(chem.MolFromSmiles(smiles)) for smiles in ("CCO", "CN"))
+    assert "a second molecule before '$$$$' ends the one" in refused("a.sdf", first + second, "smiles")
+    found, counts = read("a.sdf", f"{first}$$$$\n{first}{second}$$$$\n{second}", "smiles", skip_bad=True)
+    assert [record.sequence for record in found] == ["CCO", "CN"] and counts["skipped"] == 1

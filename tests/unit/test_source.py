@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import math
 from collections import Counter
@@ -142,6 +143,16 @@ def test_read_text_takes_utf_8_with_or_without_mark_and_any_line_ending(tmp_path
     path = tmp_path / "text.txt"
     path.write_bytes(b"\xef\xbb\xbfna\xc3\xafve\r\nsecond\rthird\n")
     assert read_text(path) == read_text(str(path)) == "naïve\nsecond\nthird\n"
+
+
+def test_read_text_unpacks_what_is_gzipped(tmp_path: Path) -> None:
+    whole = gzip.compress("one\r\ntwo é\n".encode())
+    (tmp_path / "a.txt.gz").write_bytes(whole)
+    assert read_text(tmp_path / "a.txt.gz") == "one\ntwo é\n"
+    for damaged, words in ((whole[:-6], "it was cut short"), (whole[:12] + b"!!!!" + whole[16:], "can't unpack")):
+        (tmp_path / "a.txt.gz").write_bytes(damaged)
+        with pytest.raises(InputError, match=words):
+            read_text(tmp_path / "a.txt.gz")
 
 
 def test_read_text_names_what_is_wrong(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> Non
     code, _, err = run(capsys, "tokenize", "-f", "genes.fa", "-m", "./t")
     assert code == 2 and "several records, 'a' and 'b'" in err
     code, _, err = run(capsys, "tokenize", "atg", "-m", "./t")
-    assert code == 0 and "3 lower-case letters are none of its tokens" in err
+    assert code == 0 and "lower-case letters are none of its tokens" in err
     code, _, err = run(capsys, "tokenize", "ATG", "-m", "./t")
     assert code == 0 and err == ""
     for given in (["ATG"], ["-f", "text.txt"]):
@@ -238,3 +238,45 @@ def test_the_same_seed_tries_the_same() -> None:
 def test_what_can_not_be_checked_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         check_tokenizer(train_tokenizer(["a"], "char"), **options)
+
+
+def test_a_molecule_of_a_file_is_tokenized(capsys: Any, files: Path) -> None:
+    Path("two.smi").write_text("CCO ethanol\nClC=C vinyl\n")
+    assert run(capsys, "tokenizer", "train", "two.smi", "--kind", "smiles", "-o", "t")[0] == 0
+    code, out, _ = run(capsys, "tokenize", "-f", "two.smi", "--record", "vinyl", "-m", "./t", "--json")
+    assert code == 0 and json.loads(out)["tokens"] == ["Cl", "C", "=", "C"]
+
+
+def test_unknown_tokens_are_counted_and_shown(capsys: Any, files: Path) -> None:
+    assert run(capsys, "tokenizer", "train", "text.txt", "--kind", "word", "-o", "t")[0] == 0
+    code, out, err = run(capsys, "tokenize", "the bird sat, bird", "-m", "./t")
+    assert code == 0 and "3 of them: not in the vocabulary" in out and err == ""  # bird, the comma, bird
+    code, out, _ = run(capsys, "tokenize", "the bird sat, bird", "-m", "./t", "--json")
+    assert json.loads(out)["unknown"] == 3 and json.loads(out)["ids"].count(json.loads(out)["unknown_id"]) == 3
+    code, out, _ = run(capsys, "tokenize", "the cat", "-m", "./t")
+    assert "not in the vocabulary" not in out
+
+
+def test_what_has_to_be_written_first_is_said(capsys: Any, files: Path) -> None:
+    code, out, _ = run(capsys, "tokenizer", "train", "series.csv", "--kind", "bins", "-o", "t", "--json")
+    assert code == 0 and json.loads(out)["written"] == "series of numbers, as cutaway.tokens.Bins.write writes them"
+    code, out, _ = run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "c", "--json")
+    assert code == 0 and json.loads(out)["written"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["train", "text.txt", "genes.fa", "-o", "t"], "'genes.fa' holds sequences, not text"),
+        (["compare", "text.txt=txt", "-t", "t"], "there is no alphabet 'txt'"),
+        (
+            ["train", "series.csv", "--kind", "states", "--angles", "--column", "distance 1 2", "-o", "t"],
+            "'distance 1 2' is no angle",
+        ),
+    ],
+)
+def test_what_is_asked_for_wrongly(capsys: Any, files: Path, words: list[str], said: str) -> None:
+    assert run(capsys, "tokenizer", "train", "text.txt", "--kind", "char", "-o", "x")[0] == 0
+    words = ["./x" if word == "t" and words[0] == "compare" else word for word in words]
+    code, _, err = run(capsys, "tokenizer", *words)
+    assert code == 2 and said in err

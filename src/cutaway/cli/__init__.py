@@ -76,7 +76,9 @@ def main(args: list[str] | None = None) -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (closed by the shell: `>&-`)
     if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
         # PYTHONUNBUFFERED, under which what a full disk did not take is lost without an error.
-        sys.stdout = io.TextIOWrapper(io.BufferedWriter(sys.stdout.detach()), line_buffering=True)
+        sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
+            io.BufferedWriter(sys.stdout.detach()), line_buffering=True
+        )
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text of models may hold any character, whatever the terminal's locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

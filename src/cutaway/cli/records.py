@@ -30,7 +30,7 @@ SHOWN = 5
     "--column",
     multiple=True,
     help="Where a table has the sequence, of a series several; of a trajectory atoms or variables: 'name CA', phi, "
-    "psi, 'distance 1 10', 'dihedral 5 7 9 15'.",
+    "psi, 'distance 1 10', 'dihedral 5 7 9 15' (atoms from 1, nanometres, radians).",
 )
 @click.option("--label-column", help="Where it has the label.")
 @click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")

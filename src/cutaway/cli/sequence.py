@@ -24,7 +24,9 @@ protein_option = click.option(
 )
 
 
-record_option = click.option("--record", metavar="ID", help="Which record of a FASTA (or FASTQ, GenBank) with several.")
+record_option = click.option(
+    "--record", metavar="ID", help="Which record of a FASTA, FASTQ, GenBank, .smi or .sdf with several."
+)
 
 
 def sequence_from(text: str | None, file: str | None, record: str | None) -> str:
@@ -45,7 +47,7 @@ def record_from(file: str | None, record: str | None) -> str | None:
     """Return the sequence of the record that is meant, or None where the file's name is not that of records."""
     from cutaway.sequences.readers import suffix_format
 
-    if file is None or suffix_format(file) not in {"fasta", "fastq", "genbank"}:
+    if file is None or suffix_format(file) not in {"fasta", "fastq", "genbank", "smi", "sdf"}:
         return None
     from cutaway.sequences import read_records
 

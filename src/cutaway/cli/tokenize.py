@@ -31,7 +31,7 @@ def command(
 
     Of BPE the merges of each word are shown. A tokenizer of series takes numbers, a time step a line or one line of one
     channel, and shows each number scaled, in its bin, and as it comes back; one of states shows for each time step the
-    nearest state, its centre and the distance. Of a FASTA, FASTQ or GenBank file the sequence of a record is cut.
+    nearest state, its centre and the distance. Of a FASTA, FASTQ, GenBank, .smi or .sdf a record's sequence is cut.
 
     \b
     Examples:
@@ -52,7 +52,7 @@ def command(
         )
     given = text_from(text, file) if of_record is None else of_record
     result = tokenize(given, model, add_special_tokens=not no_special_tokens)
-    lost = [piece for piece, token in zip(result.pieces, result.tokens, strict=True) if token in ("<unk>", "[UNK]")]
-    if lost and all(len(piece) == 1 and "a" <= piece <= "z" for piece in lost):
-        note(f"{len(lost):,} lower-case letters are none of its tokens: it was made for capitals")
+    lost = [piece for piece, i in zip(result.pieces, result.ids, strict=True) if i == result.unknown_id]
+    if any(len(piece) == 1 and "a" <= piece <= "z" for piece in lost) and given != given.upper():
+        note("lower-case letters are none of its tokens: it was made for capitals")
     emit([result], as_json=as_json, output=output, draw=lambda: terminal.tokens(result))

@@ -60,7 +60,7 @@ def command() -> None:
     "--column",
     multiple=True,
     help='Where a table has the sequences, of series several; of a trajectory atoms or variables: "name CA", phi, psi, '
-    '"distance 1 10", "dihedral 5 7 9 15".',
+    '"distance 1 10", "dihedral 5 7 9 15" (atoms from 1, nanometres, radians).',
 )
 @click.option("--skip-bad", is_flag=True, help="Count broken records and go on.")
 @rename_option
@@ -98,6 +98,8 @@ def train_command(
     from cutaway.views import terminal_tokenizers
 
     check_folder(directory, force=force)
+    if options["angles"] and (lengths := [name for name in column if name.split()[:1] == ["distance"]]):
+        raise InputError(f"{lengths[0]!r} is no angle", hint="leave it or --angles out")
     start = time.perf_counter()
     alphabet = alphabet or _told_by(files, file_format, KINDS[kind])
     check = selfies_text if kind == "selfies" else None  # so that a molecule which has none is named with its line
@@ -134,13 +136,14 @@ def _told_by(files: tuple[str, ...], file_format: str | None, alphabets: tuple[s
     """Return the alphabet that a kind is for first, unless that is text and the files are of sequences."""
     from cutaway.sequences.readers import suffix_format
 
-    formats = {file_format or suffix_format(file) for file in files}
-    if alphabets[0] != "text" or not formats & {"fasta", "fastq", "genbank", "smi", "sdf"}:
+    formats = {file: file_format or suffix_format(file) for file in files}
+    holding = [file for file, kind in formats.items() if kind in {"fasta", "fastq", "genbank", "smi", "sdf"}]
+    if alphabets[0] != "text" or not holding:
         return alphabets[0]
-    if formats <= {"smi", "sdf"} and "smiles" in alphabets:
+    if {*formats.values()} <= {"smi", "sdf"} and "smiles" in alphabets:
         return "smiles"
     which = ", ".join(name for name in alphabets if name != "text") or "none of them for this kind"
-    raise InputError(f"{files[0]!r} holds sequences, not text: which?", hint=f"say it: --alphabet, {which}")
+    raise InputError(f"{holding[0]!r} holds sequences, not text: which?", hint=f"say it: --alphabet, {which}")
 
 
 def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
@@ -234,6 +237,8 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
     with contextlib.suppress(OSError):  # a name that no file may have
         if Path(given).exists():
             return given, alphabet, []
+    if equals and of not in _ALPHABETS and Path(file).is_file():
+        raise InputError(f"there is no alphabet {of!r}", hint=f"{file}= and one of {', '.join(_ALPHABETS)}")
     if not equals or of not in _ALPHABETS:
         return given, alphabet, []
     return file, of, [column for column in columns.split(",") if column]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
+import shlex
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,21 +17,29 @@ __all__ = ["opened", "read_bytes", "read_text"]
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a UTF-8 file, without a byte order mark and with every line ending as a newline.
+    """Return the text of a UTF-8 file, gzipped or not, without a byte order mark; every line ends with a newline.
 
-    Raises `InputError` where there is no such file, it can't be read or isn't UTF-8 (the message says at which byte),
-    and its subclass `MissingText` where the file is empty.
+    Raises `InputError` where there is no such file, it can't be read or unpacked or isn't UTF-8 (the message says at
+    which byte), and its subclass `MissingText` where the file is empty.
 
     Example:
         >>> read_text("shakespeare.txt")  # doctest: +SKIP
     """
     name, data = os.fspath(path), read_bytes(path)
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            why = "it was cut short" if isinstance(error, EOFError) else str(error)
+            raise InputError(
+                f"can't unpack {name!r}: {why}", hint="fetch or pack it anew; gzip -t FILE checks it"
+            ) from error
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{name!r} is not UTF-8 text: byte {data[error.start]:#04x} at position {error.start} ({error.reason})",
-            hint="save it as UTF-8, or convert it with: iconv -f LATIN1 -t UTF-8",
+            hint=f"save it as UTF-8, or convert it with: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(name)} > FILE",
         ) from error
     # The mark is taken off after decoding, so that the position above counts from the start of the file.
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")

@@ -37,7 +37,8 @@ class Tokens(Result):
     """A text as T tokens.
 
     `tokens` are the vocabulary's spellings, `pieces` the slices of the text, `offsets` characters (end excluded).
-    `round_trip` says whether `decoded` is the text to the letter. Of BPE `merges` has the steps that led to the tokens,
+    `round_trip` says whether `decoded` is the text to the letter; `unknown` tokens, of `unknown_id`, stand for what the
+    vocabulary lacks. Of BPE `merges` has the steps that led to the tokens,
     of bins `numbers` the way of every number through its bin, of states `states` that of every time step to its state.
     """
 
@@ -54,6 +55,8 @@ class Tokens(Result):
     special: list[bool]
     decoded: str
     round_trip: bool
+    unknown: int
+    unknown_id: int | None
     vocab_size: int
     sample: list[TokenEntry]
     bytes: int
@@ -100,6 +103,7 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
         if declared.get("kind") == "bpe" and declared.get("alphabet") in ("codon", "smiles"):
             encoding = _side_by_side(text, encoding, tokenizer)
         decoded = tokenizer.decode(encoding.ids)
+    unknown = tokenizer.special_id("unk")
     return Tokens(
         model=tokenizer.name,
         kind=tokenizer.kind,
@@ -111,6 +115,8 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
         special=encoding.special,
         decoded=decoded,
         round_trip=decoded == text,
+        unknown=encoding.ids.count(unknown) if unknown is not None else 0,
+        unknown_id=unknown,
         vocab_size=len(tokenizer.vocabulary),
         sample=vocabulary_sample(tokenizer),
         bytes=len(text.encode("utf-8")),

@@ -16,7 +16,7 @@ ALPHABETS: Final = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "AC
 
 _CODES: Final = set("RYSWKMBDHVN-")  # beside the four letters of DNA and RNA; most of them are amino acids too
 _PLAIN: Final = 0.9  # of the letters of a DNA or RNA that are none of the codes
-_LONG: Final = 12  # letters from which on A, C, G and T alone are hardly a protein
+_LONG: Final = 8  # letters from which on A, C, G and T alone are hardly a protein
 
 
 def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:

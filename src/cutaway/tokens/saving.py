@@ -21,7 +21,11 @@ _FILES = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SavedTokenizer(Result):
-    """A tokenizer in its folder: what it is, how many tokens it has, and what it declares that it loses."""
+    """A tokenizer in its folder: what it is, how many tokens it has, and what it declares that it loses.
+
+    `written` says how a sequence is written before it is tokenized, where that is not as it stands: cutaway does it,
+    and another program that loads the folder has to.
+    """
 
     schema: ClassVar[str] = "saved_tokenizer"
 
@@ -32,6 +36,7 @@ class SavedTokenizer(Result):
     vocab_size: int
     special_tokens: list[str]
     loses: dict[str, str]
+    written: str | None
     records: int | None
     read: dict[str, int]
     seconds: float | None
@@ -104,6 +109,7 @@ def save_tokenizer(
         vocab_size=len(tokenizer.vocabulary),
         special_tokens=[tokenizer.token(i) for i in sorted(tokenizer.special_ids)],
         loses=declared.get("loses", {}),
+        written=declared.get("written"),
         records=records,
         read=read or {},
         seconds=seconds,

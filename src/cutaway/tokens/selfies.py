@@ -169,7 +169,7 @@ def _reason(error: Exception) -> str:
 
 
 def _bad(smiles: str, why: str, column: int = 1) -> BadSequence:
-    hint = "a tokenizer of kind smiles takes any; --skip-bad leaves such records out"
+    hint = "a tokenizer of kind smiles takes any"
     return BadSequence(f"SELFIES can't write {_short(smiles)}: {why}", hint=hint, column=column)
 
 

@@ -86,6 +86,7 @@ def tokens(result: Tokens) -> RenderableType:
             ("pieces", pieces),
             ("ids", ids),
             ("tokens", f"{count:,} for {len(result.text):,} characters, {result.bytes:,} bytes{per}"),
+            *([("unknown", f"{result.unknown:,} of them: not in the vocabulary")] if result.unknown else []),
             ("round trip", trip),
             ("vocabulary", f"{result.vocab_size:,} tokens ({result.model}, {result.kind})"),
         ]

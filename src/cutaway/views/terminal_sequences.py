@@ -95,6 +95,8 @@ def contacts(result: Contacts) -> RenderableType:
         facts.append(("chosen", "with the truth in sight: on another sequence it may do worse"))
     elif told:
         facts.append(("precision", "none: no two residues are far enough apart to count"))
+    elif not result.pairs:
+        facts.append(("pairs", f"none: no two residues are {result.separation} or more apart"))
     left = len(result.pairs) - 2 * TOP
     return Group(table, *([f"… and {left:,} more pairs (-o has all)"] if left > 0 else []), "", _facts(facts))
 

@@ -48,6 +48,7 @@ def saved(result: SavedTokenizer) -> RenderableType:
         ("tokens", f"{result.vocab_size:,}, of them special: {' '.join(result.special_tokens)}"),
         ("read", source + (f", {skipped:,} skipped" if skipped else "")),
         ("loses", _loses(result.loses)),
+        ("takes", f"{result.written}: elsewhere than in cutaway write them so first" if result.written else ""),
         ("took", "" if result.seconds is None else f"{result.seconds:.1f} s"),
         ("saved", f"{result.directory} ({result.bytes:,} bytes); AutoTokenizer loads it"),
     ]

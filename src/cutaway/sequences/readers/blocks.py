@@ -6,6 +6,7 @@ Memory is bounded by the longest line, and time by what the reader does with it.
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 import tempfile
 import zlib
@@ -92,7 +93,7 @@ def decoded(wanted: Wanted, line: bytes, number: int) -> str | BadSequence:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode("utf-8")) + 1
-        hint = "save it as UTF-8, or convert it with: iconv -f LATIN1 -t UTF-8"
+        hint = f"save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(wanted.file)} > FILE"
         return wanted.bad(f"byte {line[error.start]:#04x} is not UTF-8", number, column, hint)
 
 

@@ -59,15 +59,20 @@ def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     properties aren't read.
     """
     chem = need_rdkit()
-    rows, start, number, broken = list[str](), 1, 0, None
+    rows, start, number, broken, ended = list[str](), 1, 0, None, False
     names = dict[str, None]()  # of properties
     for number, line in text_lines(wanted):
         if isinstance(line, BadSequence):
             broken = broken or line
         elif line.rstrip() == "$$$$":
             yield broken or _molecule(wanted, chem, rows, start, names)
-            rows, start, broken = [], number + 1, None
+            rows, start, broken, ended = [], number + 1, None, False
         else:
+            if line.startswith("M  END"):
+                if ended:
+                    why = "a second molecule before '$$$$' ends the one that began here"
+                    broken = broken or wanted.bad(why, start)
+                ended = True
             rows.append(line)
     if broken:
         yield broken

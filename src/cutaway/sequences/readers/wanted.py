@@ -89,7 +89,7 @@ class Wanted:
                 raise ValueError
             return float(said)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
-            hint = "leave it empty if it is missing; --skip-bad makes it so"
+            hint = "write NA if it is missing; --skip-bad makes it so"
             if isinstance(said, str) and DECIMAL_COMMA.fullmatch(said):
                 hint = f"write it with a decimal point: {said.strip().replace(',', '.')}"
             self.skip(self.bad(f"{_short(said)} is no finite number", line, column, hint))

@@ -36,6 +36,7 @@ function summary(record) {
     ["tokens", count(record.ids.length)],
     record.states ? null : ["characters per token", perToken(letters(record), record)],
     record.states ? null : ["bytes per token", perToken(size, record)],
+    record.unknown ? ["unknown tokens", count(record.unknown)] : null,
     ["tokens in the vocabulary", count(record.vocab_size)],
     ["text → ids → text", record.round_trip === null ? "–" : record.round_trip ? "exact" : "not exact"],
   ]);
