@@ -36,10 +36,11 @@ class TokenEntry:
 class Tokens(Result):
     """A text as T tokens.
 
-    `tokens` are the vocabulary's spellings, `pieces` the slices of the text, `offsets` characters (end excluded).
-    `round_trip` says whether `decoded` is the text to the letter; `unknown` tokens, of `unknown_id`, stand for what the
-    vocabulary lacks. Of BPE `merges` has the steps that led to the tokens,
-    of bins `numbers` the way of every number through its bin, of states `states` that of every time step to its state.
+    `kind` is what the tokenizer was made as (codon, states), else its algorithm. `tokens` are the vocabulary's
+    spellings, `pieces` the slices of the text, `offsets` characters (end excluded). `round_trip` says whether `decoded`
+    is the text to the letter; `unknown` tokens, of `unknown_id`, stand for what the vocabulary lacks. Of BPE `merges`
+    has the steps that led to the tokens, of bins `numbers` the way of every number through its bin, of states `states`
+    that of every time step to its state.
     """
 
     schema: ClassVar[str] = "tokens"
@@ -106,7 +107,7 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     unknown = tokenizer.special_id("unk")
     return Tokens(
         model=tokenizer.name,
-        kind=tokenizer.kind,
+        kind=declared.get("kind", tokenizer.kind),
         text=text,
         tokens=encoding.tokens,
         pieces=_pieces(text, encoding.tokens, encoding.offsets, encoding.special),

@@ -3,7 +3,7 @@ import { bars, count, el, exact, facts, fixed, heading, hint, legible, over, pla
 import { drawMerges, drawNumbers } from "./steps.js";
 import { drawStates } from "./states.js";
 
-const AT_ONCE = 2000;
+const AT_ONCE = 2000, OF_SERIES = 120; // tokens shown before one asks for more; of a series the plot below says more
 
 export function drawTokens(element, record) {
   element.append(heading(`Tokens · ${record.kind ?? "tokenizer"}`, record.model), summary(record), chips(record), ...drawMerges(record), ...drawNumbers(record), ...drawStates(record), ...vocabulary(record), numbers(record));
@@ -52,13 +52,14 @@ function chips(record, teach = true) {
         el("span", { class: "piece" }, legible(record.states ? record.tokens[i] : record.pieces[i])), el("span", { class: "id" }, record.ids[i])));
     }
   };
-  add(0, AT_ONCE);
+  const first = record.states || record.numbers ? OF_SERIES : AT_ONCE;
+  add(0, first);
   rover(box, `The ${count(total)} tokens; arrow keys move`, (i) => line.replaceChildren(...describe(record, i)), { hover: true });
   if (teach) line.replaceChildren("Point at a token, or reach it with the arrow keys, to read its id and its place in the text.");
   const parts = [box, line];
-  if (total > AT_ONCE) {
-    const more = el("button", { type: "button", class: "more" }, `Show the other ${count(total - AT_ONCE)} tokens`);
-    more.addEventListener("click", () => { add(AT_ONCE, total); more.remove(); });
+  if (total > first) {
+    const more = el("button", { type: "button", class: "more" }, `Show the other ${count(total - first)} tokens`);
+    more.addEventListener("click", () => { add(first, total); more.remove(); });
     parts.push(more);
   }
   if (record.round_trip === false && !record.states && !record.numbers) parts.push(el("p", { class: "hint" }, "Decoding the ids gives: ", el("code", {}, legible(record.decoded))));
