@@ -332,3 +332,22 @@ def test_two_molecules_without_a_line_between_them_are_no_one() -> None:
     assert "a second molecule before '$$$$' ends the one" in refused("a.sdf", first + second, "smiles")
     found, counts = read("a.sdf", f"{first}$$$$\n{first}{second}$$$$\n{second}", "smiles", skip_bad=True)
     assert [record.sequence for record in found] == ["CCO", "CN"] and counts["skipped"] == 1
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "first", "name"),
+    [("dna", "ACGT", "gene"), ("protein", "MKV", "peptide"), ("smiles", "CC(=O)O", "drug"), ("dna", "ACNNGT", "READ")],
+)
+def test_a_table_without_a_head_loses_no_row(alphabet: str, first: str, name: str) -> None:
+    if alphabet == "smiles":
+        pytest.importorskip("rdkit")
+    said = refused("a.csv", f"{first}\n{first}\n", alphabet)
+    assert f"{first!r} is no name of a column, but a sequence" in said and f"--column {first}" in said
+    assert len(read("a.csv", f"{name}\n{first}\n{first}\n", alphabet)[0]) == 2
+    assert len(read("a.csv", f"{first}\n{first}\n", alphabet, column=first)[0]) == 1
+    assert len(read("a.csv", f"{first}\n{first}C\n", alphabet, format="txt")[0]) == 2
+
+
+def test_two_columns_of_one_name_are_told_apart_by_nobody() -> None:
+    assert "two columns are called 'a'" in refused("a.csv", "a,a\n1,2\n", "series", column="a")
+    assert len(read("a.csv", "a,a\n1,2\n", "series")[0][0].sequence) == 2

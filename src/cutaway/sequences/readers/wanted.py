@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets import series
 
 __all__ = ["DECIMAL_COMMA", "Raw", "Wanted", "in_line", "listed"]
@@ -89,7 +89,7 @@ class Wanted:
                 raise ValueError
             return float(said)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
-            hint = "write NA if it is missing; --skip-bad makes it so"
+            hint = "write NA (in JSON null) if it is missing; --skip-bad makes it so"
             if isinstance(said, str) and DECIMAL_COMMA.fullmatch(said):
                 hint = f"write it with a decimal point: {said.strip().replace(',', '.')}"
             self.skip(self.bad(f"{_short(said)} is no finite number", line, column, hint))
@@ -104,17 +104,34 @@ class Wanted:
         """
         if absent := [name for name in self.columns if name not in names]:
             raise self.absent(absent[0], names, line)
+        if twice := [name for name in self.columns if names.count(name) > 1]:
+            raise self.bad(f"two columns are called {twice[0]!r}", line, hint="give each a name of its own")
         if self.columns:
             return list(self.columns)
         also = ["canonical_smiles"] if self.alphabet == "smiles" else []
         for likely in (self.alphabet, *also, "sequence", "seq", "text"):
             if found := [name for name in names if name.strip().lower() == likely]:
                 return found[:1]
+        if len(names) == 1 and self._is_sequence(names[0]):
+            hint = f"put its name above it, or read it with --format txt; if it is a name: --column {names[0]}"
+            raise self.bad(f"{_short(names[0])} is no name of a column, but a sequence", line, hint=hint)
         if len(names) == 1:
             return list(names)
         raise self.bad(
             f"which column holds the sequences? There are {listed(names)}", line, hint="say it: --column NAME"
         )
+
+    def _is_sequence(self, name: str) -> bool:
+        """Say whether what should be a column's name looks like the first sequence of a table without a head."""
+        from cutaway.sequences.alphabets import CHECKS
+
+        if self.alphabet in ("text", "series") or len(name) < 3 or name.upper() != name:
+            return False
+        try:
+            CHECKS[self.alphabet](name)
+        except InputError:
+            return False
+        return True
 
     def absent(self, name: str, names: Sequence[str], line: int = 1) -> BadSequence:
         """Return the error that there is no column of that name."""
