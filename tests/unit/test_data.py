@@ -17,7 +17,15 @@ from click.testing import CliRunner
 import cutaway
 import cutaway.sequences
 from cutaway.cli import cli
-from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched, UnknownModel
+from cutaway.errors import (
+    CacheError,
+    ChecksumMismatch,
+    CorruptFile,
+    HubUnreachable,
+    ModelError,
+    NotFetched,
+    UnknownModel,
+)
 from cutaway.models import cache, data, prepared
 from cutaway.models.datasets import DATASETS, Dataset
 from cutaway.models.shelf import Package
@@ -223,6 +231,10 @@ def test_a_debian_that_has_another_file_or_none(debian, monkeypatch):
     with pytest.raises(HubUnreachable, match="did not hand out other: Unable to locate") as raised:
         cutaway.get_data("tiny")
     assert "apt-get update" in raised.value.hint and in_the_cache() == []
+    script = Path(shutil.which("apt-get"))
+    script.write_text("#!/bin/sh\necho 'E: Write error - write (28: No space left on device)' >&2; exit 100\n")
+    with pytest.raises(CacheError, match="the disk is full"):
+        cutaway.get_data("tiny")
 
 
 def test_a_system_without_apt(monkeypatch, tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import errno
 import fnmatch
+import os
 import shutil
 import subprocess
 import tarfile
@@ -198,6 +200,8 @@ def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
         check=False,
     )  # fmt: skip
     files = list(folder.glob("*.deb"))
+    if run.returncode != 0 and "No space left" in run.stderr:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if run.returncode != 0 or not files:
         said = [line for line in run.stderr.splitlines() if line.startswith("E:")] or ["E: no reason given"]
         raise HubUnreachable(
