@@ -22,15 +22,18 @@ def test_the_table_holds_every_measure_and_sorts(sheet: Any, tmp_path: Path) -> 
     tab = view.open(tmp_path / "page.html", [record])
     [rows] = rows_of(tab, "figure table")
     assert len(rows) == 20 and view.problems == []
-    keys = ("tokens", "fertility", "symbols_per_token", "bytes_per_token", "unknown", "byte_fallback", "exact", "used")
+    keys = ("tokens", "fertility", "symbols_per_token", "bytes_per_token", "unknown", "byte_fallback", "exact")
     for at, key in enumerate(keys, 4):
         assert column(rows, at) == near([cell[key] for cell in record["cells"]])
-    assert [row[13] for row in rows[3::5]] == ["–"] * 4  # no insertion was possible there
-    assert column(rows, 14) == near([cell["bits_per_symbol"] for cell in record["cells"]])
-    assert [row[15] == "yes" for row in rows] == [cell["comparable"] for cell in record["cells"]]
-    tab.locator("figure th button").nth(14).click()
+    assert [row[11] for row in rows[:15]] == ["–"] * 15  # texts, not series
+    assert column(rows[15:], 11) == near([cell["error"] for cell in record["cells"][15:]])
+    assert column(rows, 12) == near([cell["used"] for cell in record["cells"]])
+    assert [row[14] for row in rows[3::5]] == ["–"] * 4  # no insertion was possible there
+    assert column(rows, 15) == near([cell["bits_per_symbol"] for cell in record["cells"]])
+    assert [row[16] == "yes" for row in rows] == [cell["comparable"] for cell in record["cells"]]
+    tab.locator("figure th button").nth(15).click()
     [rows] = rows_of(tab, "figure table")
-    assert column(rows, 14) == near(sorted((cell["bits_per_symbol"] for cell in record["cells"]), reverse=True))
+    assert column(rows, 15) == near(sorted((cell["bits_per_symbol"] for cell in record["cells"]), reverse=True))
 
 
 def test_the_bars_are_of_the_chosen_measure(sheet: Any, tmp_path: Path) -> None:

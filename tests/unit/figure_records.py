@@ -472,6 +472,7 @@ def tokenizer_comparison(tokenizers: int = 5, samples: int = 4) -> dict[str, Any
                     "unknown": float(dice.random() / 20) if lossy else 0.0,
                     "byte_fallback": float(dice.random() / 90),
                     "exact": float(dice.random()) if lossy else 1.0,
+                    "error": (i / 90 if lossy else 0.0) if series else None,
                     "used": float(dice.random()),
                     "substitution": float(1 + 3 * dice.random()),
                     "indel": None if i == 3 else float(1 + 30 * dice.random()),

@@ -24,12 +24,14 @@ from cutaway.tokens import (
     States,
     Tokenizer,
     TokenizerCell,
+    bins_tokenizer,
     compare_tokenizers,
     read_sample,
     save_tokenizer,
     states_of,
     states_tokenizer,
     train_tokenizer,
+    uniform_bins,
 )
 from cutaway.tokens.edits import edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
@@ -336,3 +338,24 @@ def test_files_are_called_by_their_names_unless_two_share_one() -> None:
         found = compare_tokenizers([tokenizer], [Sample(name, "text", ["a cat"]) for name in names])
         assert [sample.name for sample in found.samples] == shown
         assert [cell.sample for cell in found.cells] == shown
+
+
+def test_the_error_of_numbers_is_told_in_standard_deviations() -> None:
+    chance = np.random.default_rng(5)
+    channels = [list(chance.normal(3, 2, 400)), list(chance.normal(-1, 1e200, 400)), [4.0] * 400]
+    channels[0][7] = math.nan
+    bins = uniform_bins(31, 4)
+    plain, binned = train_tokenizer(["0123456789.e-+ nan\n"] * 9, "char"), bins_tokenizer(bins)
+    found = compare_tokenizers([plain, binned], [Sample("x", "series", [channels])])
+    assert found.cells[0].error == 0 and found.cells[0].exact == 1
+    back = bins.read(bins.write(channels))
+    expected = []
+    for given, other in zip(channels[:2], back.tolist(), strict=False):
+        known = [(a / 1e150, b / 1e150) for a, b in zip(given, other, strict=True) if not math.isnan(a)]
+        mean = sum(a for a, _ in known) / len(known)
+        spread = sum((a - mean) ** 2 for a, _ in known)
+        expected.append(math.sqrt(sum((a - b) ** 2 for a, b in known) / spread))
+    assert found.cells[1].error == pytest.approx(sum(expected) / 2, rel=1e-9) and found.cells[1].error > 0.01
+    lossy = train_tokenizer(["0123"], "char")
+    assert compare_tokenizers([lossy], [Sample("x", "series", [[[7.0, 8.0]]])]).cells[0].error is None
+    assert compare_tokenizers([plain], [Sample("x", "text", ["12"])]).cells[0].error is None

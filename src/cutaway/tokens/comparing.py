@@ -68,6 +68,8 @@ class TokenizerCell:
       no whole character;
     - `exact`: share of the records that come back to the letter, of series to the last bit; of SELFIES the SMILES has
       to come back in the same spelling;
+    - `error`: of a series the root mean square by which its numbers are off, in standard deviations of their channel,
+      averaged over channels; None where no numbers come back, and of texts;
     - `used`: share of the vocabulary that occurs;
     - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes; of
       SELFIES over the changes that leave a molecule;
@@ -85,6 +87,7 @@ class TokenizerCell:
     unknown: float
     byte_fallback: float
     exact: float
+    error: float | None
     used: float
     substitution: float | None
     indel: float | None
@@ -199,7 +202,7 @@ def _cell(
     writer, backend = Writer(tokenizer, sample.alphabet), tokenizer.backend
     backend.encode_batch_fast(["a"])  # what is made at first use is not timed
     ids: list[NDArray[np.int64]] = []
-    exact, seconds = 0, 0.0
+    exact, seconds, errors = 0, 0.0, list[float | None]()
     for start in range(0, len(sample.sequences), _BATCH):
         some = sample.sequences[start : start + _BATCH]
         began = time.perf_counter()
@@ -209,6 +212,9 @@ def _cell(
         ids += [np.array(one, dtype=np.int64) for one in encoded]
         decoded = backend.decode_batch(encoded, skip_special_tokens=False)
         exact += sum(map(writer.same, some, texts, decoded))
+        if sample.alphabet == "series":
+            for series, text, back in zip(some, texts, decoded, strict=True):
+                errors += _errors(np.array(series, dtype=np.float64), writer.back(series, text, back))
     counts = np.bincount(np.concatenate(ids), minlength=1)
     tokens = int(counts.sum())
     unknown = _unknown_id(tokenizer)
@@ -223,6 +229,7 @@ def _cell(
         unknown=int(counts[unknown]) / max(1, tokens) if unknown is not None and unknown < len(counts) else 0.0,
         byte_fallback=sum(int(counts[i]) for i in _bytes_alone(tokenizer, np.flatnonzero(counts))) / max(1, tokens),
         exact=exact / facts.records,
+        error=None if None in errors or not errors else float(np.mean(errors)),  # type: ignore[arg-type]
         used=int(np.count_nonzero(counts)) / len(tokenizer.vocabulary),
         substitution=changed[0],
         indel=changed[1],
@@ -230,6 +237,19 @@ def _cell(
         comparable=exact == facts.records,
         encode_mb_per_s=facts.bytes / 1e6 / max(seconds, 1e-9),
     )
+
+
+def _errors(given_CT: NDArray[np.float64], back_CT: NDArray[np.float64] | None) -> list[float | None]:
+    """Return, for each channel that varies, the root mean square error in standard deviations; None for no numbers."""
+    if back_CT is None or back_CT.shape != given_CT.shape:
+        return [None]
+    found: list[float | None] = []
+    for given_T, back_T in zip(given_CT, back_CT, strict=True):
+        known = ~(np.isnan(given_T) | np.isnan(back_T))
+        size = np.abs(given_T[known]).max(initial=0.0)  # by which all are divided: squares of 1e200 are no doubles
+        if size and (spread := np.std(given_T[known] / size)):
+            found.append(float(np.sqrt(np.mean((given_T[known] / size - back_T[known] / size) ** 2)) / spread))
+    return found
 
 
 def _bits(tokenizer: Tokenizer, writer: Writer, sample: Sample, ids: list[NDArray[np.int64]]) -> float | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cutaway.errors import BadSequence, InputError
 from cutaway.tokens.bins import bins_of
@@ -59,13 +60,17 @@ class Writer:
                 return False
         if isinstance(sequence, str):
             return decoded == sequence
+        back = self.back(sequence, text, decoded)
+        return back is not None and bool(np.array_equal(back, np.array(sequence, dtype=np.float64), equal_nan=True))
+
+    def back(self, series: Any, text: str, decoded: str) -> NDArray[np.float64] | None:
+        """Return the C × T numbers that were decoded from the ids of a series' `text`; None where they are none."""
         if self.numbers is None:
-            return decoded == text
+            return np.array(series, dtype=np.float64) if decoded == text else None
         try:
-            back = self.numbers.read(decoded)
+            return self.numbers.read(decoded)
         except InputError:
-            return False
-        return bool(np.array_equal(back, np.array(sequence, dtype=np.float64), equal_nan=True))
+            return None
 
 
 def number_text(channels: Sequence[Any]) -> str:

@@ -84,10 +84,12 @@ def comparison(result: TokenizerComparison) -> RenderableType:
     for i, sample in enumerate(result.samples):
         parts += [Text(_piece(_described(sample)), style="dim"), *_cells(result, i * across, sample), ""]
     lossy = any(not cell.comparable for cell in result.cells)
+    series = any(sample.alphabet == "series" for sample in result.samples)
     facts = [
         ("symbols/t", "symbols (characters, or numbers) a token, and bytes a token"),
         ("as bytes", "tokens that stand for bytes which are no whole character"),
         ("exact", "records that come back to the letter; used: share of the vocabulary that occurs"),
+        *([("error", "of numbers: root mean square, in standard deviations of their channel")] if series else []),
         (
             "replaced",
             f"tokens that one replaced symbol changes, and in/out one more or less: means of {result.edits:,}",
@@ -193,20 +195,24 @@ def _described(sample: ComparedSample) -> str:
 
 def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
     unit = "letter" if sample.unit == "character" else sample.unit
-    columns = (f"a {unit}", "symbols/t", "bytes/t", "unknown", "as bytes", "exact", "used", "replaced", "in/out")
+    back = "error" if sample.alphabet == "series" else "exact"
+    columns = (f"a {unit}", "symbols/t", "bytes/t", "unknown", "as bytes", back, "used", "replaced", "in/out")
     table = _table("tokenizer", ">tokens", *(f">{name}" for name in columns), ">bits", ">MB/s")
     for cell in result.cells[start : start + len(result.tokenizers)]:
-        table.add_row(_piece(cell.tokenizer), f"{cell.tokens:,}", *_measures(cell), f"{cell.encode_mb_per_s:.2g}")
+        table.add_row(_piece(cell.tokenizer), f"{cell.tokens:,}", *_measures(cell, back), f"{cell.encode_mb_per_s:.2g}")
     return [table]
 
 
-def _measures(cell: TokenizerCell) -> list[str]:
+def _measures(cell: TokenizerCell, back: str) -> list[str]:
+    error = "–" if cell.error is None else f"{cell.error:.3g}"
     bits = "–" if cell.bits_per_symbol is None else f"{cell.bits_per_symbol:.3f}"
-    shares = (cell.unknown, cell.byte_fallback, cell.exact, cell.used)
     return [
         "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
         *(f"{size:.2f}" if size < 1000 else f"{size:,.0f}" for size in (cell.symbols_per_token, cell.bytes_per_token)),
-        *(_percent(share) for share in shares),
+        _percent(cell.unknown),
+        _percent(cell.byte_fallback),
+        error if back == "error" else _percent(cell.exact),
+        _percent(cell.used),
         *("–" if changed is None else f"{changed:.2f}" for changed in (cell.substitution, cell.indel)),
         bits if cell.comparable else f"({bits})",
     ]

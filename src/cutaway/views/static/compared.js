@@ -9,6 +9,7 @@ const MEASURES = [
   { key: "symbols_per_token", name: (sample) => `${sample.symbol}s a token`, label: "symbols a token", said: (value) => small(value, 2), why: "How much a token holds: characters, or numbers of a series." },
   { key: "bytes_per_token", name: () => "bytes a token", label: "bytes a token", said: (value) => small(value, 2), why: "Bytes of UTF-8, or eight a number, for each token." },
   { key: "exact", name: () => "records that come back", label: "exact round trip", most: 1, lossless: true, said: share, why: "The share of records that are the same to the letter after encoding and decoding." },
+  { key: "error", name: () => "standard deviations", label: "how far numbers are off", lossless: true, said: (value) => small(value, 4), why: "Of a series: the root mean square by which its numbers are off after encoding and decoding, in standard deviations of their channel. Where no numbers come back there is no bar." },
   { key: "unknown", name: () => "tokens that are unknown", label: "unknown", lossless: true, said: share, why: "The share of the tokens that stand for what the vocabulary lacks. What they stood for is lost." },
   { key: "byte_fallback", name: () => "tokens that are bytes", label: "bytes instead of characters", lossless: true, said: share, why: "The share of the tokens that stand for bytes which are no whole character: nothing is lost, at the price of more tokens." },
   { key: "used", name: () => "of the vocabulary", label: "use of the vocabulary", said: share, why: "The share of the vocabulary that occurs at all." },
@@ -55,8 +56,8 @@ function numbers(record) {
   const number = (head, key) => ({ head, n: true, of: (entry) => entry[key] });
   const columns = [
     { head: "sample", of: (entry) => shown(entry.sample), key: (entry) => entry.i }, { head: "of", of: (entry) => entry.alphabet }, { head: "tokenizer", of: (entry) => shown(entry.tokenizer) }, number("vocabulary", "vocabulary"),
-    number("tokens", "tokens"), number("tokens a word or symbol", "fertility"), number("symbols a token", "symbols_per_token"), number("bytes a token", "bytes_per_token"), number("unknown", "unknown"), number("bytes", "byte_fallback"),
-    number("come back", "exact"), number("vocabulary used", "used"), number("changed: replaced", "substitution"), number("changed: in or out", "indel"), number("bits a symbol", "bits_per_symbol"),
+    number("tokens", "tokens"), number("tokens a word or symbol", "fertility"), number("symbols a token", "symbols_per_token"), number("bytes a token", "bytes_per_token"), number("unknown", "unknown"), number("tokens that are bytes", "byte_fallback"),
+    number("come back", "exact"), number("numbers off, SD", "error"), number("vocabulary used", "used"), number("changed: replaced", "substitution"), number("changed: in or out", "indel"), number("bits a symbol", "bits_per_symbol"),
     { head: "bits comparable", of: (entry) => (entry.comparable ? "yes" : "no: lossy") }, number("MB/s, measured", "encode_mb_per_s"),
   ];
   return sortedTable(entries, columns, () => {});
