@@ -7,6 +7,7 @@ import io
 import math
 import random
 import tracemalloc
+import types
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,38 @@ def test_a_stray_quote_in_a_long_file(monkeypatch) -> None:
 def test_a_file_of_nothing_but_open_quotes_is_read_to_its_end() -> None:
     found, counts = read("q.csv", "a,b\n" + 'x","\n' * 3000 + "y,z\n", column="a", skip_bad=True)
     assert [r.sequence for r in found] == ["y"] and counts == {"skipped": 3000}
+
+
+@pytest.mark.parametrize("line", ['x","', 'a",",c', 'x","",",'])
+@pytest.mark.parametrize("last", ["", 'y"\n', 'y" z\n'])
+def test_the_time_of_open_quotes_is_proportional_to_the_file(line: str, last: str, monkeypatch) -> None:
+    parsed = []
+    reader = lambda lines, **options: csv.reader(map(lambda one: parsed.append(1) or one, lines), **options)  # noqa: C417, E731
+    monkeypatch.setattr(delimited, "csv", types.SimpleNamespace(**vars(csv) | {"reader": reader}))
+    found, counts = read("q.csv", f"a,b\n{line}\n" + f"{line}\n" * 15_999 + last + "y,z\n", column="a", skip_bad=True)
+    assert found[-1].sequence == "y" and 16_000 <= counts["skipped"] + len(found) <= 16_002
+    assert len(parsed) < 5 * 16_000
+
+
+def test_rows_over_lines_are_those_of_csv_from_each_line_on() -> None:
+    """Against a reader that begins anew behind each line that begins no row, whatever that costs."""
+    rng, seen = random.Random(1), 0  # noqa: S311
+    for _ in range(1000):
+        lines = ["a,b", *("".join(rng.choices('ax,"', [2, 1, 2, 3], k=rng.randint(1, 6))) for _ in range(12))]
+        at, rows = 0, []
+        while at < len(lines):
+            reader = csv.reader((f"{line}\n" for line in lines[at:]), strict=True)
+            try:
+                row = next(reader)
+            except csv.Error:
+                row = []
+            if len(row) == 2:
+                rows.append((at + 1, row[0]))
+                seen += reader.line_num > 1
+            at += reader.line_num if len(row) == 2 else 1
+        found, _ = read("q.csv", "\n".join([*lines, "y,z", ""]), column="a", skip_bad=True, format="csv")
+        assert [(r.line, r.sequence) for r in found if r.sequence] == [*((n, t) for n, t in rows[1:] if t), (14, "y")]
+    assert seen > 500
 
 
 def test_a_line_that_is_not_utf8_inside_a_cell() -> None:
