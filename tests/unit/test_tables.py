@@ -8,6 +8,7 @@ import math
 import random
 import tracemalloc
 import types
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,15 @@ def test_decimal_commas_are_named(content: str) -> None:
     assert "decimal point: 3.2" in refused("a.csv", "a;b\n10;3\n11;3,2\n", "series")
 
 
+def test_decimal_commas_in_quotes_between_commas_are_named() -> None:
+    content = '"a","b"\n"1,5","3"\n"2,5","4"\n'
+    said = refused("a.csv", content, "series")
+    assert "line 2, column 'a' of 'a.csv': '1,5' is written with a decimal comma" in said
+    assert "decimal point: 1.5; or name the columns of numbers: --column NAME" in said and "tr , ." not in said
+    assert "decimal point: 1.5" in refused("a.csv", content, "series", column="a")
+    assert series("a.csv", content, column="b") == ([[3, 4]], {})
+
+
 @pytest.mark.parametrize("content", ["1;2\n4,5;3,2\n", "4,5 3,2\n", "4,5\t3\n", "1,5; 2\n"])
 def test_commas_in_a_text_that_may_be_decimal_ones(content: str) -> None:
     said = refused("a.txt", content, "series")
@@ -207,6 +217,49 @@ def test_a_column_that_begins_with_missing_numbers_is_a_channel() -> None:
     assert series("a.csv", late)[1] == {"columns without a number in 100 rows left out ('b')": 1}
     assert series("a.csv", late, column=["a", "b"])[0][1][-1] == 2
     assert "'inf' is no finite number" in refused("a.csv", "a,b\n1,inf\n", "series")
+
+
+# Parquet
+
+
+def parquet(columns: dict, **options):
+    """Write columns as Parquet and read them as series."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table(list(columns.values()), names=[name.strip("'") for name in columns]), "a.parquet")
+    records = read_records("a.parquet", options.pop("alphabet", "series"), **options)
+    return list(records), {rule: n for rule, n in records.counts.items() if rule != "records" and n}
+
+
+def test_two_columns_of_one_name_are_an_error() -> None:
+    for columns in ({"x": [1.0], "x'": [2.0]}, {"x": [1.0], "y": [2.0], "y'": [2]}, {"x": [[1.0]], "x'": [[2.0]]}):
+        name = list(columns)[-1].strip("'")
+        for column in (None, name):
+            with pytest.raises(BadSequence, match=f"column '{name}' of 'a.parquet': 2 columns have this name"):
+                parquet(columns, column=column)
+    found, _ = parquet({"text": ["a"], "x": [1], "x'": [2]}, alphabet="text")  # of which none is read
+    assert [r.sequence for r in found] == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["list_", "large_list", "fixed", "list_view", "large_list_view"])
+def test_lists_of_any_kind_hold_a_record_a_row(kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    held = pa.list_(pa.float32(), 2) if kind == "fixed" else getattr(pa, kind)(pa.float32())
+    for name, column in (("series", None), ("wind", "wind")):
+        found, _ = parquet({"n": [1, 2], name: pa.array([[1, 2.5], [3, 4]], held)}, column=column)
+        assert [[list(channel) for channel in r.sequence] for r in found] == [[[1, 2.5]], [[3, 4]]]
+
+
+def test_decimals_are_numbers() -> None:
+    pa = pytest.importorskip("pyarrow")
+    for kind in (pa.decimal128(5, 2), pa.decimal256(60, 2)):
+        prices = pa.array([None, Decimal("1.25"), Decimal("-3.5")], kind)
+        (record,), counts = parquet({"price": prices, "what": ["a", "b", "c"], "good": [True, False, True]})
+        assert [list(channel)[1:] for channel in record.sequence] == [[1.25, -3.5]]
+        assert counts == {"missing numbers": 1, "columns of words left out ('what', 'good')": 2}
+        (record,), _ = parquet({"series": pa.array([[Decimal("1.25")]], pa.list_(kind))})
+        assert list(record.sequence[0]) == [1.25]
 
 
 # Time steps
