@@ -195,6 +195,16 @@ def test_files_that_hold_no_contacts(tmp_path, name, text, words):
         read_contacts(tmp_path / name, 4)
 
 
+@pytest.mark.parametrize("mark", [",", ", ", ";", "\t", " ; "])
+def test_a_head_of_several_words_is_left_out(tmp_path, mark):
+    for head in (("Residue 1", "Residue 2"), ('"Residue 1"', '"Residue 2"')):
+        (tmp_path / "a.csv").write_text("\n".join([mark.join(head), mark.join("13"), "2 4", ""]))
+        assert np.argwhere(np.triu(read_contacts(tmp_path / "a.csv", 4))).tolist() == [[0, 2], [1, 3]]
+    (tmp_path / "a.csv").write_text(mark.join(["Residue 1", "2 4"]) + "\n")
+    with pytest.raises(InputError, match="line 1: 'Residue 1,2 4' is not 2 numbers"):
+        read_contacts(tmp_path / "a.csv", 4)
+
+
 def test_a_pickle_in_npy_is_not_opened(tmp_path):
     np.save(tmp_path / "truth.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="is no array of numbers"):

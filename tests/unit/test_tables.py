@@ -7,6 +7,8 @@ import io
 import math
 import random
 import tracemalloc
+import types
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,38 @@ def test_a_file_of_nothing_but_open_quotes_is_read_to_its_end() -> None:
     assert [r.sequence for r in found] == ["y"] and counts == {"skipped": 3000}
 
 
+@pytest.mark.parametrize("line", ['x","', 'a",",c', 'x","",",'])
+@pytest.mark.parametrize("last", ["", 'y"\n', 'y" z\n'])
+def test_the_time_of_open_quotes_is_proportional_to_the_file(line: str, last: str, monkeypatch) -> None:
+    parsed = []
+    reader = lambda lines, **options: csv.reader(map(lambda one: parsed.append(1) or one, lines), **options)  # noqa: C417, E731
+    monkeypatch.setattr(delimited, "csv", types.SimpleNamespace(**vars(csv) | {"reader": reader}))
+    found, counts = read("q.csv", f"a,b\n{line}\n" + f"{line}\n" * 15_999 + last + "y,z\n", column="a", skip_bad=True)
+    assert found[-1].sequence == "y" and 16_000 <= counts["skipped"] + len(found) <= 16_002
+    assert len(parsed) < 5 * 16_000
+
+
+def test_rows_over_lines_are_those_of_csv_from_each_line_on() -> None:
+    """Against a reader that begins anew behind each line that begins no row, whatever that costs."""
+    rng, seen = random.Random(1), 0  # noqa: S311
+    for _ in range(1000):
+        lines = ["a,b", *("".join(rng.choices('ax,"', [2, 1, 2, 3], k=rng.randint(1, 6))) for _ in range(12))]
+        at, rows = 0, []
+        while at < len(lines):
+            reader = csv.reader((f"{line}\n" for line in lines[at:]), strict=True)
+            try:
+                row = next(reader)
+            except csv.Error:
+                row = []
+            if len(row) == 2:
+                rows.append((at + 1, row[0]))
+                seen += reader.line_num > 1
+            at += reader.line_num if len(row) == 2 else 1
+        found, _ = read("q.csv", "\n".join([*lines, "y,z", ""]), column="a", skip_bad=True, format="csv")
+        assert [(r.line, r.sequence) for r in found if r.sequence] == [*((n, t) for n, t in rows[1:] if t), (14, "y")]
+    assert seen > 500
+
+
 def test_a_line_that_is_not_utf8_inside_a_cell() -> None:
     Path("q.csv").write_bytes(b'text,n\n"a\ncaf\xe9\nb",1\nc,2\n')
     records = read_records("q.csv", skip_bad=True, column="text")
@@ -152,6 +186,15 @@ def test_decimal_commas_are_named(content: str) -> None:
     assert "decimal point: 3.2" in refused("a.csv", "a;b\n10;3\n11;3,2\n", "series")
 
 
+def test_decimal_commas_in_quotes_between_commas_are_named() -> None:
+    content = '"a","b"\n"1,5","3"\n"2,5","4"\n'
+    said = refused("a.csv", content, "series")
+    assert "line 2, column 'a' of 'a.csv': '1,5' is written with a decimal comma" in said
+    assert "decimal point: 1.5; or name the columns of numbers: --column NAME" in said and "tr , ." not in said
+    assert "decimal point: 1.5" in refused("a.csv", content, "series", column="a")
+    assert series("a.csv", content, column="b") == ([[3, 4]], {})
+
+
 @pytest.mark.parametrize("content", ["1;2\n4,5;3,2\n", "4,5 3,2\n", "4,5\t3\n", "1,5; 2\n"])
 def test_commas_in_a_text_that_may_be_decimal_ones(content: str) -> None:
     said = refused("a.txt", content, "series")
@@ -174,6 +217,49 @@ def test_a_column_that_begins_with_missing_numbers_is_a_channel() -> None:
     assert series("a.csv", late)[1] == {"columns without a number in 100 rows left out ('b')": 1}
     assert series("a.csv", late, column=["a", "b"])[0][1][-1] == 2
     assert "'inf' is no finite number" in refused("a.csv", "a,b\n1,inf\n", "series")
+
+
+# Parquet
+
+
+def parquet(columns: dict, **options):
+    """Write columns as Parquet and read them as series."""
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table(list(columns.values()), names=[name.strip("'") for name in columns]), "a.parquet")
+    records = read_records("a.parquet", options.pop("alphabet", "series"), **options)
+    return list(records), {rule: n for rule, n in records.counts.items() if rule != "records" and n}
+
+
+def test_two_columns_of_one_name_are_an_error() -> None:
+    for columns in ({"x": [1.0], "x'": [2.0]}, {"x": [1.0], "y": [2.0], "y'": [2]}, {"x": [[1.0]], "x'": [[2.0]]}):
+        name = list(columns)[-1].strip("'")
+        for column in (None, name):
+            with pytest.raises(BadSequence, match=f"column '{name}' of 'a.parquet': 2 columns have this name"):
+                parquet(columns, column=column)
+    found, _ = parquet({"text": ["a"], "x": [1], "x'": [2]}, alphabet="text")  # of which none is read
+    assert [r.sequence for r in found] == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["list_", "large_list", "fixed", "list_view", "large_list_view"])
+def test_lists_of_any_kind_hold_a_record_a_row(kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    held = pa.list_(pa.float32(), 2) if kind == "fixed" else getattr(pa, kind)(pa.float32())
+    for name, column in (("series", None), ("wind", "wind")):
+        found, _ = parquet({"n": [1, 2], name: pa.array([[1, 2.5], [3, 4]], held)}, column=column)
+        assert [[list(channel) for channel in r.sequence] for r in found] == [[[1, 2.5]], [[3, 4]]]
+
+
+def test_decimals_are_numbers() -> None:
+    pa = pytest.importorskip("pyarrow")
+    for kind in (pa.decimal128(5, 2), pa.decimal256(60, 2)):
+        prices = pa.array([None, Decimal("1.25"), Decimal("-3.5")], kind)
+        (record,), counts = parquet({"price": prices, "what": ["a", "b", "c"], "good": [True, False, True]})
+        assert [list(channel)[1:] for channel in record.sequence] == [[1.25, -3.5]]
+        assert counts == {"missing numbers": 1, "columns of words left out ('what', 'good')": 2}
+        (record,), _ = parquet({"series": pa.array([[Decimal("1.25")]], pa.list_(kind))})
+        assert list(record.sequence[0]) == [1.25]
 
 
 # Time steps

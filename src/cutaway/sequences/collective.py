@@ -21,6 +21,11 @@ __all__ = ["dihedrals", "distances"]
 
 _Floats = NDArray[np.float64]
 
+_LINE = 1e-6
+"""The sine up to which two bonds lie on a line: near the origin float32 tells no more, and no bend is so small."""
+_FLAT = 1e-6
+"""The part of its lengths' product up to which a box has no volume."""
+
 
 def distances(frames: ArrayLike, pairs: ArrayLike, boxes: ArrayLike | None = None) -> _Floats:
     """Return the F × C distances between C pairs of atoms (from 0), in the unit of the coordinates.
@@ -40,8 +45,8 @@ def distances(frames: ArrayLike, pairs: ArrayLike, boxes: ArrayLike | None = Non
 def dihedrals(frames: ArrayLike, quadruples: ArrayLike, boxes: ArrayLike | None = None) -> _Floats:
     """Return the F × C dihedral angles of C quadruples of atoms (from 0), in radians from -π to π.
 
-    The sign is IUPAC's: positive where the far bond is turned clockwise. NaN where three of the atoms lie on a line:
-    then there is no angle. Raises `InputError` as `distances` does.
+    The sign is IUPAC's: positive where the far bond is turned clockwise. NaN where three of the atoms lie on a line,
+    to a millionth of a radian: then there is no angle. Raises `InputError` as `distances` does.
 
     >>> dihedrals([[[1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1]]], [[0, 1, 2, 3]]).round(3)
     array([[1.571]])
@@ -50,17 +55,20 @@ def dihedrals(frames: ArrayLike, quadruples: ArrayLike, boxes: ArrayLike | None 
     bonds = np.moveaxis(np.diff(frames_FA3[:, atoms_C4], axis=2), 2, 0)
     first, second, third = (_nearest(bonds_FC3, boxes) for bonds_FC3 in bonds)
     left, right = np.cross(first, second), np.cross(second, third)
-    sine = np.linalg.norm(second, axis=-1) * (first * right).sum(-1)
-    cosine = (left * right).sum(-1)
-    angle: _Floats = np.where(left.any(-1) & right.any(-1), np.arctan2(sine, cosine), np.nan)
+    lengths = [np.linalg.norm(bonds_FC3, axis=-1) for bonds_FC3 in (first, second, third)]
+    sine, cosine = lengths[1] * (first * right).sum(-1), (left * right).sum(-1)
+    bent = np.linalg.norm(left, axis=-1) > _LINE * lengths[0] * lengths[1]
+    bent &= np.linalg.norm(right, axis=-1) > _LINE * lengths[1] * lengths[2]
+    angle: _Floats = np.where(bent, np.arctan2(sine, cosine), np.nan)
     return angle
 
 
 def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
     """Return each way to the nearest of the periodic images of where it leads.
 
-    Whole box vectors are taken off until it lies around the middle of the box. In a box that isn't square another image
-    may still be nearer where that is far off: then the 26 around it are tried.
+    Whole box vectors, the shortest that span the same lattice, are taken off until it lies around the middle of the
+    box. In a box that isn't square another image may still be nearer where that is far off: then the 26 around it are
+    tried, and with the shortest vectors it is one of them.
     """
     if boxes is None:
         return ways_FC3
@@ -68,8 +76,9 @@ def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
     if boxes_F33.shape != (len(ways_FC3), 3, 3):
         raise InputError(f"boxes are F x 3 x 3, not {' x '.join(map(str, boxes_F33.shape))}")
     boxes_F33 = np.where(np.isfinite(boxes_F33).all(axis=(1, 2), keepdims=True), boxes_F33, 0.0)
-    there_F = np.flatnonzero(np.linalg.det(boxes_F33))
-    boxes_F33, found_FC3 = boxes_F33[there_F], ways_FC3.copy()
+    lengths_F = np.linalg.norm(boxes_F33, axis=2).prod(axis=1)
+    there_F = np.flatnonzero(np.abs(np.linalg.det(boxes_F33)) > _FLAT * lengths_F)
+    boxes_F33, found_FC3 = _reduced(boxes_F33[there_F]), ways_FC3.copy()
     ways_FC3 = ways_FC3[there_F]
     turned_F33 = np.linalg.inv(boxes_F33)
     ways_FC3 = ways_FC3 - np.rint(ways_FC3 @ turned_F33) @ boxes_F33
@@ -84,6 +93,27 @@ def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
     ways_FC3[frames, columns] = best_N3
     found_FC3[there_F] = ways_FC3
     return found_FC3
+
+
+def _reduced(boxes_F33: _Floats) -> _Floats:
+    """Return the shortest vectors that span the same lattices: Minkowski's, by steps that each make a vector shorter.
+
+    In three dimensions no more is needed than that none is longer than with the others added to or taken from it
+    (Nguyen and Stehlé 2009, Low-dimensional lattice basis reduction revisited).
+    """
+    boxes_F33, shorter = boxes_F33.copy(), True
+    while shorter:
+        shorter = False
+        for i, j, k in ((2, 1, 0), (1, 0, 2), (0, 1, 2)):
+            own_F3, *others = (boxes_F33[:, at] for at in (i, j, k))
+            steps = [np.rint((own_F3 * to).sum(-1) / (to * to).sum(-1))[:, None] * to for to in others]
+            steps += [a * others[0] + b * others[1] for a, b in itertools.product((-1, 1), repeat=2)]
+            tried_FN3 = own_F3[:, None] - np.stack(steps, axis=1)
+            lengths_FN = np.linalg.norm(tried_FN3, axis=-1)
+            better_F = lengths_FN.min(axis=1) < np.linalg.norm(own_F3, axis=-1) * (1 - 1e-9)  # halves go on for ever
+            boxes_F33[better_F, i] = tried_FN3[better_F, lengths_FN.argmin(axis=1)[better_F]]
+            shorter |= bool(better_F.any())
+    return boxes_F33
 
 
 def _frames(frames: ArrayLike, atoms: ArrayLike, width: int) -> tuple[_Floats, NDArray[Any]]:

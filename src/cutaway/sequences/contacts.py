@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["read_contacts"]
 
-_MARK = re.compile(r"\s*[,;\t]\s*|\s+")
+_MARK = re.compile(r"\s*[,;\t]\s*")
 
 
 def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
     """Return a symmetric matrix of booleans [length, length] from a .npy file, or a .csv of a matrix or of pairs.
 
     In a matrix whatever is above 0 is a contact (-1 is often written where it is not known). Pairs are two positions a
-    line, counted from 1. Cells are parted by commas, semicolons, tabs or spaces; a head whose cells all begin with a
-    letter, and lines that begin with #, are left out. Raises `InputError`, with the line.
+    line, counted from 1. Cells are parted by commas, semicolons or tabs, in a line without them by spaces; a head whose
+    cells all begin with a letter, and lines that begin with #, are left out. Raises `InputError`, with the line.
     """
     import numpy as np
 
@@ -35,7 +35,7 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
             raise InputError(f"{str(file)!r} is no array of numbers: {error}") from error
         return _symmetric(file, matrix, length)
     lines = enumerate(map(str.strip, read_text(file).splitlines()), 1)
-    numbered = [(number, _MARK.split(line)) for number, line in lines if line.strip(",;\t ") and line[0] != "#"]
+    numbered = [(number, _cells(line)) for number, line in lines if line.strip(",;\t ") and line[0] != "#"]
     if numbered and all(cell.strip("\"'")[:1].isalpha() for cell in numbered[0][1]):
         numbered = numbered[1:]
     for number, row in numbered:
@@ -81,6 +81,10 @@ def _symmetric(file: Path, matrix: npt.NDArray[Any], length: int) -> npt.NDArray
     found = np.nan_to_num(matrix) > 0
     either: npt.NDArray[Any] = found | found.T
     return either
+
+
+def _cells(line: str) -> list[str]:
+    return _MARK.split(line) if _MARK.search(line) else line.split()
 
 
 def _numbers(cells: list[str]) -> bool:

@@ -45,23 +45,30 @@ class Chosen:
     """The atoms that are read, ascending from 0 (None: all of them), and what is made of them.
 
     `places` says which of these have their coordinates as channels, `variables` has rows of two or four for distances
-    and dihedrals.
+    and dihedrals; `named` is the file that said what they are called, where one was read, and how many it has.
     """
 
     atoms: npt.NDArray[np.int64] | None
     places: npt.NDArray[np.int64]
     variables: list[npt.NDArray[np.int64]]
+    named: tuple[str, int] | None = None
 
     def width(self, atoms: int) -> int:
         """Return how many channels there are of so many atoms."""
         return 3 * atoms if self.atoms is None else 3 * len(self.places) + sum(map(len, self.variables))
 
     def check(self, wanted: Wanted, atoms: int) -> None:
-        """Raise `InputError` where there are fewer atoms than are chosen."""
+        """Raise `InputError` where there are fewer atoms than are chosen, or the names are those of other atoms."""
+        if self.named and self.named[1] != atoms:
+            file, names = self.named
+            raise InputError(
+                f"{wanted.file!r} has {atoms:,} atoms, and mdtraj finds {names:,} in {file!r}",
+                hint="a file with their names has to be of the same atoms",
+            )
         if self.atoms is not None and self.atoms[-1] >= atoms:
             raise InputError(
                 f"{wanted.file!r} has {atoms:,} atoms, and atom {self.atoms[-1] + 1:,} is chosen",
-                hint="atoms are numbered from 1; a file with their names has to be of the same atoms",
+                hint="atoms are numbered from 1",
             )
 
     def of(
@@ -86,7 +93,8 @@ def chosen_of(wanted: Wanted, topology: Topology) -> Chosen:
     picked = _selected(selections, *named) if selections and named else np.empty(0, np.int64)
     variables = [rows for column in wanted.columns if (rows := _variable(column, named)) is not None]
     atoms = np.unique(np.concatenate([picked, *(rows.ravel() for rows in variables)]))
-    return Chosen(atoms, np.searchsorted(atoms, picked), [np.searchsorted(atoms, rows) for rows in variables])
+    places, rows_of = np.searchsorted(atoms, picked), [np.searchsorted(atoms, rows) for rows in variables]
+    return Chosen(atoms, places, rows_of, (named[0], named[1].n_atoms) if named else None)
 
 
 def _kind(column: str) -> str | None:

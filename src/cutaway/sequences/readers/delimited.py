@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import re
 import threading
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from cutaway.errors import BadSequence
 from cutaway.sequences.readers.blocks import text_lines
@@ -19,6 +19,8 @@ __all__ = ["Delimited"]
 MOST = 1 << 22
 """The most characters in a row that goes over several lines: a quote that never closes costs no more memory."""
 
+_CLOSE = "close the quote in this line, or leave the line out with --skip-bad"
+_OPEN = "unexpected end of data"  # what csv says where a quote is open at the end
 _LOOKED_AT = 32
 _LONGEST = (1 << 31) - 1
 _MARKS = ",\t;"
@@ -34,6 +36,9 @@ class Delimited:
     Else the mark is the comma, tab or semicolon by which most of the first lines have as many cells as the head (the
     one with more cells where two do), or what a first line like "sep=;" says, which is counted and left out. A cell in
     quotes may go over lines. Where such a row turns out to be none, only its first line is bad.
+
+    What becomes of a quote in a line that begins within it does not depend on where it was opened: each line ahead is
+    looked at once, for all rows that may reach it, so that the time is proportional to the file.
     """
 
     quotes = True
@@ -42,8 +47,10 @@ class Delimited:
         self.wanted = wanted
         self.names: list[str] = []
         self._lines = text_lines(wanted)
-        self._again: deque[tuple[int, str | BadSequence]] = deque()
-        self._most = MOST
+        self._ahead: deque[tuple[int, str | BadSequence]] = deque()
+        self._within: deque[int] = deque()  # of the first lines ahead, which leave a quote open: the cells begun there
+        self._size = self._cells = 0  # of these lines
+        self._closing = 0, 0, ""
         self._look()
         self._line: deque[str] = deque()
         self._reader = csv.reader(iter(self._line.popleft, None), delimiter=self.mark, strict=True)
@@ -60,14 +67,14 @@ class Delimited:
     def _look(self) -> None:
         """Choose the mark and what quotes mean by the first lines, which are read again afterwards."""
         size = 0
-        while len(self._again) < _LOOKED_AT and size < MOST and (found := next(self._lines, None)):
-            self._again.append(found)
+        while len(self._ahead) < _LOOKED_AT and size < MOST and (found := next(self._lines, None)):
+            self._ahead.append(found)
             size += len(found[1]) if isinstance(found[1], str) else 0
-        sample = [text for _, text in self._again if isinstance(text, str) and text]
+        sample = [text for _, text in self._ahead if isinstance(text, str) and text]
         said = _SEP.fullmatch(sample[0]) if sample else None
         if said:
             self.wanted.counts["sep= lines left out"] += 1
-            self._again = deque(pair for pair in self._again if pair[1] is not sample[0])
+            self._ahead = deque(pair for pair in self._ahead if pair[1] is not sample[0])
             sample = sample[1:]
         if self.wanted.format == "tsv":
             self.mark = "\t"
@@ -86,76 +93,116 @@ class Delimited:
                 counts["blank lines"] += 1
                 continue
             row: list[str] | BadSequence
-            held = [(number, text)]
             if '"' not in text:
                 row = text.split(mark)
             elif quotes:
-                row = self._quoted(held)
+                row = self._quoted(number, text, width, single)
             else:
                 row = text.split(mark)
                 if kept := sum(map(_is_quoted, row)):
                     counts["cells in quotes kept as they are"] += kept
-            if isinstance(row, list):
-                if width is not None and len(row) != width:
-                    row = self._ragged(row, held, width)
-                elif single is not None and len(held) > 1 and "\n" in row[single]:
-                    why = f"a cell in quotes goes on to line {held[-1][0]:,}, and a sequence is of one line"
-                    row = self.wanted.bad(why, number, self.names[single], _hint(held))
-            if isinstance(row, BadSequence):
-                self._again.extendleft(reversed(held[1:]))
+            if width is not None and isinstance(row, list) and len(row) != width:
+                row = self._ragged(len(row), width, number)
             yield number, row
 
     def _next(self) -> tuple[int, str | BadSequence] | None:
-        return self._again.popleft() if self._again else next(self._lines, None)
+        if not self._ahead:
+            return next(self._lines, None)
+        number, text = self._ahead.popleft()
+        if self._within and isinstance(text, str):
+            self._size -= len(text) + 1
+            self._cells -= self._within.popleft()
+        return number, text
 
-    def _quoted(self, held: list[Any]) -> list[str] | BadSequence:
-        """Return the row that begins in the line held; further lines of it are held with it."""
-        number, text = held[0]
+    def _quoted(self, number: int, text: str, width: int | None, single: int | None) -> list[str] | BadSequence:
+        """Return the row that begins in a line with quotes; further lines of it are taken."""
         self._line.append(text)
         try:
             return next(self._reader)
         except IndexError:  # a quote is open at the end of the line
-            pass
+            return self._over_lines(number, text, width, single)
+        except csv.Error as error:
+            row = self._parsed(text) if "field limit" in str(error) else str(error)
+        if row == _OPEN:
+            return self._over_lines(number, text, width, single)
+        return row if isinstance(row, list) else self._no_row(row, number)
+
+    def _over_lines(self, number: int, text: str, width: int | None, single: int | None) -> list[str] | BadSequence:
+        last, found = self._last()
+        if isinstance(found, BadSequence):  # a line of it is not UTF-8
+            return found
+        if isinstance(found, str):
+            return self._no_row(found, number, _CLOSE)
+        cells = len(self._parsed(f'{text}"')) + self._cells + found
+        if width is not None and cells != width:
+            return self._ragged(cells, width, number, last)
+        taken = len(self._within) + 1
+        row = self._parsed(f"{text}\n", *(f"{more}\n" for _, more in itertools.islice(self._ahead, taken)))
+        if not isinstance(row, list):
+            return self._no_row(row, number, _CLOSE)
+        if single is not None and "\n" in row[single]:
+            why = f"a cell in quotes goes on to line {last:,}, and a sequence is of one line"
+            return self.wanted.bad(why, number, self.names[single], _CLOSE)
+        for _ in range(taken):
+            self._ahead.popleft()
+        self._within.clear()
+        self._size = self._cells = 0
+        return row
+
+    def _last(self) -> tuple[int, int | str | BadSequence]:
+        """Return the last line of a row whose quote is open before the lines ahead.
+
+        With it come the cells that begin in it, or why there is no such row.
+        """
+        while True:
+            if len(self._within) == len(self._ahead):
+                if not (found := next(self._lines, None)):
+                    return 0, "a quote opens a cell and never closes"
+                self._ahead.append(found)
+            number, text = self._ahead[len(self._within)]
+            if isinstance(text, BadSequence):
+                return number, text
+            if self._size + len(text) + 1 > MOST:
+                return number, f"a quote opens a cell that is more than {MOST:,} letters long"
+            if self._closing[0] != number:
+                self._closing = number, *self._in_quotes(text)
+            _, cells, why = self._closing
+            if why != _OPEN:
+                return number, f"a quote opens a cell that goes on to line {number:,}: {why}" if why else cells
+            self._within.append(cells)
+            self._size += len(text) + 1
+            self._cells += cells
+
+    def _in_quotes(self, text: str) -> tuple[int, str]:
+        """Return how many cells begin in a line within quotes, and what csv says against a row that ends with it."""
+        if '"' not in text:
+            return 0, _OPEN
+        row = self._parsed(f'"{text}')
+        if row == _OPEN:
+            return len(self._parsed(f'"{text}"')) - 1, _OPEN
+        return (len(row) - 1, "") if isinstance(row, list) else (0, row)
+
+    def _parsed(self, *lines: str) -> list[str] | str:
+        """Return the row that lines are, or what csv says against it."""
+        try:
+            return next(csv.reader(lines, delimiter=self.mark, strict=True))
         except csv.Error as error:
             if "field limit" not in str(error):
-                return self.wanted.bad(f"it is no row of a table ({error})", number)
+                return str(error)
         try:
             with _any_length():
-                return next(csv.reader(self._more(held), delimiter=self.mark, strict=True))
-        except BadSequence as error:  # a line of it is not UTF-8
-            return error
+                return next(csv.reader(lines, delimiter=self.mark, strict=True))
         except csv.Error as error:
-            last, why = held[-1][0], str(error)
-            if "end of data" in why:
-                why = "a quote opens a cell and never closes"
-            elif "is more than" in why:
-                self._most = max(self._most // 2, 1 << 12)  # a file of such lines is read to its end all the same
-            else:
-                why = f"a quote opens a cell that goes on to line {last:,}: {why}"
-            return self.wanted.bad(f"it is no row of a table ({why})", number, hint=_hint(held))
+            return str(error)
 
-    def _more(self, held: list[Any]) -> Iterator[str]:
-        size = 0
-        yield f"{held[0][1]}\n"
-        while found := self._next():
-            held.append(found)
-            if isinstance(found[1], BadSequence):
-                raise found[1]
-            size += len(found[1])
-            if size > self._most:
-                raise csv.Error(f"a quote opens a cell that is more than {self._most:,} letters long")
-            yield f"{found[1]}\n"
+    def _no_row(self, why: str, number: int, hint: str = MEND) -> BadSequence:
+        return self.wanted.bad(f"it is no row of a table ({why})", number, hint=hint)
 
-    def _ragged(self, row: list[str], held: list[Any], width: int) -> BadSequence:
-        cells, (number, _) = len(row), held[0]
+    def _ragged(self, cells: int, width: int, number: int, last: int = 0) -> BadSequence:
         why = f"{cells} cell{'s' * (cells != 1)}, where the header has {width}"
-        if len(held) > 1:
-            why += f"; one of them goes on to line {held[-1][0]:,}"
-        return self.wanted.bad(why, number, min(cells, width), _hint(held))
-
-
-def _hint(held: list[Any]) -> str:
-    return "close the quote in this line, or leave the line out with --skip-bad" if len(held) > 1 else MEND
+        if last:
+            why += f"; one of them goes on to line {last:,}"
+        return self.wanted.bad(why, number, min(cells, width), _CLOSE if last else MEND)
 
 
 def _mark(sample: list[str]) -> str:

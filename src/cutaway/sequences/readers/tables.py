@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -91,8 +92,10 @@ def _with_numbers(
         if i in others:
             continue
         line, cell = next(((line, row[i]) for line, row in rows if not series.is_missing(row[i])), (1, None))
-        if isinstance(cell, str) and mark in set(";\t") and DECIMAL_COMMA.fullmatch(cell):
-            raise wanted.bad(f"{cell!r} is written with a decimal comma", line, name, wanted.points)
+        if isinstance(cell, str) and DECIMAL_COMMA.fullmatch(cell):
+            point = f"write it with a decimal point: {cell.strip().replace(',', '.')}"
+            hint = wanted.points if mark in set(";\t") else f"{point}; or name the columns of numbers: --column NAME"
+            raise wanted.bad(f"{cell!r} is written with a decimal comma", line, name, hint)
         if cell is None:
             empty.append(name)
         elif _is_number(cell):
@@ -111,7 +114,7 @@ def _with_numbers(
 def _is_number(cell: object) -> bool:
     """Say whether a cell is one: also nan and inf, so that reading refuses them."""
     if not isinstance(cell, str):
-        return isinstance(cell, (int, float)) and not isinstance(cell, bool)
+        return isinstance(cell, numbers.Number) and not isinstance(cell, bool)  # a Decimal is one, too
     try:
         float(cell)
     except ValueError:
@@ -142,14 +145,14 @@ def read_parquet(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 
 def _parquet_records(wanted: Wanted, file: Any, names: list[str]) -> Iterator[Raw | BadSequence]:
     if wanted.alphabet == "series" and not _has_lists(wanted, file, names):
-        yield from _records(wanted, names, _parquet_rows(file, names))
+        yield from _records(wanted, names, _parquet_rows(wanted, file, names))
         return
     column = wanted.choose(names)[0]
     if wanted.label_column is not None and wanted.label_column not in names:
         raise wanted.absent(wanted.label_column, names)
     id_name = next((name for name in names if name.strip().lower() == "id" and name != column), None)
     read = [name for name in (column, wanted.label_column, id_name) if name is not None]
-    for number, row in _parquet_rows(file, read):
+    for number, row in _parquet_rows(wanted, file, read):
         cells = dict(zip(read, row, strict=True))
         label = None if wanted.label_column is None else wanted.label(cells[wanted.label_column])
         name = None if id_name is None else wanted.name(cells[id_name])
@@ -168,12 +171,17 @@ def _parquet_records(wanted: Wanted, file: Any, names: list[str]) -> Iterator[Ra
 def _has_lists(wanted: Wanted, file: Any, names: list[str]) -> bool:
     from pyarrow import types
 
+    kinds = (
+        types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view, types.is_large_list_view,
+    )  # fmt: skip
     looked = wanted.columns or [name for name in names if name.strip().lower() in {"series", "sequence", "seq"}]
-    return any(name in names and types.is_list(file.schema_arrow.field(name).type) for name in looked)
+    return any(is_kind(field.type) for field in file.schema_arrow if field.name in looked for is_kind in kinds)
 
 
-def _parquet_rows(file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
-    first = 1
+def _parquet_rows(wanted: Wanted, file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
+    first, all_names = 1, file.schema_arrow.names
+    if twice := [name for name in names if all_names.count(name) > 1]:
+        raise wanted.bad(f"{all_names.count(twice[0])} columns have this name", 1, twice[0], "rename all but one")
     for batch in file.iter_batches(batch_size=128, columns=names):
         columns = [batch.column(name).to_pylist() for name in names]
         yield from enumerate(map(list, zip(*columns, strict=True)), first)

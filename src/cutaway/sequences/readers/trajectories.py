@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import functools
 import itertools
+import math
 import os
 import struct
 import sys
@@ -201,31 +202,32 @@ def _silent() -> Iterator[None]:
 
 
 def read_pdb(wanted: Wanted) -> Iterator[Raw | BadSequence]:
-    """Yield the models of a .pdb file as frames, their atoms as they follow; of alternate locations only the first, A.
+    """Yield the models of a .pdb file as frames, their atoms as they follow.
 
-    A `column` chooses as of a trajectory; selections, phi and psi alone need mdtraj.
+    Of an atom's alternate locations the first is taken, and of residues that alternate their atoms alike; the others
+    are counted. A `column` chooses as of a trajectory; selections, phi and psi alone need mdtraj.
     """
     channels, chosen = Channels(wanted), None
-    first = list[str]()
+    first, locations = list[str](), _Locations()
     frame, start, model, width = list[float](), 0, 0, 0
     for number, line in itertools.chain(text_lines(wanted), [(0, "END")]):
         if isinstance(line, BadSequence):
             yield line
-        elif line.startswith("MODEL "):
-            model, start = number, number
         elif line.startswith(("ATOM  ", "HETATM")):
-            if line[16:17] not in (" ", "A"):
+            start = start or number
+            if locations.another(line):
                 wanted.counts["alternate locations left out"] += 1
                 continue
-            start = start or number
             if chosen is None and wanted.columns:
                 first.append(line)
             for column in (31, 39, 47):
-                frame.append(wanted.number(line[column - 1 : column + 7], number, column) / 10)
-        elif line.startswith("END"):
-            whole = line.startswith("ENDMDL") or not model
-            if not whole:
-                yield wanted.bad("this model has no end (ENDMDL): the file was cut short", model)
+                frame.append(_coordinate(wanted, line, number, column))
+        elif line.startswith(("MODEL ", "END")):
+            if model and not line.startswith("ENDMDL"):
+                why = f"another begins in line {number:,}" if line.startswith("MODEL ") else "the file was cut short"
+                yield wanted.bad(f"this model has no end (ENDMDL): {why}", model)
+            elif frame and line.startswith("MODEL "):
+                yield wanted.bad(f"these atoms are of no model, and one begins in line {number:,}", start)
             elif frame and len(frame) != (width or len(frame)):
                 yield wanted.bad(f"{len(frame) // 3:,} atoms, where the first model has {width // 3:,}", start)
             elif frame:
@@ -236,8 +238,37 @@ def read_pdb(wanted: Wanted) -> Iterator[Raw | BadSequence]:
                 yield from channels.add(start, _chosen(chosen, frame))
             elif model:
                 yield wanted.bad("this model has no atoms", model)
-            frame, start, model = [], 0, 0
+            first, locations, frame = [], _Locations(), []
+            start = model = number if line.startswith("MODEL ") else 0
     yield from channels.end()
+
+
+class _Locations:
+    """Where the atoms of one residue have been, by their names."""
+
+    def __init__(self) -> None:
+        self.residue = ""
+        self.atoms: dict[str, str] = {}
+
+    def another(self, line: str) -> bool:
+        """Say whether an atom is another location of one that has been, or of the residue that has."""
+        name, location, residue = line[12:16], line[16:17], line[17:27]
+        if residue != self.residue:
+            if residue[4:] == self.residue[4:] and location not in " ":
+                return True
+            self.residue, self.atoms = residue, {}
+        return self.atoms.setdefault(name, location) != location
+
+
+def _coordinate(wanted: Wanted, line: str, number: int, column: int) -> float:
+    """Return a coordinate of a .pdb in nanometres; where it is cut or blank it is an error, or with `skip_bad` NaN."""
+    said = line[column - 1 : column + 7]
+    if len(said) == 8 and not said.isspace():
+        return wanted.number(said, number, column) / 10
+    why = "cut short" if said.strip() else "missing"
+    wanted.skip(wanted.bad(f"{'xyz'[(column - 31) // 8]} of this atom is {why}", number, column))
+    wanted.counts["bad numbers to missing"] += 1
+    return math.nan
 
 
 def _chosen(chosen: Chosen, frame: list[float]) -> Sequence[float]:
