@@ -348,6 +348,16 @@ def test_a_table_without_a_head_loses_no_row(alphabet: str, first: str, name: st
     assert len(read("a.csv", f"{first}\n{first}C\n", alphabet, format="txt")[0]) == 2
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_a_table_of_numbers_without_a_head_loses_no_row(mark: str) -> None:
+    rows = [f"0.5{mark}1", f"1.5{mark}2", f"2.5{mark}3"]
+    assert "these are numbers, and no names of columns" in refused("a.csv", "\n".join(rows), "series")
+    [record], _ = read("a.csv", "\n".join([f"x{mark}y", *rows]), "series")
+    assert [list(channel) for channel in record.sequence] == [[0.5, 1.5, 2.5], [1, 2, 3]]
+    [record], _ = read("a.csv", "\n".join([f"1990{mark}1991", *rows]), "series", column=["1991"])
+    assert [list(channel) for channel in record.sequence] == [[1, 2, 3]]
+
+
 def test_two_columns_of_one_name_are_told_apart_by_nobody() -> None:
     assert "two columns are called 'a'" in refused("a.csv", "a,a\n1,2\n", "series", column="a")
     assert len(read("a.csv", "a,a\n1,2\n", "series")[0][0].sequence) == 2

@@ -88,6 +88,9 @@ def _with_numbers(
     """Return the columns that are channels, by their first cells that are not missing; count the others by name."""
     picked, words, empty = list[int](), list[str](), list[str]()
     rows = [(line, row) for line, row in first if not isinstance(row, BadSequence)]
+    if mark and all(_is_number(name) for name in names):
+        hint = f"put names above them, or read it with --format txt; if they are names: --column {names[0].strip()}"
+        raise wanted.bad("these are numbers, and no names of columns", 1, hint=hint)
     for i, name in enumerate(names):
         if i in others:
             continue
