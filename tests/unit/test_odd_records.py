@@ -359,5 +359,5 @@ def test_a_table_of_numbers_without_a_head_loses_no_row(mark: str) -> None:
 
 
 def test_two_columns_of_one_name_are_told_apart_by_nobody() -> None:
-    assert "two columns are called 'a'" in refused("a.csv", "a,a\n1,2\n", "series", column="a")
+    assert "column 'a' of 'a.csv': 2 columns have this name" in refused("a.csv", "a,a\n1,2\n", "series", column="a")
     assert len(read("a.csv", "a,a\n1,2\n", "series")[0][0].sequence) == 2

@@ -105,7 +105,8 @@ class Wanted:
         if absent := [name for name in self.columns if name not in names]:
             raise self.absent(absent[0], names, line)
         if twice := [name for name in self.columns if names.count(name) > 1]:
-            raise self.bad(f"two columns are called {twice[0]!r}", line, hint="give each a name of its own")
+            hint = "give each a name of its own"
+            raise self.bad(f"{names.count(twice[0])} columns have this name", line, twice[0], hint)
         if self.columns:
             return list(self.columns)
         also = ["canonical_smiles"] if self.alphabet == "smiles" else []
