@@ -74,7 +74,8 @@ for _module in _VERBS:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (closed by the shell: `>&-`)
-    if isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
+    own = args is None  # a process of ours, and not one that calls this
+    if own and isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
         # PYTHONUNBUFFERED, under which what a full disk did not take is lost without an error.
         sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
             io.BufferedWriter(sys.stdout.detach()), line_buffering=True
