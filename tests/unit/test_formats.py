@@ -21,9 +21,10 @@ import numpy as np
 import pytest
 
 import cutaway
-from cutaway.cli import cli, main
+from cutaway.cli import cli
 from cutaway.errors import InputError, OutputError
 from cutaway.result import Result, is_file, save_results
+from tests.unit.commands import run
 
 SENTENCE = "No, I am your father"
 
@@ -54,14 +55,6 @@ def results_there_are() -> list[type[Result]]:
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
-
-
-def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(arg) for arg in args])
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return done.value.code or 0, captured.out, captured.err
 
 
 def test_every_result_says_what_it_can_be_saved_as() -> None:

@@ -17,7 +17,6 @@ import transformers
 from rdkit import Chem
 from tokenizers import normalizers
 
-from cutaway.cli import main
 from cutaway.errors import BadSequence, InputError
 from cutaway.tokens import (
     Sample,
@@ -35,6 +34,7 @@ from cutaway.tokens import (
 )
 from cutaway.tokens.selfies import SYMBOL, places
 from tests.unit import molecules
+from tests.unit.commands import run
 
 LEARNED = molecules.MEDICINES + molecules.CHARGES_AND_SALTS
 UNWRITABLE = [
@@ -226,14 +226,6 @@ def test_a_check_finds_what_becomes_another_molecule() -> None:
     failed = [loss for loss in found.lost if loss.rule == "failed"]
     assert not found.passed and len(failed) == 2
     assert failed[0].text == "[=S]" and "=S" in failed[1].text and len(failed[1].text) < 12
-
-
-def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(arg) for arg in args])
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return done.value.code or 0, captured.out, captured.err
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers
 
-from cutaway.cli import main
 from cutaway.errors import InputError
 from cutaway.tokens import (
     States,
@@ -28,6 +27,7 @@ from cutaway.tokens import (
     train_tokenizer,
 )
 from cutaway.tokens import states as module
+from tests.unit.commands import run
 
 RNG = np.random.default_rng(0)
 TWO = np.concatenate([RNG.normal(0, 0.1, (20, 2)), RNG.normal(9, 0.1, (60, 2))]).T
@@ -234,14 +234,6 @@ def test_the_check_finds_a_step_that_does_not_come_back_as_the_nearest() -> None
 
 
 # the commands
-
-
-def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(arg) for arg in args])
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return done.value.code or 0, captured.out, captured.err
 
 
 @pytest.fixture

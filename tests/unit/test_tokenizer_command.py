@@ -10,17 +10,9 @@ import pytest
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, normalizers, pre_tokenizers
 
-from cutaway.cli import main
 from cutaway.errors import InputError
 from cutaway.tokens import Tokenizer, bins_tokenizer, check_tokenizer, save_tokenizer, train_tokenizer, uniform_bins
-
-
-def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(arg) for arg in args])
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return done.value.code or 0, captured.out, captured.err
+from tests.unit.commands import run
 
 
 @pytest.fixture

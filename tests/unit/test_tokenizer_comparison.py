@@ -17,7 +17,6 @@ import pytest
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models
 
-from cutaway.cli import main
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.tokens import (
     Sample,
@@ -35,6 +34,7 @@ from cutaway.tokens import (
 )
 from cutaway.tokens.edits import edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
+from tests.unit.commands import run
 
 CHANCE = random.Random(0)  # noqa: S311
 DNA = ["".join(CHANCE.choices("ACGT", k=600)) for _ in range(4)]
@@ -251,14 +251,6 @@ def test_a_sample_ends_at_the_limit(tmp_path: Path) -> None:
 def test_what_can_not_be_compared_is_refused(tokenizers: int, samples: Any, kind: Any, said: str) -> None:
     with pytest.raises(kind, match=said):
         compare_tokenizers([train_tokenizer(["a"], "char")] * tokenizers, samples)
-
-
-def run(capsys: Any, *args: Any) -> tuple[Any, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(arg) for arg in args])
-        raise SystemExit(0)
-    captured = capsys.readouterr()
-    return done.value.code or 0, captured.out, captured.err
 
 
 @pytest.fixture
