@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cutaway.errors import InputError
-from cutaway.sequences.readers.genbank import need_biopython
+from cutaway.sequences.libraries import library
 from cutaway.sequences.text import read_bytes
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
     """
     import numpy as np
 
-    need_biopython("a structure")
+    library("Bio", "reading a structure needs Biopython")
     from Bio import PDB
     from Bio.Data.PDBData import protein_letters_3to1_extended as letters_of
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from tokenizers import Regex, decoders, models, pre_tokenizers
 
-from cutaway.errors import BadSequence, InputError
+from cutaway.errors import BadSequence
+from cutaway.sequences.libraries import library
 from cutaway.tokens.assembly import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
@@ -178,10 +179,4 @@ def _short(text: str) -> str:
 
 
 def _library() -> Any:
-    try:
-        import selfies
-    except ImportError as error:
-        raise InputError(
-            "SELFIES need the selfies library, which is not installed", hint="pip install 'cutaway[science]'"
-        ) from error
-    return selfies
+    return library("selfies", "SELFIES need the selfies library")

@@ -19,8 +19,9 @@ import io
 import re
 from collections.abc import Callable
 
-from cutaway.errors import BadSequence, InputError
+from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets.letters import ascii_letters
+from cutaway.sequences.libraries import library
 
 __all__ = ["canonical", "check", "rdkit_says", "reader"]
 
@@ -62,13 +63,9 @@ def reader() -> Callable[[str], bool]:
 
     The other steps (aromaticity, conjugation, hybridisation, stereo) take half of the time and refuse nothing.
     """
-    try:
-        from rdkit import Chem, rdBase
-    except ImportError as error:
-        raise InputError(
-            "checking SMILES needs RDKit, which is not installed",
-            hint="pip install 'cutaway[science]', or read them unchecked: --alphabet text",
-        ) from error
+    library("rdkit", "checking SMILES needs RDKit", "read them unchecked: --alphabet text")
+    from rdkit import Chem, rdBase
+
     steps = Chem.SANITIZE_CLEANUP | Chem.SANITIZE_CLEANUP_ORGANOMETALLICS
     steps |= Chem.SANITIZE_PROPERTIES | Chem.SANITIZE_KEKULIZE
 

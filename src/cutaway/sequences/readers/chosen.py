@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from cutaway.errors import InputError
 from cutaway.sequences.collective import dihedrals, distances
+from cutaway.sequences.libraries import library
 from cutaway.sequences.readers.wanted import Wanted
 
 __all__ = ["Chosen", "beside", "chosen_of", "model_of", "need_mdtraj"]
@@ -186,10 +187,4 @@ def _topology(name: str, file: str) -> Any:
 
 def need_mdtraj() -> Any:
     """Return mdtraj. Raises `InputError` where there is none."""
-    try:
-        import mdtraj
-    except ImportError as error:
-        raise InputError(
-            "reading trajectories needs mdtraj, which is not installed", hint="pip install 'cutaway[science]'"
-        ) from error
-    return mdtraj
+    return library("mdtraj", "reading trajectories needs mdtraj")

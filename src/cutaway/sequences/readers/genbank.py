@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from cutaway.errors import BadSequence, InputError
+from cutaway.errors import BadSequence
+from cutaway.sequences.libraries import library
 from cutaway.sequences.readers.blocks import text_lines
 from cutaway.sequences.readers.wanted import Raw, Wanted
 
@@ -141,12 +142,6 @@ def _in_gene(line: int, letter: int) -> str:
     return f"line {line:,}, letter {letter:,} of the CDS"
 
 
-def need_biopython(what: str = "GenBank") -> Any:
-    """Return Biopython's SeqIO, which reading `what` needs. Raises `InputError` where there is none."""
-    try:
-        from Bio import SeqIO
-    except ImportError as error:
-        raise InputError(
-            f"reading {what} needs Biopython, which is not installed", hint="pip install 'cutaway[science]'"
-        ) from error
-    return SeqIO
+def need_biopython() -> Any:
+    """Return Biopython's SeqIO. Raises `InputError` where there is none."""
+    return library("Bio.SeqIO", "reading GenBank needs Biopython")

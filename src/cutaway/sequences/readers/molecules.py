@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from cutaway.errors import BadSequence, InputError
+from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets.smiles import rdkit_says
+from cutaway.sequences.libraries import library
 from cutaway.sequences.readers.blocks import text_lines
 from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
 
@@ -126,10 +127,4 @@ def _in_smiles(line: int, letter: int) -> str:
 
 def need_rdkit() -> Any:
     """Return RDKit's Chem. Raises `InputError` where there is none."""
-    try:
-        from rdkit import Chem
-    except ImportError as error:
-        raise InputError(
-            "reading SDF needs RDKit, which is not installed", hint="pip install 'cutaway[science]'"
-        ) from error
-    return Chem
+    return library("rdkit.Chem", "reading SDF needs RDKit")

@@ -8,8 +8,9 @@ import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cutaway.errors import BadSequence, InputError
+from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets import series
+from cutaway.sequences.libraries import library
 from cutaway.sequences.readers.blocks import local
 from cutaway.sequences.readers.channels import Channels
 from cutaway.sequences.readers.delimited import Delimited
@@ -193,13 +194,7 @@ def _parquet_rows(wanted: Wanted, file: Any, names: list[str]) -> Iterator[tuple
 
 def need_pyarrow() -> Any:
     """Return pyarrow's Parquet module. Raises `InputError` where there is none."""
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise InputError(
-            "reading Parquet needs pyarrow, which is not installed", hint="pip install 'cutaway[science]'"
-        ) from error
-    return parquet
+    return library("pyarrow.parquet", "reading Parquet needs pyarrow")
 
 
 def _in_cell(kind: str, line: int, column: str, letter: int) -> str:
