@@ -14,6 +14,7 @@ import transformers
 
 import cutaway
 from cutaway.errors import AttentionHidden, InputError, MissingText, ModelError, PromptTooLong
+from cutaway.generation.scorer import score_continuations
 from cutaway.inside import Calls, Statistics, rollout, rollout_row, watch
 from cutaway.inside.reading import random_repeated, read, words_of
 from cutaway.models.loading import Model
@@ -288,6 +289,55 @@ def test_silencing_a_head_is_zeroing_its_rows_of_the_output_weights(tiny_gpt2: P
             projection[head.head * 8 : head.head * 8 + 8] = kept
             assert head.change == pytest.approx(head.loss - found.loss)
     assert len(found.heads) == 4
+
+
+def wide(folder: Path, vocabulary: int = 49152) -> Model:
+    """A Llama whose logits are as many, and as far apart, as those of SmolLM2."""
+    tokenizer = cutaway.load(str(folder)).tokenizer
+    config = transformers.LlamaConfig(
+        vocab_size=vocabulary, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=1024, initializer_range=0.6, tie_word_embeddings=False,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return Model("wide", None, transformers.LlamaForCausalLM(config).eval(), tokenizer)
+
+
+def by_hand(module: Any, ids: list[int], first: int = 1) -> float:
+    with torch.no_grad():
+        logits_TV = module(torch.tensor([ids])).logits[0, first - 1 : -1].double()
+    own_T = logits_TV.gather(1, torch.tensor(ids[first:])[:, None])[:, 0]
+    return float((logits_TV.logsumexp(-1) - own_T).mean())
+
+
+def test_losses_over_a_wide_vocabulary_are_those_of_float64(tiny_llama: Path) -> None:
+    model = wide(tiny_llama)
+    found = cutaway.ablate(random=128, model=model, heads=[(0, 1)])
+    ids = random_repeated(model, 128).ids
+    assert found.loss == pytest.approx(by_hand(model.module, ids, 128), abs=3e-6)
+    with torch.no_grad():
+        model.module.model.layers[0].self_attn.o_proj.weight[:, 16:] = 0  # the second head's part
+    assert found.heads[0].loss == pytest.approx(by_hand(model.module, ids, 128), abs=3e-6)
+    assert abs(found.heads[0].change) > 1e-3
+
+
+def test_the_surprisal_of_every_verb_is_that_of_float64(tiny_llama: Path) -> None:
+    model = wide(tiny_llama)
+    text = "The capital of France is Paris, and that of Italy is Rome. " * 3
+    ids = cutaway.tokenize(text, model).ids
+    expected = by_hand(model.module, ids)
+    [scored] = score_continuations(model, [("", text)])
+    assert scored is not None
+    compared = cutaway.compare(model, model, text).a
+    assert compared.scored is not None and compared.bits is not None
+    found = {
+        "score": cutaway.score(text, model).total_nats / (len(ids) - 1),
+        "compare": compared.bits * np.log(2) / compared.scored,
+        "scorer": scored.nats / scored.tokens,
+        "lens": sum(cell.target.surprisal_bits for cell in cutaway.lens(text, model).grid[-1].cells if cell.target)
+        * np.log(2) / (len(ids) - 1),
+        "ablate": cutaway.ablate(text, model, heads=[(0, 0)]).loss,
+    }  # fmt: skip
+    assert found == {verb: pytest.approx(expected, abs=3e-6) for verb in found}
 
 
 def test_silencing_by_the_mean_and_together(tiny_llama: Path) -> None:

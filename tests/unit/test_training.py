@@ -319,6 +319,22 @@ def test_fit_yields_records_as_they_happen() -> None:
     ]
 
 
+def test_losses_told_are_means_in_float64_over_every_prediction() -> None:
+    settings = Settings(**{**TINY, "steps": 1, "batch_size": 48})  # 64 rows are no multiple of it
+    run = Run(settings)
+    rows = {0: run.rows.validation(64), 1: np.stack([run.rows.row(settings.seed, 1, i) for i in range(48)])}
+    expected = {}
+    for name, rows_BT in rows.items():
+        ids_BT = torch.from_numpy(rows_BT)
+        with torch.no_grad():
+            logits_BTV = run.model.module(ids_BT[:, :-1]).logits.double()
+        own_BT = logits_BTV.gather(2, ids_BT[:, 1:, None])[..., 0]
+        expected[name] = float((logits_BTV.logsumexp(-1) - own_BT).mean())
+    validation, step, *_ = fit(run.model.module, run.rows, settings)
+    assert validation.loss == pytest.approx(expected[0], abs=5e-8)
+    assert step.loss == pytest.approx(expected[1], abs=5e-8)
+
+
 def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step() -> None:
     run = Run(Settings(**TINY))
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
+from torch.nn.functional import cross_entropy
 
 from cutaway.errors import InputError, MissingText
 from cutaway.inside.capture import Call, watch
@@ -144,9 +146,12 @@ def _silence(call: Call, groups: list[list[tuple[int, int]]], method: str) -> to
 @torch.inference_mode()
 def _run(model: Model, ids: list[int], count: int, first: int) -> list[float]:
     given = torch.tensor([ids], device=model.device).expand(count, -1)
-    logits_BTV = model.module(given, use_cache=False).logits[:, first - 1 : -1].float()
-    target_BT = given[:, first:]
-    losses_B = torch.nn.functional.cross_entropy(logits_BTV.transpose(1, 2), target_BT, reduction="none").mean(1)
-    if not losses_B.isfinite().all():
+    logits_BTV = model.module(given, use_cache=False).logits[:, first - 1 : -1]
+    targets_T = given[0, first:]
+    # Row by row, so that the vocabulary lies in one piece: sums over strided float32 are wrong in the fourth decimal.
+    losses = [
+        float(cross_entropy(logits_TV.float(), targets_T, reduction="none").double().mean()) for logits_TV in logits_BTV
+    ]
+    if not all(map(math.isfinite, losses)):
         raise not_finite(model)
-    return [float(loss) for loss in losses_B.double()]
+    return losses

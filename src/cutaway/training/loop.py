@@ -90,11 +90,12 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
             group["lr"] = rate
         batch_BT = np.stack([rows.row(settings.seed, step, index) for index in range(settings.batch_size)])
         module.train()
-        loss = _loss(module, batch_BT)
+        losses_N = _losses(module, batch_BT)
+        loss, told = losses_N.mean(), float(losses_N.detach().double().mean())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
-        for name, value in (("loss", loss.item()), ("gradient's norm", norm.item())):
+        for name, value in (("loss", told), ("gradient's norm", norm.item())):
             if not math.isfinite(value):
                 raise TrainingError(
                     f"the {name} is {value} at step {step}",
@@ -102,7 +103,7 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
                 )
         optimizer.step()
         tokens = step * settings.batch_size * settings.context
-        yield StepRecord(step, loss.item(), rate, norm.item(), tokens)
+        yield StepRecord(step, told, rate, norm.item(), tokens)
         if step % settings.validate_every == 0 or step == settings.steps:
             yield ValidationRecord(step, validate(module, validation_BT, settings.batch_size), floor)
     module.eval()
@@ -113,14 +114,16 @@ def validate(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]], batch_si
     """Return the mean loss over all rows, in nats per token; rows have T + 1 ids."""
     module.eval()
     batches = [rows_BT[start : start + batch_size] for start in range(0, len(rows_BT), batch_size)]
-    return sum(_loss(module, batch_BT).item() * len(batch_BT) for batch_BT in batches) / len(rows_BT)
+    total = math.fsum(float(_losses(module, batch_BT).double().sum()) for batch_BT in batches)
+    return total / rows_BT[:, 1:].size
 
 
-def _loss(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
+def _losses(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
+    """Return the loss of each of the N = B × T predictions, in nats."""
     ids_BT = torch.from_numpy(rows_BT).to(module.device)
     # No cache and no mask: packed rows are causal and nothing else, which also is attention's fastest path.
     logits_BTV = module(input_ids=ids_BT[:, :-1], use_cache=False).logits
-    return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten())
+    return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten(), reduction="none")
 
 
 def _optimizer(module: Any, settings: Settings) -> torch.optim.Optimizer:
