@@ -1,10 +1,16 @@
-"""Logging that reads the same in a terminal, a file, a notebook and a page made from one: a record is a whole line.
+"""Logging: short for the person at a terminal, and in a file, a pipe or a notebook one whole line a record.
+
+The long form is the same everywhere, and with `-v` (`long_form`) also on a terminal:
 
     2025-07-26 19:13:16.123456 I run:142 step 50/600: loss 0.512 nats/token
 
 The fields are the local time to the microsecond, the level's first letter, `module:line`, and the message. Control
 characters in a message are written as escapes, so a message can neither break its line nor overwrite another. The one
 thing that takes more lines is a traceback: it follows its record in the same write, each line indented by four spaces.
+
+The short form has the time of day and the message, wrapped to the terminal's width under its first word:
+
+    19:13:16 step 50/600: loss 0.512 nats/token
 
 A cell of a notebook is compiled under a file name made of random numbers; it is shown as `cell`, so that the text is
 the same from run to run. Nothing here redraws a line: `\\r` is what garbles notebooks, and it is never written.
@@ -16,11 +22,13 @@ import dataclasses
 import logging
 import os
 import re
+import shutil
 import sys
+import textwrap
 from datetime import datetime
 from typing import Final
 
-__all__ = ["Rank", "get_logger", "rank"]
+__all__ = ["Rank", "get_logger", "long_form", "rank"]
 
 # (launcher, rank, rank on this node, number of processes). The innermost launcher goes first: processes that torchrun
 # or mpiexec starts inside a Slurm job inherit the job's SLURM_PROCID, which is 0 for every one of them.
@@ -36,6 +44,7 @@ _HANDLER_NAME: Final = "cutaway"
 _NOTEBOOK_CELL: Final = re.compile(r"[\\/]ipykernel_\d+[\\/]\d+\.py$|^<ipython-input-")
 # Everything that ends a line or moves the cursor somewhere, and lone surrogates, which no encoder takes. Tabs may stay.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_WORDS: Final = {"W": "warning: ", "E": "error: ", "C": "error: "}
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 _COLOURS: Final = {"D": "\x1b[36m", "I": "\x1b[32m", "W": "\x1b[33m", "E": "\x1b[31m", "C": "\x1b[1;31m"}
 
@@ -80,7 +89,7 @@ def rank() -> Rank:
 
 
 def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
-    """Return the logger of that name, writing each record as one line to the standard error of the moment.
+    """Return the logger of that name, writing its records to the standard error of the moment.
 
     Without `level`, a new logger shows INFO and above on rank 0, and ERROR and above on every other rank; a `level`
     given holds on every rank, and stays until another is given. Asking twice for a name never doubles its lines.
@@ -102,6 +111,15 @@ def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
     return logger
 
 
+_long = False
+
+
+def long_form(wanted: bool) -> None:
+    """Write the long form on a terminal, too, from now on; `False` goes back to the short one."""
+    global _long
+    _long = wanted
+
+
 class _LineHandler(logging.Handler):
     """Writes each record with a single write, so that processes sharing a terminal don't cut each other's lines."""
 
@@ -114,7 +132,8 @@ class _LineHandler(logging.Handler):
             # Looked up each time: notebooks, tests and redirections replace it. It is None under pythonw.
             stream = sys.stderr
             if stream is not None:
-                stream.write(_line(record, colour=_takes_colour(stream)) + "\n")
+                form = _short if _is_terminal(stream) and not _long else _line
+                stream.write(form(record, colour=_takes_colour(stream)) + "\n")
                 stream.flush()
         except Exception:  # logging's own rule: a record that can't be written must not end the program
             self.handleError(record)
@@ -128,22 +147,41 @@ def _line(record: logging.LogRecord, *, colour: bool) -> str:
     if colour:
         time, place = f"{_DIM}{time}{_PLAIN}", f"{_DIM}{place}{_PLAIN}"
         letter = f"{_COLOURS.get(letter, '')}{letter}{_PLAIN}"
-    lines = [f"{time} {letter} {place} {_escape(record.getMessage())}"]
+    return "\n".join([f"{time} {letter} {place} {_escape(record.getMessage())}", *_trace(record)])
+
+
+def _short(record: logging.LogRecord, *, colour: bool) -> str:
+    time, letter = datetime.fromtimestamp(record.created).strftime("%H:%M:%S"), record.levelname[:1]
+    word = _WORDS.get(letter, "")
+    width = max(shutil.get_terminal_size().columns - len(time) - 1, 20)
+    wrapped = textwrap.wrap(word + _escape(record.getMessage()), width, break_long_words=False, break_on_hyphens=False)
+    first, *more = wrapped or [""]
+    if colour:
+        time = f"{_DIM}{time}{_PLAIN}"
+        first = f"{_COLOURS[letter]}{word}{_PLAIN}{first.removeprefix(word)}" if word else first
+    return "\n".join([f"{time} {first}", *(f"{'':9}{line}" for line in more), *_trace(record)])
+
+
+def _trace(record: logging.LogRecord) -> list[str]:
+    lines = []
     if record.exc_info:
         trace = logging.Formatter().formatException(record.exc_info)
         lines += [f"    {_escape(line)}" for line in trace.splitlines()]
     if record.stack_info:
         lines += [f"    {_escape(line)}" for line in record.stack_info.splitlines()]
-    return "\n".join(lines)
+    return lines
 
 
 def _escape(text: str) -> str:
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def _is_terminal(stream: object) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
 def _takes_colour(stream: object) -> bool:
-    is_terminal = getattr(stream, "isatty", lambda: False)()
-    return bool(is_terminal) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _count(name: str) -> int | None:

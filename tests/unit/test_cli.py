@@ -152,7 +152,7 @@ def test_text_from_a_pipe_and_from_a_file_loses_one_final_newline(tiny_gpt2, tmp
 
 
 def test_a_reader_who_leaves_early_is_no_error(tiny_gpt2):
-    command = f"{sys.executable} -m cutaway tokenize -m {tiny_gpt2} --json | head -c 10"
+    command = f"{sys.executable} -m cutaway tokenize -q -m {tiny_gpt2} --json | head -c 10"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], input="x" * 200_000, capture_output=True, text=True
     )

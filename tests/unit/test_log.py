@@ -11,9 +11,10 @@ from datetime import datetime
 
 import pytest
 
-from cutaway.log import Rank, get_logger, rank
+from cutaway.log import Rank, get_logger, long_form, rank
 
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}) ([DIWEC]) (\w+:\d+) (.*)")
+SHORT = re.compile(r"(\d\d:\d\d:\d\d) (.*)")
 VARIABLES = [
     "RANK", "LOCAL_RANK", "WORLD_SIZE",
     "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS",
@@ -189,7 +190,44 @@ def test_colour_is_for_terminals_that_want_it(
     get_logger(name).info("seen")
     text = stream.getvalue()
     assert ("\x1b[" in text) is coloured
-    assert LINE.fullmatch(re.sub(r"\x1b\[[\d;]*m", "", text).removesuffix("\n"))
+    form = SHORT if terminal else LINE
+    assert form.fullmatch(re.sub(r"\x1b\[[\d;]*m", "", text).removesuffix("\n"))
+
+
+def test_a_terminal_has_the_time_of_day_and_the_message(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = replace_stderr(monkeypatch, terminal=True)
+    get_logger(name).info("hello %s", "there")
+    get_logger(name).warning("two\nlines")
+    first, second = stream.getvalue().splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d hello there", first)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d warning: two\\nlines", second)
+
+
+def test_on_a_terminal_a_long_message_is_wrapped_under_its_first_word(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = replace_stderr(monkeypatch, terminal=True)
+    words = "the quick brown fox jumps over the lazy dog and a path/that/is/longer/than/one/line/of/this/terminal"
+    get_logger(name).info(words)
+    first, *more = stream.getvalue().splitlines()
+    assert len(stream.writes) == 1
+    assert all(line.startswith(" " * 9) and not line[9].isspace() for line in more)
+    assert [line for line in (first, *more) if len(line) > 40] == [more[-1]]  # the path, which is not cut
+    assert " ".join(line[9:] for line in (first, *more)) == words
+
+
+def test_the_long_form_on_a_terminal(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = replace_stderr(monkeypatch, terminal=True)
+    long_form(True)
+    try:
+        get_logger(name).info("hello")
+    finally:
+        long_form(False)
+    assert LINE.fullmatch(stream.getvalue().removesuffix("\n"))
 
 
 @pytest.mark.parametrize(

@@ -540,7 +540,7 @@ def test_command_from_the_hub_and_again_without_it(hub, tmp_path):
     assert json.loads(first.stdout)["model"] == "someone/tiny"
     assert "\r" not in first.stderr and "Traceback" not in first.stderr  # no progress bar without a terminal
     hub.seen.clear()
-    again = cutaway("tokenize", "hello", "-m", "someone/tiny", "--json", "--offline", **there)
+    again = cutaway("tokenize", "hello", "-m", "someone/tiny", "--json", "--offline", "-q", **there)
     assert again.stdout == first.stdout and again.stderr == "" and hub.seen == []
 
 

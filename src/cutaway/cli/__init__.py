@@ -5,10 +5,12 @@ Command files import only click at the top; the verb, and with it torch, is impo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -37,7 +39,9 @@ from cutaway.cli import (
     tour,
     train,
 )
+from cutaway.cli.bars import listener
 from cutaway.errors import CutawayError
+from cutaway.progress import listening, step
 
 __all__ = ["cli", "main"]
 
@@ -84,7 +88,8 @@ def main(args: list[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):  # text of models may hold any character, whatever the terminal's locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        cli.main(args=args, prog_name="cutaway", standalone_mode=False)
+        with _watched(sys.argv[1:]) if own else contextlib.nullcontext():
+            cli.main(args=args, prog_name="cutaway", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -112,6 +117,13 @@ def main(args: list[str] | None = None) -> None:
             sys.exit(1)
         _say(f"this should not have happened: {type(error).__name__}: {error}", "--debug shows where; please report it")
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _watched(words: list[str]) -> Iterator[None]:
+    """Show progress; also what reports none, such as the import of torch, is seen to go on."""
+    with listening(listener()), step(next((word for word in words if not word.startswith("-")), "starting")):
+        yield
 
 
 def _abandon_stdout() -> None:

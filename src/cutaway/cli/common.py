@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import click
 
+from cutaway import log
 from cutaway.errors import InputError, MissingText, OutputError, TextError
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
+from cutaway.progress import hush, paused
 from cutaway.result import Result, check_target, is_file, save_results
 
 if TYPE_CHECKING:
@@ -68,6 +70,12 @@ def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         ctx.call_on_close(lambda: logging.disable(logging.NOTSET))  # silence is this command's, not the process's
 
 
+def _verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        log.long_form(True)
+        ctx.call_on_close(lambda: log.long_form(False))
+
+
 def note(text: str) -> None:
     """Say something on stderr, unless -q asked for silence."""
     if not quiet():
@@ -97,7 +105,9 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
     check_target(path, formats)
     if not is_file(path) or click.get_current_context().meta.get(_FORCE):
         return
-    if not someone_to_ask() or not click.confirm(f"{path} is there already. Write over it?", err=True):
+    with paused():
+        agreed = someone_to_ask() and click.confirm(f"{path} is there already. Write over it?", err=True)
+    if not agreed:
         raise OutputError(f"{path!r} is there already", hint="give another name, or --force to write over it")
 
 
@@ -112,6 +122,10 @@ debug_option = click.option(
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
 )
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
+    help="Messages with date, level and line of code, as in files and pipes.",
+)  # fmt: skip
 rename_option = click.option(
     "--rename-duplicates", is_flag=True, help="Call a second record of one id id/2, and count it."
 )
@@ -157,7 +171,7 @@ def output_options(first: str, *more: str) -> Callable[[F], F]: ...
 
 
 def output_options(first: Any, *more: str) -> Any:
-    """Add --json, -o, --force, -q and --debug.
+    """Add --json, -o, --force, -q, -v and --debug.
 
     `@output_options(".svg", ".csv")` names what the command's result can be saved as besides a page and JSON: what its
     class says in `formats`, said again so that nothing heavy need be imported to refuse a name.
@@ -179,6 +193,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
     others = ", ".join(suffix for suffix in formats if suffix not in {".html", ".jsonl"})
     return _chain(
         quiet_option,
+        verbose_option,
         json_option,
         click.option(
             "-o",
@@ -295,6 +310,7 @@ def emit(
     if output is not None:
         wrote(save_results(results, output))
     if as_json:
+        hush()
         for result in results:
             click.echo(result.to_json())  # flushes: whoever reads the pipe has the line at once
     elif output is None and draw is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cutaway.cli.common import debug_option, emit, offline_option, output_options, someone_to_ask
+from cutaway.progress import paused
 
 __all__ = ["command"]
 
@@ -61,8 +62,9 @@ def _accepts(name: str) -> bool:
     entry = SHELF.get(name)
     if entry is None or entry.terms is None or not terms.pending(entry) or not someone_to_ask():
         return False
-    click.echo(terminal.visible(terms.read_terms(entry)), err=True)
-    return click.confirm(f"{name} comes under these {entry.terms.name} ({entry.terms.url}). Accept them?", err=True)
+    with paused():
+        click.echo(terminal.visible(terms.read_terms(entry)), err=True)
+        return click.confirm(f"{name} comes under these {entry.terms.name} ({entry.terms.url}). Accept them?", err=True)
 
 
 @command.command("info")

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import check_output, debug_option, force_option, note, quiet_option, rename_option, wrote
+from cutaway.cli.common import (
+    check_output,
+    debug_option,
+    force_option,
+    note,
+    quiet_option,
+    rename_option,
+    verbose_option,
+    wrote,
+)
 
 if TYPE_CHECKING:
     from cutaway.sequences import Record
@@ -39,6 +48,7 @@ SHOWN = 5
 @click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl, or of series .txt.")
 @force_option
 @quiet_option
+@verbose_option
 @debug_option
 def command(
     files: tuple[str, ...],

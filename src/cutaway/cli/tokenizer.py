@@ -20,6 +20,7 @@ from cutaway.cli.common import (
     output_options,
     quiet_option,
     rename_option,
+    verbose_option,
 )
 from cutaway.errors import BadSequence, InputError
 
@@ -67,6 +68,7 @@ def command() -> None:
 @click.option("--force", is_flag=True, help="Write over a tokenizer that is there.")
 @json_option
 @quiet_option
+@verbose_option
 @debug_option
 def train_command(
     files: tuple[str, ...],

@@ -21,6 +21,7 @@ from pathlib import Path
 from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched
 from cutaway.log import get_logger
 from cutaway.models import cache
+from cutaway.progress import paused, step
 
 __all__ = ["download", "offline", "opened", "refuse_offline", "sha256"]
 
@@ -63,9 +64,11 @@ def download(
         if source:
             paths = [_inert(requirement, Path(scratch) / "backend"), os.environ.get("PYTHONPATH", "")]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        run = subprocess.run(
-            command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=environment
-        )
+        # On a terminal pip draws a bar of its own.
+        with paused() if terminal else step(f"fetching {name}"):
+            run = subprocess.run(
+                command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=environment
+            )
     if run.returncode != 0:
         raise _pip_error(requirement, again, run.stderr.decode("utf-8", "replace"))
     [file] = folder.iterdir()

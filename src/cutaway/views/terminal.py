@@ -15,6 +15,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cutaway.progress import hush
+
 if TYPE_CHECKING:
     from cutaway.generation import Generation
     from cutaway.models import Architecture, ModelInfo, ModelList, Saved
@@ -46,6 +48,7 @@ _PICTURES |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8
 
 def show(drawing: RenderableType) -> None:
     """Print a drawing to stdout; a string goes out as it is, but for control characters."""
+    hush()
     if isinstance(drawing, str):
         sys.stdout.write(visible(drawing) + "\n")
         return
@@ -59,6 +62,7 @@ def visible(text: str) -> str:
 
 def prompt(text: str) -> None:
     """Print a prompt dimly, without ending the line."""
+    hush()
     _console().print(Text(visible(text), style="dim"), end="", soft_wrap=True)
 
 

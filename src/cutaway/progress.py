@@ -1,0 +1,218 @@
+"""Progress: a verb says which slow step it is in and how far it is; a front end that listens shows it.
+
+    with step("training", total=500) as training:
+        for batch in batches:
+            ...
+            training.advance()
+
+Without a listener this costs nothing and shows nothing. The command line listens: with a bar on a terminal
+(`cli/bars.py`), else with `Lines`. In a notebook `Lines` listens unless something else does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import dataclasses
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from cutaway.log import get_logger
+
+__all__ = ["Lines", "Listener", "Step", "duration", "hush", "listening", "paused", "step"]
+
+_logger = get_logger(__name__)
+
+
+@dataclasses.dataclass(eq=False)
+class Step:
+    """A slow step: what it does, how much of it is done, and how much there is to do (None: nobody knows)."""
+
+    what: str
+    total: float | None = None
+    done: float = 0.0
+    began: float = dataclasses.field(default_factory=time.monotonic)
+
+    def advance(self, by: float = 1) -> None:
+        """Say that so much more is done."""
+        self.done += by
+
+    def reach(self, done: float, total: float | None = None) -> None:
+        """Say how much is done in all, and how much there is to do if that is known now."""
+        self.done, self.total = done, self.total if total is None else total
+
+    @property
+    def seconds(self) -> float:
+        """How long the step has taken so far."""
+        return time.monotonic() - self.began
+
+    @property
+    def share(self) -> float | None:
+        """The share that is done, from 0 to 1, or None if nobody knows."""
+        return min(self.done / self.total, 1.0) if self.total else None
+
+    @property
+    def left(self) -> float | None:
+        """The seconds left if the rest goes as fast as what is done, or None if nobody knows."""
+        return self.seconds * (1 / self.share - 1) if self.share else None
+
+
+class Listener:
+    """Shows the steps that are going on, the outermost first; a subclass says how, in `show`.
+
+    `show` is called every `every` seconds while a step goes on, from a thread of its own, so that a step that is a
+    single call of a library is shown, too.
+    """
+
+    every: float = 0.25
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.silent = 0
+        self._lock = threading.RLock()
+        self._ended: threading.Event | None = None
+
+    def show(self) -> None:
+        """Show `self.steps`."""
+
+    def clear(self) -> None:
+        """Take away what `show` drew, if anything."""
+
+    def begin(self, new: Step) -> None:
+        """Take in a step that begins."""
+        with self._lock:
+            self.steps.append(new)
+            if self._ended is None:
+                self._ended = threading.Event()
+                threading.Thread(target=self._watch, args=(self._ended,), daemon=True).start()
+
+    def end(self, old: Step) -> None:
+        """Let go of a step that has ended."""
+        with self._lock:
+            self.steps.remove(old)
+            if not self.steps and self._ended is not None:
+                self._ended.set()
+                self._ended = None
+                self.clear()
+
+    def quiet(self, by: int) -> None:
+        """Show nothing from now on (1), or show again (-1)."""
+        with self._lock:
+            self.silent += by
+            if self.silent:
+                self.clear()
+
+    def _watch(self, ended: threading.Event) -> None:
+        while not ended.wait(self.every):
+            with self._lock:
+                # -q and all ranks but the first show nothing, as with any other record.
+                if not ended.is_set() and not self.silent and _logger.isEnabledFor(logging.INFO):
+                    self.show()
+
+
+class Lines(Listener):
+    """Writes a line when a step has taken 4 s, and then at most one every 10 s, as records of the log."""
+
+    first: Final = 4.0
+    again: Final = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: Step | None = None
+        self._at = -self.again
+
+    def show(self) -> None:
+        """Write a line if one is due: on the innermost step that is slow."""
+        slow = [step for step in self.steps if step.seconds >= self.first]
+        if not slow:
+            return
+        step, now = slow[-1], time.monotonic()
+        if now - self._at < (self.first if step is not self._said and step.began > self._at else self.again):
+            return
+        share, left = step.share, step.left
+        if share is not None and left is not None:
+            _logger.info("%s: %.0f %%, about %s left", step.what, 100 * share, duration(left))
+        elif step is self._said:
+            _logger.info("%s: %s so far", step.what, duration(step.seconds))
+        else:
+            _logger.info("%s …", step.what)
+        self._said, self._at = step, now
+
+
+_listener: contextvars.ContextVar[Listener | None] = contextvars.ContextVar("cutaway.progress", default=None)
+_notebook: Final = Lines()
+
+
+@contextlib.contextmanager
+def step(what: str, total: float | None = None) -> Iterator[Step]:
+    """Say that a slow step begins; `advance` and `reach` of what it gives say how far it is.
+
+    Example:
+        >>> with step("counting", total=3) as counting:
+        ...     counting.advance(2)
+        >>> round(counting.share, 3)
+        0.667
+    """
+    new, listener = Step(what, total), _current()
+    if listener is None:
+        yield new
+        return
+    listener.begin(new)
+    try:
+        yield new
+    finally:
+        listener.end(new)
+
+
+@contextlib.contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Show the steps that begin inside to this listener."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        listener.quiet(1)
+        _listener.reset(token)
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Show no progress inside: someone is asked a question, or another program draws its own."""
+    listener = _current()
+    if listener is None:
+        yield
+        return
+    listener.quiet(1)
+    try:
+        yield
+    finally:
+        listener.quiet(-1)
+
+
+def hush() -> None:
+    """Show no progress any more: the result is printed from here on."""
+    listener = _listener.get()
+    if listener is not None:
+        listener.quiet(1)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    Example:
+        >>> duration(7.2), duration(95), duration(7300)
+        ('7 s', '1 min 35 s', '2 h 1 min')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _current() -> Listener | None:
+    listener = _listener.get()
+    return _notebook if listener is None and "ipykernel" in sys.modules else listener

@@ -1,0 +1,164 @@
+"""`cutaway.progress`: nothing without a listener, lines without a terminal, bars on one."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from cutaway.progress import Lines, Listener, Step, duration, hush, listening, paused, step
+
+
+class Quick(Lines):
+    """Lines at a hundredth of the time."""
+
+    every, first, again = 0.005, 0.04, 0.1
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What is written to the log of progress."""
+    lines: list[str] = []
+    monkeypatch.setattr(
+        logging.getLogger("cutaway.progress"), "info", lambda form, *values: lines.append(form % values)
+    )
+    return lines
+
+
+def test_share_and_time_left():
+    half = Step("x", total=10, began=time.monotonic() - 30)
+    assert (half.share, half.left) == (0.0, None)  # nothing is done: nobody knows
+    half.advance(2)
+    half.reach(7.5)
+    assert half.share == 0.75 and half.left == pytest.approx(10, abs=0.1)
+    half.reach(12)
+    assert half.share == 1.0
+    unknown = Step("x")
+    unknown.advance(3)
+    assert unknown.share is None and unknown.left is None
+
+
+def test_without_a_listener_nothing_is_shown(capfd):
+    with step("slow") as slow:
+        slow.advance()
+        time.sleep(0.05)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_quick_step_has_no_line_and_a_slow_one_has_few(said):
+    with listening(Quick()), step("outer"):
+        with step("quick"):
+            pass
+        assert said == []
+        with step("slow", total=4) as slow:
+            for _ in range(4):
+                time.sleep(0.1)
+                slow.advance()
+    assert said[0] in {"slow …", "outer …"}
+    shares = [int(found[1]) for line in said if (found := re.fullmatch(r"slow: (\d+) %, about 1 s left", line))]
+    assert shares == sorted(set(shares)) and 1 <= len(shares) <= 4 and len(said) <= 5
+
+
+def test_a_step_of_unknown_length_says_how_long_it_takes(said):
+    with listening(Quick()), step("loading"):
+        time.sleep(0.4)
+    assert said[0] == "loading …" and set(said[1:]) == {"loading: 1 s so far"}
+
+
+def test_paused_and_hushed_steps_show_nothing(said):
+    with listening(Quick()), step("asking"):
+        with paused():
+            time.sleep(0.2)
+        assert said == []
+        hush()
+        time.sleep(0.2)
+    assert said == []
+
+
+def test_quiet_shows_nothing(said):
+    logging.disable(logging.INFO)
+    try:
+        with listening(Quick()), step("slow"):
+            time.sleep(0.2)
+    finally:
+        logging.disable(logging.NOTSET)
+    assert said == []
+
+
+def test_a_step_that_fails_ends():
+    watcher = Listener()
+    with listening(watcher), pytest.raises(ValueError, match="broken"), step("outer"), step("inner"):
+        assert [one.what for one in watcher.steps] == ["outer", "inner"]
+        raise ValueError("broken")
+    assert watcher.steps == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.01, "1 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 0 s"),
+        (95, "1 min 35 s"),
+        (7300, "2 h 1 min"),
+        (86400, "24 h 0 min"),
+    ],
+)
+def test_durations(seconds, words):
+    assert duration(seconds) == words
+
+
+CODE = """
+import time
+from cutaway.cli.bars import listener
+from cutaway.log import get_logger
+from cutaway.progress import listening, step
+with listening(listener()), step("training", total=4) as training:
+    for _ in range(4):
+        time.sleep(0.4)
+        training.advance()
+    get_logger("x").info("saved in tiny")
+print("result")
+"""
+
+
+def on_a_terminal(code: str) -> str:
+    """Run the code with a terminal for stderr and stdout, and return what it wrote there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=theirs, stderr=theirs, close_fds=True) as process:
+        os.close(theirs)
+        seen = b""
+        for _ in itertools.count():
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # how a terminal of Linux says that its program has ended
+                break
+            if not piece:
+                break
+            seen += piece
+        assert process.wait() == 0
+    os.close(ours)
+    return seen.decode()
+
+
+def test_a_terminal_has_a_bar_that_goes_away(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    seen = on_a_terminal(CODE)
+    assert re.search(r"training.*50%.*1 s left", seen)
+    assert "saved in tiny" in seen
+    erased, _, after = seen.rpartition("\x1b[2K")  # the last line of the bar is taken away
+    assert "training" in erased and "training" not in after and "result" in after
+
+
+def test_a_pipe_has_neither_bar_nor_carriage_return():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout == "result\n"
+    assert "\r" not in done.stderr and "\x1b" not in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("saved in tiny")
