@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from rich.console import Console
 
@@ -22,7 +23,9 @@ from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, PromptTooLong
 from cutaway.generation import generate, legibility, read_runs, sweep
 from cutaway.generation import sweeps as sweeps_module
-from cutaway.generation.effects import Table, effects_of, interval, sentences
+from cutaway.generation.effects import Table, effects_of
+from cutaway.generation.findings import sentences
+from cutaway.generation.intervals import interval
 from cutaway.generation.legibility import MEASURES
 from cutaway.generation.runs import Plan, keep_whole_lines, seed_of, settings_grid
 from cutaway.generation.scorer import score_continuations
@@ -200,10 +203,9 @@ def made(samples=2, prompts=8, effect=0.0, levels=(0.0, 1.0), seed=0, models=("m
 
 
 def test_intervals_are_students_t():
-    scipy_stats = pytest.importorskip("scipy.stats")
     values = [3.1, 2.7, 4.4, 3.9, 3.3]
     mean, low, high = interval(values)
-    assert (low, high) == pytest.approx(scipy_stats.t.interval(0.95, 4, np.mean(values), scipy_stats.sem(values)))
+    assert (low, high) == pytest.approx(scipy.stats.t.interval(0.95, 4, np.mean(values), scipy.stats.sem(values)))
     assert mean == pytest.approx(np.mean(values))
     assert interval([1.0]) == (1.0, None, None) and interval([]) == (None, None, None)
 
@@ -240,11 +242,142 @@ def test_only_clear_effects_are_claimed():
     assert not any("rises" in line or "falls" in line for line in told)
 
 
-def test_one_prompt_has_intervals_over_its_samples_and_one_sample_none():
-    many = effects_of(made(prompts=1, samples=6, effect=5.0)[1])
-    assert many[-1].changes[0].n == 6 and many[-1].changes[0].clear
-    lone = effects_of(made(prompts=1, samples=1, effect=50.0)[1])
-    assert lone[-1].changes[0].low is None and not lone[-1].changes[0].clear
+def table_of(numbers, settings=None, metric="reading_ease"):
+    """A table of made-up numbers: {prompt: {values of the grid: [a number a sample]}}."""
+    grid, cells = settings_grid(
+        settings or {"temperature": sorted({level for own in numbers.values() for level in own})}
+    )
+    most = max(len(values) for own in numbers.values() for values in own.values())
+    table = Table(Plan(list(numbers), ["m"], grid, cells, most, 0, "exact", None))
+    for prompt, own in numbers.items():
+        for level, values in own.items():
+            at = level if isinstance(level, tuple) else (level,)
+            cell = next(cell for cell in cells if tuple(cell[name] for name in grid) == at)
+            for sample, value in enumerate(values):
+                table.add("m", prompt, cell, sample, {metric: value})
+    return table
+
+
+def changes(table, setting="temperature"):
+    [effect] = [effect for effect in effects_of(table) if effect.setting == setting]
+    return effect
+
+
+def test_several_prompts_are_paired_by_prompt_and_not_by_sample():
+    numbers = {
+        "a": {0.5: [60.0, 62.0, 67.0], 1.5: [51.0, 50.0, 58.0]},
+        "b": {0.5: [31.0, 30.0, 29.0], 1.5: [20.0, 24.0, 25.0]},
+        "c": {0.5: [81.0, 80.0, 85.0], 1.5: [77.0, 70.0, 72.0]},
+    }
+    reference = scipy.stats.ttest_rel(*([np.mean(own[level]) for own in numbers.values()] for level in (1.5, 0.5)))
+    ends = reference.confidence_interval(0.95)
+    effect = changes(table_of(numbers))
+    [change] = effect.changes
+    assert (change.low, change.high) == pytest.approx((ends.low, ends.high))
+    assert change.n == 3 and change.clear
+    assert change.change == pytest.approx(effect.levels[1].mean - effect.levels[0].mean)
+    # The order of the samples, whose streams have nothing to do with each other, changes nothing.
+    turned = {prompt: {0.5: own[0.5], 1.5: own[1.5][::-1]} for prompt, own in numbers.items()}
+    [other] = changes(table_of(turned)).changes
+    assert (other.low, other.high) == pytest.approx((change.low, change.high))
+
+
+def test_samples_of_one_prompt_are_compared_by_welch():
+    cold, hot = [60.0, 62.0, 67.0, 61.0], [51.0, 40.0, 58.0]
+    ends = scipy.stats.ttest_ind(hot, cold, equal_var=False).confidence_interval(0.95)
+    effect = changes(table_of({"a": {0.5: cold, 1.5: hot}}))
+    [change] = effect.changes
+    assert (change.low, change.high) == pytest.approx((ends.low, ends.high))
+    assert change.n == 7 and [level.n for level in effect.levels] == [4, 3]
+    assert change.change == pytest.approx(np.mean(hot) - np.mean(cold))
+    turned = changes(table_of({"a": {0.5: cold, 1.5: hot[::-1]}}))
+    assert turned.changes == effect.changes
+
+
+def test_against_greedy_every_sample_of_the_one_prompt_counts():
+    hot = [72.0, 55.0, 93.0, 80.0]
+    effect = changes(table_of({"a": {0.0: [6.38], 1.5: hot}}, metric="scorer_perplexity"))
+    [change] = effect.changes
+    logs = np.log(hot)
+    low, high = scipy.stats.t.interval(0.95, 3, logs.mean() - np.log(6.38), scipy.stats.sem(logs))
+    assert change.change == pytest.approx(effect.levels[1].mean / effect.levels[0].mean)
+    assert change.change == pytest.approx(math.exp(logs.mean()) / 6.38)
+    assert (change.low, change.high) == pytest.approx((math.exp(low), math.exp(high)))
+    assert (change.n, change.clear, effect.levels[0].n, effect.levels[1].n) == (5, True, 1, 4)
+    assert (effect.levels[0].low, effect.levels[0].high) == (None, None)
+    table = table_of({"a": {0.0: [6.38], 1.5: hot}}, metric="scorer_perplexity")
+    told = " ".join(sentences(table, effects_of(table)))
+    assert "perplexity to the scorer rises from 6.38 to 73.7 (× 11.5, " in told
+    assert "over the samples of the one prompt; they say nothing about other prompts" in told
+
+
+def test_other_settings_do_not_pass_for_chance_with_one_prompt():
+    settings = {"temperature": [0.5, 1.5], "top_p": [0.5, 1.0]}
+    numbers = {(0.5, 0.5): [10.0, 11.0], (0.5, 1.0): [90.0, 92.0], (1.5, 0.5): [15.0, 15.5], (1.5, 1.0): [97.0, 96.0]}
+    [change] = changes(table_of({"a": numbers}, settings)).changes
+    cells = {level: (np.mean(own), np.var(own, ddof=1) / 2) for level, own in numbers.items()}
+    parts = np.array([variance / 4 for _, variance in cells.values()])
+    mean = sum((1 if level[0] == 1.5 else -1) * own / 2 for level, (own, _) in cells.items())
+    low, high = scipy.stats.t.interval(0.95, parts.sum() ** 2 / (parts**2).sum(), mean, math.sqrt(parts.sum()))
+    assert (change.change, change.low, change.high) == pytest.approx((mean, low, high))
+    assert change.clear and change.n == 8
+
+
+def test_a_change_is_over_what_both_levels_have_and_its_ends_are_told_so():
+    settings = {"temperature": [0.5, 1.5], "top_p": [0.5, 1.0]}
+    own = {(0.5, 0.5): [10.0], (0.5, 1.0): [90.0], (1.5, 0.5): [16.0]}
+    numbers = {"a": own, "b": {level: [value[0] + 1.5] for level, value in own.items()} | {(1.5, 0.5): [20.0]},
+               "c": {(0.5, 0.5): [1000.0]}}  # fmt: skip
+    table = table_of(numbers, settings)
+    [change] = changes(table).changes
+    assert (change.before, change.after, change.change, change.n) == pytest.approx((10.75, 18.0, 7.25, 2))
+
+
+def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
+    for numbers, why in (
+        ({0.5: [10.0], 1.5: [60.0]}, "one prompt and 1 sample give too little"),
+        ({0.0: [10.0], 1.5: [60.0]}, "one prompt and 1 sample give too little"),
+    ):
+        table = table_of({"a": numbers})
+        [change] = changes(table).changes
+        assert (change.change, change.low, change.clear) == (50.0, None, False)
+        told = sentences(table, effects_of(table))
+        assert why in told[-1] and "no clear effect" not in " ".join(told)
+    greedy = table_of({"a": {(0.0, 1.0): [10.0], (0.0, 1.5): [60.0]}},
+                      {"temperature": [0.0], "repetition_penalty": [1.0, 1.5]})  # fmt: skip
+    assert "nothing is drawn" in sentences(greedy, effects_of(greedy))[-1]
+
+
+def test_a_few_equal_values_are_no_proof():
+    few = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(3)}, metric="finished")).changes[0]
+    many = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(6)}, metric="finished")).changes[0]
+    assert (few.low, few.clear) == (None, False) and (many.low, many.high, many.clear) == (1.0, 1.0, True)
+
+
+def test_samples_that_are_compared_with_each_other_are_no_independent_ones():
+    numbers = {0.5: [0.9, 0.8, 0.85], 1.5: [0.1, 0.2, 0.15]}
+    [one] = changes(table_of({"a": numbers}, metric="self_bleu")).changes
+    assert one.change == pytest.approx(-0.7) and (one.low, one.clear) == (None, False)
+    table = table_of({"a": {0.5: [60.0, 62.0], 1.5: [10.0, 12.0]}})
+    for point, alike in zip(list(table.points), (0.9, 0.8, 0.2, 0.1), strict=True):
+        at = [measure.key for measure in MEASURES].index("self_bleu")
+        table.points[table.points.index(point)] = (*point[:3], (*point[3][:at], alike, *point[3][at + 1 :]))
+    assert "No interval for self-BLEU: too few independent numbers." in sentences(table, effects_of(table))
+    [two] = changes(table_of({"a": numbers, "b": {0.5: [0.8, 0.8], 1.5: [0.1, 0.2]}}, metric="self_bleu")).changes
+    assert two.low is not None and two.clear
+
+
+def test_the_effect_on_one_prompt_is_that_of_its_runs(model):
+    found = sweep("The animal", model, settings={"temperature": [0, 1.5]}, samples=5, max_new_tokens=12, scorer=None)
+    runs = {level: [math.log(one.metrics["perplexity"]) for one in found.runs if one.settings["temperature"] == level]
+            for level in (0, 1.5)}  # fmt: skip
+    [effect] = [effect for effect in found.effects if effect.measure == "perplexity"]
+    [change] = effect.changes
+    assert change.change == pytest.approx(math.exp(np.mean(runs[1.5]) - runs[0][0]))
+    assert change.change == pytest.approx(effect.levels[1].mean / effect.levels[0].mean)
+    ends = scipy.stats.t.interval(0.95, 4, np.mean(runs[1.5]) - runs[0][0], scipy.stats.sem(runs[1.5]))
+    assert (change.low, change.high) == pytest.approx(tuple(np.exp(ends)))
+    assert change.n == 6
 
 
 def test_several_models_are_compared_and_each_has_its_own_effects():

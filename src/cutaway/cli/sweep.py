@@ -87,6 +87,9 @@ def command(
     A, B, … are values with commas between; off leaves a setting out. FILE may be .jsonl with a "prompt" in each line.
     With --json and in a .jsonl file there is a line a run, written as soon as it is measured.
 
+    With several prompts, each is compared with itself and the 95 % intervals are over the prompts. With one prompt they
+    are over its samples, and there is none for a single sample.
+
     \b
     Examples:
       cutaway sweep "The capital of France is" --max-new-tokens 8
@@ -192,7 +195,8 @@ class _Kept:
 
 
 def _end(summed_up: Any, keep: _Kept, as_json: bool, output: str | None) -> None:
-    from cutaway.generation.effects import effects_of, sentences
+    from cutaway.generation.effects import effects_of
+    from cutaway.generation.findings import sentences
 
     if not keep.texts:
         if output is not None:

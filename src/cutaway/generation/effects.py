@@ -1,28 +1,36 @@
-"""What a setting does to legibility: means with intervals, paired by prompt, and the sentences that they bear.
+"""What a setting does to legibility: means with intervals, compared like with like.
 
-The unit is the prompt. A prompt's value at a setting's level is its mean over the samples and over all other settings,
-so a difference compares like with like; intervals are Student's t over the prompts (Gosset 1908), and so speak of other
-prompts of the kind. With a single prompt the unit is the sample, and they speak of that prompt alone. A measure that is
-a perplexity is averaged as a logarithm: its mean is geometric and its change a ratio.
+With several prompts the unit is the prompt. A prompt's value at a setting's level is the mean over its samples, then
+over all other settings; a change is paired by prompt, over the other settings that both levels have; intervals are
+Student's t over the prompts (Gosset 1908). They speak of other prompts of the kind.
+
+With one prompt the unit is the sample. Samples have independent streams, so nothing is paired: intervals are Welch's
+(Welch 1947), over the samples of each combination. They speak of that prompt alone. A greedy text is always the same
+and adds no variance.
+
+A perplexity is averaged as a logarithm: its mean is geometric and its change a ratio.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cutaway.generation.intervals import Interval, Term, contrast, interval, mean_of
 from cutaway.generation.legibility import MEASURES, Measure
 from cutaway.generation.runs import Plan
 
-__all__ = ["Cell", "Change", "Effect", "Level", "Table", "effects_of", "interval", "sentences"]
+__all__ = ["Cell", "Change", "Effect", "Level", "Table", "effects_of"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """A measure at one value of a setting: its mean, the 95 % interval, and over how many prompts (or samples)."""
+    """A measure at one value of a setting: its mean, the 95 % interval, and over how many prompts.
+
+    With one prompt `n` counts its samples.
+    """
 
     value: Any
     mean: float | None
@@ -36,12 +44,15 @@ class Change:
     """How a measure changes between two values of a setting: a difference, or for perplexities a ratio.
 
     `since` is the setting's first value at which the measure has numbers (self-BLEU has none where nothing is drawn).
-
-    `clear` says that the 95 % interval holds no change (0, or 1 for a ratio) to be out of the question.
+    `before` and `after` are the means of what was compared, so that `change` is their difference or ratio. `n` counts
+    the prompts that have both, or with one prompt the samples at both values. `clear` says that the 95 % interval
+    leaves out 0 (for a ratio 1); without an interval nothing is clear.
     """
 
     since: Any
     to: Any
+    before: float | None
+    after: float | None
     change: float | None
     low: float | None
     high: float | None
@@ -79,6 +90,7 @@ class Table:
         self.plan = plan
         self.swept = swept_settings(plan)
         self.points: list[tuple[tuple[int, ...], int, int, tuple[float | None, ...]]] = []
+        self.greedy: set[tuple[int, ...]] = set()  # levels at which nothing is drawn
         self._prompts = {prompt: i for i, prompt in enumerate(plan.prompts)}
 
     def add(
@@ -87,6 +99,8 @@ class Table:
         """Add one run's numbers."""
         own = {**settings, "model": model}
         level = tuple(values.index(own[name]) for name, values in self.swept.items())
+        if settings["temperature"] == 0:
+            self.greedy.add(level)
         numbers = tuple(_number(measure, metrics.get(measure.key)) for measure in MEASURES)
         self.points.append((level, self._prompts[prompt], sample, numbers))
 
@@ -99,22 +113,6 @@ def swept_settings(plan: Plan) -> dict[str, list[Any]]:
             numbers = all(isinstance(value, (int, float)) for value in values)
             found[name] = sorted(values) if numbers else values
     return found
-
-
-def interval(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the mean of some values and the ends of its 95 % interval by Student's t; None where there are too few.
-
-    >>> interval([1.0, 2.0, 3.0])
-    (2.0, -0.4841377117503298, 4.48413771175033)
-    """
-    if not values or not all(map(math.isfinite, values)):
-        return None, None, None
-    mean = math.fsum(values) / len(values)
-    if len(values) < 2:
-        return mean, None, None
-    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values))
-    half = _quantile(len(values) - 1) * spread
-    return mean, mean - half, mean + half
 
 
 def effects_of(table: Table) -> list[Effect]:
@@ -146,188 +144,94 @@ def cells_of(table: Table) -> list[Cell]:
     return found
 
 
+Place = tuple[int, ...]  # what the other settings are at
+Side = dict[int, dict[Place, list[float]]]  # numbers at a level, by prompt and place
+
+
 def _effects(table: Table, setting: str, model: str | None) -> list[Effect]:
     at = list(table.swept).index(setting)
     wanted = None if model is None else table.swept["model"].index(model)
-    single = len(table.plan.prompts) == 1
-    # sums[level][unit][measure]: a unit's numbers at a level, to be averaged
-    values: dict[int, dict[int, list[list[float]]]] = {level: {} for level in range(len(table.swept[setting]))}
-    for level, prompt, sample, numbers in table.points:
+    values = table.swept[setting]
+    sides: list[list[Side]] = [[{} for _ in values] for _ in MEASURES]
+    for level, prompt, _, numbers in table.points:
         if wanted is not None and level[0] != wanted:
             continue
-        own = values[level[at]].setdefault(sample if single else prompt, [[] for _ in MEASURES])
-        for list_, number in zip(own, numbers, strict=True):
+        place = level[:at] + level[at + 1 :]
+        for of_measure, number in zip(sides, numbers, strict=True):
             if number is not None:
-                list_.append(number)
+                of_measure[level[at]].setdefault(prompt, {}).setdefault(place, []).append(number)
     found = []
-    for i, measure in enumerate(MEASURES):
-        means = [
-            {unit: math.fsum(lists[i]) / len(lists[i]) for unit, lists in values[level].items() if lists[i]}
-            for level in values
-        ]
-        if not any(means):
+    for measure, of_measure in zip(MEASURES, sides, strict=True):
+        known = [i for i, side in enumerate(of_measure) if side]
+        if not known:
             continue
-        levels = [
-            Level(value, *_shared(measure, interval(list(own.values()))), len(own))
-            for value, own in zip(table.swept[setting], means, strict=True)
-        ]
-        first = next(at for at, own in enumerate(means) if own)
-        changes = [
-            _change(measure, (table.swept[setting][first], value), means[first], own)
-            for value, own in list(zip(table.swept[setting], means, strict=True))[first + 1 :]
-        ]
+        compare = _Comparing(table, at, measure)
+        levels = [compare.level(i, side) for i, side in enumerate(of_measure)]
+        first = known[0]
+        changes = [compare.change(first, i, of_measure[first], of_measure[i]) for i in range(first + 1, len(values))]
         found.append(Effect(setting, measure.key, model, levels, changes))
     return found
 
 
-def _change(
-    measure: Measure, between: tuple[Any, Any], first: Mapping[int, float], other: Mapping[int, float]
-) -> Change:
-    apart = [other[unit] - first[unit] for unit in first if unit in other]
-    mean, low, high = interval(apart)
-    clear = low is not None and high is not None and (low > 0 or high < 0)
-    return Change(*between, *_shared(measure, (mean, low, high)), len(apart), clear)
+@dataclasses.dataclass(frozen=True)
+class _Comparing:
+    """The levels and changes of one measure along one setting."""
 
+    table: Table
+    at: int
+    measure: Measure
 
-_TOLD = ("scorer_perplexity", "perplexity", "dictionary_words", "repeated_4grams", "distinct_2", "self_bleu",
-         "reading_ease", "finished", "tokens")  # fmt: skip
-_PLAIN = {
-    "scorer_perplexity": ("more surprising", "more predictable"),
-    "repeated_4grams": ("more repetitive", "less repetitive"),
-    "dictionary_words": ("fuller of English words", "poorer in English words"),
-    "self_bleu": ("more alike from sample to sample", "more varied from sample to sample"),
-    "finished": ("more often finished", "more often cut off"),
-}
+    @property
+    def single(self) -> bool:
+        return len(self.table.plan.prompts) == 1
 
+    def level(self, i: int, side: Side) -> Level:
+        if self.single:
+            places = side.get(0, {})
+            found = self._over_samples([(1 / len(places), i, places)]) if places else (None, None, None)
+            n = sum(map(len, places.values()))
+        else:
+            found, n = interval([mean_of(list(map(mean_of, places.values()))) for places in side.values()]), len(side)
+        return Level(self._value(i), *_shared(self.measure, found), n)
 
-def sentences(table: Table, effects: Iterable[Effect]) -> list[str]:
-    """Return what the numbers bear out, in plain sentences: only effects whose interval leaves out no effect."""
-    plan, found = table.plan, [_opening(table)]
-    by = {(effect.setting, effect.measure): effect for effect in effects if effect.model is None}
-    for setting in table.swept:
-        told, plain, unclear = [], [], []
-        for key in _TOLD:
-            effect = by.get((setting, key))
-            if effect is None or not effect.changes or (key == "perplexity" and (setting, "scorer_perplexity") in by):
-                continue
-            measure = _MEASURE[key]
-            change = effect.changes[-1]
-            if not change.clear:  # what is not clear from end to end may be on the way
-                change = next((one for one in effect.changes if one.clear), change)
-            if not change.clear:
-                unclear.append(measure.name)
-                continue
-            told.append(_told(measure, effect, change))
-            if change is effect.changes[-1] and key in _PLAIN:
-                plain.append(_PLAIN[key][0 if _up(measure, change) else 1])
-        ends = [_level(value) for value in (table.swept[setting][0], table.swept[setting][-1])]
-        name = setting.replace("_", " ")
-        across = f"{name}: {ends[1]} against {ends[0]}" if setting == "model" else f"{name} from {ends[0]} to {ends[1]}"
-        across = across[0].upper() + across[1:]
-        if plain:
-            found.append(f"{across} makes the text {_listed(plain)}.")
-        elif not told:
-            found.append(f"{across}: no clear effect.")
-        if told:
-            found.append(f"Measured{'' if plain else f', {name}'}: {'; '.join(told)}.")
-        if told and unclear:
-            found.append(f"No clear effect on {_listed(unclear)}.")
-    if table.swept and table.points:
-        what = "prompts" if len(plan.prompts) > 1 else "samples of the one prompt"
-        found.append(
-            f"In brackets: 95 % intervals over the {what}, each change paired. Each stands alone: where nothing has an "
-            "effect, one in twenty would still look clear."
-        )
-    return found
+    def change(self, first: int, i: int, before: Side, after: Side) -> Change:
+        both = {
+            prompt: [(before[prompt][place], after[prompt][place]) for place in before[prompt] if place in places]
+            for prompt, places in after.items()
+            if prompt in before
+        }
+        pairs = {prompt: [(mean_of(a), mean_of(b)) for a, b in values] for prompt, values in both.items() if values}
+        means = [[mean_of([pair[which] for pair in own]) for own in pairs.values()] for which in (0, 1)]
+        if self.single and pairs:
+            kept = [{p: v for p, v in side[0].items() if p in before[0] and p in after[0]} for side in (before, after)]
+            share = 1 / len(kept[0])
+            found = self._over_samples([(-share, first, kept[0]), (share, i, kept[1])])
+            n = sum(len(values) for places in kept for values in places.values())
+        else:
+            found, n = interval([b - a for a, b in zip(*means, strict=True)]), len(pairs)
+        _, low, high = found
+        clear = low is not None and high is not None and (low > 0 or high < 0)
+        start, end = (_back(self.measure, mean_of(own) if own else None) for own in means)
+        return Change(self._value(first), self._value(i), start, end, *_shared(self.measure, found), n, clear)
 
+    def _over_samples(self, sides: Sequence[tuple[float, int, dict[Place, list[float]]]]) -> Interval:
+        terms: list[Term] = []
+        for weight, i, places in sides:
+            for place, values in places.items():
+                level = (*place[: self.at], i, *place[self.at :])
+                terms.append((weight, values, level not in self.table.greedy))
+        mean, low, high = contrast(terms)
+        # A sample's self-BLEU depends on all its sisters: they are one number of a prompt, not several.
+        return (mean, None, None) if self.measure.of_samples else (mean, low, high)
 
-def _opening(table: Table) -> str:
-    plan = table.plan
-    settings = f"{_many(len(plan.cells), 'setting')} × {_many(plan.samples, 'sample')}"
-    greedy = any(plan.samples_of(cell) < plan.samples for cell in plan.cells)
-    once = ", once where nothing is drawn" if greedy else ""
-    return (
-        f"{_listed(list(map(_called, plan.models)))}: {_many(len(plan.prompts), 'prompt')} × {settings}{once}, "
-        f"{_runs(len(table.points), plan.runs_per_model * len(plan.models))}."
-    )
-
-
-def _told(measure: Measure, effect: Effect, change: Change) -> str:
-    first, last = (next(lv for lv in effect.levels if lv.value == value) for value in (change.since, change.to))
-    whole = change is effect.changes[-1] and first is effect.levels[0]
-    where = "" if whole else f" between {_level(change.since)} and {_level(change.to)}"
-    rises = "rises" if _up(measure, change) else "falls"
-    if measure.key in {"dictionary_words", "repeated_4grams", "tokens"}:
-        rises = rises[:-1]
-    ends = f"from {_shown(measure, first.mean)} to {_shown(measure, last.mean)}"
-    if measure.log:
-        size = f"× {_three(change.change)}, {_three(change.low)} to {_three(change.high)}"
-    elif measure.unit == "share":
-        signed = [_signed(round(100 * value, 1)) for value in _known(change)]
-        size = f"{signed[0]} points, {signed[1]} to {signed[2]}"
-    else:
-        signed = [_signed(value) for value in _known(change)]
-        size = f"{signed[0]}, {signed[1]} to {signed[2]}"
-    return f"{measure.name} {rises}{where} {ends} ({size})"
-
-
-def _known(change: Change) -> list[float]:
-    return [value for value in (change.change, change.low, change.high) if value is not None]
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−") if value else "0"
-
-
-def _up(measure: Measure, change: Change) -> bool:
-    return change.change is not None and change.change > (1 if measure.log else 0)
-
-
-def _shown(measure: Measure, value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{100 * value:.3g} %" if measure.unit == "share" else _three(value)
-
-
-def _three(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
-
-
-def _level(value: Any) -> str:
-    if isinstance(value, str):
-        return _called(value)
-    return "off" if value is None else ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}"
-
-
-def _called(model: str) -> str:
-    """Return what a model is called in a sentence: a folder by its last part."""
-    return model.rstrip("/").rsplit("/", 1)[-1] if model[:1] in {"/", "."} else model
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _runs(there: int, all_: int) -> str:
-    return _many(all_, "run") if there >= all_ else f"{there:,} of {_many(all_, 'run')}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]])) if parts else ""
-
-
-_MEASURE = {measure.key: measure for measure in MEASURES}
+    def _value(self, i: int) -> Any:
+        return list(self.table.swept.values())[self.at][i]
 
 
 def _number(measure: Measure, value: float | None) -> float | None:
     if value is None or not math.isfinite(value) or (measure.log and value <= 0):
         return None
     return math.log(value) if measure.log else float(value)
-
-
-Interval = tuple[float | None, float | None, float | None]
 
 
 def _shared(measure: Measure, found: Interval) -> Interval:
@@ -338,10 +242,3 @@ def _shared(measure: Measure, found: Interval) -> Interval:
 
 def _back(measure: Measure, value: float | None) -> float | None:
     return math.exp(min(value, 700.0)) if measure.log and value is not None else value
-
-
-@functools.cache
-def _quantile(freedom: int) -> float:
-    from scipy.special import stdtrit  # a tenth of the time that scipy.stats takes to import
-
-    return float(stdtrit(freedom, 0.975))

@@ -39,13 +39,17 @@ _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"'”’)\]]|$)")
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """A measure's key, its name, its unit ("" for a bare number), what it says, and whether it is averaged as a log."""
+    """A measure's key, its name, its unit ("" for a bare number) and what it says.
+
+    `log`: it is averaged as a logarithm. `of_samples`: it compares the samples of a prompt with each other.
+    """
 
     key: str
     name: str
     unit: str
     meaning: str
     log: bool = False
+    of_samples: bool = False
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -64,7 +68,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("distinct_1", "distinct-1", "share", "Different words and marks per word or mark."),
     Measure("distinct_2", "distinct-2", "share", "Different pairs of neighbours per word or mark."),
     Measure("self_bleu", "self-BLEU", "", "How much of the text its sister samples say too: 1 is a copy. Only where "
-            "there are several samples."),
+            "there are several samples.", of_samples=True),
     Measure("compression_ratio", "compression ratio", "", "Bytes before zlib over bytes after it: above about 2.4 a "
             "text repeats itself."),
     Measure("reading_ease", "reading ease", "points", "Flesch: 100 is very easy, 30 very hard; meant for English and "

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cutaway.errors import InputError, MissingText, NotFetched
 from cutaway.generation import legibility
 from cutaway.generation.decoders import TIERS, open_decoder
-from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of, sentences
+from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of
 from cutaway.generation.engine import Decoder, run
+from cutaway.generation.findings import sentences
 from cutaway.generation.legibility import MEASURES, Measure
 from cutaway.generation.rows import Row
 from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of, settings_grid, whole_prompts

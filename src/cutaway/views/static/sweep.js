@@ -20,7 +20,7 @@ export function drawSweep(element, record) {
 
 // What was found first; the numbers it rests on smaller.
 function sentences(summary) {
-  return summary.map((sentence, i) => el("p", { class: i === 0 || /^(Measured|No clear|In brackets)/.test(sentence) ? "summary hint" : "summary found" }, legible(sentence, { spaces: false })));
+  return summary.map((sentence, i) => el("p", { class: i === 0 || /^(Measured|No clear|No interval|In brackets)/.test(sentence) ? "summary hint" : "summary found" }, legible(sentence, { spaces: false })));
 }
 
 function plots(record) {
