@@ -127,7 +127,9 @@ class Lines(Listener):
 
     def show(self) -> None:
         """Write a line if one is due: on the innermost step that is slow."""
-        slow = [step for step in self.steps if step.seconds >= self.first]
+        # The outermost step is the whole command: what it is about was said by those inside.
+        steps = self.steps[1:] or self.steps
+        slow = [step for step in steps if step.seconds >= self.first]
         if not slow:
             return
         step, now = slow[-1], time.monotonic()

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from cutaway.training import (
     configuration,
     fit,
     learning_rate,
+    pace,
     text_ids,
     train,
 )
@@ -200,6 +202,9 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**32}, "largest is 4294967295"),
+        ({"seconds": 0.0}, "seconds is 0.0, and must be above 0"),
+        ({"seconds": math.nan}, "seconds is nan"),
+        ({"threads": 0}, "threads is 0"),
         ({"device": "abacus"}, "no device 'abacus'"),
     ],
 )
@@ -241,8 +246,9 @@ def test_a_training_says_what_was_done(learned: Training) -> None:
     assert learned.floor == SENTENCES.nats_per_character
     assert (learned.source, learned.architecture, learned.directory) == ("built-in", "gpt2", None)
     assert [field.name for field in dataclasses.fields(Training)] == [
-        "name", "source", "directory", "architecture", "parameters", "context", "batch_size", "tokens_seen", "seconds",
-        "floor", "floor_label", "metrics", "validation", "final_loss", "final_floor",
+        "name", "source", "directory", "architecture", "parameters", "context", "batch_size", "steps", "threads",
+        "hurried_at", "tokens_seen", "seconds", "floor", "floor_label", "metrics", "validation", "final_loss",
+        "final_floor",
     ]  # fmt: skip
     record = learned.to_dict()
     assert record["schema"] == "cutaway.training/1"
@@ -355,6 +361,81 @@ def test_an_interruption_goes_through_and_leaves_whole_lines_and_no_model(tmp_pa
         train(**TINY, output=tmp_path / "out", on_step=interrupt)
     assert [json.loads(line)["step"] for line in (tmp_path / "out" / "metrics.jsonl").open()] == [1, 2]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"metrics.jsonl", "validation.jsonl"}
+
+
+# --- seconds and threads
+
+
+def test_a_run_ends_with_its_seconds_and_comes_down_to_the_last_rate() -> None:
+    result = train(**{**TINY, "steps": 1_000_000}, seconds=2.0)
+    assert result.steps == len(result.metrics) == result.metrics[-1].step < 1_000_000
+    assert result.seconds < 10
+    assert result.metrics[-1].learning_rate == pytest.approx(Settings.learning_rate / 10, rel=1e-3)
+    assert result.validation[-1].step == result.steps
+
+
+def test_a_run_that_was_not_hurried_is_repeated_by_its_steps() -> None:
+    short = train(**{**TINY, "steps": 20}, seconds=60.0)
+    assert (short.steps, short.hurried_at) == (20, None)
+    assert train(**{**TINY, "steps": 20}).metrics == short.metrics
+
+
+def test_a_machine_that_becomes_slower_shortens_the_run_and_not_its_schedule() -> None:
+    def delay(record: StepRecord) -> None:
+        if record.step > 5:
+            time.sleep(0.05)  # what the pace, measured before, knew nothing of
+
+    result = train(**{**TINY, "steps": 100_000}, seconds=2.0, on_step=delay)
+    assert result.hurried_at is not None and 1 < result.hurried_at <= result.steps < 60
+    assert result.seconds < 10
+    rates = [record.learning_rate for record in result.metrics]
+    after = rates[rates.index(max(rates)) :]
+    assert after == sorted(after, reverse=True)
+    assert rates[-1] == pytest.approx(Settings.learning_rate / 10)
+
+
+def test_measuring_the_pace_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train(**TINY)
+    monkeypatch.setattr(pace, "SMALL", 0.0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # so that one thread it is, but measured
+    measured = train(**TINY, seconds=60.0)
+    assert measured.metrics == first.metrics and measured.validation == first.validation
+
+
+def test_threads_are_those_asked_for_and_restored() -> None:
+    before, seen = torch.get_num_threads(), []
+    result = train(**TINY, threads=2, on_step=lambda record: seen.append(torch.get_num_threads()))
+    assert result.threads == 2 and set(seen) == {2} and torch.get_num_threads() == before
+    with pytest.raises(TrainingError):
+        broken = Run(Settings(**TINY, threads=2, learning_rate=1e30))
+        broken.train()
+    assert torch.get_num_threads() == before
+
+
+def test_a_small_model_takes_one_thread_and_a_larger_one_what_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(4)
+    try:
+        assert train(**TINY).threads == 1
+        monkeypatch.setattr(pace, "SMALL", 0.0)
+        run = Run(Settings(**TINY))
+        times = {1: 1.0, 2: 0.6, 4: 0.58}
+        monkeypatch.setattr(pace, "_step_seconds", lambda *_: times[torch.get_num_threads()])
+        assert pace.measured(run.model.module, run.rows, run.settings).threads == 2  # 4 are hardly faster
+        times[2] = 30.0  # as on a busy machine
+        assert pace.measured(run.model.module, run.rows, run.settings).threads == 1
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_the_card_says_that_the_clock_cut_a_run_short(tmp_path: Path) -> None:
+    train(
+        **{**TINY, "steps": 100_000}, seconds=1.5, output=tmp_path / "out",
+        on_step=lambda record: time.sleep(0.05 if record.step > 5 else 0),
+    )  # fmt: skip
+    steps = len((tmp_path / "out" / "metrics.jsonl").read_text().splitlines())
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| {steps:,} steps of 4 rows" in card and "cut short by the clock" in card and "1 thread;" in card
 
 
 # --- files

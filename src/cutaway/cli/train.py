@@ -21,11 +21,13 @@ __all__ = ["command"]
 @click.option("--context", default=128, show_default=True, help="Tokens in a row.")
 @click.option("--batch-size", default=8, show_default=True, help="Rows a step.")
 @click.option("--steps", default=500, show_default=True)
+@click.option("--seconds", type=float, help="Make only as many steps as fit in this time.")
 @click.option("--learning-rate", default=8e-3, show_default=True, help="At its peak.")
 @click.option("--warmup", type=int, help="Steps until the peak.  [default: a tenth]")
 @click.option("--weight-decay", default=0.1, show_default=True)
 @click.option("--validate-every", default=50, show_default=True, help="Steps between looks at held-out rows.")
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--threads", type=int, help="Threads of the CPU.  [default: 1 for a small model, else as many as help]")
 @click.option("--seed", default=0, show_default=True, help="Weights and rows follow from it.")
 @output_options(".csv")
 def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
@@ -36,6 +38,7 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
     \b
     Examples:
       cutaway train --steps 100
+      cutaway train --seconds 10
       cutaway train --steps 20 -d tiny-model -o training.html
       cutaway train my-text.txt --arch llama --steps 20 -d my-model
     """

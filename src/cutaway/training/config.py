@@ -26,7 +26,12 @@ class Settings:
     """Everything that decides what a run computes; the same settings give the same losses on the same machine.
 
     `data` is "built-in" (sentences whose entropy is known exactly) or the path of a UTF-8 text. The learning rate is
-    per step of AdamW; `warmup` is in steps, a tenth of them unless given. Raises `InputError` for what can't be.
+    per step of AdamW; `warmup` is in steps, a tenth of them unless given.
+
+    With `seconds` the run has as many steps as fit in that time, at most `steps`; how many those are depends on the
+    machine and on what else it does. `threads` is the number of threads on a CPU: unless given, one for a small model,
+    and for a larger one as many as make a step faster now. The losses can differ in their last digits from one number
+    of threads to another. Raises `InputError` for what can't be.
     """
 
     data: str | os.PathLike[str] = BUILT_IN
@@ -37,12 +42,14 @@ class Settings:
     context: int = 128
     batch_size: int = 8
     steps: int = 500
+    seconds: float | None = None
     learning_rate: float = 8e-3
     warmup: int | None = None
     weight_decay: float = 0.1
     seed: int = 0
     validate_every: int = 50
     device: str = "cpu"
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.arch not in ARCHITECTURES:
@@ -56,6 +63,10 @@ class Settings:
             raise InputError(f"learning_rate is {self.learning_rate}, and must be above 0", hint="try 8e-3")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise InputError(f"weight_decay is {self.weight_decay}, and must be 0 or more")
+        if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds > 0):
+            raise InputError(f"seconds is {self.seconds}, and must be above 0", hint="leave it out for all the steps")
+        if self.threads is not None:
+            _at_least(1, "threads", self.threads)
         if self.warmup is not None:
             _at_least(0, "warmup", self.warmup)
         if self.warmup_steps > self.steps:

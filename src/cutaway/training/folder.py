@@ -74,6 +74,11 @@ def _explained(directory: Path) -> Iterator[None]:
 def card(training: Training, settings: Settings) -> str:
     """Return the README.md of a trained model."""
     floor = "" if training.final_floor is None else f" (the source's own, exact: {training.final_floor:.4f})"
+    hurried = (
+        ""
+        if training.hurried_at is None
+        else f"; cut short by the clock, which the learning rate followed from step {training.hurried_at:,} on"
+    )
     written = "sentences of the built-in source" if training.source == BUILT_IN else f"`{Path(training.source).name}`"
     return f"""---
 library_name: transformers
@@ -92,8 +97,8 @@ It continues text of that kind and knows nothing else.
 | layers × heads × width | {settings.layers} × {settings.heads} × {settings.width} |
 | context | {training.context:,} characters |
 | vocabulary | one token a character; every text begins with `{END}` |
-| training | {settings.steps:,} steps of {training.batch_size} rows, {training.tokens_seen:,} characters, \
-seed {settings.seed} |
+| training | {training.steps:,} steps of {training.batch_size} rows, {training.tokens_seen:,} characters, \
+seed {settings.seed}, {training.threads} {"thread" if training.threads == 1 else "threads"}{hurried} |
 | optimizer | AdamW, learning rate {settings.learning_rate:g} after {settings.warmup_steps} steps of warm-up, \
 weight decay {settings.weight_decay:g} |
 | validation loss | {training.final_loss:.4f} nats per character{floor} |

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from cutaway.errors import TrainingError
 from cutaway.training.config import Settings
 from cutaway.training.rows import Rows
 
-__all__ = ["StepRecord", "ValidationRecord", "fit", "learning_rate"]
+__all__ = ["StepRecord", "ValidationRecord", "fit", "learning_rate", "losses_of", "rows_of", "validate"]
 
 VALIDATION_ROWS: Final = 64
 
@@ -51,10 +52,11 @@ class ValidationRecord:
     floor: float | None
 
 
-def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
+def learning_rate(step: float, *, peak: float, warmup: int, steps: int) -> float:
     """Return the learning rate of a step, counted from 1: up in a line to `peak`, down a cosine to a tenth of it.
 
-    The peak is at step `warmup`, the tenth at step `steps`. (Loshchilov & Hutter 2017, without restarts.)
+    The peak is at step `warmup`, the tenth at step `steps`. A run that hurries passes through it with a `step` between
+    whole ones. (Loshchilov & Hutter 2017, without restarts.)
 
     Example:
         >>> learning_rate(5, peak=1.0, warmup=10, steps=100)
@@ -74,6 +76,9 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
     Hutter 2019) with weight decay on matrices only, gradients clipped to norm 1. Raises `TrainingError` naming the
     step where the loss or the gradient stops being a number; the model is then as it was before that step.
 
+    With `settings.seconds` the run hurries if the steps would not be done in time: the learning rate then follows the
+    clock, so that it has come down when the time is over, and that step is the last.
+
     Example:
         >>> from cutaway.training import Run, Settings
         >>> run = Run(Settings(steps=2))
@@ -83,14 +88,15 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
     optimizer = _optimizer(module, settings)
     validation_BT = rows.validation(VALIDATION_ROWS)
     floor = rows.floor(validation_BT)
+    started = time.perf_counter()
     yield ValidationRecord(0, validate(module, validation_BT, settings.batch_size), floor)
     for step in range(1, settings.steps + 1):
-        rate = learning_rate(step, peak=settings.learning_rate, warmup=settings.warmup_steps, steps=settings.steps)
+        place = _place(step, settings, time.perf_counter() - started)
+        rate = learning_rate(place, peak=settings.learning_rate, warmup=settings.warmup_steps, steps=settings.steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch_BT = np.stack([rows.row(settings.seed, step, index) for index in range(settings.batch_size)])
         module.train()
-        losses_N = _losses(module, batch_BT)
+        losses_N = losses_of(module, rows_of(rows, settings, step))
         loss, told = losses_N.mean(), float(losses_N.detach().double().mean())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -104,9 +110,21 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
         optimizer.step()
         tokens = step * settings.batch_size * settings.context
         yield StepRecord(step, told, rate, norm.item(), tokens)
-        if step % settings.validate_every == 0 or step == settings.steps:
+        if step % settings.validate_every == 0 or place >= settings.steps:
             yield ValidationRecord(step, validate(module, validation_BT, settings.batch_size), floor)
+        if place >= settings.steps:
+            break
     module.eval()
+
+
+def _place(step: int, settings: Settings, elapsed: float) -> float:
+    """Return where in the schedule a step is: its number, or further on if the time runs out sooner than the steps.
+
+    The first tenth of the time does not count: a step that is slow at the start says little of the others.
+    """
+    if settings.seconds is None or elapsed < settings.seconds / 10:
+        return step
+    return min(max(step, settings.steps * elapsed / settings.seconds), settings.steps)
 
 
 @torch.no_grad()
@@ -114,11 +132,16 @@ def validate(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]], batch_si
     """Return the mean loss over all rows, in nats per token; rows have T + 1 ids."""
     module.eval()
     batches = [rows_BT[start : start + batch_size] for start in range(0, len(rows_BT), batch_size)]
-    total = math.fsum(float(_losses(module, batch_BT).double().sum()) for batch_BT in batches)
+    total = math.fsum(float(losses_of(module, batch_BT).double().sum()) for batch_BT in batches)
     return total / rows_BT[:, 1:].size
 
 
-def _losses(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
+def rows_of(rows: Rows, settings: Settings, step: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return the rows of a step: shape (B, T + 1)."""
+    return np.stack([rows.row(settings.seed, step, index) for index in range(settings.batch_size)])
+
+
+def losses_of(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
     """Return the loss of each of the N = B × T predictions, in nats."""
     ids_BT = torch.from_numpy(rows_BT).to(module.device)
     # No cache and no mask: packed rows are causal and nothing else, which also is attention's fastest path.

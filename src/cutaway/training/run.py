@@ -23,17 +23,19 @@ import transformers
 from cutaway.errors import InputError, TrainingError
 from cutaway.log import get_logger
 from cutaway.models import Model, save
+from cutaway.progress import duration, step
 from cutaway.result import Result
 from cutaway.sequences import SENTENCES, read_text
 from cutaway.training.config import BUILT_IN, Settings, configuration
 from cutaway.training.folder import card, empty_directory, record_files
-from cutaway.training.loop import StepRecord, ValidationRecord, fit
+from cutaway.training.loop import StepRecord, ValidationRecord, fit, learning_rate
+from cutaway.training.pace import measured, threads_set
 from cutaway.training.rows import Rows, SourceRows, TextRows
 from cutaway.training.vocabulary import END, character_tokenizer
 
 __all__ = ["Run", "Training", "train"]
 
-_LOG_EVERY: Final = 50
+_SAY_EVERY: Final = 10.0  # seconds
 
 _logger = get_logger(__name__)
 
@@ -44,7 +46,10 @@ class Training(Result):
 
     `floor` is the entropy rate of the source, and `final_floor` the source's exact loss on the validation rows: the
     number that `final_loss` can be held against. Both are None for a file. `seconds` is the time the loop took,
-    validation included. `metrics` has a record for every step, `validation` one for every validation.
+    validation included. `steps` were made on `threads` threads. `hurried_at` is the step from which on the learning
+    rate followed the clock, since the seconds allowed were running out; if it is None, the same settings with these
+    `steps` and `threads` and no limit of time give the same weights. `metrics` has a record for
+    every step, `validation` one for every validation.
     """
 
     schema: ClassVar[str] = "training"
@@ -57,6 +62,9 @@ class Training(Result):
     parameters: int
     context: int
     batch_size: int
+    steps: int
+    threads: int
+    hurried_at: int | None
     tokens_seen: int
     seconds: float
     floor: float | None
@@ -70,9 +78,9 @@ class Training(Result):
         """Return a row a step; where the held-out rows were looked at, with their loss and the source's own."""
         checks = {check.step: check for check in self.validation}
         rows = {step.step: dataclasses.asdict(step) for step in self.metrics}
-        for step, check in checks.items():
-            rows.setdefault(step, {"step": step}).update(validation_loss=check.loss, floor=check.floor)
-        return [rows[step] for step in sorted(rows)]
+        for number, check in checks.items():
+            rows.setdefault(number, {"step": number}).update(validation_loss=check.loss, floor=check.floor)
+        return [rows[number] for number in sorted(rows)]
 
 
 class Run:
@@ -131,24 +139,34 @@ class Run:
             raise TrainingError("this run has been trained already", hint="build a new Run to train from the start")
         directory = None if output is None else empty_directory(output)
         self._trained = True
-        settings, metrics, validation = self.settings, [], []
+        metrics: list[StepRecord] = []
+        validation: list[ValidationRecord] = []
+        started = said = time.perf_counter()
+        settings, threads = _paced(self.model.module, self.rows, self.settings)
         _logger.info(
-            f"{self.model.name}: {self.parameters:,} parameters, {settings.steps:,} steps of "
-            f"{settings.batch_size} rows of {settings.context} tokens"
+            f"training {self.model.name}: {self.parameters:,} parameters, {_count(settings.steps, 'step')} of "
+            f"{settings.batch_size} rows of {settings.context} tokens, {_count(threads, 'thread')}"
         )
-        started = time.perf_counter()
-        with record_files(directory) as write:
+        with threads_set(threads), record_files(directory) as write, step("training", settings.steps) as shown:
             for record in fit(self.model.module, self.rows, settings):
                 write(record)
                 if isinstance(record, StepRecord):
                     metrics.append(record)
-                    _log_step(record, settings)
+                    shown.advance()
                     if on_step is not None:
                         on_step(record)
                 else:
                     validation.append(record)
-                    _log_validation(record)
+                    if time.perf_counter() - said >= _SAY_EVERY:
+                        said = time.perf_counter()
+                        _logger.info(f"after {_count(record.step, 'step')}: {_loss(record)}")
         seconds = time.perf_counter() - started
+        hurried_at = next((record.step for record in metrics if _hurried(record, settings)), None)
+        _logger.info(f"trained for {_count(len(metrics), 'step')} in {duration(seconds)}: {_loss(validation[-1])}")
+        if hurried_at is not None:
+            _logger.warning(
+                f"the machine became slower, so the run was cut short: {len(metrics):,} of {settings.steps:,} steps"
+            )
         training = Training(
             name=self.model.name if directory is None else directory.resolve().name,
             source=self.source,
@@ -157,6 +175,9 @@ class Run:
             parameters=self.parameters,
             context=settings.context,
             batch_size=settings.batch_size,
+            steps=len(metrics),
+            threads=threads,
+            hurried_at=hurried_at,
             tokens_seen=metrics[-1].tokens,
             seconds=seconds,
             floor=self.floor,
@@ -182,6 +203,7 @@ def train(
     context: int = Settings.context,
     batch_size: int = Settings.batch_size,
     steps: int = Settings.steps,
+    seconds: float | None = Settings.seconds,
     learning_rate: float = Settings.learning_rate,
     warmup: int | None = Settings.warmup,
     weight_decay: float = Settings.weight_decay,
@@ -189,15 +211,18 @@ def train(
     validate_every: int = Settings.validate_every,
     output: str | os.PathLike[str] | None = None,
     device: str = Settings.device,
+    threads: int | None = Settings.threads,
     on_step: Callable[[StepRecord], object] | None = None,
 ) -> Training:
     """Train a small causal language model of characters from nothing.
 
     `data` is "built-in", sentences whose entropy is known exactly, or the path of a UTF-8 text. `arch` is "gpt2" or
     "llama", with L layers of H heads, width D and a context of T positions; each of the `steps` sees `batch_size` rows
-    of T tokens. Losses and floors are in nats per token. With `output`, the folder gets `metrics.jsonl` and
+    of T tokens; with `seconds` the run has as many steps as fit in that time, at most `steps`. Losses
+    and floors are in nats per token. With `output`, the folder gets `metrics.jsonl` and
     `validation.jsonl` line by line and, at the end, the model, its tokenizer and a card, which plain transformers
-    loads. `on_step` is called with every `StepRecord`. The same seed gives the same losses on the same machine.
+    loads. `on_step` is called with every `StepRecord`. The same seed gives the same losses on the same machine,
+    with the same number of `threads` (by default one for a small model, else as many as help; the result says).
 
     Raises `InputError` for settings that can't be, data that can't be read and an output folder that isn't empty;
     `TrainingError` where the loss stops being a number; `OutputError` where the folder can't be written.
@@ -216,12 +241,14 @@ def train(
         context=context,
         batch_size=batch_size,
         steps=steps,
+        seconds=seconds,
         learning_rate=learning_rate,
         warmup=warmup,
         weight_decay=weight_decay,
         seed=seed,
         validate_every=validate_every,
         device=device,
+        threads=threads,
     )
     return Run(settings).train(output=output, on_step=on_step)
 
@@ -236,14 +263,26 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _log_step(record: StepRecord, settings: Settings) -> None:
-    if record.step % _LOG_EVERY == 0 or record.step in {1, settings.steps}:
-        _logger.info(
-            f"step {record.step}/{settings.steps}: loss {record.loss:.4f} nats/token, "
-            f"learning rate {record.learning_rate:.2e}, gradient {record.gradient_norm:.2f}"
-        )
+def _paced(module: Any, rows: Rows, settings: Settings) -> tuple[Settings, int]:
+    """Return the settings with as many steps and seconds as are left after the pace was measured, and the threads."""
+    began = time.perf_counter()
+    pace = measured(module, rows, settings)
+    if settings.seconds is None:
+        return settings, pace.threads
+    left = max(settings.seconds - (time.perf_counter() - began), 1e-3)
+    warmup = None if settings.warmup is None else min(settings.warmup, pace.steps)
+    return dataclasses.replace(settings, steps=pace.steps, seconds=left, warmup=warmup), pace.threads
 
 
-def _log_validation(record: ValidationRecord) -> None:
-    floor = "" if record.floor is None else f", floor {record.floor:.4f}"
-    _logger.info(f"validation after {record.step} steps: loss {record.loss:.4f} nats/token{floor}")
+def _hurried(record: StepRecord, settings: Settings) -> bool:
+    rate = learning_rate(record.step, peak=settings.learning_rate, warmup=settings.warmup_steps, steps=settings.steps)
+    return record.learning_rate != rate
+
+
+def _loss(record: ValidationRecord) -> str:
+    floor = "" if record.floor is None else f" (the source's own: {record.floor:.4f})"
+    return f"loss {record.loss:.4f} nats a token on held-out rows{floor}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")

@@ -181,7 +181,9 @@ def training(result: Training) -> RenderableType:
     ]
     if result.final_floor is not None:
         facts.append(("floor", f"{result.final_floor:.4f} nats a token on the same rows ({result.floor_label})"))
-    facts.append(("took", f"{result.seconds:.1f} s"))
+    hurried = ", cut short by the clock" if result.hurried_at is not None else ""
+    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
+    facts.append(("took", f"{result.seconds:.1f} s on {threads}{hurried}"))
     return _facts(facts + ([("saved", result.directory)] if result.directory else []))
 
 
