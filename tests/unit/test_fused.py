@@ -21,7 +21,7 @@ from cutaway.generation.rows import Row
 from cutaway.generation.samplers import Sampling
 from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
-from cutaway.models import converted, load, packed
+from cutaway.models import cache, converted, load, packed
 from cutaway.models.cached import Cache
 from cutaway.models.fused import Fused
 from cutaway.models.loading import Model
@@ -216,7 +216,7 @@ def test_other_architectures_keep_their_forward_and_get_packed_layers(name: str)
     model = architectures.build(name)
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
     ids = torch.arange(5, 29)[None]
-    decoder = decoders._of_loaded(model, "near", ())()
+    decoder = decoders._of_loaded(model, "near", (), None)()
     assert isinstance(decoder, ModuleDecoder)
     kinds = {type(part).__name__ for part in decoder.model.module.modules()}
     assert kinds & {"NearLinear", "ExactLinear"}
@@ -317,7 +317,7 @@ def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: 
     model = load(name)
     shape = shape_of(model.config)
     assert shape is not None and converted.read(name, tiny_llama) is None
-    converted.write(model, shape, parts_of(model.module, shape), divergence)
+    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), divergence)
     kept = converted.read(name, tiny_llama)
     assert kept is not None
     assert (kept.context, kept.end_ids, kept.shape) == (model.context, model.end_ids, shape)
@@ -342,7 +342,7 @@ def test_the_mapped_file_s_memory_goes_when_a_layer_is_packed_and_the_numbers_st
     model = load(name)
     shape = shape_of(model.config)
     assert shape is not None and not packed.in_file(model.module.lm_head.weight.clone())
-    converted.write(model, shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
+    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
     settings = {"max_new_tokens": 8, "temperature": 1.0, "seed": 4}
     before = generate("The animal", name, **settings)
     decoder = open_decoder(name)
@@ -360,7 +360,7 @@ def test_damaged_kept_weights_are_written_again(tiny_llama: Path) -> None:
     model = load(tiny_llama)
     shape = shape_of(model.config)
     assert shape is not None
-    converted.write(model, shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
+    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
     file = converted._file(tiny_llama)
     file.write_bytes(file.read_bytes()[:100])
     assert converted.read("x", tiny_llama) is None

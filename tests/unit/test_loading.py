@@ -22,6 +22,7 @@ from cutaway.errors import (
     UnsupportedArchitecture,
     WrongKind,
 )
+from cutaway.models.loading import shared
 from cutaway.tokens import Tokenizer, characters, check_text, words
 
 ASSORTED = [
@@ -76,14 +77,15 @@ def test_a_folder(tiny_gpt2):
     assert not loaded.module.training and loaded.module.dtype == torch.float32 and loaded.end_ids == {0}
 
 
-def test_a_loaded_model_is_kept_until_its_folder_changes(tiny_gpt2, copy):
+def test_a_shared_model_is_kept_until_its_folder_changes(tiny_gpt2, copy):
     folder = copy(tiny_gpt2)
-    first = models.load(folder)
-    assert models.load(folder) is first and models.load(first) is first
+    first = shared(folder)
+    assert shared(folder) is first and shared(first) is first
+    assert models.load(folder) is not first and models.load(first) is first
     plain = transformers.AutoModelForCausalLM.from_pretrained(folder)
     plain.lm_head.weight.data += 1
     plain.save_pretrained(folder)
-    assert not torch.equal(models.load(folder).module.lm_head.weight, first.module.lm_head.weight)
+    assert not torch.equal(shared(folder).module.lm_head.weight, first.module.lm_head.weight)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])

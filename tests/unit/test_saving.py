@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import torch
 import transformers
 
+import cutaway
 from cutaway import cli, models
 from cutaway.errors import ModelError, OutputError
 from cutaway.models import saving
@@ -84,16 +86,40 @@ def test_a_model_that_was_made_here(tiny_llama, tmp_path):
     made = dataclasses.replace(models.load(tiny_llama), name="mine", path=None)
     with torch.no_grad():
         made.module.lm_head.weight.mul_(2)
-    try:
-        assert models.save(made, tmp_path / "mine", card_text="# Mine\n").max_abs_difference == 0
-        again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "mine").eval()
-        assert torch.equal(said_by(again), said_by(made.module))
-    finally:
-        with torch.no_grad():
-            made.module.lm_head.weight.div_(2)
+    assert models.save(made, tmp_path / "mine", card_text="# Mine\n").max_abs_difference == 0
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "mine").eval()
+    assert torch.equal(said_by(again), said_by(made.module))
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "mine", local_files_only=True)
     assert tokenizer("abc")["input_ids"] == made.tokenizer.encode("abc").ids
     assert (tokenizer.eos_token, tokenizer.unk_token, tokenizer.model_max_length) == ("<|end|>", "<unk>", 128)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "smollm2-135m", "of-my-own", "somebody/model"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_nothing_about_a_model_in_memory_asks_the_hub(request, tmp_path, monkeypatch, name, gone):
+    """Its name may be that of another model, and its folder may be gone."""
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *where, **_: asked.append(where) or [])
+    for fixture in MODELS:
+        path = tmp_path / "gone" / fixture if gone else None
+        made = dataclasses.replace(models.load(request.getfixturevalue(fixture), "any"), name=name, path=path)
+        target = tmp_path / f"{fixture}-{gone}"
+        assert models.save(made, target).max_abs_difference == 0
+        text = models.card(target)
+        assert text.startswith(f"# {name}\n") and f"{made.module.num_parameters():,}" in text
+        if fixture != "tiny_bert_classifier":
+            said = cutaway.generate("The animal", made, max_new_tokens=3)
+            assert said == called(cutaway.generate("The animal", target, max_new_tokens=3), name)
+            cutaway.score("The animal", made)
+        cutaway.tokenize("The animal", made)
+        cutaway.architecture(made)
+        cutaway.attention("The animal", made)
+        cutaway.embed(["The animal"], made)
+    assert not asked
+
+
+def called(results, name):
+    return [dataclasses.replace(result, model=name) for result in results]
 
 
 def test_the_metrics_of_a_run_stay(tiny_gpt2, tmp_path):

@@ -28,10 +28,10 @@ from cutaway.generation.rows import Row
 from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.log import get_logger
-from cutaway.models import converted, packed
+from cutaway.models import cache, converted, packed
 from cutaway.models.fused import Fused
 from cutaway.models.prompt import TextModel
-from cutaway.models.shapes import Shape, parts_of, shape_of
+from cutaway.models.shapes import Shape, built_as_configured, parts_of, shape_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
 
@@ -56,23 +56,36 @@ PROBE = (
 
 
 def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
-    """Return the model ready to run rows in a tier, with a cache of its own; weights are shared between calls.
+    """Return the model ready to run rows in a tier, with a cache of its own.
 
     A model given by name starts from its kept weights (`models/converted.py`) without transformers, where it was
-    checked before. A loaded model on another device or in another dtype runs as it is, whatever the tier. Raises
-    `InputError` for an unknown tier or a `ModelError`.
+    checked before. A loaded model runs as it is at this moment: what was prepared for it is used again only if nothing
+    about it has changed (`models/digest.py`), and is never kept on the disk. One that somebody put hooks into, or that
+    lies on another device or in another dtype, runs on its own module, whatever the tier. Raises `InputError` for an
+    unknown tier or a `ModelError`.
     """
     if tier not in TIERS:
         raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
-    if tier != "exact" and isinstance(model, (str, os.PathLike)):
+    stamp = None
+    if isinstance(model, (str, os.PathLike)):
         entry = SHELF.get(os.fspath(model))
         path = resolve(model) if entry is None or entry.kind == "decoder" else None
-        if path is not None and (new := _of_kept(os.fspath(model), path, converted.stamp(path), tier)) is not None:
-            return new()
-    from cutaway.models.loading import load  # transformers: seconds
+        stamp = None if path is None else cache.stamp(path)  # before a file of it is read
+        if path is not None and tier != "exact":
+            new = _of_kept(os.fspath(model), path, stamp, tier)
+            if new is not None:
+                return new()
+    from cutaway.models.digest import digest, is_altered
+    from cutaway.models.loading import shared  # transformers: seconds
 
-    loaded = load(model, "generator")
-    return _of_loaded(loaded, tier, _state(loaded.module))()
+    loaded = shared(model, "generator")
+    if loaded.device.type != "cpu" or loaded.module.dtype != torch.float32 or is_altered(loaded.module):
+        from cutaway.generation.general import open_module
+
+        return open_module(loaded)
+    # A shared model does not change; a user's may have changed since the last call.
+    state = stamp if loaded is not model else digest(loaded.module)
+    return _of_loaded(loaded, tier, state, stamp)()
 
 
 @functools.lru_cache(maxsize=2)
@@ -89,24 +102,18 @@ def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], D
 
 
 @functools.lru_cache(maxsize=2)
-def _of_loaded(model: Model, tier: str, _state: object) -> Callable[[], Decoder]:
+def _of_loaded(model: Model, tier: str, _state: object, stamp: object) -> Callable[[], Decoder]:
     from cutaway.generation.general import open_module
     from cutaway.generation.inputs import own_rules
 
-    if model.device.type != "cpu" or model.module.dtype != torch.float32:
-        return functools.partial(open_module, model)
     # A model with rules of its own for single tokens keeps to the decoder that knows them.
     shape = None if own_rules(model, Row("", [0])) else shape_of(model.config)
-    fused = None if shape is None else _checked(model, shape, tier)
+    fused = None
+    if shape is not None and built_as_configured(model.module):
+        fused = _checked(model, shape, tier, stamp)
     if fused is not None:
         return functools.partial(LookupDecoder, model, fused, GUESSED[tier])
     return functools.partial(open_module, model if tier == "exact" else _swapped(model, tier))
-
-
-def _state(module: Any) -> tuple[tuple[int, int], ...]:
-    # A module that was trained further, in place, is another one: its weights are packed again.
-    parts = module.parameters()
-    return tuple((part.data_ptr(), 0 if part.is_inference() else part._version) for part in parts)
 
 
 def _fused(shape: Shape, parts: dict[str, torch.Tensor], tier: str) -> Fused:
@@ -118,10 +125,13 @@ def _fused(shape: Shape, parts: dict[str, torch.Tensor], tier: str) -> Fused:
 
 
 @torch.inference_mode()
-def _checked(model: Model, shape: Shape, tier: str) -> Fused | None:
-    """Build our forward in the tier, and return it only if it is the model's own: the same logits in float32."""
+def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | None:
+    """Build our forward in the tier, and return it only if it is the model's own: the same logits in float32.
+
+    With the stamp of its folder the model is as the folder has it, and is kept for a quick start.
+    """
     if tier != "exact" and model.module.num_parameters() > 2e7:  # it takes seconds
-        get_logger(__name__).info("preparing %s for a quick start, once", model.name)
+        get_logger(__name__).info("preparing %s%s", model.name, "" if stamp is None else " for a quick start, once")
     parts = parts_of(model.module, shape)
     ids = _probe(model)
     expected_TV = model.module(input_ids=torch.tensor([ids])).logits[0].float()
@@ -146,8 +156,8 @@ def _checked(model: Model, shape: Shape, tier: str) -> Fused | None:
             "%s: near would be off by %.4f nats a token; exact it is", model.name, divergence["near"]
         )
         return _fused(shape, parts, "exact")
-    if packed.fast_bfloat16():
-        converted.write(model, shape, parts, divergence)
+    if stamp is not None and packed.fast_bfloat16():
+        converted.write(model, stamp, shape, parts, divergence)
     return tiers[tier]
 
 

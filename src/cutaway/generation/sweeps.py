@@ -369,10 +369,10 @@ def _name(model: ModelLike) -> str:
 
 
 def _loaded(scorer: ModelLike) -> Model:
-    from cutaway.models.loading import load
+    from cutaway.models.loading import shared
 
     try:
-        return load(scorer)
+        return shared(scorer)
     except NotFetched as error:
         raise NotFetched(
             f"the scorer can't be had: {error.message}",

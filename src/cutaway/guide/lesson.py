@@ -14,7 +14,7 @@ import transformers
 from cutaway._version import __version__
 from cutaway.guide import sections
 from cutaway.guide.sections import Lesson
-from cutaway.models.loading import ModelLike, load
+from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
 from cutaway.training import Settings
@@ -72,7 +72,7 @@ def tour(
     """
     started = time.perf_counter()
     settings = Settings(seed=seed, steps=steps or Settings.steps)
-    lesson = Lesson(load(model), prompt, seed, settings)
+    lesson = Lesson(shared(model), prompt, seed, settings)
     done: list[Section] = []
     for number, make in enumerate(sections.ALL, 1):
         began = time.perf_counter()

@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from cutaway.errors import InputError, MissingText
 from cutaway.inside.capture import Call, watch
 from cutaway.inside.reading import Reading, not_finite, random_repeated, read
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
 
@@ -85,7 +85,7 @@ def ablate(
     """
     if method not in METHODS:
         raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
-    loaded = load(model)
+    loaded = shared(model)
     if random is not None:
         reading, first = random_repeated(loaded, random, seed=seed), random
     else:

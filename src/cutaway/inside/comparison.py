@@ -19,7 +19,7 @@ from cutaway.inside.differences import differences
 from cutaway.inside.measurement import DIGITS, LN2, Measured, measure
 from cutaway.inside.reading import Reading, read
 from cutaway.inside.similarity import similarities
-from cutaway.models.loading import ModelLike, load
+from cutaway.models.loading import ModelLike, shared
 from cutaway.packing import PackedMaps, Weights, pack_maps
 from cutaway.result import Result
 
@@ -174,7 +174,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     >>> found.segments[1].text, found.a.tokens, found.b.tokens, found.b.bits
     (' animal', 13, 16, None)
     """
-    readings = [read(text, load(model, "any"), truncate=truncate) for model in (a, b)]
+    readings = [read(text, shared(model, "any"), truncate=truncate) for model in (a, b)]
     stretches, whole = _aligned(readings, text, truncate)
     seen = [at for at, read_by in enumerate(whole) if all(read_by)]
     if len(seen) < 2:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from cutaway.errors import InputError, PromptTooLong, WrongKind
 from cutaway.inside.capture import Call, watch
 from cutaway.inside.reading import Reading, read
-from cutaway.models.loading import ModelLike, load
+from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.packing import PackedArray, pack_array
 from cutaway.result import Result
@@ -160,7 +160,7 @@ def contacts(
     """
     if separation < 1:
         raise InputError(f"separation is {separation}", hint="it has to be 1 or above: 6 is usual")
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     sequence, changes = sequence_in(_alphabet(loaded.tokenizer, text), text)
     try:
         reading = read(sequence, loaded)

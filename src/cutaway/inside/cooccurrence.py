@@ -17,7 +17,7 @@ import numpy as np
 
 from cutaway.errors import InputError, MissingText
 from cutaway.inside.embeddings import Embeddings, TextVectors, hidden_vectors
-from cutaway.models.loading import ModelLike, load
+from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT_ENCODER
 
 __all__ = ["contextual_vectors", "cooccurrences", "ppmi", "span_vector", "static_vectors", "words_of"]
@@ -148,7 +148,7 @@ def contextual_vectors(
     >>> contextual_vectors("the cat sat\\na dog sat", ["cat", "sat", "fish"]).counts
     [1, 2]
     """
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     wanted = dict.fromkeys((word.lower() for word in words), 0)
     chosen: list[str] = []
     for line in corpus.splitlines() if isinstance(corpus, str) else corpus:

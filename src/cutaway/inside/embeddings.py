@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, ModelError, WrongKind
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_ENCODER
 from cutaway.result import Result
@@ -122,7 +122,7 @@ def embed(
         raise MissingText("there is no text to embed", hint='give some: cutaway embed "A dog barks." "A puppy yaps."')
     if pooling is not None and pooling not in POOLINGS:
         raise InputError(f"there is no pooling {pooling!r}", hint=f"one of {', '.join(POOLINGS)}, or none")
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     ids: list[list[int]] = [[] for _ in texts]
     found: list[Vectors] = [np.empty(0, np.float32) for _ in texts]
     at = layers = 0

@@ -20,7 +20,7 @@ import torch
 
 from cutaway.errors import InputError, MissingText, WrongKind
 from cutaway.inside.blocks import Head, layer_states, not_numbers
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
@@ -173,7 +173,7 @@ def lens(
         raise MissingText("there is no text to look at", hint='give some: cutaway lens "The capital of France is"')
     if top < 1:
         raise InputError(f"top is {top}", hint="it has to be 1 or above")
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     _check_vocabulary(loaded)
     ids = fit_context(loaded, loaded.tokenizer.encode(text).ids, truncate=truncate)
     if not ids:

@@ -285,9 +285,9 @@ def _check_memory(reading: Reading, needed: float) -> None:
 
 
 def _too_long(error: PromptTooLong, text: str, model: ModelLike) -> PromptTooLong:
-    from cutaway.models.loading import load
+    from cutaway.models.loading import shared
 
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     config, count = loaded.config.get_text_config(), len(loaded.tokenizer.encode(text).ids)
     heads = getattr(config, "num_hidden_layers", 1) * getattr(config, "num_attention_heads", 1)
     return PromptTooLong(

@@ -16,7 +16,7 @@ from cutaway.inside.capture import watch
 from cutaway.inside.reading import Reading, not_finite
 from cutaway.inside.similarity import CellMaps
 from cutaway.inside.statistics import Statistics
-from cutaway.models.loading import load
+from cutaway.models.loading import shared
 
 __all__ = ["DIGITS", "LN2", "Measured", "measure"]
 
@@ -74,7 +74,7 @@ def _predicts(reading: Reading) -> bool:
     if reading.target_ids is not None or reading.model.module.get_output_embeddings() is None:
         return False
     try:
-        load(reading.model, "causal")
+        shared(reading.model, "causal")
     except WrongKind:
         return False
     return True

@@ -16,7 +16,7 @@ import torch
 from cutaway.errors import InputError
 from cutaway.inside.embeddings import Embeddings, embed
 from cutaway.inside.vectors import find_row, input_embeddings, single_token
-from cutaway.models.loading import ModelLike, load
+from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.result import Result
 
@@ -120,7 +120,7 @@ def embedding_map(
         name, space, names = model.model, model.space, [model.texts[i] for i in ids]
         vectors_ND = torch.from_numpy(model.matrix()[ids])
     elif kind == "tokens":
-        loaded = load(model or DEFAULT, "any")
+        loaded = shared(model or DEFAULT, "any")
         ids = [single_token(loaded, word) for word in words]
         name, space, names = loaded.name, "input embeddings", [loaded.tokenizer.piece(i) for i in ids]
         vectors_ND = input_embeddings(loaded)[ids]

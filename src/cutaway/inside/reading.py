@@ -10,7 +10,7 @@ import dataclasses
 import torch
 
 from cutaway.errors import InputError, MissingText, ModelError
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 
 __all__ = ["Reading", "not_finite", "random_repeated", "read"]
@@ -74,7 +74,7 @@ def read(
     """
     if not text:
         raise MissingText("there is no text to look at", hint='give some, for example "No, I am your father"')
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     ids = loaded.tokenizer.encode(text).ids
     if not ids:
         raise MissingText(f"the text {text[:40]!r} has no token in {loaded.name}'s vocabulary")
@@ -103,7 +103,7 @@ def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
 
     The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` where it doesn't fit the context.
     """
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     if length < 2:
         raise InputError(f"{length} random tokens can't show a repeat", hint="ask for 2 or more, for example 64")
     vocabulary = min(loaded.tokenizer.backend.get_vocab_size(), loaded.config.get_text_config().vocab_size)

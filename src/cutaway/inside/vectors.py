@@ -16,7 +16,7 @@ import torch
 from cutaway.errors import InputError, ModelError
 from cutaway.inside.cooccurrence import span_vector, words_of
 from cutaway.inside.embeddings import Embeddings, embed, hidden_vectors
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.result import Result
 
@@ -122,10 +122,10 @@ def neighbours(
     if among is None:
         if word is not None:
             raise InputError(f"there is no text to look for {word!r} in", hint="give records: among=[…] (--among FILE)")
-        return _in_vocabulary(words, load(model or DEFAULT, "any"), k)
+        return _in_vocabulary(words, shared(model or DEFAULT, "any"), k)
     if isinstance(among, str) or not among:
         raise InputError(f"among is {among!r}", hint="give a list of texts")
-    loaded = load(model or DEFAULT_ENCODER, "any")
+    loaded = shared(model or DEFAULT_ENCODER, "any")
     if word is not None:
         return _in_context(words, word, list(among), loaded, k, layer, truncate)
     return _among_records(words, list(among), loaded, k, layer, pooling, truncate)

@@ -23,7 +23,7 @@ import filelock
 from cutaway.errors import CacheError
 from cutaway.log import get_logger
 
-__all__ = ["fill", "folder", "home", "plain_os_errors", "record"]
+__all__ = ["fill", "folder", "home", "plain_os_errors", "record", "stamp"]
 
 RECORD = "cutaway.json"  # written last: a folder that has it is whole
 
@@ -92,6 +92,15 @@ def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]])
         aside.rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """Return what changes when a folder does: each file's name, size, and times of writing and of any change.
+
+    The last one also tells a file that was copied over another together with its time of writing.
+    """
+    states = [(file.name, file.stat()) for file in path.iterdir() if file.exists()]
+    return tuple(sorted((name, state.st_size, state.st_mtime_ns, state.st_ctime_ns) for name, state in states))
 
 
 @contextlib.contextmanager

@@ -26,9 +26,9 @@ from cutaway.models.prompt import TextModel
 from cutaway.models.shapes import Shape
 from cutaway.tokens import Tokenizer
 
-__all__ = ["Converted", "forget", "read", "stamp", "write"]
+__all__ = ["Converted", "forget", "read", "write"]
 
-FORMAT = 3  # of the file: one of another format is written again
+FORMAT = 4  # of the file: one of another format is written again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +45,6 @@ class Converted:
     divergence: Mapping[str, float]  # of each tier from float32: mean KL, nats a token
 
 
-def stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return what changes when a model's folder does: each file's name, size and time."""
-    states = [(file.name, file.stat()) for file in path.iterdir() if file.exists()]
-    return tuple(sorted((name, state.st_size, state.st_mtime_ns) for name, state in states))
-
-
 def _file(path: Path) -> Path:
     return (
         cache.home()
@@ -59,16 +53,21 @@ def _file(path: Path) -> Path:
     )
 
 
-def _key(path: Path) -> str:
-    return hashlib.sha256(f"{FORMAT} {__version__} {stamp(path)}".encode()).hexdigest()
+def _key(stamp: object) -> str:
+    return hashlib.sha256(f"{FORMAT} {__version__} {stamp}".encode()).hexdigest()
 
 
-def write(model: TextModel, shape: Shape, parts: Mapping[str, Tensor], divergence: Mapping[str, float]) -> None:
-    """Keep the weights of a checked model; where the disk does not allow it, say so and go on without."""
+def write(
+    model: TextModel, stamp: object, shape: Shape, parts: Mapping[str, Tensor], divergence: Mapping[str, float]
+) -> None:
+    """Keep the weights of a checked model; where the disk does not allow it, say so and go on without.
+
+    The model is as its folder has it, and `stamp` is the folder's (`cache.stamp`) from before it was read.
+    """
     if model.path is None:
         return
     known = {
-        "key": _key(model.path),
+        "key": _key(stamp),
         "shape": dataclasses.asdict(shape),
         "context": model.context,
         "end_ids": sorted(model.end_ids),
@@ -97,7 +96,7 @@ def read(name: str, path: Path) -> Converted | None:
     try:
         with safe_open(file, "pt") as opened:
             known = json.loads(opened.metadata()["cutaway"])
-            if known["key"] != _key(path):
+            if known["key"] != _key(cache.stamp(path)):
                 return None
             parts = {part: opened.get_tensor(part) for part in opened.keys()}  # noqa: SIM118  it is no mapping
         tokenizer = Tokenizer.from_directory(path, name)

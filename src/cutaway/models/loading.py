@@ -8,7 +8,7 @@ import functools
 import os
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,12 @@ from cutaway.errors import (
     WrongKind,
 )
 from cutaway.models import cache
-from cutaway.models.converted import stamp
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
 from cutaway.tokens import Tokenizer
 
-__all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load"]
+__all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load", "shared"]
 
 _CLASSES = {
     "causal": transformers.AutoModelForCausalLM,
@@ -103,9 +102,34 @@ def load(
     """Load a model by name or path; a loaded one is handed back as it is.
 
     `kind` is "causal", "pair" (an encoder-decoder), "generator" (either of them), "classifier" or "any" (the class its
-    configuration names); `device` defaults to the CPU, `dtype` to float32. The two models used last stay in memory, so
-    that a second verb on the same model starts at once. Raises a `ModelError`.
+    configuration names); `device` defaults to the CPU, `dtype` to float32. The model is yours: train or change it in
+    place, and every verb that you give it to uses it as it is at that moment. Neither the name nor another `load` of it
+    changes with it. Raises a `ModelError`.
+
+    >>> load("smollm2-135m").context
+    8192
     """
+    return _opened(_load, model, kind, revision, device, dtype, trust_remote_code)
+
+
+def shared(model: ModelLike, kind: str = "causal") -> Model:
+    """Return a model to read from: a loaded one as it is, and for a name one that all verbs share.
+
+    The two used last stay in memory, so that a second verb on the same name starts at once. What is shared is never
+    changed and never handed to the user. Raises a `ModelError`.
+    """
+    return _opened(_kept, model, kind)
+
+
+def _opened(
+    open_: Callable[..., Model],
+    model: ModelLike,
+    kind: str,
+    revision: str | None = None,
+    device: str | None = None,
+    dtype: str | torch.dtype | None = None,
+    trust: bool = False,
+) -> Model:
     if kind not in {*_CLASSES, "generator"}:
         raise InputError(f"there is no kind {kind!r} of model", hint=f"one of {', '.join(_CLASSES)}, generator")
     if isinstance(model, Model):
@@ -117,15 +141,12 @@ def load(
         raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
     path = resolve(model, revision=revision)
     if kind == "generator":
-        kind = _generator(_config(os.fspath(model), path, trust_remote_code))
+        kind = _generator(_config(os.fspath(model), path, trust))
     # A retrained folder is another model, and so is one that lost a file.
-    return _load(os.fspath(model), path, stamp(path), kind, device or "cpu", str(dtype or "float32"), trust_remote_code)
+    return open_(os.fspath(model), path, cache.stamp(path), kind, device or "cpu", str(dtype or "float32"), trust)
 
 
-@functools.lru_cache(maxsize=2)
-def _load(
-    name: str, path: Path, _stamp: tuple[tuple[str, int, int], ...], kind: str, device: str, dtype: str, trust: bool
-) -> Model:
+def _load(name: str, path: Path, _stamp: object, kind: str, device: str, dtype: str, trust: bool) -> Model:
     tokenizer = load_tokenizer(path, name=name)
     config = _config(name, path, trust)
     _check_kind(name, config, kind, (getattr(config, "architectures", None) or [""])[0])
@@ -154,6 +175,9 @@ def _load(
             raise _too_large(name) from error
         raise InputError(f"no device {device!r} here: {str(error).splitlines()[0]}", hint="use --device cpu") from error
     return Model(name, path, module, tokenizer)
+
+
+_kept = functools.lru_cache(maxsize=2)(_load)
 
 
 def _config(name: str, path: Path, trust: bool) -> Any:

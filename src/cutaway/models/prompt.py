@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
+from cutaway.models import cache
 from cutaway.models.vocabulary import quiet_transformers
 from cutaway.tokens import Tokenizer
 
@@ -62,15 +63,15 @@ def render_chat(model: TextModel, message: str, system: str | None = None) -> st
 
 def has_chat_template(model: TextModel) -> bool:
     """Say whether the model was made to answer messages."""
-    return model.path is not None and bool(_transformers_tokenizer(model).chat_template)
+    return model.path is not None and model.path.is_dir() and bool(_transformers_tokenizer(model).chat_template)
 
 
 def _transformers_tokenizer(model: TextModel) -> Any:
-    return _read_tokenizer(model.path, model.name)
+    return _read_tokenizer(model.path, model.name, None if model.path is None else cache.stamp(model.path))
 
 
 @functools.lru_cache(maxsize=2)
-def _read_tokenizer(path: Path | None, name: str) -> Any:
+def _read_tokenizer(path: Path | None, name: str, _stamp: object) -> Any:
     import transformers  # its template renderer is the reference: sandboxed, and what the models were tuned with
 
     try:

@@ -15,7 +15,7 @@ import transformers
 from cutaway.errors import ModelError, OutputError
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.vocabulary import quiet_transformers
 from cutaway.result import Result
 from cutaway.tokens import Tokenizer
@@ -55,7 +55,7 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
         raise OutputError(f"{os.fspath(directory)!r} is no name for a new folder", hint="name one: my-model")
     if target.is_dir() and any(path.name not in RUN_FILES for path in target.iterdir()):
         raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or remove that one first")
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
@@ -88,12 +88,20 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
         model.config.dtype = dtype  # which saving turns into a word, in the configuration that the model goes on using
     for weights in aside.glob("*.safetensors"):
         weights.chmod(0o644)  # the library writes them for the owner alone; a model is there to be shared
-    text = card_text if card_text is not None else card(model.path if model.path else model.name)
+    text = card_text if card_text is not None else _card(model)
     (aside / "README.md").write_text(text, encoding="utf-8")
 
 
+def _card(model: Model) -> str:
+    """Return the card of the folder that a model came from; one that came from none is described, and not looked up."""
+    if model.path is not None and model.path.is_dir():
+        return card(model.path)
+    facts = f"- type: {model.config.model_type}\n- parameters: {model.module.num_parameters():,}\n"
+    return f"# {model.name}\n\nThis model was made in memory and saved without a card. What is known:\n\n{facts}"
+
+
 def _save_tokenizer(model: Model, aside: Path) -> None:
-    if model.path is not None:
+    if model.path is not None and model.path.is_dir():
         kept = transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
         kept.save_pretrained(aside)
         return

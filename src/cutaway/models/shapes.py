@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["Shape", "parts_of", "shape_of"]
+__all__ = ["Shape", "built_as_configured", "parts_of", "shape_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,27 @@ def shape_of(config: Any) -> Shape | None:
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     key_heads = config.num_key_value_heads
     return Shape("llama", config.num_hidden_layers, heads, key_heads, width, config.rms_norm_eps, config.vocab_size)
+
+
+def built_as_configured(module: Any) -> bool:
+    """Say whether a module consists of what transformers builds from its configuration, part by part, and no more.
+
+    A layer that was removed, replaced or wrapped (as by PEFT), or an attention function of somebody's own, is not.
+    """
+    if not type(module).__module__.startswith("transformers.models."):
+        return False
+    if module.config._attn_implementation not in {"eager", "sdpa"}:
+        return False
+    from transformers.initialization import no_init_weights
+
+    with torch.device("meta"), no_init_weights():
+        plain = type(module)._from_config(copy.deepcopy(module.config))
+    return _build_of(module) == _build_of(plain)
+
+
+def _build_of(module: Any) -> list[Any]:
+    parts: list[Any] = [(path, type(part)) for path, part in module.named_modules()]
+    return parts + [(path, weight.shape) for path, weight in module.named_parameters(remove_duplicate=False)]
 
 
 def parts_of(module: Any, shape: Shape) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 
 from cutaway.errors import InputError, MissingText, WrongKind
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.predict.scoring import token_logprobs
@@ -88,8 +88,8 @@ def classify(
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}", hint='give a list: labels=["a", "b"]')
     if labels is None:
-        return _by_head(text, load(model, "classifier"), truncate)
-    return _by_language_model(text, load(model), list(labels), template, truncate)
+        return _by_head(text, shared(model, "classifier"), truncate)
+    return _by_language_model(text, shared(model), list(labels), template, truncate)
 
 
 def _by_head(text: str, model: Model, truncate: str | None) -> Classification:

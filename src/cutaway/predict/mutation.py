@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
-from cutaway.models.loading import Model, ModelLike, load
+from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.predict.profile import Profile, column_profile, spearman
@@ -156,13 +156,13 @@ def mutate(
 
 def _language_model(model: ModelLike) -> tuple[Model, int | None]:
     """Return the model and the id of its mask, or None where it continues from left to right."""
-    loaded = load(model, "any")
+    loaded = shared(model, "any")
     if "ForMaskedLM" in type(loaded.module).__name__:
         if (mask := loaded.tokenizer.special_id("mask")) is None:
             raise WrongKind(f"{loaded.name} is a masked model whose tokenizer names no mask token")
         return loaded, mask
     try:
-        loaded = load(model, "causal")
+        loaded = shared(model, "causal")
     except WrongKind as error:
         raise WrongKind(
             f"{loaded.name} is a {type(loaded.module).__name__}: it gives no letter a probability",

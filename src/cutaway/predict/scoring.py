@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 
 from cutaway.errors import InputError, MissingText
-from cutaway.models.loading import ModelLike, load
+from cutaway.models.loading import ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.result import Result
@@ -88,7 +88,7 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
         raise MissingText("there is no text to score", hint='give some: cutaway score "The capital of France is Paris"')
     if next_tokens < 0:
         raise InputError(f"next-tokens is {next_tokens}", hint="it has to be 0 or above")
-    loaded = load(model)
+    loaded = shared(model)
     encoding = loaded.tokenizer.encode(text)
     ids = fit_context(loaded, encoding.ids, truncate=truncate)
     if len(ids) < 2:
