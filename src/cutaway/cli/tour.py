@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.command("tour")
 @model_options
 @click.option("--prompt", default="What is the ALCF?", show_default=True, help="The prompt of the first two sections.")
-@click.option("--steps", type=click.IntRange(min=2), help="Length of the training run.  [default: about 20 s]")
+@click.option("--steps", type=click.IntRange(min=2), help="Length of the training run.  [default: as fit in 45 s]")
 @click.option("--seed", default=0, show_default=True, help="Everything random in the tour follows from it.")
 @output_options
 def command(

@@ -16,12 +16,15 @@ from cutaway.guide import sections
 from cutaway.guide.sections import Lesson
 from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.training import Settings
 
 __all__ = ["PROMPT", "Section", "Tour", "tour"]
 
 PROMPT = "What is the ALCF?"
+# From 300 steps on the trained model writes in words, and they take 12 s on one core; a busy machine gets time, too.
+TRAINING_SECONDS = 45.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,19 +67,20 @@ def tour(
 ) -> Tour:
     """Run the hands-on in order on a real model: from a sequence's probabilities to a model trained and saved.
 
-    `steps` is the length of the training run (None: about 20 s on two cores); `on_section(number, of, section)` is
-    called as each is done. Raises `MissingText` for an empty prompt, `PromptTooLong`, or a `ModelError`.
+    `steps` is the length of the training run (None: 500, or as many as fit in 45 s); `on_section(number, of, section)`
+    is called as each is done. Raises `MissingText` for an empty prompt, `PromptTooLong`, or a `ModelError`.
 
     >>> tour().save("tour.html")  # doctest: +SKIP
     PosixPath('tour.html')
     """
     started = time.perf_counter()
-    settings = Settings(seed=seed, steps=steps or Settings.steps)
+    settings = Settings(seed=seed, seconds=TRAINING_SECONDS) if steps is None else Settings(seed=seed, steps=steps)
     lesson = Lesson(shared(model), prompt, seed, settings)
     done: list[Section] = []
     for number, make in enumerate(sections.ALL, 1):
         began = time.perf_counter()
-        draft = make(lesson)
+        with step(f"section {number} of {len(sections.ALL)}: {make.__name__.strip('_')}"):
+            draft = make(lesson)
         section = Section(
             key=draft.key,
             title=draft.title,

@@ -272,6 +272,12 @@ def training(lesson: Lesson) -> Draft:
     lesson.trained = run.model
     first, last = result.validation[0].loss / LN2, result.final_loss / LN2
     floor = (result.final_floor or 0.0) / LN2
+    short = (
+        f" (The machine was busy: in the {settings.seconds:.0f} s allowed {result.steps:,} of {settings.steps:,} steps "
+        "were made. A longer run comes closer.)"
+        if settings.seconds is not None and result.steps < settings.steps
+        else ""
+    )
     return Draft(
         key="training",
         title="A training loop, begun",
@@ -284,10 +290,10 @@ def training(lesson: Lesson) -> Draft:
             "characters before, so a model that can't look back can't do well.",
             "The grammar's entropy is known exactly, and no model of whatever size can have a lower loss: that is the "
             f"line below the curve. The loss on held-out rows was {first:.2f} bits a character before the first step, "
-            f"{last:.3f} after the last; the floor on the same rows is {floor:.3f}.",
+            f"{last:.3f} after the last; the floor on the same rows is {floor:.3f}.{short}",
         ],
-        python=f'import cutaway\n\ncutaway.train(steps={settings.steps}, seed={lesson.seed}, output="tiny-model")',
-        shell=f"cutaway train --steps {settings.steps} --seed {lesson.seed} -d tiny-model",
+        python=f'import cutaway\n\ncutaway.train(steps={result.steps}, seed={lesson.seed}, output="tiny-model")',
+        shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -d tiny-model",
         results=[
             ("The loss falls towards the floor that the source sets", result),
             ("Before training: 120 characters by the model as it was made", before),
