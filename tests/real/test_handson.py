@@ -145,7 +145,7 @@ SIMILAR = [
 
 
 def test_minilm_gives_the_vectors_it_was_trained_to_give(minilm):
-    result = embed(SIMILAR, minilm, normalize=True)
+    result = embed(SIMILAR, minilm)
     model = transformers.AutoModel.from_pretrained(info(minilm).path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(info(minilm).path)
     inputs = tokenizer(SIMILAR, padding=True, return_tensors="pt")
@@ -161,6 +161,21 @@ def test_minilm_gives_the_vectors_it_was_trained_to_give(minilm):
     assert (shown.vectors[1:] @ shown.vectors[0]).tolist() == pytest.approx([0.695, 0.257], abs=5e-4)
     alone = [torch.from_numpy(embed(text, minilm, normalize=True).vectors[0]) for text in SIMILAR]
     torch.testing.assert_close(torch.stack(alone), expected_BD, atol=1e-5, rtol=0)
+
+
+def test_minilm_reads_256_word_pieces_as_it_was_trained_to(minilm):
+    text = "The animal did not cross the street because it was too tired, and the street was too wide. " * 20
+    tokenizer = transformers.AutoTokenizer.from_pretrained(info(minilm).path)
+    inputs = tokenizer([text], truncation=True, max_length=256, return_tensors="pt")
+    model = transformers.AutoModel.from_pretrained(info(minilm).path)
+    with torch.inference_mode():
+        mean_D = model(**inputs).last_hidden_state[0].mean(0)
+    whole = len(tokenizer(text)["input_ids"])
+    found = embed(text, minilm)
+    torch.testing.assert_close(torch.from_numpy(found.vectors[0]), mean_D / mean_D.norm(), atol=1e-5, rtol=0)
+    assert (found.counts, found.cut, found.max_tokens) == ([256], [whole - 256], 256)
+    longer = embed(text, minilm, max_tokens=512)
+    assert longer.cut == [0] and float(longer.vectors[0] @ found.vectors[0]) < 0.999
 
 
 @pytest.mark.parametrize("layer", [0, 15, -1])

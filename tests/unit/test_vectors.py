@@ -10,8 +10,9 @@ import torch
 import transformers
 
 import cutaway
-from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
+from cutaway.errors import CorruptFile, InputError, MissingText, ModelError, PromptTooLong
 from cutaway.inside import Embeddings, contextual_vectors, embed, embedding_map, neighbours, static_vectors
+from cutaway.inside.embeddings import hidden_vectors
 from cutaway.models import load
 from cutaway.models.loading import Model
 from cutaway.tokens import Tokenizer, characters
@@ -92,6 +93,130 @@ def test_cls_is_the_token_in_front_where_there_is_one(tiny_gpt2, tiny_bert_class
     result = embed(TEXTS, fronted, pooling="cls")
     expected_ND = np.stack([states_of(fronted, text)[-1][0].numpy() for text in TEXTS])
     np.testing.assert_allclose(result.vectors, expected_ND, atol=1e-5)
+
+
+LONG = ["The cat sat on the mat and the dog sat on the cat.", "No, I am", " A Short One ", "b" * 40]
+
+
+def encoder(folder, settings=None, pooling=None, modules=("Transformer", "Pooling", "Normalize"), **more):
+    """A folder with a random BERT that puts <|end|> at both ends of a text, and the files of sentence-transformers."""
+    backend = characters(["\n !',.-?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:"]).backend
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<|end|> $A <|end|>", special_tokens=[("<|end|>", backend.token_to_id("<|end|>"))]
+    )
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, cls_token="<|end|>", sep_token="<|end|>", pad_token="<|end|>", unk_token="<unk>"
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=backend.get_vocab_size(), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=64, initializer_range=0.4, pad_token_id=0,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(folder)
+    paths = ["", "1_Pooling", *(f"{i}_{name}" for i, name in enumerate(modules[2:], 2))]
+    listed = [{"idx": i, "path": path, "type": f"sentence_transformers.models.{name}"}
+              for i, (path, name) in enumerate(zip(paths, modules, strict=True))]  # fmt: skip
+    files = {"modules.json": listed, "1_Pooling/config.json": pooling or {"pooling_mode_mean_tokens": True}}
+    files |= {"sentence_bert_config.json": {"max_seq_length": 12, "do_lower_case": False} | (settings or {})} | more
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content))
+    return str(folder)
+
+
+def by_recipe(folder, texts, pool, *, limit=12, normalize=True):
+    """What sentence-transformers does, written out over transformers' own tokenizer and model."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.BertModel.from_pretrained(folder).eval()
+    found = []
+    for text in texts:
+        inputs = tokenizer([text.strip()], truncation=True, max_length=limit, return_tensors="pt")
+        with torch.inference_mode():
+            states_TD = model(inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state[0]
+        vector_D = pool(states_TD)
+        found.append(vector_D / vector_D.norm() if normalize else vector_D)
+    return torch.stack(found).numpy()
+
+
+@pytest.mark.parametrize(
+    ("pooling", "pool"),
+    [
+        ({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, lambda states_TD: states_TD.mean(0)),
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, lambda states_TD: states_TD[0]),
+        ({"pooling_mode_max_tokens": True}, lambda states_TD: states_TD.amax(0)),
+        ({"pooling_mode_lasttoken": True}, lambda states_TD: states_TD[-1]),
+        ({"pooling_mode": "cls"}, lambda states_TD: states_TD[0]),
+    ],
+)
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_model_that_brings_its_recipe_is_used_by_it(tmp_path, pooling, pool, normalize):
+    modules = ("Transformer", "Pooling", "Normalize")[: 2 + normalize]
+    folder = encoder(tmp_path, pooling=pooling, modules=modules)
+    found = embed(LONG, folder)
+    np.testing.assert_allclose(found.vectors, by_recipe(folder, LONG, pool, normalize=normalize), atol=1e-5)
+    assert (found.normalized, found.max_tokens) == (normalize, 12)
+    assert found.cut == [len(LONG[0]) + 2 - 12, 0, 1, 30] and found.counts == [12, 10, 12, 12]
+    assert found.space.endswith("; 3 of 4 texts cut to 12 tokens, 71 tokens not read")
+    whole = embed(LONG, folder, pooling="mean", normalize=False, max_tokens=64)
+    expected_ND = by_recipe(folder, LONG, lambda states_TD: states_TD.mean(0), limit=64, normalize=False)
+    np.testing.assert_allclose(whole.vectors, expected_ND, atol=1e-5)
+    assert whole.cut == [0] * 4 and "cut" not in whole.space
+
+
+def test_the_recipe_lowers_letters_and_puts_its_prompt_before(tmp_path):
+    prompts = {"prompts": {"query": "find: ", "text": "t "}, "default_prompt_name": "query"}
+    pooling = {"pooling_mode_mean_tokens": True, "include_prompt": False}
+    folder = encoder(tmp_path, {"do_lower_case": True, "max_seq_length": 20}, pooling,
+                     **{"config_sentence_transformers.json": prompts})  # fmt: skip
+    texts = [f"find: {text.strip().lower()}" for text in LONG]
+    expected_ND = by_recipe(folder, texts, lambda states_TD: states_TD[7:].mean(0), limit=20)  # <|end|> and six letters
+    np.testing.assert_allclose(embed(LONG, folder).vectors, expected_ND, atol=1e-5)
+    found = next(iter(hidden_vectors(load(folder, "any"), ["  No, I İam"], max_tokens=64)))
+    said = [("  No, I İam")[start:end] for start, end in found.offsets if end > start]
+    assert "".join(said[:6]) == "No, I " and said[-2:] == ["a", "m"] and found.cut == 0
+
+
+def test_a_cut_text_keeps_its_special_tokens_at_both_ends(tmp_path):
+    folder = encoder(tmp_path)
+    left = embed(LONG[:1], folder, truncate="left", pooling=None)
+    assert "".join(left.tokens[0]) == f"<|end|>{LONG[0][-10:]}<|end|>"
+    (tmp_path / "modules.json").unlink()  # then the context is the limit, and a cut has to be asked for
+    with pytest.raises(PromptTooLong):
+        embed("c" * 70, folder)
+    found = embed("c" * 70, folder, truncate="right", pooling=None)
+    assert "".join(found.tokens[0]) == f"<|end|>{'c' * 62}<|end|>" and found.cut == [8]
+
+
+def test_a_recipe_that_can_not_be_followed_is_not_passed_off_as_one(tmp_path):
+    folder = encoder(tmp_path, modules=("Transformer", "Pooling", "Dense", "Normalize"))
+    with pytest.raises(InputError, match=r"(?s)a step that embed can't take: Dense.*--pooling mean"):
+        embed(LONG, folder)
+    assert embed(LONG, folder, pooling="mean").vectors.shape == (4, 16)
+    encoder(tmp_path, pooling={"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True})
+    with pytest.raises(InputError, match=r"can't take: pooling by (mean and cls|cls and mean)"):
+        embed(LONG, folder)
+    (tmp_path / "modules.json").write_text("{")
+    with pytest.raises(CorruptFile, match=r"can't read modules.json"):
+        embed(LONG, folder)
+    encoder(tmp_path)
+    for wrong in (0, 65):
+        with pytest.raises(InputError, match=f"max-tokens is {wrong}"):
+            embed(LONG, folder, max_tokens=wrong)
+    with pytest.raises(InputError, match="2 special tokens need a place"):
+        embed(LONG, folder, max_tokens=2)
+
+
+def test_every_verb_that_embeds_texts_follows_the_recipe(tmp_path):
+    folder = encoder(tmp_path)
+    table = by_recipe(folder, LONG, lambda states_TD: states_TD.mean(0))
+    found = neighbours(LONG[0], folder, among=LONG[1:])
+    cosines = sorted((table[1:] @ table[0]).tolist(), reverse=True)
+    assert [one.cosine for one in found.queries[0].neighbours] == pytest.approx(cosines, abs=1e-5)
+    assert "texts cut to 12 tokens" in found.space
+    plane = embedding_map(LONG, folder, kind="texts")
+    assert "length 1; 3 of 4 texts cut to 12 tokens" in plane.space
+    words = contextual_vectors(["the cat sat on the mat"], ["cat", "mat"], folder)
+    assert words.texts == ["cat"] and "the text cut to 12 tokens" in words.space
 
 
 def test_the_record_holds_exactly_the_same_float32_numbers(tiny_gpt2):

@@ -20,12 +20,16 @@ __all__ = ["command"]
 @click.option("--layer", default=-1, show_default=True, help="0: what enters the first block; -1: the last layer.")
 @click.option(
     "--pooling",
-    type=click.Choice(["mean", "cls", "last", "max", "none"]),
-    default="mean",
+    type=click.Choice(["recipe", "mean", "cls", "last", "max", "none"]),
+    default="recipe",
     show_default=True,
-    help="How a text's tokens become one vector; none keeps each token's.",
+    help="How a text's tokens become one vector: as the model's makers do (mean if its folder does not say), or by "
+    "another rule; none keeps each token's.",
 )
-@click.option("--normalize", is_flag=True, help="Scale every vector to length 1.")
+@click.option(
+    "--normalize/--no-normalize", default=None, help="Scale every vector to length 1. [default: the recipe's]"
+)
+@click.option("--max-tokens", type=int, metavar="N", help="Read N tokens of a text at most. [default: the recipe's]")
 @click.option("--batch-size", default=32, show_default=True, help="Texts run at a time, at most.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".csv", ".npz")

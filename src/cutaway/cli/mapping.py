@@ -41,7 +41,7 @@ __all__ = ["command"]
 @click.option("--min-count", default=2, show_default=True, help="With --corpus: leave rarer words out.")
 @click.option("--layer", default=-1, show_default=True, help="Of records: 0, what enters the first block, to -1.")
 @click.option(
-    "--pooling", type=click.Choice(["mean", "cls", "last", "max"]), default="mean", show_default=True,
+    "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
     help="How a record's tokens become one vector.",
 )  # fmt: skip
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")

@@ -26,7 +26,7 @@ __all__ = ["command"]
 @click.option("--window", default=4, show_default=True, help="With --corpus: words on either side that count.")
 @click.option("--layer", default=-1, show_default=True, help="With --among or --corpus: 0 to -1, the last.")
 @click.option(
-    "--pooling", type=click.Choice(["mean", "cls", "last", "max"]), default="mean", show_default=True,
+    "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
     help="With --among: how a text's tokens become one vector.",
 )  # fmt: skip
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from cutaway.errors import InputError, MissingText
-from cutaway.inside.embeddings import Embeddings, TextVectors, hidden_vectors
+from cutaway.inside.embeddings import Embeddings, TextVectors, hidden_vectors, said_cut
+from cutaway.inside.recipe import recipe_of
 from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT_ENCODER
 
@@ -142,8 +143,9 @@ def contextual_vectors(
     """Average a model's vectors of each word over its places in a corpus (Bommasani et al. 2020).
 
     A word's vector in a place is the mean over its tokens there. A line is read where it holds a word met fewer than
-    `occurrences` times before, up to 2,000 lines, and of a line what fits the context. Words that do not occur are
-    left out. Raises `InputError` where none does, or a `ModelError`.
+    `occurrences` times before, up to 2,000 lines, and of a line what
+    the model reads: up to its recipe's limit, or its context. Words that do not occur are left out. Raises `InputError`
+    where none does, or a `ModelError`.
 
     >>> contextual_vectors("the cat sat\\na dog sat", ["cat", "sat", "fish"]).counts
     [1, 2]
@@ -162,17 +164,19 @@ def contextual_vectors(
     sums: dict[str, np.ndarray[Any, Any]] = {}
     counts: collections.Counter[str] = collections.Counter()
     at = layers = 0
+    cut = [0] * len(chosen)
     for text in hidden_vectors(loaded, chosen, layer=layer, truncate="right"):
-        at, layers = text.layer, text.layers
+        at, layers, cut[text.index] = text.layer, text.layers, text.cut
         for word, start, end in words_of(chosen[text.index]):
             vector_D = span_vector(text, start, end) if word in wanted else None
             if vector_D is not None:
                 sums[word] = sums.get(word, 0) + vector_D.astype(np.float64)
                 counts[word] += 1
     kept = [word for word in wanted if word in sums]
+    limit = recipe_of(loaded).max_tokens or loaded.context
     return Embeddings(
         model=loaded.name,
-        space=f"layer {at} of {layers}, mean over a word's places in the corpus",
+        space=f"layer {at} of {layers}, mean over a word's places in the corpus{said_cut(cut, limit)}",
         layer=at,
         layers=layers,
         pooling="mean",

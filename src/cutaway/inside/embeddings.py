@@ -4,6 +4,8 @@ Layers are counted as in transformers' `output_hidden_states`: layer 0 is what e
 embeddings, with positions added and normed where the model does so), layer l what leaves block l, and the last layer
 is taken after the model's final norm where it has one. Of an encoder–decoder it is the encoder that is read.
 
+A model that brings the recipe of sentence-transformers (Reimers & Gurevych 2019) is used by it unless told otherwise.
+
 Axis letters: N sequences, B of them in a batch, T positions, D width, L layers.
 """
 
@@ -19,14 +21,25 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, ModelError, WrongKind
+from cutaway.inside.recipe import encode_text, recipe_of
 from cutaway.models.loading import Model, ModelLike, shared
-from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_ENCODER
 from cutaway.result import Result
 
-__all__ = ["POOLINGS", "Embeddings", "TextVectors", "Vectors", "embed", "hidden_vectors", "pooled"]
+__all__ = [
+    "POOLINGS",
+    "RECIPE",
+    "Embeddings",
+    "TextVectors",
+    "Vectors",
+    "embed",
+    "hidden_vectors",
+    "pooled",
+    "said_cut",
+]
 
 POOLINGS = ("mean", "cls", "last", "max")
+RECIPE = "recipe"  # how the model's makers pool, or the mean if they do not say
 TOKENS_A_BATCH = 4096  # all L + 1 layers of a batch are held at once: 31 × 4,096 × 576 numbers are 0.3 GB
 
 Vectors = npt.NDArray[np.float32]
@@ -37,8 +50,9 @@ class Embeddings(Result):
     """Vectors with their names: `vectors` is [N, D], row n that of `texts[n]`, made of `counts[n]` tokens.
 
     Where no pooling was asked for, `vectors` is a list of N arrays [T, D] and `tokens` has their pieces. `space` says
-    in words what the vectors are; `layer` of `layers` is None where no model made them. float32; in JSON, lists of the
-    shortest numbers that stand for the same float32.
+    in words what the vectors are; `layer` of `layers` is None where no model made them. `cut[n]` counts the tokens of
+    `texts[n]` that were not read, because a text is read up to `max_tokens` (None: the whole context). float32; in
+    JSON, lists of the shortest numbers that stand for the same float32.
     """
 
     schema: ClassVar[str] = "embeddings"
@@ -55,6 +69,8 @@ class Embeddings(Result):
     counts: list[int]
     tokens: list[list[str]] | None
     vectors: Vectors | list[Vectors]
+    max_tokens: int | None = None
+    cut: list[int] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values, the vectors as lists."""
@@ -86,7 +102,10 @@ class Embeddings(Result):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextVectors:
-    """One text's ids, their offsets in it and, at `layer` of `layers`, their `vectors` [T, D]."""
+    """One text's ids, their offsets in it and, at `layer` of `layers`, their `vectors` [T, D].
+
+    `cut` tokens of the text were not read. The first `unpooled` are of a prompt that is no part of the text.
+    """
 
     index: int
     ids: list[int]
@@ -94,6 +113,8 @@ class TextVectors:
     vectors: torch.Tensor
     layer: int
     layers: int
+    cut: int = 0
+    unpooled: int = 0
 
 
 def embed(
@@ -101,98 +122,143 @@ def embed(
     model: ModelLike = DEFAULT_ENCODER,
     *,
     layer: int = -1,
-    pooling: str | None = "mean",
-    normalize: bool = False,
+    pooling: str | None = RECIPE,
+    normalize: bool | None = None,
+    max_tokens: int | None = None,
     batch_size: int = 32,
     truncate: str | None = None,
 ) -> Embeddings:
     """Turn texts into vectors [N, D]: the hidden states of one layer, pooled over each text's tokens.
 
-    `pooling` is "mean" or "max" over all tokens (special ones of the text itself included, padding never), "cls" (the
-    classification token in front), "last" (the last token) or None (a vector for each token); `normalize` scales each
-    to length 1. Mean and `normalize` on minilm-l6 is the recipe it was trained for (Reimers & Gurevych 2019). Raises
-    `InputError`, `MissingText` for a text without tokens, `PromptTooLong` or a `ModelError`.
+    `pooling` is "recipe" (as the model's makers do, or the mean if its folder does not say), "mean" or "max" over all
+    tokens (special ones of the text itself included, padding never), "cls" (the classification token in front), "last"
+    (the last token) or None (a vector for each token). `normalize` scales each to length 1; by default the recipe says.
+    A text is read up to `max_tokens`, by default what the recipe says; the result counts what was cut. Without either,
+    a text that exceeds the context is refused, unless `truncate` ("left" or "right") says on which side to cut.
+    minilm-l6's recipe is the mean over up to 256 tokens, scaled to length 1. Raises `InputError`, `MissingText` for a
+    text without tokens, `PromptTooLong` or a `ModelError`.
 
-    >>> vectors = embed(["A dog barks.", "A puppy yaps.", "Stocks fell."], normalize=True).vectors
-    >>> vectors.shape, [round(float(vectors[0] @ other), 2) for other in vectors[1:]]
+    >>> found = embed(["A dog barks.", "A puppy yaps.", "Stocks fell."])
+    >>> found.vectors.shape, [round(float(found.vectors[0] @ other), 2) for other in found.vectors[1:]]
     ((3, 384), [0.34, 0.04])
+    >>> embed("word " * 300).cut, embed("word " * 300, max_tokens=512).cut
+    ([46], [0])
     """
     texts = [texts] if isinstance(texts, str) else list(texts)
     if not texts:
         raise MissingText("there is no text to embed", hint='give some: cutaway embed "A dog barks." "A puppy yaps."')
-    if pooling is not None and pooling not in POOLINGS:
-        raise InputError(f"there is no pooling {pooling!r}", hint=f"one of {', '.join(POOLINGS)}, or none")
+    if pooling is not None and pooling not in {*POOLINGS, RECIPE}:
+        raise InputError(f"there is no pooling {pooling!r}", hint=f"one of {RECIPE}, {', '.join(POOLINGS)}, or none")
     loaded = shared(model, "any")
+    recipe = recipe_of(loaded)
+    if pooling == RECIPE and recipe.missing is not None:
+        raise InputError(
+            f"the recipe of {loaded.name} has a step that embed can't take: {recipe.missing}",
+            hint="choose a pooling yourself, for example --pooling mean",
+        )
+    by_recipe = pooling == RECIPE and recipe.own
+    chosen = recipe.pooling if pooling == RECIPE else pooling
+    scaled = normalize if normalize is not None else by_recipe and recipe.normalize
     ids: list[list[int]] = [[] for _ in texts]
     found: list[Vectors] = [np.empty(0, np.float32) for _ in texts]
+    cut = [0] * len(texts)
     at = layers = 0
-    for text in hidden_vectors(loaded, texts, layer=layer, batch_size=batch_size, truncate=truncate):
-        vectors_TD = text.vectors if pooling is None else pooled(loaded, text, pooling)[None]
-        if normalize:
+    for text in hidden_vectors(
+        loaded, texts, layer=layer, batch_size=batch_size, truncate=truncate, max_tokens=max_tokens
+    ):
+        vectors_TD = text.vectors if chosen is None else pooled(loaded, text, chosen, checked=not by_recipe)[None]
+        if scaled:
             vectors_TD = torch.nn.functional.normalize(vectors_TD, dim=-1)
         found[text.index] = vectors_TD.numpy()
-        ids[text.index], at, layers = text.ids, text.layer, text.layers
+        ids[text.index], at, layers, cut[text.index] = text.ids, text.layer, text.layers, text.cut
+    limit = max_tokens or recipe.max_tokens
     return Embeddings(
         model=loaded.name,
-        space=_space(at, layers, pooling, normalize),
+        space=_space(at, layers, chosen, scaled) + said_cut(cut, limit),
         layer=at,
         layers=layers,
-        pooling=pooling,
-        normalized=normalize,
+        pooling=chosen,
+        normalized=scaled,
         width=found[0].shape[-1],
         texts=texts,
         counts=[len(row) for row in ids],
-        tokens=[[loaded.tokenizer.piece(i) for i in row] for row in ids] if pooling is None else None,
-        vectors=found if pooling is None else np.concatenate(found),
+        tokens=[[loaded.tokenizer.piece(i) for i in row] for row in ids] if chosen is None else None,
+        vectors=found if chosen is None else np.concatenate(found),
+        max_tokens=limit,
+        cut=cut,
     )
 
 
-def pooled(model: Model, text: TextVectors, pooling: str) -> torch.Tensor:
-    """Return one vector [D] for a text's T vectors [T, D]; raises `InputError` for a "cls" that is not there."""
+def said_cut(cut: Sequence[int], limit: int | None) -> str:
+    """Say how many texts were cut, as the end of a sentence; nothing if none was.
+
+    >>> said_cut([0, 46, 3], 256)
+    '; 2 of 3 texts cut to 256 tokens, 49 tokens not read'
+    """
+    count, tokens = sum(n > 0 for n in cut), sum(cut)
+    if not count:
+        return ""
+    which = f"{count:,} of {len(cut):,} texts" if len(cut) > 1 else "the text"
+    to = f" to {limit:,} tokens" if limit else ""
+    return f"; {which} cut{to}, {tokens:,} token{'' if tokens == 1 else 's'} not read"
+
+
+def pooled(model: Model, text: TextVectors, pooling: str, *, checked: bool = True) -> torch.Tensor:
+    """Return one vector [D] for a text's T vectors [T, D].
+
+    If `checked`, raises `InputError` for a "cls" that is not there; some recipes take whatever token is first.
+    """
+    vectors_TD = text.vectors[text.unpooled :]
     if pooling == "mean":
-        return text.vectors.mean(0)
+        return vectors_TD.mean(0)
     if pooling == "max":
-        return text.vectors.amax(0)
+        return vectors_TD.amax(0)
     # A decoder's first token has seen nothing but itself: only a token made for it can stand for the text.
-    if pooling == "cls" and model.tokenizer.special_id("cls") != text.ids[0]:
+    if pooling == "cls" and checked and model.tokenizer.special_id("cls") != text.ids[0]:
         raise InputError(
             f"{model.name} puts no classification token in front of a text", hint="use mean, last or max instead"
         )
-    return text.vectors[0 if pooling == "cls" else -1]
+    return vectors_TD[0 if pooling == "cls" else -1]
 
 
 def hidden_vectors(
-    model: Model, texts: Sequence[str], *, layer: int = -1, batch_size: int = 32, truncate: str | None = None
+    model: Model,
+    texts: Sequence[str],
+    *,
+    layer: int = -1,
+    batch_size: int = 32,
+    truncate: str | None = None,
+    max_tokens: int | None = None,
 ) -> Iterator[TextVectors]:
     """Run texts through a model in batches of like length and yield each one's vectors at a layer, shortest first.
 
-    Every text is checked before the first runs. Vectors come on the CPU, in float32, without those of the padding.
+    Every text is checked before the first runs; each is read up to `max_tokens`, by default those of the model's
+    recipe. Vectors come on the CPU, in float32, without those of the padding.
     """
     if batch_size < 1:
         raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
-    encoded = [_encode(model, text, number, truncate) for number, text in enumerate(texts, 1)]
+    recipe = recipe_of(model)
+    if max_tokens is not None:
+        if max_tokens < 1 or (model.context is not None and max_tokens > model.context):
+            raise InputError(
+                f"max-tokens is {max_tokens:,}", hint=f"it has to be from 1 to {model.context or 'any number':,}"
+            )
+        recipe = dataclasses.replace(recipe, max_tokens=max_tokens)
+    encoded = [encode_text(model, recipe, text, number, truncate) for number, text in enumerate(texts, 1)]
     body = _body(model)
     pad = model.tokenizer.special_id("pad") or 0
-    for batch in _batches([len(ids) for ids, _ in encoded], batch_size):
-        longest = max(len(encoded[i][0]) for i in batch)
+    for batch in _batches([len(one.ids) for one in encoded], batch_size):
+        longest = max(len(encoded[i].ids) for i in batch)
         ids_BT = torch.full((len(batch), longest), pad)
         mask_BT = torch.zeros_like(ids_BT)
         for row, i in enumerate(batch):  # padded on the right: no token's position changes by it
-            ids_BT[row, : len(encoded[i][0])] = torch.tensor(encoded[i][0])
-            mask_BT[row, : len(encoded[i][0])] = 1
+            ids_BT[row, : len(encoded[i].ids)] = torch.tensor(encoded[i].ids)
+            mask_BT[row, : len(encoded[i].ids)] = 1
         states_BTD, at, layers = _states(model, body, ids_BT, mask_BT, layer)
         for row, i in enumerate(batch):
-            ids, offsets = encoded[i]
-            yield TextVectors(i, ids, offsets, states_BTD[row, : len(ids)].clone(), at, layers)
-
-
-def _encode(model: Model, text: str, number: int, truncate: str | None) -> tuple[list[int], list[tuple[int, int]]]:
-    encoding = model.tokenizer.encode(text)
-    if all(encoding.special):
-        raise MissingText(f"text {number} has no token: {text[:40]!r}", hint="leave empty texts out")
-    ids = fit_context(model, encoding.ids, truncate=truncate)
-    first = len(encoding.ids) - len(ids) if truncate == "left" else 0
-    return ids, encoding.offsets[first : first + len(ids)]
+            one = encoded[i]
+            vectors_TD = states_BTD[row, : len(one.ids)].clone()
+            yield TextVectors(i, one.ids, one.offsets, vectors_TD, at, layers, one.cut, one.unpooled)
 
 
 def _batches(lengths: list[int], batch_size: int) -> Iterator[list[int]]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError
-from cutaway.inside.embeddings import Embeddings, embed
+from cutaway.inside.embeddings import RECIPE, Embeddings, embed
 from cutaway.inside.vectors import find_row, input_embeddings, single_token
 from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
@@ -81,7 +81,7 @@ def embedding_map(
     kind: str = "tokens",
     method: str = "pca",
     layer: int = -1,
-    pooling: str = "mean",
+    pooling: str = RECIPE,
     truncate: str | None = None,
     perplexity: float | None = None,
     seed: int = 0,

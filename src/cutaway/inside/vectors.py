@@ -15,7 +15,8 @@ import torch
 
 from cutaway.errors import InputError, ModelError
 from cutaway.inside.cooccurrence import span_vector, words_of
-from cutaway.inside.embeddings import Embeddings, embed, hidden_vectors
+from cutaway.inside.embeddings import RECIPE, Embeddings, embed, hidden_vectors, said_cut
+from cutaway.inside.recipe import recipe_of
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.result import Result
@@ -92,7 +93,7 @@ def neighbours(
     among: Sequence[str] | None = None,
     word: str | None = None,
     layer: int = -1,
-    pooling: str = "mean",
+    pooling: str = RECIPE,
     truncate: str | None = None,
 ) -> Neighbours:
     """Find the k candidates whose vectors point most nearly the same way as each query's, by cosine.
@@ -191,8 +192,9 @@ def _in_context(
     vectors: list[npt.NDArray[Any]] = []
     queries_ND: list[npt.NDArray[Any]] = [np.empty(0)] * len(texts)
     at = layers = 0
+    cut = [0] * (len(texts) + len(records))
     for text in hidden_vectors(loaded, [*texts, *records], layer=layer, truncate=truncate):
-        at, layers = text.layer, text.layers
+        at, layers, cut[text.index] = text.layer, text.layers, text.cut
         span = asked[text.index] if text.index < len(texts) else None
         if span is not None:
             vector_D = span_vector(text, *span)
@@ -214,7 +216,7 @@ def _in_context(
         near = _nearest(unit_ND, _unit(query_D[None])[0], k, same)
         found_ = [Neighbour(places[i][0], places[i][1], cosine, records[places[i][1]]) for i, cosine in near]
         queries.append(Query(word, -1, found_, text_))
-    space = f"layer {at} of {layers}, words in their contexts"
+    space = f"layer {at} of {layers}, words in their contexts{said_cut(cut, recipe_of(loaded).max_tokens)}"
     return Neighbours(model=loaded.name, queries=queries, space=space)
 
 

@@ -41,7 +41,9 @@ _LICENCE = re.compile(r"[^/]+\.dist-info/(licenses/)?(LICEN[CS]E|COPYING|NOTICE)
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _CONFIG = ("config.json",)
 _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "*.model")
-_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "generation_config.json", "README.md")
+# How sentence-transformers makes a vector of a text.
+_RECIPE = ("modules.json", "sentence_*_config.json", "config_sentence_transformers.json", "*_Pooling/config.json")
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "generation_config.json", "README.md", *_RECIPE)
 _PICKLES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 _NEEDS = {"config": _CONFIG, "tokenizer": _CONFIG + _TOKENIZER, "weights": _CONFIG + _TOKENIZER + _WEIGHTS}
 
