@@ -93,7 +93,7 @@ def test_a_row_depends_on_seed_step_and_index_alone() -> None:
     again = SourceRows(SENTENCES, TOKENIZER, 100)
     backwards = {index: again.row(7, 3, index).tolist() for index in reversed(range(4))}
     assert [rows.row(7, 3, index).tolist() for index in range(4)] == [backwards[index] for index in range(4)]
-    keys = [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0), (1, 0, 0)]
+    keys = [(2**32, 1, 0), (0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0), (1, 0, 0)]
     assert len({tuple(rows.row(*key).tolist()) for key in keys}) == len(keys)
 
 
@@ -201,7 +201,8 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
         ({"learning_rate": math.nan}, "learning_rate is nan"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"seed": -1}, "seed is -1"),
-        ({"seed": 2**32}, "largest is 4294967295"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"seed": True}, "seed is True"),
         ({"seconds": 0.0}, "seconds is 0.0, and must be above 0"),
         ({"seconds": math.nan}, "seconds is nan"),
         ({"threads": 0}, "threads is 0"),

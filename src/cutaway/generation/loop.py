@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cutaway.chance import check_seed
 from cutaway.errors import InputError, MissingText
 from cutaway.generation.beams import beam_search, check_beams, finished_rows
 from cutaway.generation.decoders import open_decoder
@@ -131,6 +132,7 @@ def generate(
         "traced": trace,
         "processors": list(logits_processor),
     }
+    seed = check_seed(seed)
     Row("", [], sampling, seed, **limits)  # raises for impossible settings before a model is loaded
     if num_beams != 1:
         check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
@@ -139,6 +141,7 @@ def generate(
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
+    check_seed(seed + len(prompts) * num_return_sequences - 1)
     decoder = open_decoder(model, tier)
     loaded = decoder.model
     encoded = [encode_prompt(loaded, prompt, chat=chat, system=system, truncate=truncate) for prompt in prompts]

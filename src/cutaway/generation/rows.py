@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from cutaway.chance import check_seed, stream
 from cutaway.errors import InputError
 from cutaway.generation.samplers import Sampling
 from cutaway.tokens import Tokenizer
@@ -70,14 +73,17 @@ class Row:
             )
         if any(not text for text in self.stop):
             raise InputError("a stop string is empty", hint="leave it out, or give the text to stop before: --stop END")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed is {self.seed}", hint="it has to be from 0 to 2**63 - 1")
-        self.generator = torch.Generator().manual_seed(self.seed)
+        self.seed = check_seed(self.seed)
         # Decoded behind the prompt's last tokens: several decoders drop the space at the start of what they are given.
         self._window = self._tail
         self._read = len(self._window)
         self._settled = ""
         self._shown = 0
+
+    @functools.cached_property
+    def chance(self) -> np.random.Generator:
+        """The stream that the row's tokens are drawn from."""
+        return stream(self.seed, "tokens")
 
     @property
     def seen(self) -> list[int]:

@@ -194,18 +194,18 @@ def sampling_of(settings: Mapping[str, Any]) -> Sampling:
 
 
 def seed_of(seed: int, prompt: str, settings: Mapping[str, Any], sample: int) -> int:
-    """Return the seed of a run's own stream, from 0 to 2**31 - 1.
+    """Return the seed of a run's own stream, from 0 to 2**53 - 1: whole numbers that every reader of JSON keeps.
 
     It follows from the sweep's seed, the prompt's text, the settings that are not left as they are and the sample's
     number, and so from no other run: more prompts or more settings change nothing. Lengths are left out: a longer
     limit lets the same text go on.
 
     >>> seed_of(0, "The cat", {"temperature": 0.7}, 0)
-    465023340
+    1950449258443642
     """
     own = {name: v for name, v in settings.items() if name not in _LENGTHS and v != (_USUAL | {"temperature": 0})[name]}
     said = json.dumps([seed, prompt, own, sample], sort_keys=True, ensure_ascii=True)
-    return int.from_bytes(hashlib.sha256(said.encode()).digest()[:4]) >> 1
+    return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8]) >> 11
 
 
 def read_runs(path: str | os.PathLike[str]) -> Iterator[Run]:

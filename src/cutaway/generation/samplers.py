@@ -237,7 +237,7 @@ def _draw(
     size, settings = scores_BV.shape[-1], [row.sampling for row in rows]
     uniform_B = torch.zeros(len(rows), dtype=torch.float64)
     for b in drawing:
-        uniform_B[b : b + 1].uniform_(generator=rows[b].generator)
+        uniform_B[b] = rows[b].chance.random()
     cut = [b for b in drawing if settings[b].top_k is not None or (settings[b].top_p or 1.0) < 1]
     # A row that keeps few has no need of a sum over the whole vocabulary.
     summed = [b for b in drawing if (settings[b].top_k or MANY) >= MANY]

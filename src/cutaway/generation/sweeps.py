@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from cutaway.chance import check_seed
 from cutaway.errors import InputError, MissingText, NotFetched
 from cutaway.generation import legibility
 from cutaway.generation.decoders import TIERS, open_decoder
@@ -143,8 +144,7 @@ def plan_sweep(
     """
     if samples < 1 or batch_size < 1:
         raise InputError(f"samples is {samples} and batch-size {batch_size}", hint="both have to be 1 or above")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed is {seed}", hint="it has to be from 0 to 2**63 - 1")
+    seed = check_seed(seed)
     if tier not in TIERS:
         raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
     grid, cells = settings_grid(settings, max_new_tokens=max_new_tokens, chat=chat)

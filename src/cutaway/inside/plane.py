@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cutaway.chance import check_seed, seed32
 from cutaway.errors import InputError
 from cutaway.inside.embeddings import RECIPE, Embeddings, embed
 from cutaway.inside.vectors import find_row, input_embeddings, single_token
@@ -105,6 +106,7 @@ def embedding_map(
         raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
     if isinstance(groups, str):
         raise InputError(f"groups is the text {groups!r}", hint="give a list, or groups: {'days': ['Monday', …]}")
+    check_seed(seed)
     groups = groups if isinstance(groups, Mapping) else {"": groups}
     chosen = [(group, word) for group, words in groups.items() for word in words]
     if len(chosen) < 3:
@@ -174,6 +176,7 @@ def _neighbourly(unit_ND: torch.Tensor, perplexity: float, seed: int) -> torch.T
     # scikit-learn's default step is made for thousands of points: it throws a few dozen, and equal ones, far apart.
     few = len(unit_ND) <= FEW
     method, rate = ("exact", 10.0) if few else ("barnes_hut", "auto")
+    seed = seed32(seed, "layout")
     tsne = TSNE(perplexity=perplexity, init="pca", method=method, learning_rate=rate, random_state=seed)
     flat_N2: torch.Tensor = torch.from_numpy(tsne.fit_transform(unit_ND.numpy()))
     return flat_N2

@@ -9,6 +9,7 @@ import dataclasses
 
 import torch
 
+from cutaway.chance import stream
 from cutaway.errors import InputError, MissingText, ModelError
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
@@ -103,13 +104,13 @@ def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
 
     The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` where it doesn't fit the context.
     """
+    chance = stream(seed, "tokens to repeat")
     loaded = shared(model, "any")
     if length < 2:
         raise InputError(f"{length} random tokens can't show a repeat", hint="ask for 2 or more, for example 64")
     vocabulary = min(loaded.tokenizer.backend.get_vocab_size(), loaded.config.get_text_config().vocab_size)
     plain = [i for i in range(vocabulary) if i not in loaded.tokenizer.special_ids]
-    dice = torch.Generator().manual_seed(seed)
-    drawn = [plain[i] for i in torch.randint(len(plain), (length,), generator=dice).tolist()]
+    drawn = [plain[i] for i in chance.integers(len(plain), size=length).tolist()]
     return Reading(loaded, "", fit_context(loaded, drawn + drawn))
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.chance import check_seed
 from cutaway.errors import BadSequence, InputError
 from cutaway.result import Result
 from cutaway.tokens import adversary
@@ -96,6 +97,7 @@ def check_tokenizer(
     known = (*adversary.SOURCES, "series")
     if alphabet not in known:
         raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(known)}")
+    seed = check_seed(seed)
     if number < 1:
         raise InputError(f"{number:,} inputs are none to try", hint="-n 1 or more")
     if (alphabet == "series") != ("edges" in declared or "centres" in declared):

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.chance import check_seed
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.result import Result
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
@@ -138,6 +139,7 @@ def compare_tokenizers(
         raise InputError(f"there is no {what} to compare", hint="name tokenizers with -t and files to try them on")
     if edits < 0:
         raise InputError(f"{edits:,} edits can't be made", hint="--edits 200")
+    seed = check_seed(seed)
     names = _told_apart([tokenizer.name for tokenizer in tokenizers])
     short = [PurePath(sample.name).name or sample.name for sample in samples]
     titles = _told_apart(short if len(set(short)) == len(short) else [sample.name for sample in samples])

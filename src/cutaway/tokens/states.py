@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import models, pre_tokenizers
 
+from cutaway.chance import seed32, stream
 from cutaway.errors import InputError
 from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.bins import MISSING, Series, channels_of
@@ -133,7 +134,7 @@ def learn_states(series: Iterable[Series], count: int | None = None, *, seed: in
     >>> learn_states([[[0.0, 0.5, 9.0, 10.0, 11.0]]], 2).centres
     ((10.0,), (0.25,))
     """
-    steps_FC = _drawn(series, np.random.default_rng(seed), angles)
+    steps_FC = _drawn(series, stream(seed, "steps"), angles)
     power = int(np.frexp(np.abs(steps_FC).max(initial=0.0))[1])  # scaled by it no square is beyond the doubles
     seen_FX = np.hstack([np.cos(steps_FC), np.sin(steps_FC)]) if angles else np.ldexp(steps_FC, -power)
     different = len(np.unique(seen_FX, axis=0))
@@ -157,7 +158,7 @@ def _clustered(values_FX: _Floats, count: int, seed: int) -> tuple[_Floats, NDAr
 
     # Sums of several threads come in another order each time; what is warned of is handled below.
     with threadpool_limits(limits=1), warnings.catch_warnings(action="ignore"):
-        found = KMeans(count, n_init=1, random_state=seed).fit(values_FX)
+        found = KMeans(count, n_init=1, random_state=seed32(seed, "centres")).fit(values_FX)
     sizes_K = np.bincount(found.labels_, minlength=count)
     return found.cluster_centers_[sizes_K > 0], sizes_K[sizes_K > 0]
 

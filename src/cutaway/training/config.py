@@ -12,8 +12,8 @@ from typing import Final
 
 from transformers import GPT2Config, LlamaConfig, PreTrainedConfig
 
+from cutaway.chance import check_seed
 from cutaway.errors import InputError
-from cutaway.training.rows import MAX_SEED
 
 __all__ = ["ARCHITECTURES", "BUILT_IN", "Settings", "configuration"]
 
@@ -56,9 +56,7 @@ class Settings:
             raise InputError(f"no architecture {self.arch!r}", hint=f"choose one of: {', '.join(ARCHITECTURES)}")
         for name in ("layers", "heads", "width", "context", "batch_size", "steps", "validate_every"):
             _at_least(1, name, getattr(self, name))
-        _at_least(0, "seed", self.seed)
-        if self.seed > MAX_SEED:
-            raise InputError(f"seed is {self.seed}, and the largest is {MAX_SEED}")
+        object.__setattr__(self, "seed", check_seed(self.seed))
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"learning_rate is {self.learning_rate}, and must be above 0", hint="try 8e-3")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):

@@ -17,18 +17,16 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.chance import stream
 from cutaway.errors import InputError
 from cutaway.sequences import Source
 from cutaway.tokens import Tokenizer
 from cutaway.training.vocabulary import END, text_ids
 
-__all__ = ["MAX_SEED", "Rows", "SourceRows", "TextRows"]
+__all__ = ["Rows", "SourceRows", "TextRows"]
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
-
-# numpy cuts a larger number into words of 32 bits: (seed, step) could then spell another pair's words.
-MAX_SEED: Final = 2**32 - 1
 
 _HELD_OUT: Final = 0.05
 
@@ -56,7 +54,7 @@ class SourceRows:
 
     def row(self, seed: int, step: int, index: int) -> IntArray:
         """Return row `index` of step `step`: T + 1 ids, the same whatever else was asked before."""
-        rng = np.random.default_rng((seed, step, index))
+        rng = stream(seed, "rows", step, index)
         text = ""
         while len(text) < self.context:
             text += self.source.sample(rng)
@@ -104,7 +102,7 @@ class TextRows:
 
     def row(self, seed: int, step: int, index: int) -> IntArray:
         """Return row `index` of step `step`: T + 1 ids, the same whatever else was asked before."""
-        rng = np.random.default_rng((seed, step, index))
+        rng = stream(seed, "rows", step, index)
         start = int(rng.integers(len(self.training_ids) - self.context + 1))
         return self._window(self.training_ids, start)
 

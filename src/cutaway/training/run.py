@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final
 import torch
 import transformers
 
+from cutaway.chance import seed32
 from cutaway.errors import InputError, TrainingError
 from cutaway.log import get_logger
 from cutaway.models import Model, save
@@ -112,7 +113,7 @@ class Run:
         config = configuration(settings, vocab_size=len(vocabulary), end=vocabulary[END])
         # Drawn on the CPU and moved: the same numbers whatever the device.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
+            torch.manual_seed(seed32(settings.seed, "weights"))
             build: Any = transformers.AutoModelForCausalLM.from_config  # untyped upstream
             module = build(config, attn_implementation="sdpa")
         # For transformers' own `generate` on several texts; in the configuration it would ask for a mask at every call.
