@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
 from cutaway.errors import BadSequence, InputError
-from cutaway.sequences.readers import fasta, genbank, molecules, plain, tables, trajectories
+from cutaway.sequences.readers import fasta, fastq, genbank, molecules, plain, tables, trajectories
 from cutaway.sequences.readers.wanted import Raw, Wanted
 
 __all__ = ["LIBRARIES", "READERS", "Raw", "Wanted", "format_of", "suffix_format"]
@@ -23,7 +23,7 @@ READERS: dict[str, Callable[[Wanted], Iterator[Raw | BadSequence]]] = {
     "tsv": tables.read_csv,
     "parquet": tables.read_parquet,
     "fasta": fasta.read_fasta,
-    "fastq": fasta.read_fastq,
+    "fastq": fastq.read_fastq,
     "genbank": genbank.read_genbank,
     "smi": molecules.read_smi,
     "sdf": molecules.read_sdf,

@@ -1,4 +1,4 @@
-"""FASTA and FASTQ, read without Biopython: a block at a time, the lines of a record joined by deleting their ends."""
+"""FASTA, read without Biopython: a block at a time, the lines of a record joined by deleting their ends."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import re
 from collections.abc import Iterator
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.readers.blocks import blocks, decoded, lines
+from cutaway.sequences.readers.blocks import blocks, decoded
 from cutaway.sequences.readers.wanted import Raw, Wanted
 
-__all__ = ["read_fasta", "read_fastq"]
+__all__ = ["in_body", "not_utf8", "read_fasta"]
 
 _SPACE = b" \t\n\r\v\f"
 _NEWLINE = ord("\n")
 _COMMENT = re.compile(rb"^;.*\n", re.MULTILINE)
-_MATE = re.compile(r"([12]):[YN]:")
 
 
 def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
@@ -55,11 +54,11 @@ def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         try:
             sequence, words = letters.decode("utf-8"), header.decode("utf-8").split(None, 1)
         except UnicodeDecodeError:
-            yield _not_utf8(wanted, b">" + text, line)
+            yield not_utf8(wanted, b">" + text, line)
         else:
             del text, letters  # a chromosome needs the room
             label = wanted.label(words[1].strip() if len(words) > 1 else None) if wanted.label_column else None
-            yield Raw(words[0] if words else None, sequence, label, line, functools.partial(_in_body, body, line))
+            yield Raw(words[0] if words else None, sequence, label, line, functools.partial(in_body, body, line))
         line += ends
 
 
@@ -96,59 +95,7 @@ def _headless(wanted: Wanted, text: bytes, first: int) -> BadSequence:
     return wanted.bad(why, number, len(row) - len(row.lstrip()) + 1, hint)
 
 
-def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
-    """Yield each record: sequence and qualities, each on one line or on several. Qualities are counted and left out.
-
-    The two reads of a pair in one file ("name 1:N:0" and "name 2:N:0") are named name/1 and name/2.
-    """
-    numbered = lines(wanted)
-    current = next(numbered, None)
-    while current is not None:
-        number, header = current
-        current = next(numbered, None)
-        if not header.strip():
-            wanted.counts["blank lines"] += 1
-            continue
-        if header[:1] != b"@":
-            yield wanted.bad("a FASTQ record begins with '@', and this does not", number)
-            while current is not None and current[1][:1] != b"@":
-                current = next(numbered, None)
-            continue
-        rows, qualities = list[bytes](), 0
-        while current is not None and current[1][:1] != b"+":
-            rows.append(current[1])
-            current = next(numbered, None)
-        if current is None:
-            yield wanted.bad("the file ends inside this record: it has no line with '+'", number)
-            return
-        body, plus = b"\n".join(rows), current[0]
-        letters = body.translate(None, _SPACE)
-        current = next(numbered, None)
-        for _ in rows:  # as many lines as the sequence has: one may begin with '@' too
-            if current is not None:
-                qualities += len(current[1].strip())
-                current = next(numbered, None)
-        if qualities != len(letters):
-            why = f"{qualities:,} qualities for {len(letters):,} letters"
-            yield wanted.bad(why, plus + 1, hint="mend it (was it cut short?), or leave it out with --skip-bad")
-            while current is not None and current[1][:1] != b"@":
-                current = next(numbered, None)
-            continue
-        wanted.counts["qualities left out"] += 1
-        try:
-            sequence, words = letters.decode("utf-8"), header[1:].decode("utf-8").split(None, 1)
-        except UnicodeDecodeError:
-            yield _not_utf8(wanted, header + b"\n" + body, number)
-            continue
-        name = words[0] if words else None
-        rest = words[1] if len(words) > 1 else ""
-        if name and (mate := _MATE.match(rest)):
-            name = f"{name}/{mate[1]}"
-        label = wanted.label(rest.strip()) if wanted.label_column else None
-        yield Raw(name, sequence, label, number, functools.partial(_in_body, body, number))
-
-
-def _in_body(body: bytes, line: int, letter: int) -> str:
+def in_body(body: bytes, line: int, letter: int) -> str:
     """Return where a letter of the sequence stands in the lines below its header."""
     left = letter
     for number, row in enumerate(body.decode("utf-8").split("\n"), line + 1):
@@ -162,7 +109,8 @@ def _in_body(body: bytes, line: int, letter: int) -> str:
     return f"line {line:,}, column 1"  # there is no letter at all
 
 
-def _not_utf8(wanted: Wanted, text: bytes, line: int) -> BadSequence:
+def not_utf8(wanted: Wanted, text: bytes, line: int) -> BadSequence:
+    """Return the error that says which byte of a record that begins in this line is not UTF-8."""
     for number, row in enumerate(text.split(b"\n"), line):
         error = decoded(wanted, row, number)
         if isinstance(error, BadSequence):

@@ -1,0 +1,117 @@
+"""FASTQ, read without Biopython: sequences and qualities on one line or on several, wrapped as they like."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import deque
+from collections.abc import Iterator
+
+from cutaway.errors import BadSequence
+from cutaway.sequences.readers.blocks import lines
+from cutaway.sequences.readers.fasta import in_body, not_utf8
+from cutaway.sequences.readers.wanted import Raw, Wanted
+
+__all__ = ["read_fastq"]
+
+_SPACE = b" \t\n\r\v\f"
+_MATE = re.compile(r"([12]):[YN]:")
+_MEND = "mend it (was it cut short?), or leave it out with --skip-bad"
+
+Line = tuple[int, bytes]
+
+
+def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+    """Yield each record: sequence and qualities, each on one line or on several. Qualities are counted and left out.
+
+    Qualities end when there are as many as letters, since a line of them may begin with '@' or '+'. The next record
+    must begin there. If it does not, the record is bad, and reading goes on at the first line below its '+' where a
+    whole record stands. What looks like a record on the way there is an error of its own.
+
+    The two reads of a pair in one file ("name 1:N:0" and "name 2:N:0") are named name/1 and name/2.
+    """
+    source, back = lines(wanted), deque[Line | None]()
+
+    def take() -> Line | None:
+        return back.popleft() if back else next(source, None)
+
+    searching = False  # behind a bad record: a line that begins with '@' may be one of its qualities
+    current = take()
+    while current is not None:
+        number, header = current
+        if header[:1] != b"@":
+            if header.strip() and not searching:
+                yield wanted.bad("a FASTQ record begins with '@', and this does not", number)
+                searching = True
+            elif not header.strip():
+                wanted.counts["blank lines"] += not searching
+            current = take()
+            continue
+        rows = list[bytes]()
+        current = take()
+        while current is not None and current[1][:1] not in (b"+", b"@"):
+            rows.append(current[1])
+            current = take()
+        if current is None or current[1][:1] == b"@":
+            if not searching:
+                yield wanted.bad(_without_plus(current), number, hint=_MEND)
+            continue
+        body, plus = b"\n".join(rows), current
+        letters, count, taken = body.translate(None, _SPACE), 0, list[Line]()
+        current = take()
+        while current is not None and count < len(letters):
+            taken.append(current)
+            count += len(current[1].strip())
+            current = take()
+        if not letters and current is not None and not current[1].strip():
+            current = take()  # the empty line of no qualities
+        ended = current is None or current[1][:1] == b"@" or not current[1].strip()
+        why = None
+        if count != len(letters) or not ended:
+            why = _miscounted(len(letters), count, taken, current, ended)
+        elif searching and not _is_of(plus[1], header):
+            why = "the line with '+' names another record"
+        if why:
+            yield wanted.bad(why, plus[0] + 1, hint=_MEND)
+            back.extendleft(reversed([*taken, current]))
+            current, searching = take(), True
+            continue
+        searching = False
+        wanted.counts["qualities left out"] += 1
+        try:
+            sequence, words = letters.decode("utf-8"), header[1:].decode("utf-8").split(None, 1)
+        except UnicodeDecodeError:
+            yield not_utf8(wanted, header + b"\n" + body, number)
+            continue
+        name = words[0] if words else None
+        rest = words[1] if len(words) > 1 else ""
+        if name and (mate := _MATE.match(rest)):
+            name = f"{name}/{mate[1]}"
+        label = wanted.label(rest.strip()) if wanted.label_column else None
+        yield Raw(name, sequence, label, number, functools.partial(in_body, body, number))
+
+
+def _is_of(plus: bytes, header: bytes) -> bool:
+    """Say whether the line with '+' repeats the header's first word, or says nothing, as most do."""
+    words = plus[1:].split(None, 1)
+    return not words or words[0] == (header[1:].split(None, 1) or [b""])[0]
+
+
+def _without_plus(current: Line | None) -> str:
+    if current is None:
+        return "the file ends inside this record: it has no line with '+'"
+    return f"this record has no line with '+' before line {current[0]:,}, which begins with '@'"
+
+
+def _miscounted(letters: int, count: int, taken: list[Line], current: Line | None, ended: bool) -> str:
+    """Say what is wrong with the qualities: too few before the next line with '@', or too many."""
+    seen = 0
+    for at, (_, row) in enumerate(taken):
+        if at and row[:1] == b"@":
+            return f"{seen:,} qualities for {letters:,} letters"
+        seen += len(row.strip())
+    if current is None and count < letters:
+        return f"the file ends inside this record: {count:,} qualities for {letters:,} letters"
+    if not ended and current is not None:
+        return f"{count + len(current[1].strip()):,} qualities or more for {letters:,} letters"
+    return f"{count:,} qualities for {letters:,} letters"
