@@ -14,11 +14,12 @@ from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["ATOM", "atoms", "count_atoms"]
 
-ATOM: Final = r"\[[^\[\]]*\]|%\([0-9]+\)|%[0-9][0-9]|Br|Cl|se|as|te|>>|[\s\S]"
+ATOM: Final = r"\[[^\[\]]*\]|%\([0-9]+\)|%[0-9][0-9]|Br|Cl|se|as|te|>>|->|<-|[\s\S]"
 """One token of a SMILES: a bracket atom, a ring number of several digits, an element of two letters, or a letter.
 
-The expression of Schwaller et al. 2019 (doi:10.1021/acscentsci.9b00576), widened to all of OpenSMILES: `%(nnn)`, the
-aromatic elements of two letters, and every sign that theirs would leave out as itself.
+The expression of Schwaller et al. 2019 (doi:10.1021/acscentsci.9b00576), widened to all of OpenSMILES and to RDKit's
+dative bonds: `%(nnn)`, the aromatic elements of two letters, `->` and `<-`, and every sign that theirs would leave out
+as itself.
 """
 
 

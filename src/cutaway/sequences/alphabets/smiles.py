@@ -5,7 +5,8 @@ Rules, each counted under the name in quotation marks:
 - a SMILES is kept to the letter: it is not made canonical, no hydrogen or charge is moved;
 - "stereo" (records): '@', '/' and '\\\\' stay as written;
 - "several components" (records): a salt or a mixture, its parts parted by '.', stays whole;
-- "reactions" (records): reactants>agents>products stay whole; each of the three is checked as a molecule.
+- "reactions" (records): reactants>agents>products stay whole; each of the three is checked as a molecule. The '>' of a
+  dative bond, '->', parts nothing.
 
 What RDKit can't read, or what no molecule can be (a carbon with five bonds, a ring that can't be aromatic), is an
 error. To read SMILES unchecked and without RDKit use the alphabet text.
@@ -28,6 +29,7 @@ __all__ = ["canonical", "check", "rdkit_says", "reader"]
 _ATOM = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFI*]|[bcnops]")
 _SPACE = re.compile(r"[\s|]")
 _STEREO = re.compile(r"[@/\\]")
+_PARTS = re.compile(r"(?<!-)>")
 
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
@@ -41,7 +43,7 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     """
     ascii_letters(sequence, "smiles")
     changes = dict.fromkeys(["stereo"] if _STEREO.search(sequence) else [], 1)
-    parts = sequence.split(">")
+    parts = _PARTS.split(sequence)
     if len(parts) not in (1, 3) or not any(parts):
         column = len(parts[0]) + 1
         raise BadSequence("a reaction is reactants>agents>products", hint="write both '>'", column=column)

@@ -18,7 +18,7 @@ __all__ = ["need_rdkit", "read_sdf", "read_smi"]
 _COMMA = re.compile(r"\s*,\s*")
 _HEADERS = frozenset({"smiles", "smi", "canonical_smiles"})
 _NAMES = 1000
-_PROPERTY = re.compile(r"^>.*?<([^>]*)>")
+_PROPERTY = re.compile(r"\s*>[^<]*<(.+)>")
 
 
 def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
@@ -55,9 +55,10 @@ def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each molecule as RDKit's canonical SMILES with stereo marks; its id is its title.
 
-    A `label_column` names a property ("> <NAME>"), of one line or several up to a blank one; a molecule without it has
-    no label, and a file in which none has it is an error at its end. Coordinates are no part of a sequence; other
-    properties aren't read.
+    A `label_column` names a property ("> <NAME>"). As in RDKit the name runs from the first "<" of its line to the last
+    ">", and the value over all lines up to an empty one; the space around each of them is left out. A molecule without
+    the property has no label, and a file in which none has it is an error at its end. Coordinates and other properties
+    aren't read.
     """
     chem = need_rdkit()
     rows, start, number, broken, ended = list[str](), 1, 0, None, False
@@ -98,7 +99,7 @@ def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int, names: dic
     wanted.counts["molecules to canonical SMILES"] += 1
     label = None
     if wanted.label_column is not None:
-        properties = _properties(rows)
+        properties = _properties(wanted, rows)
         if len(names) < _NAMES:
             names.update(dict.fromkeys(properties))
         if wanted.label_column in properties:
@@ -108,17 +109,20 @@ def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int, names: dic
     return Raw(title or None, chem.MolToSmiles(found[0]), label, start, functools.partial(_in_smiles, start))
 
 
-def _properties(rows: list[str]) -> dict[str, str]:
-    found, open_at = dict[str, str](), None
-    for row in rows:
-        if name := _PROPERTY.match(row):
-            open_at = name[1]
-            found[open_at] = ""
-        elif not row.strip():
-            open_at = None
-        elif open_at is not None:
-            found[open_at] += f"\n{row.strip()}" if found[open_at] else row.strip()
-    return found
+def _properties(wanted: Wanted, rows: list[str]) -> dict[str, str]:
+    """Return the properties that stand below a molecule, by name; of two with one name the last."""
+    found, value = dict[str, list[str]](), None
+    end = next((at for at, row in enumerate(rows) if row.startswith("M  END")), len(rows))
+    for row in rows[end + 1 :]:
+        if not row:
+            value = None
+        elif value is not None:
+            value.append(row.strip())
+        elif name := _PROPERTY.match(row):
+            value = found[name[1]] = []
+        elif row.strip():
+            wanted.counts["lines outside of properties left out"] += 1
+    return {name: "\n".join(value).strip() for name, value in found.items()}
 
 
 def _in_smiles(line: int, letter: int) -> str:
