@@ -10,7 +10,10 @@ itself in a notebook. Verbs are resolved on first use: `import cutaway` imports 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from cutaway import errors, views
@@ -91,6 +94,12 @@ __all__ = [
     "train",
     "train_tokenizer",
 ]
+
+if "ipykernel" in sys.modules:
+    # tqdm, which transformers imports, warns in a notebook without ipywidgets; cutaway shows progress as lines.
+    with warnings.catch_warnings(), contextlib.suppress(ImportError):
+        warnings.simplefilter("ignore")
+        importlib.import_module("tqdm.auto")
 
 Result.page = staticmethod(views.page)
 Result.notebook = staticmethod(views.notebook)

@@ -12,22 +12,26 @@ import io
 import json
 import math
 import os
-import reprlib
 import stat
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cutaway.errors import InputError, OutputError
+from cutaway.told import told
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Result", "check_target", "is_file", "save_results", "write_bytes", "write_chunks", "write_text"]
+__all__ = ["Result", "Results", "check_target", "is_file", "save_results", "write_bytes", "write_chunks", "write_text"]
+
+_MOST = 8  # results of a list that are printed
+
+R = TypeVar("R", bound="Result")
 
 _MEANINGS = {
     ".html": "a page",
@@ -83,16 +87,48 @@ class Result:
         return save_results([self], path)
 
     def __repr__(self) -> str:
-        short = reprlib.Repr()
-        short.maxlevel, short.maxlist, short.maxtuple, short.maxdict = 2, 4, 4, 4
-        short.maxstring, short.maxother = 72, 72
-        fields = (
-            f"{field.name}={short.repr(getattr(self, field.name))}" for field in dataclasses.fields(self) if field.repr
-        )
+        fields = (f"{name}={told(value)}" for name, value in self._shown())
         return f"{type(self).__name__}({', '.join(fields)})"
+
+    def __str__(self) -> str:
+        """Return the result for a person: a line a field, however long its values are."""
+        shown = self._shown()
+        width = max((len(name) for name, _ in shown), default=0)
+        return "\n".join([type(self).__name__, *(f"  {name:{width}}  {told(value)}" for name, value in shown)])
+
+    def _shown(self) -> list[tuple[str, Any]]:
+        return [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self) if field.repr]
 
     def _repr_html_(self) -> str:
         return Result.notebook([self.to_dict()])
+
+
+class Results(list[R]):
+    """The results of a verb that gives several: a list that shows itself as what is in it.
+
+    Example:
+        >>> from cutaway import generate
+        >>> responses = generate("Water boils at", num_return_sequences=2)
+        >>> len(responses), responses[1].seed
+        (2, 1)
+    """
+
+    def to_json(self) -> str:
+        """Return the results as JSON lines, a line a result."""
+        return "".join(result.to_json() + "\n" for result in self)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the results to one file; see `save_results`."""
+        return save_results(self, path)
+
+    def __repr__(self) -> str:
+        return "[" + ",\n ".join([*map(repr, self[:_MOST]), *_more(self)]) + "]"
+
+    def __str__(self) -> str:
+        return "\n\n".join([*map(str, self[:_MOST]), *_more(self)])
+
+    def _repr_html_(self) -> str | None:
+        return Result.notebook([result.to_dict() for result in self]) if self else None
 
 
 def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.formats) -> None:
@@ -224,6 +260,10 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _more(results: Sequence[Result]) -> list[str]:
+    return [f"… and {len(results) - _MOST:,} more"] if len(results) > _MOST else []
 
 
 def _plain(value: Any) -> Any:

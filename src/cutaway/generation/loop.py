@@ -16,7 +16,7 @@ from cutaway.generation.samplers import Sampling
 from cutaway.generation.trace import Step
 from cutaway.models.prompt import TextModel, encode_prompt
 from cutaway.models.shelf import DEFAULT
-from cutaway.result import Result
+from cutaway.result import Result, Results
 
 if TYPE_CHECKING:
     from cutaway.models.loading import ModelLike
@@ -91,7 +91,7 @@ def generate(
     on_text: Callable[[int, str], None] | None = None,
     on_step: Callable[[int, Step, str], None] | None = None,
     on_result: Callable[[int, Generation], None] | None = None,
-) -> list[Generation]:
+) -> Results[Generation]:
     """Continue each prompt `num_return_sequences` times and return one result a response, prompts in order.
 
     `temperature` None is greedy for one response and 1 (the model's own distribution) for several. Row r of the call
@@ -165,7 +165,7 @@ def generate(
                 if on_text is not None and row.text:
                     on_text(len(results), row.text)
                 done(len(results), row, beam.score)
-        return list(results.values())
+        return Results(results.values())
     number: dict[int, int] = {}
 
     def begun() -> Iterator[Row]:
@@ -184,7 +184,7 @@ def generate(
             on_step(number[id(row)], row.steps[-1], text)
         if row.finish is not None:
             done(number[id(row)], row)
-    return [results[r] for r in range(len(results))]
+    return Results(results[r] for r in range(len(results)))
 
 
 def _result(model: TextModel, row: Row, settings: dict[str, Any], score: float | None) -> Generation:
