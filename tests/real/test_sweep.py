@@ -24,12 +24,11 @@ def test_a_hot_model_is_surprising_and_short_of_english(smollm2: str) -> None:
     assert any(line.startswith("Temperature from 0.3 to 1.8 makes the text more surprising") for line in found.summary)
 
 
-def test_the_models_own_numbers_are_those_of_score(smollm2: str) -> None:
+def test_the_surprise_is_that_of_score_also_where_the_writer_is_the_scorer(smollm2: str) -> None:
     found = sweep(PROMPTS[:2], smollm2, settings={"temperature": [0.0]}, max_new_tokens=8, tier="exact")
     model = cutaway.load(smollm2)
     for run in found.runs:
         whole = cutaway.score(run.prompt + run.completion, model)
         tokens = whole.tokens[len(model.tokenizer.encode(run.prompt).ids) - 1 :]
-        if [token.id for token in tokens] == run.token_ids:
-            nats = -sum(token.logprob for token in tokens) / len(tokens)
-            assert abs(math.log(run.metrics["scorer_perplexity"] or 0) - nats) < 1e-3
+        nats = -sum(token.logprob for token in tokens) / len(tokens)
+        assert abs(math.log(run.metrics["scorer_perplexity"] or 0) - nats) < 1e-3

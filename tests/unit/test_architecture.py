@@ -57,6 +57,17 @@ def test_counts_and_flops_by_hand():
     assert result.modules[0].parameters == result.parameters
 
 
+def test_flops_of_an_encoder_decoder_are_shared_by_the_tokens_of_both_sides():
+    """By hand, as above: T tokens on either side, and the decoder's two more matrices of cross-attention a token."""
+    D, L, F, V = 32, 3, 48, 300
+    config = transformers.T5Config(vocab_size=V, d_model=D, d_ff=F, d_kv=D // 4, num_layers=L, num_heads=4)
+    result = architecture(config)
+    T, block = result.flops_context, 4 * D * D + 2 * D * F
+    encoder = L * (2 * block + 2 * 2 * T * D)
+    decoder = L * (2 * (block + 4 * D * D) + 2 * 2 * 2 * T * D) + 2 * V * D
+    assert result.flops_per_token == (encoder + decoder) * T / (2 * T)
+
+
 @pytest.mark.parametrize("folder", ["tiny_gpt2", "tiny_llama", "tiny_bert_classifier"])
 def test_a_folder_gives_what_its_weights_hold(folder, request):
     path = request.getfixturevalue(folder)

@@ -144,13 +144,12 @@ def test_cells_sum_keys_and_average_queries() -> None:
     for start in (0, 4):
         end = min(6, start + 4)
         kept.add(call, Tile(start, end, 6, weights[:, :, start:end], weights[:, :, start:end]))
-    maps, shares = kept.maps()
+    maps = kept.maps()
     for head in range(2):
         expected = np.zeros((3, 3))
         for row, key in itertools.product(range(6), range(6)):
             if cells[row] >= 0 and cells[key] >= 0:
                 expected[cells[row], cells[key]] += weights[0, head, row, key].item() / cells.count(cells[row])
-        assert shares[head].item() == pytest.approx(expected.sum(-1).mean(), abs=1e-6)
         assert maps[head].numpy() == pytest.approx(expected / expected.sum(-1, keepdims=True), abs=1e-6)
 
 
@@ -213,6 +212,49 @@ def test_depths_are_the_means_of_heads(tiny_llama: Any, tiny_bert_classifier: An
     assert found.a.ahead == 0 < found.b.ahead < 1
     roles = [(match.layer, match.head, match.role) for match in found.matches if match.model == "b"]
     assert roles == [(head.layer, head.head, head.role) for head in heads(TEXT, tiny_bert_classifier).heads]
+
+
+@pytest.mark.parametrize(("truncate", "length"), [(None, 40), ("right", 90), ("left", 90)])
+def test_shares_of_attention_are_over_tokens_as_eager_attention_has_them(
+    truncate: str | None, length: int, tiny_gpt2: Any, tiny_llama: Any
+) -> None:
+    # A word piece is many segments of the other's letters, or one: tokens and segments are not as many.
+    model, letters = words_and_ends(), load(tiny_llama, "any")
+    text = ("the cat sat on the mat, " * 10)[:length]
+    found = compare(model, letters, text, truncate=truncate)
+    encoding = model.tokenizer.encode(text)
+    kept = slice(0, 32) if truncate != "left" else slice(-32, None)
+    ids, special = encoding.ids[kept], np.array(encoding.special[kept])
+    module = model.module
+    module.set_attn_implementation("eager")
+    with torch.no_grad():
+        layers = module(torch.tensor([ids]), output_attentions=True).attentions
+    weights = torch.cat([layer[0] for layer in layers]).double().numpy()
+    assert found.a.special == special.sum() > 0
+    assert found.a.outside == pytest.approx(weights[:, :, special].sum(-1).mean(), abs=2e-6)
+    within = weights * (~special[:, None] & ~special)
+    later = np.triu(within, 1).sum((1, 2)) / within.sum((1, 2))
+    assert found.a.ahead == pytest.approx(later.mean(), abs=2e-6)
+    shares = [match.share for match in found.matches if match.model == "a"]
+    assert shares == pytest.approx(weights[:, :, ~special].sum(-1).mean(1).tolist(), abs=2e-6)
+    assert (found.b.outside, found.b.ahead) == (0, 0)
+
+
+def words_and_ends() -> Model:
+    """A BERT of 2 layers that reads words between special tokens, up to 32 tokens."""
+    torch.manual_seed(5)
+    vocabulary = {word: i for i, word in enumerate(["[UNK]", "[CLS]", "[SEP]", "the", "cat", "sat", "on", "mat", ","])}
+    backend = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    backend.add_special_tokens(["[CLS]", "[SEP]"])
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP] [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
+    )
+    config = transformers.BertConfig(
+        vocab_size=9, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=32, initializer_range=0.6,
+    )  # fmt: skip
+    return Model("words", None, transformers.BertModel(config).eval(), Tokenizer(backend))
 
 
 def test_matches_and_maps_equal_eager_attention(tiny_gpt2: Any, tiny_llama: Any) -> None:

@@ -178,6 +178,11 @@ def test_chosen_layers_and_heads_and_what_is_not_there(tiny_llama: Path) -> None
     [stack] = maps.stacks
     assert (stack.layers, stack.heads, len(stack.scores)) == ([1], [2, 0], 2)
     assert stack.rollout is None  # it needs all layers
+    ids = cutaway.tokenize(TEXT, str(tiny_llama)).ids
+    mean = eager(tiny_llama, ids)[1][[0, 2]].mean(0)
+    assert stack.received == pytest.approx((mean.sum(0) / torch.arange(len(ids), 0, -1)).tolist(), rel=1e-4)
+    [some] = cutaway.attention(TEXT, str(tiny_llama), heads=[0]).stacks
+    assert some.rollout is None  # and all heads
     assert np.abs(stack.maps.layer(0)[0] / 255 - maps.weights(1, 2)).max() <= 1 / 510 + 1e-6
     for options, message in (
         ({"layers": [2]}, "no layer 2.*layers 0 to 1"),

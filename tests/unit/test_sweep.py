@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
+import tokenizers
 import torch
+import transformers
 from rich.console import Console
 
 import cutaway
@@ -157,14 +159,40 @@ def test_scoring_many_together_equals_scoring_each(model):
             assert (found.tokens, found.nats) == (alone.tokens, pytest.approx(alone.nats, rel=1e-5))
 
 
-def test_the_model_itself_as_scorer_takes_its_own_numbers(model):
-    found = sweep(PROMPTS, model, settings={"temperature": [1.0]}, max_new_tokens=9, scorer=model, tier="exact")
-    [other] = {one.metrics["scorer_perplexity"] == one.metrics["perplexity"] for one in found.runs}
-    assert other
-    pairs = [(one.prompt, one.completion) for one in found.runs]
-    for one, scored in zip(found.runs, score_continuations(model, pairs), strict=True):
-        if scored is not None and scored.tokens == len(one.token_ids):
-            assert math.exp(scored.nats / scored.tokens) == pytest.approx(one.metrics["perplexity"], rel=1e-4)
+def pieces(tmp_path):
+    """A random Llama whose tokenizer has pieces of several letters: it can write a text otherwise than it reads it."""
+    letters = [*"abcdet ", "<|end|>"]
+    vocabulary = {piece: i for i, piece in enumerate([*letters, "ab", "cd", "abcd", " t"])}
+    merges = [("a", "b"), ("c", "d"), ("ab", "cd"), (" ", "t")]
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=merges))
+    backend.decoder = tokenizers.decoders.Fuse()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>").save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=len(vocabulary), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        max_position_embeddings=128, eos_token_id=7, bos_token_id=None, initializer_range=0.2,
+    )  # fmt: skip
+    transformers.LlamaForCausalLM(config).save_pretrained(tmp_path)
+    return str(tmp_path)
+
+
+def test_the_writer_as_scorer_reads_the_text_again_like_any_other(tmp_path):
+    writer = pieces(tmp_path)
+    found = sweep(["abc", "da te"], writer, settings={"temperature": [1.5]}, samples=4, max_new_tokens=20,
+                  scorer=writer, tier="exact")  # fmt: skip
+    judge, otherwise = load(writer), 0
+    for one in found.runs:
+        whole = judge.tokenizer.encode(one.prompt + one.completion)
+        edge = next(t for t, (_, end) in enumerate(whole.offsets) if end > len(one.prompt))
+        with torch.no_grad():
+            logprobs_TV = judge.module(torch.tensor([whole.ids])).logits[0].double().log_softmax(-1)
+        nats = [-float(logprobs_TV[t - 1, whole.ids[t]]) for t in range(edge, len(whole.ids))]
+        assert one.metrics["scorer_perplexity"] == pytest.approx(math.exp(np.mean(nats)), rel=1e-4)
+        assert one.metrics["scorer_bits_per_byte"] == pytest.approx(
+            sum(nats) / math.log(2) / len(one.completion.encode()), rel=1e-4
+        )
+        otherwise += one.metrics["scorer_perplexity"] != pytest.approx(one.metrics["perplexity"], rel=1e-2)
+    assert otherwise  # its own tokens are others
 
 
 def test_metrics_of_a_run_are_the_functions_of_its_text(model):

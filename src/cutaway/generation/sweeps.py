@@ -97,8 +97,8 @@ def sweep(
 
     `on_run` is given each run, in order, as soon as it is measured. `done` are runs of the same sweep from before:
     they are not run again. `on_progress(tokens, of)` tells how far it is. `scorer` is the model that measures surprise,
-    in full precision; where it is the writing model too, and the prompt no chat, the writer's own numbers are taken, as
-    its tier gives them. In a chat it reads the prompt, an empty line and the answer.
+    in full precision: it reads prompt and completion as one text, in tokens of its own, so that writers compare, itself
+    among them. In a chat it reads the prompt, an empty line and the answer.
 
     Raises `InputError`, `MissingText`, `PromptTooLong` or a `ModelError`, as far as can be before anything is run.
 
@@ -233,7 +233,6 @@ class _Pass:
     plan: Plan
     name: str
     decoder: Decoder
-    itself: bool  # it is the scorer
     truncate: str | None
 
     def run(
@@ -276,14 +275,9 @@ class _Pass:
         flat = [row for group in rows for row in group]
         chats = [group.settings["chat"] for group in groups for _ in range(group.samples)]
         scored: list[Scored | None] = [None] * len(flat)
-        for i, row in enumerate(flat):
-            if self.itself and not chats[i] and (said := self._said(row)):
-                scored[i] = Scored(-math.fsum(row.logprobs[:said]), said)
         if scorer is not None:
-            others = [i for i in range(len(flat)) if chats[i] or not self.itself]
-            pairs = [(flat[i].prompt + ("\n\n" if chats[i] else ""), flat[i].text) for i in others]
-            for i, found in zip(others, score_continuations(scorer, pairs), strict=True):
-                scored[i] = found
+            pairs = [(row.prompt + ("\n\n" if chat else ""), row.text) for row, chat in zip(flat, chats, strict=True)]
+            scored = score_continuations(scorer, pairs)
         surprises = iter(scored)
         for group, samples in zip(groups, rows, strict=True):
             alike = legibility.self_bleu([legibility.units(row.text) for row in samples])
@@ -334,9 +328,7 @@ def _opened(
     for chat in chats:  # a prompt that does not fit is refused before hours of work, not after
         for prompt in plan.prompts:
             encode_prompt(decoder.model, prompt, chat=chat, truncate=truncate)
-    itself = name == plan.scorer
-    judge = _loaded(scorer) if scorer is not None and (True in chats or not itself) else None
-    return _Pass(plan, name, decoder, itself, truncate), judge
+    return _Pass(plan, name, decoder, truncate), None if scorer is None else _loaded(scorer)
 
 
 def _blocks(plan: Plan, size: int) -> Iterator[list[Group]]:

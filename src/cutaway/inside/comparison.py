@@ -52,8 +52,9 @@ class ComparedModel:
     `tokens` counts what it reads of the text, `special` those among them that stand for no text. `bits` is the
     surprisal of all `scored` tokens, `perplexity` is per token, `bits_per_byte` is over the bytes that both models
     score (`Comparison.bytes`), so that tokenizers make no difference; None for a model that predicts no next token.
-    `outside` is the share of its attention that goes to special tokens, `ahead` the share of the rest that goes to
-    text behind the position. `roles` counts its heads.
+    `outside` is the share of its attention that goes to special tokens: the mean over all heads and over all tokens it
+    reads. `ahead` is the share of the attention from text to text that goes to a later token, the mean over all heads.
+    `roles` counts its heads.
     """
 
     name: str
@@ -175,7 +176,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     (' animal', 13, 16, None)
     """
     readings = [read(text, shared(model, "any"), truncate=truncate) for model in (a, b)]
-    stretches, whole = _aligned(readings, text, truncate)
+    stretches, whole, special = _aligned(readings, text, truncate)
     seen = [at for at, read_by in enumerate(whole) if all(read_by)]
     if len(seen) < 2:
         raise MissingText(
@@ -189,7 +190,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
         for place, part in enumerate(seen):
             for token in stretches[part].tokens[which]:
                 cells[token] = place // pool
-        runs.append(measure(reading, cells, -(-len(seen) // pool)))
+        runs.append(measure(reading, cells, -(-len(seen) // pool), special[which]))
     segments = [_segment(text, *found, runs) for found in zip(stretches, whole, strict=True)]
     scoring = [side for side, run in zip("ab", runs, strict=True) if run.nats is not None]
     scored = [part for part in segments if all(getattr(part, f"bits_{side}") is not None for side in scoring)]
@@ -227,13 +228,20 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     )
 
 
-def _aligned(readings: list[Reading], text: str, truncate: str | None) -> tuple[list[Stretch], list[tuple[bool, bool]]]:
-    """Return the stretches of the whole text, with positions in what was read, and which model read all of each."""
-    spans, firsts = [], []
+def _aligned(
+    readings: list[Reading], text: str, truncate: str | None
+) -> tuple[list[Stretch], list[tuple[bool, bool]], list[list[bool]]]:
+    """Return the stretches of the whole text, with positions in what was read, and which model read all of each.
+
+    Also which of the tokens that each model read stand for no text.
+    """
+    spans, firsts, specials = [], [], []
     for reading in readings:
         encoding = reading.model.tokenizer.encode(text)
         spans.append([None if s else span for span, s in zip(encoding.offsets, encoding.special, strict=True)])
-        firsts.append(len(encoding.ids) - len(reading.ids) if truncate == "left" else 0)
+        first = len(encoding.ids) - len(reading.ids) if truncate == "left" else 0
+        firsts.append(first)
+        specials.append(encoding.special[first : first + len(reading.ids)])
     stretches, whole = [], []
     for part in align(len(text), spans):
         tokens = [
@@ -242,7 +250,7 @@ def _aligned(readings: list[Reading], text: str, truncate: str | None) -> tuple[
         ]
         stretches.append(Stretch(part.start, part.end, tokens))
         whole.append((len(tokens[0]) == len(part.tokens[0]), len(tokens[1]) == len(part.tokens[1])))
-    return stretches, whole
+    return stretches, whole, specials
 
 
 def _pool(count: int, readings: list[Reading]) -> int:
@@ -268,7 +276,6 @@ def _side(run: Measured, bits_per_byte: float | None) -> ComparedModel:
     layers: dict[int, list[Head]] = {}
     for head in run.heads:
         layers.setdefault(head.layer, []).append(head)
-    special = run.reading.model.tokenizer.encode(run.reading.text).special
     return ComparedModel(
         name=model.name,
         type=model.config.model_type,
@@ -277,13 +284,13 @@ def _side(run: Measured, bits_per_byte: float | None) -> ComparedModel:
         layers=len(layers),
         heads_per_layer=len(run.heads) // len(layers),
         tokens=len(run.reading.ids),
-        special=min(sum(special), len(run.reading.ids)),
+        special=sum(run.special),
         scored=len(nats) if nats is not None else None,
         bits=math.fsum(nats) / LN2 if nats is not None else None,
         bits_per_byte=bits_per_byte if nats is not None else None,
         perplexity=None if mean is None else math.exp(mean) if mean < 700 else math.inf,
-        outside=max(0.0, round(1 - float(run.shares.mean()), DIGITS)),
-        ahead=0.0 if run.causal else round(float(run.maps.triu(1).sum((1, 2)).mean() / run.maps.shape[1]), DIGITS),
+        outside=round(float(run.outside.mean()), DIGITS),
+        ahead=round(float(run.ahead.mean()), DIGITS),
         roles=dict(collections.Counter(head.role for head in run.heads).most_common()),
         depths=[
             ComparedLayer(layer, run.depth(layer), *(_mean([getattr(head, name) for head in some]) for name in MEANS))
@@ -316,7 +323,7 @@ def _matches(runs: list[Measured], alike_AB: torch.Tensor) -> list[HeadMatch]:
                     depth=run.depth(head.layer),
                     role=head.role,
                     certainty=head.certainty,
-                    share=round(float(run.shares[i]), DIGITS),
+                    share=round(1 - float(run.outside[i]), DIGITS),
                     best_layer=match.layer,
                     best_head=match.head,
                     best_depth=other.depth(match.layer),

@@ -40,8 +40,9 @@ ROLLED = 1024  # tokens up to which the rollout matrix is computed
 class Stack:
     """The maps of one kind of attention; `scores` and `received` are exact whatever the maps leave out.
 
-    `received` [S]: the attention a token gets, averaged over the heads and over the positions that may see it.
-    `rollout`: how much of each token reaches each position through all layers (None where layers are left out).
+    `received` [S]: the attention a token gets, averaged over the chosen heads and layers and over the positions that
+    may see it. `rollout`: how much of each token reaches each position through all heads of all layers (None if some
+    are left out).
     """
 
     kind: str
@@ -200,7 +201,8 @@ def attention(
         calls(call)
         output = statistics(call)
         rows = statistics.rows.pop()  # at 8,192 tokens a layer's rows take 3 MB
-        seen[call.kind, call.layer] = _Seen(describe(rows), rows.received[0].mean(0).double().cpu(), rows.looks_ahead)
+        received_S = rows.received[0][chosen[call.kind][1]].double().mean(0).cpu()
+        seen[call.kind, call.layer] = _Seen(describe(rows), received_S, rows.looks_ahead)
         return output
 
     with watch(reading.model, observe):
@@ -310,7 +312,8 @@ def _stack(
     queries, keys = reading.ids_of(kind)
     causal = kind != "cross" and not depth[layers[0]].looks_ahead
     kept = [maps.maps.pop((kind, layer))[0][0].cpu().numpy() for layer in layers]
-    whole = len(layers) == len(depth) and len(queries) <= ROLLED and pool == 1 and kind != "cross"
+    every = len(layers) == len(depth) and len(set(heads)) == len(depth[layers[0]].heads)
+    whole = every and len(queries) <= ROLLED and pool == 1 and kind != "cross"
     rolled = None
     if whole and all((kind, layer) in calls.calls for layer in layers):
         matrix = rollout([calls.calls[kind, layer] for layer in layers])
@@ -326,7 +329,7 @@ def _stack(
         key_words=reading.words(keys),
         maps=pack_maps(kept, causal=causal, pool=pool),
         scores=[depth[layer].heads[head] for layer in layers for head in heads],
-        received=_received([found.received for found in depth.values()], causal, len(queries)),
+        received=_received([depth[layer].received for layer in layers], causal, len(queries)),
         rollout=rolled,
     )
 

@@ -12,9 +12,9 @@ import torch
 
 from cutaway.errors import WrongKind
 from cutaway.inside.atlas import Head, describe
-from cutaway.inside.capture import watch
+from cutaway.inside.capture import Call, Tile, watch
 from cutaway.inside.reading import Reading, not_finite
-from cutaway.inside.similarity import CellMaps
+from cutaway.inside.similarity import CellMaps, TokenShares
 from cutaway.inside.statistics import Statistics
 from cutaway.models.loading import shared
 
@@ -26,13 +26,19 @@ DIGITS = 6  # decimals: what float32 sums are good for
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """What one forward pass gave: `maps` [A, C, C], their `shares` [A], and `nats` of every token but the first."""
+    """What one forward pass gave: `maps` [A, C, C], and `nats` of every token but the first.
+
+    `outside` [A] is the share of a head's attention that goes to special tokens; `ahead` [A], of what text gives to
+    text, the share that goes to a later token.
+    """
 
     reading: Reading
     causal: bool
     heads: list[Head]
     maps: torch.Tensor
-    shares: torch.Tensor
+    special: list[bool]
+    outside: torch.Tensor
+    ahead: torch.Tensor
     nats: list[float] | None
 
     def bits(self, tokens: list[int]) -> float | None:
@@ -46,15 +52,23 @@ class Measured:
         return round(layer / max(1, self.heads[-1].layer), DIGITS)
 
 
-def measure(reading: Reading, cells: list[int], count: int) -> Measured:
+def measure(reading: Reading, cells: list[int], count: int, special: list[bool]) -> Measured:
     """Run a model over what it reads; `cells` has each token's cell of the text, of `count`, or -1.
+
+    `special` says which tokens stand for no text.
 
     Raises `AttentionHidden` or another `ModelError`.
     """
     model, pair = reading.model, reading.target_ids is not None
     ids = torch.tensor([reading.ids], device=model.device)
     kept = CellMaps("encoder" if pair else "self", cells, count)
-    statistics, nats = Statistics(ids, each=kept.add), None
+    shares = TokenShares(kept.kind, special)
+
+    def each(call: Call, tile: Tile) -> None:
+        kept.add(call, tile)
+        shares.add(call, tile)
+
+    statistics, nats = Statistics(ids, each=each), None
     with watch(model, statistics), torch.inference_mode():
         if not _predicts(reading):
             reading.run()
@@ -64,9 +78,9 @@ def measure(reading: Reading, cells: list[int], count: int) -> Measured:
             if not all(map(math.isfinite, nats)):
                 raise not_finite(model)
     rows = sorted((row for row in statistics.rows if row.kind == kept.kind), key=lambda row: row.layer)
-    maps_ACC, shares_A = kept.maps()
     heads = [head for row in rows for head in describe(row)]
-    return Measured(reading, not any(row.looks_ahead for row in rows), heads, maps_ACC, shares_A, nats)
+    causal = not any(row.looks_ahead for row in rows)
+    return Measured(reading, causal, heads, kept.maps(), special, *shares.shares(), nats)
 
 
 def _predicts(reading: Reading) -> bool:

@@ -12,14 +12,14 @@ import torch
 
 from cutaway.inside.capture import Call, Tile
 
-__all__ = ["CellMaps", "similarities"]
+__all__ = ["CellMaps", "TokenShares", "similarities"]
 
 
 class CellMaps:
     """Sums up a model's attention over cells of text: over a cell's keys the sum, over its queries the mean.
 
     `cells` has each token's cell, -1 for tokens outside of all; their rows and columns are left out and what is left
-    of a row is made to sum to 1 again. `shares` [A] then says how much of each head's attention was left.
+    of a row is made to sum to 1 again.
     """
 
     def __init__(self, kind: str, cells: list[int], count: int) -> None:
@@ -45,14 +45,44 @@ class CellMaps:
         added = _summed(sums_NX, torch.where(rows < 0, rows, rows - low), high - low)
         self._layers[call.layer][low:high] += added.view(high - low, heads, self.count)
 
-    def maps(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return all heads' maps [A, C, C], layer by layer, and their shares [A]; the sums are spent."""
+    def maps(self) -> torch.Tensor:
+        """Return all heads' maps [A, C, C], layer by layer; the sums are spent."""
         layers = [self._layers.pop(layer).transpose(0, 1) for layer in sorted(self._layers)]
         maps_ACC = torch.cat(layers)
         maps_ACC /= torch.bincount(self._cells[self._cells >= 0], minlength=self.count).clamp(min=1)[:, None]
-        left_AC1 = maps_ACC.sum(-1, keepdim=True)
-        maps_ACC /= left_AC1.clamp(min=1e-12)
-        return maps_ACC, left_AC1.mean((1, 2))
+        maps_ACC /= maps_ACC.sum(-1, keepdim=True).clamp(min=1e-12)
+        return maps_ACC
+
+
+class TokenShares:
+    """Sums up where a model's attention goes, token by token: to special tokens, to the text, to what lies ahead.
+
+    `special` says which tokens stand for no text.
+    """
+
+    def __init__(self, kind: str, special: list[bool]) -> None:
+        self.kind = kind
+        self._text = ~torch.tensor(special)
+        self._layers: dict[int, torch.Tensor] = {}
+
+    def add(self, call: Call, tile: Tile) -> None:
+        """Add the rows of one tile."""
+        if call.kind != self.kind:
+            return
+        weights_HNS = tile.weights[0].float().cpu()
+        keys_S, rows_N = self._text[: tile.seen], self._text[tile.start : tile.end]
+        within_HNS = weights_HNS * (rows_N[:, None] & keys_S)
+        sums_4H = [weights_HNS, weights_HNS * ~keys_S, within_HNS, within_HNS.triu(tile.start + 1)]
+        found_4H = torch.stack([some.sum(-1).double().sum(-1) for some in sums_4H])
+        self._layers[call.layer] = self._layers.get(call.layer, 0) + found_4H
+
+    def shares(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return, for all heads [A] layer by layer, two shares.
+
+        Of all attention, what goes to special tokens; of that from text to text, what goes to a later token.
+        """
+        all_A, special_A, within_A, ahead_A = torch.cat([self._layers[layer] for layer in sorted(self._layers)], 1)
+        return special_A / all_A.clamp(min=1e-12), ahead_A / within_A.clamp(min=1e-12)
 
 
 def _summed(values_NX: torch.Tensor, cells: torch.Tensor, count: int) -> torch.Tensor:

@@ -45,8 +45,8 @@ class Module:
 class Architecture(Result):
     """A model's build: `modules` in the order of the drawing, `tree` as torch prints it.
 
-    `bytes` hold the weights in `dtype`; `flops_per_token` is one forward pass over `flops_context` tokens divided by
-    their number, two FLOPs a multiply-add, as torch counts them.
+    `bytes` hold the weights in `dtype`; `flops_per_token` is one forward pass over `flops_context` tokens (an
+    encoder-decoder reads as many on either side) divided by all tokens read; two FLOPs a multiply-add, as torch counts.
     """
 
     schema: ClassVar[str] = "architecture"
@@ -199,13 +199,14 @@ def _flops(module: nn.Module, tokens: int) -> float | None:
     inputs = {"input_ids": ids_BT}
     if getattr(module.config, "is_encoder_decoder", False):
         inputs["decoder_input_ids"] = ids_BT
+    read = len(inputs) * tokens
     counter = FlopCounterMode(display=False)
     try:
         with torch.no_grad(), counter, quiet_transformers():
             module(**inputs)
     except Exception:  # it looks at values, which the meta device has none of, or reads no ids
         return None
-    return counter.get_total_flops() / tokens
+    return counter.get_total_flops() / read
 
 
 def _modules(root: nn.Module) -> list[Module]:
