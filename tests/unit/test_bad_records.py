@@ -214,7 +214,7 @@ def test_parquet_that_is_none() -> None:
 # Numbers
 
 
-@pytest.mark.parametrize("said", ["nan", "inf", "-inf", "abc", "1_0"])
+@pytest.mark.parametrize("said", ["inf", "-inf", "1e999", "abc", "1_0"])
 def test_numbers_that_are_none(said: str) -> None:
     files = {
         "a.csv": (f"t,wind\nx,1\ny,{said}\n", f"line 3, column 'wind' of 'a.csv': '{said}' is no finite number"),
@@ -230,7 +230,7 @@ def test_numbers_that_are_none(said: str) -> None:
         assert records.first_skipped == [message]
 
 
-@pytest.mark.parametrize("said", ["NaN", "Infinity", "-Infinity", "true", "1e999", "{}", '"x"'])
+@pytest.mark.parametrize("said", ["Infinity", "-Infinity", "true", "1e999", "{}", '"x"'])
 def test_json_values_that_are_no_number(said: str) -> None:
     says("a.jsonl", f'{{"series": [1, {said}]}}\n', "series", "line 1, column 'series' of", "no finite number")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from typing import Any, Final
 
@@ -15,7 +14,6 @@ from cutaway.tokens.bins import Bins
 
 __all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "or_none", "series_in"]
 
-_CELL: Final = re.compile(r"[^\s,;]+")
 _LINE: Final = re.compile(r"[^\r\n]+")
 
 
@@ -62,30 +60,44 @@ class SeriesText:
 def series_in(text: str) -> SeriesText | None:
     """Read a text as a series: a time step a line and in it a number a channel, or one line with the steps of one.
 
-    Numbers are parted by space, commas or semicolons; NA and nan are missing ones. Returns None where the text is
-    something else. Raises `InputError` where lines hold unequally many numbers.
+    The numbers are read as those of a file of text: space, commas or semicolons part them, and NA, nan or nothing
+    between two commas is a missing one. Lines that begin with # are comments. Returns None where the text is something
+    else. Raises `InputError` where lines hold unequally many numbers, or infinity, or where commas may be decimal ones.
 
     >>> series_in("1.5 2\\n3,nan").channels.tolist()
     [[1.5, 3.0], [2.0, nan]]
     """
+    from cutaway.sequences.alphabets import series  # only where there are series
+
     rows: list[list[float]] = []
     spans: list[tuple[int, int]] = []
+    wrong: InputError | None = None
     for line in _LINE.finditer(text):
-        cells = list(_CELL.finditer(line[0]))
-        if not cells:
+        cells = series.cells(line[0])
+        if not cells or line[0].lstrip().startswith("#"):
             continue
+        if series.commas_unclear(line[0]):
+            hint = "write numbers with decimal points, and space between them"
+            wrong = wrong or InputError(
+                f"are the commas in {line[0][:40]!r} decimal ones, or between numbers?", hint=hint
+            )
         try:
-            rows.append([_number(cell[0]) for cell in cells])
+            rows.append([_number(cell) for cell, _ in cells])
         except ValueError:
             return None
-        spans += [(line.start() + cell.start(), line.start() + cell.end()) for cell in cells]
+        except OverflowError as error:
+            wrong = wrong or InputError(str(error), hint="write NA for a number that is missing")
+            continue
+        spans += [(line.start() + at, line.start() + at + len(cell)) for cell, at in cells]
+    if wrong is not None:
+        raise wrong
     if not rows:
         return None
     widths = sorted({len(row) for row in rows})
     if len(widths) > 1:
         raise InputError(
             f"lines of {widths[0]:,} and of {widths[-1]:,} numbers are no series",
-            hint="a line is a time step and has a number for each channel; nan is a missing one",
+            hint="a line is a time step and has a number for each channel; NA is a missing one",
         )
     values = np.array(rows, dtype=np.float64)
     return SeriesText(values if len(rows) == 1 else values.T, spans)
@@ -148,9 +160,15 @@ def _words(written: str, header: int) -> list[str]:
 
 
 def _number(cell: str) -> float:
-    from cutaway.sequences.alphabets import series  # only where there are series
+    """Return the number that a cell says. Raises `OverflowError` for infinity, and `ValueError` for anything else."""
+    from cutaway.sequences.alphabets import series
 
-    return math.nan if cell.lower() == "nan" else series.number(cell)
+    try:
+        return series.number(cell)
+    except ValueError:
+        if "_" not in cell and np.isinf(float(cell)):
+            raise OverflowError(f"{cell!r} is no finite number") from None
+        raise
 
 
 def or_none(value: Any) -> float | None:

@@ -65,7 +65,7 @@ def steps_of(text: str, series: SeriesText, states: States) -> tuple[NDArray[np.
     if len(channels) != wanted:
         raise InputError(
             f"a time step of these states has {wanted:,} numbers, and the lines have {len(channels):,}",
-            hint="a line is a time step and has a number for each channel; nan is a missing one",
+            hint="a line is a time step and has a number for each channel; NA is a missing one",
         )
     firsts = range(0, len(spans), wanted)
     return channels, [(spans[i][0], spans[i + wanted - 1][1]) for i in firsts]

@@ -5,10 +5,10 @@ view of it without a copy.
 
 Rules, each counted under the name in quotation marks:
 
-- "missing numbers" (numbers): in a file an empty cell, NA, N/A, null or None; it is kept in its place as NaN, the only
-  NaN there is in a channel;
-- NaN, inf and anything else that is no number, written out in a file, are errors; with `skip_bad` each becomes a
-  missing number, counted under "bad numbers to missing";
+- "missing numbers" (numbers): an empty cell, NA, NaN, N/A, #N/A, <NA>, null or None, in any case; it is kept in its
+  place as NaN;
+- infinity and anything else that is not a number are errors; with `skip_bad` each becomes a missing number, counted
+  under "bad numbers to missing";
 - "bad steps to missing" (time steps): with `skip_bad` a row of a table or a line that is none, inside a series, is kept
   in its place as a step of missing numbers, so that those behind it do not move;
 - "long series cut" (cuts): a series of more than 4,194,304 numbers goes on in a further record, so that memory is
@@ -18,6 +18,7 @@ Rules, each counted under the name in quotation marks:
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Iterable, Sequence
 
@@ -25,12 +26,15 @@ import numpy as np
 
 from cutaway.errors import BadSequence
 
-__all__ = ["PIECE", "check", "is_missing", "number"]
+__all__ = ["PIECE", "cells", "check", "commas_unclear", "is_missing", "number"]
 
 PIECE = 1 << 22
 """The most numbers in one record, over all its channels."""
 
-_MISSING = frozenset({"", "na", "n/a", "null", "none"})
+_MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "null", "none", "nan", "-nan", "+nan"})
+_CELL = re.compile(r"[^\s,;]+|(?<=[,;])\s*(?=[,;])|^\s*(?=[,;])")
+_INSIDE = re.compile(r"\d,\d")
+_BETWEEN = re.compile(r"[^\s,;]\s*[\s;]\s*[^\s,;]")  # numbers that something else than a comma parts
 
 
 def check(sequence: Sequence[Iterable[float]]) -> tuple[tuple[array[float], ...], dict[str, int]]:
@@ -62,24 +66,41 @@ def check(sequence: Sequence[Iterable[float]]) -> tuple[tuple[array[float], ...]
 def number(text: str) -> float:
     """Return the number that a cell says, NaN for a missing one. Raises `ValueError` for anything else.
 
-    >>> number("-1.5e3"), number(" NA ")
-    (-1500.0, nan)
+    >>> number("-1.5e3"), number(" NA "), number("nan")
+    (-1500.0, nan, nan)
     """
-    try:
-        value = float(text)
-    except ValueError:
-        if is_missing(text):
-            return math.nan
-        raise
+    if is_missing(text):
+        return math.nan
+    value = float(text)
     if not math.isfinite(value) or "_" in text:
         raise ValueError
     return value
+
+
+def cells(line: str) -> list[tuple[str, int]]:
+    """Return the numbers in a line, as they are written, and where each begins, from 0.
+
+    Space, commas or semicolons part them; between two commas or semicolons a number is missing.
+
+    >>> cells("1.5, NA;;3")
+    [('1.5', 0), ('NA', 5), ('', 8), ('3', 9)]
+    """
+    return [(cell[0].strip(), cell.start()) for cell in _CELL.finditer(line)]
+
+
+def commas_unclear(line: str) -> bool:
+    """Say whether the commas in a line may be decimal ones as well as between numbers.
+
+    >>> commas_unclear("1,5 2,5"), commas_unclear("1, 2"), commas_unclear("1,2")
+    (True, False, False)
+    """
+    return "," in line and bool(_INSIDE.search(line) and _BETWEEN.search(line))
 
 
 def is_missing(cell: object) -> bool:
     """Say whether a cell says that there is no number.
 
     >>> is_missing("NA"), is_missing(" "), is_missing("nan")
-    (True, True, False)
+    (True, True, True)
     """
     return cell is None or (isinstance(cell, str) and cell.strip().lower() in _MISSING)

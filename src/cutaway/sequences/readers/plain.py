@@ -9,24 +9,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from cutaway.errors import BadSequence
+from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers.blocks import text_lines
 from cutaway.sequences.readers.channels import Channels
 from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
 
 __all__ = ["json_channels", "read_jsonl", "read_txt"]
 
-_CELL = re.compile(r"[^\s,;]+")
 _HALF = re.compile("[\ud800-\udfff]")
-_INSIDE = re.compile(r"\d,\d")
-_BETWEEN = re.compile(r"[^\s,;]\s*[\s;]\s*[^\s,;]")  # numbers that something else than a comma parts
 
 
 def read_txt(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each line that is not blank; space around it belongs to a text, and to nothing else.
 
     Of the alphabet series a line is a time step and each number in it a channel's, parted by space, commas or
-    semicolons; a blank line ends a record, and lines that begin with # are none. Commas between digits in a line whose
-    numbers something else parts too may be decimal ones, and are an error.
+    semicolons; between two commas or semicolons a number is missing. A blank line ends a record, and lines that begin
+    with # are comments. Commas between digits in a line whose numbers something else parts too may be decimal ones, and
+    are an error.
     """
     if wanted.alphabet == "series":
         yield from _read_steps(wanted)
@@ -50,9 +49,9 @@ def _read_steps(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         if line.lstrip().startswith("#"):
             wanted.counts["comment lines"] += 1
             continue
-        if "," in line and _INSIDE.search(line) and _BETWEEN.search(line):
+        if series.commas_unclear(line):
             raise wanted.bad("are these commas decimal ones, or between numbers?", number, hint=wanted.points)
-        cells = [(cell[0], cell.start() + 1) for cell in _CELL.finditer(line)]
+        cells = series.cells(line)
         if not cells:
             wanted.counts["blank lines"] += 1
             yield from channels.end()
@@ -60,7 +59,7 @@ def _read_steps(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             error = wanted.bad(f"{len(cells)} numbers, where there were {len(channels.arrays)} before", number)
             yield from channels.lost(number, error)
         else:
-            values = [wanted.number(cell, number, column) for cell, column in cells]
+            values = [wanted.number(cell, number, at + 1) for cell, at in cells]
             yield from channels.add(number, values)
     yield from channels.end()
 
@@ -129,4 +128,4 @@ def _parsed(wanted: Wanted, line: str, number: int) -> Any:
 
 
 class _Constant(str):
-    """NaN or Infinity, which JSON lacks and Python reads: kept as what it says, so that it is no number."""
+    """NaN or Infinity, which JSON lacks and Python reads: kept as what it says, so that it is read as in any file."""

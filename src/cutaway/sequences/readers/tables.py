@@ -116,7 +116,7 @@ def _with_numbers(
 
 
 def _is_number(cell: object) -> bool:
-    """Say whether a cell is one: also nan and inf, so that reading refuses them."""
+    """Say whether a cell is one: also infinity, so that reading refuses it."""
     if not isinstance(cell, str):
         return isinstance(cell, numbers.Number) and not isinstance(cell, bool)  # a Decimal is one, too
     try:

@@ -263,9 +263,9 @@ class _Locations:
 def _coordinate(wanted: Wanted, line: str, number: int, column: int) -> float:
     """Return a coordinate of a .pdb in nanometres; where it is cut or blank it is an error, or with `skip_bad` NaN."""
     said = line[column - 1 : column + 7]
-    if len(said) == 8 and not said.isspace():
+    if len(said) == 8 and not series.is_missing(said):
         return wanted.number(said, number, column) / 10
-    why = "cut short" if said.strip() else "missing"
+    why = "missing" if not said.strip() else f"no finite number: {said!r}" if len(said) == 8 else "cut short"
     wanted.skip(wanted.bad(f"{'xyz'[(column - 31) // 8]} of this atom is {why}", number, column))
     wanted.counts["bad numbers to missing"] += 1
     return math.nan

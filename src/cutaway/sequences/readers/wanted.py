@@ -85,7 +85,7 @@ class Wanted:
                 return math.nan
             if isinstance(said, str):
                 return series.number(said)
-            if isinstance(said, bool) or not math.isfinite(said):  # type: ignore[arg-type]
+            if isinstance(said, bool) or math.isinf(said):  # type: ignore[arg-type]
                 raise ValueError
             return float(said)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
