@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+import cutaway
+from cutaway.models import loading
 from cutaway.progress import Lines, Listener, Step, duration, hush, listening, paused, step
 
 
@@ -162,3 +164,50 @@ def test_a_pipe_has_neither_bar_nor_carriage_return():
     assert done.stdout == "result\n"
     assert "\r" not in done.stderr and "\x1b" not in done.stderr
     assert done.stderr.splitlines()[-1].endswith("saved in tiny")
+
+
+class Recorder(Listener):
+    """Remembers the steps that began, and how far each came."""
+
+    def __init__(self):
+        super().__init__()
+        self.all: list[Step] = []
+
+    def begin(self, new):
+        self.all.append(new)
+        super().begin(new)
+
+
+VERBS = {
+    "tokenize": lambda model, folder: cutaway.tokenize("No, I am", model),
+    "generate": lambda model, folder: cutaway.generate("No", model, num_return_sequences=2, max_new_tokens=3),
+    "score": lambda model, folder: cutaway.score("No, I am", model),
+    "classify": lambda model, folder: cutaway.classify("No, I am", model, labels=["a", "b"]),
+    "attention": lambda model, folder: cutaway.attention("No, I am", model),
+    "heads": lambda model, folder: cutaway.heads("No, I am", model),
+    "lens": lambda model, folder: cutaway.lens("No, I am", model),
+    "ablate": lambda model, folder: cutaway.ablate("No, I am", model),
+    "compare": lambda model, folder: cutaway.compare(model, model, "No, I am"),
+    "embed": lambda model, folder: cutaway.embed(["No", "I am"], model),
+    "neighbours": lambda model, folder: cutaway.neighbours(["N"], model),
+    "architecture": lambda model, folder: cutaway.architecture(model),
+    "save": lambda model, folder: cutaway.save(model, folder / "copy"),
+    "train": lambda model, folder: cutaway.train(steps=2, layers=1, heads=1, width=8, context=16),
+    "sweep": lambda model, folder: cutaway.sweep(
+        "No", model, settings={"temperature": [0, 1], "max_new_tokens": [2]}, scorer=None
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_reports_its_steps_and_ends_them(verb, tiny_gpt2, tmp_path):
+    loading._kept.cache_clear()
+    watcher = Recorder()
+    with listening(watcher):
+        VERBS[verb](str(tiny_gpt2), tmp_path)
+    assert watcher.all and watcher.steps == []
+    assert all(one.share == 1.0 for one in watcher.all if one.total)
+    if verb in {"generate", "ablate", "embed", "train", "sweep"}:
+        assert any(one.total for one in watcher.all)
+    if verb not in {"architecture", "train", "tokenize"}:
+        assert any(one.what.startswith("loading ") for one in watcher.all)

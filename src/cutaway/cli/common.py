@@ -14,7 +14,7 @@ import click
 from cutaway import log
 from cutaway.errors import InputError, MissingText, OutputError, TextError
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
-from cutaway.progress import hush, paused
+from cutaway.progress import hush, paused, step
 from cutaway.result import Result, check_target, is_file, save_results
 
 if TYPE_CHECKING:
@@ -308,7 +308,9 @@ def emit(
 ) -> None:
     """Write the results to a file, or print them as JSON or as `draw` shows them."""
     if output is not None:
-        wrote(save_results(results, output))
+        with step(f"writing {output}"):
+            path = save_results(results, output)
+        wrote(path)
     if as_json:
         hush()
         for result in results:

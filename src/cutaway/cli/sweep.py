@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from cutaway.cli.common import (
     note,
     output_options,
     prompts_from,
-    quiet,
     text_options,
     wrote,
 )
@@ -124,9 +122,8 @@ def command(
     with contextlib.ExitStack() as stack:
         done = keep.from_file(output) if resume and output is not None else set[str]()
         into = stack.enter_context(_opened(output, resume)) if lines and output is not None else None
-        advance = stack.enter_context(_progress(plan, shown=not (as_json and sys.stdout.isatty())))
         try:
-            for found in runs_of(plan, ready, judge, done=done, on_progress=advance, **rest):
+            for found in runs_of(plan, ready, judge, done=done, **rest):
                 keep.add(found)
                 line = found.to_json() if as_json or into is not None else ""
                 if into is not None:
@@ -264,19 +261,3 @@ def _write(stream: IO[bytes], path: str | None, line: str) -> None:
         stream.flush()
     except OSError as error:
         raise OutputError(f"can't write {path!r}: {error.strerror}", hint="make room; --resume goes on") from error
-
-
-@contextlib.contextmanager
-def _progress(plan: Plan, *, shown: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Show on stderr, where that is a terminal, how far it is and how long it still takes."""
-    if not (shown and sys.stderr.isatty()) or quiet():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    runs = plan.runs_per_model * len(plan.models)
-    columns = (TextColumn(f"{runs:,} runs"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda tokens, total: bar.update(task, completed=tokens, total=total)

@@ -34,6 +34,7 @@ from cutaway.models.prompt import TextModel
 from cutaway.models.shapes import Shape, built_as_configured, parts_of, shape_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
+from cutaway.progress import step
 
 if TYPE_CHECKING:
     from cutaway.models.loading import Model, ModelLike
@@ -124,6 +125,7 @@ def _fused(shape: Shape, parts: dict[str, torch.Tensor], tier: str) -> Fused:
     return Fused(shape, parts, packed.make(tier), packed.make("near" if tier == "turbo" else tier))
 
 
+@step("preparing the model")
 @torch.inference_mode()
 def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | None:
     """Build our forward in the tier, and return it only if it is the model's own: the same logits in float32.

@@ -16,6 +16,7 @@ from cutaway.generation.samplers import Sampling
 from cutaway.generation.trace import Step
 from cutaway.models.prompt import TextModel, encode_prompt
 from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
 from cutaway.result import Result, Results
 
 if TYPE_CHECKING:
@@ -55,10 +56,10 @@ class Generation(Result):
         said = enumerate(zip(self.tokens, self.token_ids, self.logprobs, strict=True))
         common = {"prompt": self.prompt, "seed": self.seed}
         rows = [common | {"step": step, "token": token, "id": i, "logprob": p} for step, (token, i, p) in said]
-        for row, step in zip(rows, self.trace or [], strict=False):
+        for row, traced in zip(rows, self.trace or [], strict=False):
             more = ("before", "after", "rank", "surprisal_bits", "entropy_bits", "entropy_after_bits")
-            row |= {name: getattr(step, name) for name in more}
-            row |= {f"removed by {effect.sampler}": effect.removed for effect in step.effects}
+            row |= {name: getattr(traced, name) for name in more}
+            row |= {f"removed by {effect.sampler}": effect.removed for effect in traced.effects}
         return rows
 
 
@@ -177,13 +178,19 @@ def generate(
                 yield row
 
     rows: list[Row] = []  # all are kept, so that no two share an id
-    for row, text in run(decoder, begun(), batch_size=batch_size):
-        if on_text is not None and text:
-            on_text(number[id(row)], text)
-        if on_step is not None and row.steps:
-            on_step(number[id(row)], row.steps[-1], text)
-        if row.finish is not None:
-            done(number[id(row)], row)
+    counted: dict[int, int] = {}
+    with step("generating", len(prompts) * num_return_sequences * max_new_tokens) as shown:
+        for row, text in run(decoder, begun(), batch_size=batch_size):
+            # A row that ends before its limit is done, too.
+            made = max_new_tokens if row.finish is not None else len(row.ids)
+            shown.advance(made - counted.get(id(row), 0))
+            counted[id(row)] = made
+            if on_text is not None and text:
+                on_text(number[id(row)], text)
+            if on_step is not None and row.steps:
+                on_step(number[id(row)], row.steps[-1], text)
+            if row.finish is not None:
+                done(number[id(row)], row)
     return Results(results[r] for r in range(len(results)))
 
 

@@ -22,6 +22,7 @@ from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of, sett
 from cutaway.generation.scorer import Scored, score_continuations
 from cutaway.models.prompt import encode_prompt
 from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
 from cutaway.result import Result, save_results
 
 if TYPE_CHECKING:
@@ -186,20 +187,22 @@ def runs_of(
 
     def advance(tokens: int) -> None:
         count[0] += tokens
+        shown.reach(count[0])
         if on_progress is not None:
             on_progress(count[0], total)
 
-    for name, model in zip(plan.models, models, strict=True):
-        opened: tuple[_Pass, Model | None] | None = None
-        for block in _blocks(plan, batch_size * _BLOCK):
-            if all(key in done for group in block for key in group.keys(name)):
-                advance(sum(group.samples * group.settings["max_new_tokens"] for group in block))
-                continue
-            if opened is None:
-                opened = _opened(plan, name, model, scorer, truncate)
-            for found in opened[0].run(block, batch_size, opened[1], advance):
-                if found.key not in done:
-                    yield found
+    with step(f"{plan.runs_per_model * len(plan.models):,} runs", total) as shown:
+        for name, model in zip(plan.models, models, strict=True):
+            opened: tuple[_Pass, Model | None] | None = None
+            for block in _blocks(plan, batch_size * _BLOCK):
+                if all(key in done for group in block for key in group.keys(name)):
+                    advance(sum(group.samples * group.settings["max_new_tokens"] for group in block))
+                    continue
+                if opened is None:
+                    opened = _opened(plan, name, model, scorer, truncate)
+                for found in opened[0].run(block, batch_size, opened[1], advance):
+                    if found.key not in done:
+                        yield found
 
 
 def summed_up(plan: Plan, runs: Sequence[Run]) -> Sweep:

@@ -23,6 +23,7 @@ from cutaway.inside.capture import Call, watch
 from cutaway.inside.reading import Reading, not_finite, random_repeated, read
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
 from cutaway.result import Result
 
 __all__ = ["AblatedHead", "Ablation", "ablate"]
@@ -124,10 +125,12 @@ def _losses(reading: Reading, first: int, groups: list[list[tuple[int, int]]], m
     """Return the mean negative logprob (nats) of tokens `first` and after, with each group of heads silenced."""
     found: list[float] = []
     size = max(1, min(8, TOGETHER // len(reading.ids)))
-    for at in range(0, len(groups), size):
-        some = groups[at : at + size]
-        with watch(reading.model, functools.partial(_silence, groups=some, method=method)):
-            found += _run(reading.model, reading.ids, len(some), first)
+    with step("silencing heads", len(groups)) as silencing:
+        for at in range(0, len(groups), size):
+            some = groups[at : at + size]
+            with watch(reading.model, functools.partial(_silence, groups=some, method=method)):
+                found += _run(reading.model, reading.ids, len(some), first)
+            silencing.advance(len(some))
     return found
 
 

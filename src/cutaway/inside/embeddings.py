@@ -24,6 +24,7 @@ from cutaway.errors import InputError, MissingText, ModelError, WrongKind
 from cutaway.inside.recipe import encode_text, recipe_of
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.shelf import DEFAULT_ENCODER
+from cutaway.progress import step
 from cutaway.result import Result
 
 __all__ = [
@@ -247,18 +248,21 @@ def hidden_vectors(
     encoded = [encode_text(model, recipe, text, number, truncate) for number, text in enumerate(texts, 1)]
     body = _body(model)
     pad = model.tokenizer.special_id("pad") or 0
-    for batch in _batches([len(one.ids) for one in encoded], batch_size):
-        longest = max(len(encoded[i].ids) for i in batch)
-        ids_BT = torch.full((len(batch), longest), pad)
-        mask_BT = torch.zeros_like(ids_BT)
-        for row, i in enumerate(batch):  # padded on the right: no token's position changes by it
-            ids_BT[row, : len(encoded[i].ids)] = torch.tensor(encoded[i].ids)
-            mask_BT[row, : len(encoded[i].ids)] = 1
-        states_BTD, at, layers = _states(model, body, ids_BT, mask_BT, layer)
-        for row, i in enumerate(batch):
-            one = encoded[i]
-            vectors_TD = states_BTD[row, : len(one.ids)].clone()
-            yield TextVectors(i, one.ids, one.offsets, vectors_TD, at, layers, one.cut, one.unpooled)
+    lengths = [len(one.ids) for one in encoded]
+    with step(f"reading {len(texts):,} text{'' if len(texts) == 1 else 's'}", sum(lengths)) as reading:
+        for batch in _batches(lengths, batch_size):
+            longest = max(lengths[i] for i in batch)
+            ids_BT = torch.full((len(batch), longest), pad)
+            mask_BT = torch.zeros_like(ids_BT)
+            for row, i in enumerate(batch):  # padded on the right: no token's position changes by it
+                ids_BT[row, : lengths[i]] = torch.tensor(encoded[i].ids)
+                mask_BT[row, : lengths[i]] = 1
+            states_BTD, at, layers = _states(model, body, ids_BT, mask_BT, layer)
+            for row, i in enumerate(batch):
+                one = encoded[i]
+                vectors_TD = states_BTD[row, : len(one.ids)].clone()
+                yield TextVectors(i, one.ids, one.offsets, vectors_TD, at, layers, one.cut, one.unpooled)
+            reading.advance(sum(lengths[i] for i in batch))
 
 
 def _batches(lengths: list[int], batch_size: int) -> Iterator[list[int]]:

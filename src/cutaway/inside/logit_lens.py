@@ -23,6 +23,7 @@ from cutaway.inside.blocks import Head, layer_states, not_numbers
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
 from cutaway.result import Result
 
 __all__ = ["Lens", "LensCell", "LensRow", "LensTarget", "LensToken", "lens"]
@@ -233,6 +234,7 @@ def _targets(model: Model, ids: list[int], chosen: list[int], masked: bool) -> l
     return [None if ids[t] in masks else ids[t] for t in chosen]
 
 
+@step("reading every layer")
 def _read(
     model: Model, states_NPD: list[torch.Tensor], head: Head, targets: list[int | None], top: int
 ) -> dict[str, npt.NDArray[Any]]:

@@ -19,6 +19,7 @@ from cutaway.inside.embeddings import RECIPE, Embeddings, embed
 from cutaway.inside.vectors import find_row, input_embeddings, single_token
 from cutaway.models.loading import ModelLike, shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
+from cutaway.progress import step
 from cutaway.result import Result
 
 __all__ = ["METHODS", "EmbeddingMap", "MapPoint", "embedding_map"]
@@ -167,6 +168,7 @@ def _principal(unit_ND: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
     return flat_N2, (variance[:2] / variance.sum()).tolist()
 
 
+@step("laying the map out")
 def _neighbourly(unit_ND: torch.Tensor, perplexity: float, seed: int) -> torch.Tensor:
     from sklearn.manifold import TSNE
 

@@ -13,6 +13,7 @@ from cutaway.chance import stream
 from cutaway.errors import InputError, MissingText, ModelError
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
+from cutaway.progress import step
 
 __all__ = ["Reading", "not_finite", "random_repeated", "read"]
 
@@ -41,6 +42,7 @@ class Reading:
         target = self.target_ids or []
         return {"decoder": (target, target), "cross": (target, self.ids)}.get(kind, (self.ids, self.ids))
 
+    @step("running the model")
     @torch.inference_mode()
     def run(self) -> None:
         """Run the model over the text, without its head; whoever watches it sees its attention.

@@ -22,6 +22,7 @@ from cutaway.models.loading import BIDIRECTIONAL, Model
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import quiet_transformers
+from cutaway.progress import step
 from cutaway.result import Result
 
 __all__ = ["Architecture", "Module", "architecture"]
@@ -161,6 +162,7 @@ def _type_in(path: Path) -> str:
     return str(json.loads((path / "config.json").read_text(encoding="utf-8")).get("model_type", "none named"))
 
 
+@step("building the model without its weights")
 def _build(config: Any) -> nn.Module:
     built = (getattr(config, "architectures", None) or [None])[0]
     if built and isinstance(named := getattr(transformers, built, None), type):

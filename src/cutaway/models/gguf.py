@@ -16,6 +16,7 @@ from typing import Any
 from cutaway.errors import CorruptFile, UnsupportedArchitecture
 from cutaway.models import apart
 from cutaway.models.cache import plain_os_errors
+from cutaway.progress import step
 
 __all__ = ["convert"]
 
@@ -25,7 +26,8 @@ def convert(source: Path, directory: Path) -> None:
 
     Raises `UnsupportedArchitecture`, `CorruptFile`, or an `OSError` where the directory can't be written.
     """
-    apart.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
+    with step(f"converting {source.name}"):
+        apart.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
 
 
 def _convert(source: Path, directory: Path) -> None:

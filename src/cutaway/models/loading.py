@@ -33,6 +33,7 @@ from cutaway.models import cache
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
+from cutaway.progress import step
 from cutaway.tokens import Tokenizer
 
 __all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load", "shared"]
@@ -147,6 +148,11 @@ def _opened(
 
 
 def _load(name: str, path: Path, _stamp: object, kind: str, device: str, dtype: str, trust: bool) -> Model:
+    with step(f"loading {name}"):
+        return _built(name, path, kind, device, dtype, trust)
+
+
+def _built(name: str, path: Path, kind: str, device: str, dtype: str, trust: bool) -> Model:
     tokenizer = load_tokenizer(path, name=name)
     config = _config(name, path, trust)
     _check_kind(name, config, kind, (getattr(config, "architectures", None) or [""])[0])

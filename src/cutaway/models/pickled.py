@@ -19,6 +19,7 @@ from cutaway.errors import CorruptFile, UnsafeFile
 from cutaway.models import apart
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.shelf import Pickle
+from cutaway.progress import step
 
 __all__ = ["ATOMS", "convert"]
 
@@ -50,7 +51,8 @@ def convert(spec: Pickle, folder: Path, directory: Path) -> None:
     can't be written.
     """
     given = json.dumps(dataclasses.asdict(spec))
-    apart.run("cutaway.models.pickled", given, folder, directory, what=repr(spec.weights))
+    with step(f"converting {spec.weights}"):
+        apart.run("cutaway.models.pickled", given, folder, directory, what=repr(spec.weights))
 
 
 def _convert(spec: Pickle, folder: Path, directory: Path) -> None:

@@ -17,6 +17,7 @@ from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.vocabulary import quiet_transformers
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens import Tokenizer
 
@@ -60,9 +61,11 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
-            _write(loaded, aside, card_text)
+            with step(f"saving {loaded.name}"):
+                _write(loaded, aside, card_text)
             ids_T = _probe(loaded)
-            difference = _difference(loaded, aside, ids_T)
+            with step("loading what was saved, to compare"):
+                difference = _difference(loaded, aside, ids_T)
             aside.chmod(0o755)
             _move(aside, target)
         finally:

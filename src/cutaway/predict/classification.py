@@ -20,6 +20,7 @@ from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.predict.scoring import token_logprobs
+from cutaway.progress import step
 from cutaway.result import Result
 
 __all__ = ["TEMPLATE", "Classification", "classify"]
@@ -92,6 +93,7 @@ def classify(
     return _by_language_model(text, shared(model), list(labels), template, truncate)
 
 
+@step("classifying")
 def _by_head(text: str, model: Model, truncate: str | None) -> Classification:
     encoding = model.tokenizer.encode(text)
     ids = fit_context(model, encoding.ids, truncate=truncate)
@@ -103,6 +105,7 @@ def _by_head(text: str, model: Model, truncate: str | None) -> Classification:
     return _result(model, text, "head", text, ids, labels, logits_L, [], [])
 
 
+@step("classifying")
 def _by_language_model(
     text: str, model: Model, labels: list[str], template: str, truncate: str | None
 ) -> Classification:

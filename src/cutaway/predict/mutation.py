@@ -23,6 +23,7 @@ from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.predict.profile import Profile, column_profile, spearman
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.letters import ALPHABETS, alphabet_of, sequence_in
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
@@ -228,13 +229,15 @@ def _masked(
 ) -> torch.Tensor:
     """Return the letters' logprobs [P, A] at each site when that site is masked, nats."""
     found = []
-    for start in range(0, len(sites), room):
-        at_B = torch.tensor(sites[start : start + room], device=model.device)
-        rows_B = torch.arange(len(at_B), device=model.device)
-        ids_BT = ids_T.repeat(len(at_B), 1)
-        ids_BT[rows_B, at_B] = mask
-        logits_BV = model.module(input_ids=ids_BT).logits[rows_B, at_B]
-        found.append(logits_BV.double().log_softmax(-1)[:, letters_A].cpu())
+    with step("masking sites", len(sites)) as masking:
+        for start in range(0, len(sites), room):
+            at_B = torch.tensor(sites[start : start + room], device=model.device)
+            rows_B = torch.arange(len(at_B), device=model.device)
+            ids_BT = ids_T.repeat(len(at_B), 1)
+            ids_BT[rows_B, at_B] = mask
+            logits_BV = model.module(input_ids=ids_BT).logits[rows_B, at_B]
+            found.append(logits_BV.double().log_softmax(-1)[:, letters_A].cpu())
+            masking.advance(len(at_B))
     return torch.cat(found)
 
 
@@ -244,15 +247,17 @@ def _causal(model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torc
     wild_T = _logprobs(model, ids_T[None])[0]
     effects_PA = torch.zeros(len(sites), len(letters_A), dtype=torch.float64)
     jobs = [(p, a) for p, at in enumerate(sites) for a in range(len(letters_A)) if letters_A[a] != ids_T[at]]
-    for start in range(0, len(jobs), room):
-        some = jobs[start : start + room]
-        ids_BT = ids_T.repeat(len(some), 1)
-        for row, (p, a) in enumerate(some):
-            ids_BT[row, sites[p]] = letters_A[a]
-        changes_BT = _logprobs(model, ids_BT) - wild_T
-        for row, (p, a) in enumerate(some):
-            # What stands before a site is predicted from the same letters: there is no change but rounding.
-            effects_PA[p, a] = changes_BT[row, max(0, sites[p] - 1) :].sum()
+    with step("scoring mutants", len(jobs)) as scoring:
+        for start in range(0, len(jobs), room):
+            some = jobs[start : start + room]
+            ids_BT = ids_T.repeat(len(some), 1)
+            for row, (p, a) in enumerate(some):
+                ids_BT[row, sites[p]] = letters_A[a]
+            changes_BT = _logprobs(model, ids_BT) - wild_T
+            for row, (p, a) in enumerate(some):
+                # What stands before a site is predicted from the same letters: there is no change but rounding.
+                effects_PA[p, a] = changes_BT[row, max(0, sites[p] - 1) :].sum()
+            scoring.advance(len(some))
     return effects_PA
 
 

@@ -15,6 +15,7 @@ from cutaway.errors import InputError, MissingText
 from cutaway.models.loading import ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
@@ -96,7 +97,7 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
             f"{text[:40]!r} is a single token of {loaded.name}: nothing stands before it to predict it from",
             hint="score a longer text",
         )
-    with torch.inference_mode():
+    with step("scoring"), torch.inference_mode():
         logits_TV = loaded.module(input_ids=torch.tensor([ids], device=loaded.device), use_cache=False).logits[0]
         logprobs_T, ranks_T, entropies_T = token_logprobs(logits_TV[:-1], ids[1:])
         next_V = logits_TV[-1].float().softmax(-1)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cutaway.chance import check_seed
 from cutaway.errors import BadSequence, InputError
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens import adversary
 from cutaway.tokens.bins import Bins, bins_of
@@ -75,6 +76,7 @@ class TokenizerCheck(Result):
         return [{name: getattr(loss, name) for name in names} for loss in self.lost]
 
 
+@step("checking the tokenizer")
 def check_tokenizer(
     tokenizer: Tokenizer, *, alphabet: str | None = None, number: int = 20_000, seed: int = 0
 ) -> TokenizerCheck:

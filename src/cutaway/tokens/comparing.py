@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cutaway.chance import check_seed
 from cutaway.errors import BadSequence, InputError, MissingText
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
@@ -117,6 +118,7 @@ class TokenizerComparison(Result):
         return [{name: value for name, value in row.items() if name != "encode_mb_per_s"} for row in rows]
 
 
+@step("comparing tokenizers")
 def compare_tokenizers(
     tokenizers: Sequence[Tokenizer], samples: Iterable[Sample], *, edits: int = 200, seed: int = 0
 ) -> TokenizerComparison:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from cutaway.errors import BadSequence, InputError
+from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.bins import Bins, bins_of
 from cutaway.tokens.nucleic import kmer_text
@@ -72,6 +73,7 @@ class Tokens(Result):
         return [dict(zip(names, (t, piece, i, *span, special), strict=True)) for t, piece, i, span, special in cut]
 
 
+@step("tokenizing")
 def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True, steps: bool = True) -> Tokens:
     """Split a text into tokens and join them again.
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from tokenizers import decoders, models
 
 from cutaway.errors import InputError, MissingText
+from cutaway.progress import step
 from cutaway.tokens import bins, molecules, nucleic, selfies, states, subwords, units
 from cutaway.tokens.assembly import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.simple import BY_CHARACTER, BY_WORD
@@ -43,6 +44,7 @@ _OPTIONS: Final = {
 }
 
 
+@step("training the tokenizer")
 def train_tokenizer(
     sequences: Iterable[Any],
     kind: str,
