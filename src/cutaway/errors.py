@@ -5,6 +5,8 @@ An error says what was wrong and with which value; `hint` is the next thing to t
 
 from __future__ import annotations
 
+import errno
+
 __all__ = [
     "AttentionHidden",
     "BadSequence",
@@ -12,6 +14,7 @@ __all__ = [
     "ChecksumMismatch",
     "CorruptFile",
     "CutawayError",
+    "DiskFull",
     "GatedModel",
     "HubUnreachable",
     "InputError",
@@ -26,6 +29,7 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedArchitecture",
     "WrongKind",
+    "cannot_write",
 ]
 
 
@@ -122,8 +126,22 @@ class CacheError(CutawayError):
 
 
 class OutputError(CutawayError):
-    """The result can't be written where it was asked for."""
+    """The result can't be written where it was asked for: there is no such folder, or the name is taken."""
+
+    exit_code = 2
+
+
+class DiskFull(OutputError):
+    """The place for the result is a good one, but the disk is full or fails."""
+
+    exit_code = 1
 
 
 class TrainingError(CutawayError):
     """A training run can't start or can't go on."""
+
+
+def cannot_write(message: str, error: BaseException, *, hint: str) -> OutputError:
+    """Return the error for what the system said while writing: `DiskFull`, or else the caller named a bad place."""
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+    return (DiskFull if full else OutputError)(message, hint=hint)

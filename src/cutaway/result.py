@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from cutaway.errors import InputError, OutputError
+from cutaway.errors import InputError, OutputError, cannot_write
 from cutaway.told import told
 
 if TYPE_CHECKING:
@@ -147,10 +147,10 @@ def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.f
         if target.exists() and not stat.S_ISREG(target.stat().st_mode) and not target.is_dir():
             return
     except (OSError, ValueError) as error:  # a name too long for a file, a loop of links, a NUL in the name
-        raise _cannot_write(target, getattr(error, "strerror", None) or str(error)) from error
+        raise _cannot_write(target, error) from error
     if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
         why = "it is a folder" if target.is_dir() else f"{str(target.parent)!r} is no folder that you may write to"
-        raise _cannot_write(target, why)
+        raise _cannot_write(target, OSError(why))
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
@@ -159,9 +159,11 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 
 
 def save_results(results: Iterable[Result], path: str | os.PathLike[str]) -> Path:
-    """Write results of one kind to one file: a page, JSON (`.jsonl` a line a result), a figure, a table or arrays.
+    """Write results of one kind to one file: a page, JSON, a figure, a table or arrays.
 
-    Figures and arrays take one result; a table has the rows of all of them. The same results give the same bytes.
+    A `.json` file holds one JSON value: the object of one result, or an array of several. A `.jsonl` file has a line a
+    result. Figures and arrays take one result; a table has the rows of all of them. The same results give the same
+    bytes.
     """
     results, target = list(results), Path(path)
     check_target(path, results[0].formats if results else Result.formats)
@@ -177,6 +179,8 @@ def save_results(results: Iterable[Result], path: str | os.PathLike[str]) -> Pat
     if target.suffix in {".svg", ".png"}:
         return write_bytes(target, Result.figure(records, target.suffix))
     lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) for record in records]
+    if target.suffix == ".json" and len(lines) != 1:
+        return write_text(target, "[" + ",\n ".join(lines) + "]\n")
     return write_text(target, "".join(line + "\n" for line in lines))
 
 
@@ -208,7 +212,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> Path:
             Path(aside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _cannot_write(path, error.strerror or str(error)) from error
+        raise _cannot_write(path, error) from error
     return path
 
 
@@ -250,10 +254,11 @@ def _archive(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
     return whole.getvalue()
 
 
-def _cannot_write(path: Path, why: str) -> OutputError:
+def _cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
+    why = getattr(error, "strerror", None) or str(error)
     shown = str(path) if len(str(path)) < 100 else f"{str(path)[:97]}..."
     hint = "give -o a file name in a folder that exists, that you may write to and that has room"
-    return OutputError(f"can't write {shown!r}: {why}", hint=hint)
+    return cannot_write(f"can't write {shown!r}: {why}", error, hint=hint)
 
 
 def _umask() -> int:

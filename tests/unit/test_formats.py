@@ -192,7 +192,7 @@ def test_a_file_is_written_over_only_with_force(capsys: Any, tmp_path: Path, tin
     with monkeypatch.context() as patch:
         patch.setattr("cutaway.models.tokenize", lambda *_, **__: pytest.fail("the work began"))
         code, out, err = run(capsys, "tokenize", SENTENCE, "-m", tiny_gpt2, "-o", target)
-    assert (code, out, target.read_text()) == (1, "", "mine")
+    assert (code, out, target.read_text()) == (2, "", "mine")
     assert "is there already" in err and "--force" in err
     for words in (["-o", target, "--force"], ["--force", "-o", target]):
         target.write_text("mine")
@@ -208,10 +208,10 @@ def test_the_tour_does_not_write_over_an_older_one(capsys: Any, tmp_path: Path, 
     monkeypatch.setattr("cutaway.models.load", lambda *_, **__: pytest.fail("the work began"))
     (tmp_path / "tour.html").write_text("mine")
     code, _, err = run(capsys, "tour")
-    assert code == 1 and "'tour.html' is there already" in err
+    assert code == 2 and "'tour.html' is there already" in err
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
 def test_someone_at_a_terminal_is_asked(tmp_path: Path, tiny_gpt2: Path, answer: str, code: int) -> None:
     target = tmp_path / "x.json"
     target.write_text("mine")
@@ -261,5 +261,5 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:
     code = f"{limit}; from cutaway.result import write_bytes, Path; write_bytes(Path('x.npz'), bytes(99))"
     (tmp_path / "x.npz").write_bytes(b"mine")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert "OutputError" in done.stderr and "File too large" in done.stderr
+    assert "DiskFull" in done.stderr and "File too large" in done.stderr
     assert (tmp_path / "x.npz").read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1

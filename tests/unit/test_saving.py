@@ -270,7 +270,7 @@ def test_a_kill_leaves_no_model_of_that_name(tiny_gpt2, tmp_path, how, existing)
 
 def test_a_full_disk(tiny_gpt2, tmp_path):
     out, err = saver(tiny_gpt2, tmp_path / "mine", "full").communicate(timeout=60)
-    assert out.startswith("OutputError: can't save to") and "File too large" in out and "has room" in out
+    assert out.startswith("DiskFull: can't save to") and "File too large" in out and "has room" in out
     assert err == "" and names_in(tmp_path) == set()
 
 

@@ -554,7 +554,7 @@ def test_every_form_of_output(capsys, tiny_llama, tmp_path):
     kept = (tmp_path / "out.jsonl").read_bytes()
     assert kept.count(b"\n") == 30 and b'"schema": "cutaway.sweep/1"' in (tmp_path / "out.json").read_bytes()
     code, _, err = run(capsys, *args, "-o", tmp_path / "out.jsonl")
-    assert code == 1 and "already" in err
+    assert code == 2 and "already" in err
     found = sweep(PROMPTS, str(tiny_llama), max_new_tokens=6, scorer=None,
                   settings={"temperature": [0, 0.7, 1.3], "top_p": [0.6, None]})  # fmt: skip
     assert found.save(tmp_path / "again.jsonl").read_bytes() == kept

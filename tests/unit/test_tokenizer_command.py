@@ -69,8 +69,8 @@ def test_train_on_series(capsys: Any, files: Path) -> None:
         (["nowhere.txt", "-o", "x"], 2, "there is no file 'nowhere.txt'"),
         (["text.txt", "--kind", "nonsense", "-o", "x"], 2, "'nonsense' is not one of"),
         (["text.txt"], 2, "Missing option '-o'"),
-        (["text.txt", "-o", "text.txt"], 1, "no name for a folder"),
-        (["text.txt", "-o", "taken"], 1, "there already"),
+        (["text.txt", "-o", "text.txt"], 2, "no name for a folder"),
+        (["text.txt", "-o", "taken"], 2, "there already"),
         (["protein.fa", "--kind", "codon", "-o", "x"], 2, "line 2, column 4"),
         (["genes.fa", "protein.fa", "--kind", "codon", "-o", "x"], 2, "protein.fa"),
     ],
@@ -143,7 +143,7 @@ def test_sequences_are_no_text_unless_that_is_said(capsys: Any, files: Path, kin
 
 def test_force_writes_over_a_tokenizer(capsys: Any, files: Path) -> None:
     assert run(capsys, "tokenizer", "train", "text.txt", "-o", "t")[0] == 0
-    assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "t")[0] == 1
+    assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "t")[0] == 2
     assert run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "t", "--force")[0] == 0
     assert json.loads(Path("t/tokenizer_config.json").read_text())["cutaway"]["kind"] == "codon"
 

@@ -19,7 +19,7 @@ from cutaway.cli.common import (
     text_options,
     wrote,
 )
-from cutaway.errors import InputError, OutputError
+from cutaway.errors import InputError, cannot_write
 from cutaway.models.shelf import DEFAULT
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _opened(path: str, resume: bool) -> Iterator[IO[bytes]]:
     try:
         stream = Path(path).open("ab" if resume else "wb")  # noqa: SIM115 (closed below)
     except OSError as error:
-        raise OutputError(f"can't write {path!r}: {error.strerror}", hint="give -o another name") from error
+        raise cannot_write(f"can't write {path!r}: {error.strerror}", error, hint="give -o another name") from error
     with stream:
         yield stream
 
@@ -260,4 +260,5 @@ def _write(stream: IO[bytes], path: str | None, line: str) -> None:
         stream.write(f"{line}\n".encode("utf-8", "backslashreplace"))
         stream.flush()
     except OSError as error:
-        raise OutputError(f"can't write {path!r}: {error.strerror}", hint="make room; --resume goes on") from error
+        hint = "make room; --resume goes on"
+        raise cannot_write(f"can't write {path!r}: {error.strerror}", error, hint=hint) from error

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 import transformers
 
-from cutaway.errors import ModelError, OutputError
+from cutaway.errors import ModelError, OutputError, cannot_write
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, shared
@@ -71,8 +71,9 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
-        raise OutputError(
+        raise cannot_write(
             f"can't save to {str(target)!r}: {error.strerror or error}",
+            error,
             hint="name a folder on a disk that you may write to and that has room",
         ) from error
     files = files_in(target)

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cutaway.errors import OutputError
+from cutaway.errors import OutputError, cannot_write
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import Tokenizer
 
@@ -133,7 +133,8 @@ def _replace(target: Path, new: Path) -> None:
 
 
 def _cannot(target: Path, error: Exception) -> OutputError:
-    return OutputError(
+    return cannot_write(
         f"can't save to {str(target)!r}: {getattr(error, 'strerror', None) or error}",
+        error,
         hint="name a folder on a disk that you may write to and that has room",
     )

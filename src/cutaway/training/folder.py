@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from cutaway.errors import InputError, OutputError
+from cutaway.errors import InputError, cannot_write
 from cutaway.training.config import BUILT_IN, Settings
 from cutaway.training.loop import StepRecord, ValidationRecord
 from cutaway.training.vocabulary import END
@@ -65,8 +65,9 @@ def _explained(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(
+        raise cannot_write(
             f"can't write to {str(directory)!r}: {error.strerror or error}",
+            error,
             hint="name a folder on a disk that you may write to and that has room",
         ) from error
 
