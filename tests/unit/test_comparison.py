@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import tokenizers
 import torch
 import transformers
@@ -18,8 +20,10 @@ from cutaway import compare, heads, score
 from cutaway.cli import cli
 from cutaway.errors import AttentionHidden, InputError, MissingText, ModelError, PromptTooLong
 from cutaway.inside.alignment import align
+from cutaway.inside.atlas import Head
 from cutaway.inside.capture import Tile
 from cutaway.inside.comparison import MEANS
+from cutaway.inside.findings import findings
 from cutaway.inside.similarity import CellMaps, similarities
 from cutaway.models.loading import Model, load
 from cutaway.packing import PackedMaps
@@ -345,14 +349,51 @@ def test_the_summary_says_what_the_record_holds(tiny_gpt2: Any, tiny_llama: Any,
     said = " ".join(found.summary)
     for side in (found.a, found.b):
         assert f"{side.parameters:,} parameters" in said and f"{side.bits_per_byte:.3f}" in said
-    assert f"{found.pairs[0].similarity:.3f}" in said and f"{found.similarity_mean:.3f} on average" in said
+    shown = [f"{pair.similarity:.3f}" in found.summary[2] for pair in found.pairs]
+    assert any(shown) and f"{found.similarity_mean:.3f} on average" in found.summary[2]
     widest = max(found.segments[1:], key=lambda part: abs((part.bits_a or 0) - (part.bits_b or 0)))
     assert f"{widest.bits_a:.2f} and {widest.bits_b:.2f}" in said
     assert "sees only" not in said
-    other = " ".join(compare(tiny_bert_classifier, tiny_llama, TEXT).summary)
-    assert "does not predict a next token" in other and "tiny-llama sees only what came before" in other
-    same = " ".join(compare(tiny_llama, tiny_llama, "abc").summary)
-    assert "tiny-llama (first)" in same and "On no segment" in same and "no token comes twice" in same
+    other = compare(tiny_bert_classifier, tiny_llama, TEXT)
+    assert "does not predict a next token" in " ".join(other.summary)
+    assert other.summary[0].startswith("tiny-llama") and f"gives {other.a.ahead:.0%} of its" in other.summary[0]
+    same = compare(tiny_llama, tiny_llama, "abc")
+    said = " ".join(same.summary)
+    assert "tiny-llama (first)" in said and "On no segment" in said and "no token comes twice" in said
+    assert same.summary[0].startswith("The text surprises both alike: tiny-llama (first)")
+    assert same.summary[1].startswith("On average their heads attend alike")
+
+
+def test_the_first_finding_is_the_paired_difference_of_surprisal(tiny_gpt2: Any, tiny_llama: Any) -> None:
+    found = compare(tiny_gpt2, tiny_llama, "To be, or not to be, that is the question.")
+    parts = found.segments[1:]
+    test = scipy.stats.ttest_rel([part.bits_a for part in parts], [part.bits_b for part in parts])
+    ends = [end * len(parts) / found.bytes for end in test.confidence_interval(0.95)]
+    difference = found.a.bits_per_byte - found.b.bits_per_byte
+    assert ends[0] < difference < ends[1]
+    numbers = [float(x) for x in re.findall(r"[+-]?\d+\.\d+", found.summary[0].replace("−", "-").split("(")[1])]
+    if ends[0] <= 0 <= ends[1]:
+        assert "no clear difference" in found.summary[0]
+        assert numbers == pytest.approx([difference, *ends], abs=6e-4)
+    else:
+        assert " less than " in found.summary[0]
+        assert numbers == pytest.approx([abs(difference), *sorted(map(abs, ends))], abs=6e-4)
+
+
+def test_the_second_finding_is_the_largest_clear_difference_between_heads(tiny_gpt2: Any, tiny_llama: Any) -> None:
+    heads_of = {
+        side: [Head("self", 0, i, "mixed", 0.5, entropy, 1.0, sink, 0.1, 0.1, None, None, None, 0.1, 0)
+               for i, (entropy, sink) in enumerate(values)]
+        for side, values in (("a", [(1, 0.30), (2, 0.32), (3, 0.34)]), ("b", [(1.5, 0.7), (2.5, 0.75), (3.2, 0.8)]))
+    }  # fmt: skip
+    found = compare(tiny_gpt2, tiny_llama, TEXT)
+    told = findings(["A", "B"], [found.a, found.b], found.segments, found.bytes, list(heads_of.values()),
+                    found.matches, found.pairs, 0.5)[1]  # fmt: skip
+    ends = scipy.stats.ttest_ind([0.30, 0.32, 0.34], [0.7, 0.75, 0.8], equal_var=False).confidence_interval(0.95)
+    assert told == (
+        "Their heads differ most in attention to the first token: on average A 32.0% and B 75.0% (difference −43.0 "
+        f"points, 95 % interval {100 * ends.low:+.1f} to {100 * ends.high:+.1f}, over 3 and 3 heads)."
+    ).replace("-", "−")
 
 
 def test_bad_input(tiny_gpt2: Any, tiny_llama: Any) -> None:
@@ -383,12 +424,15 @@ def test_the_command(tiny_gpt2: Any, tiny_llama: Any, tmp_path: Any) -> None:
     record = json.loads(done.stdout)
     assert record["schema"] == "cutaway.comparison/1" and "similarity" not in record
     shown = CliRunner().invoke(cli, ["compare", *models, TEXT]).stdout
-    assert record["summary"][0].split(";")[0] in " ".join(shown.split()) and "heads most alike" in shown
+    assert " ".join(shown.split()).startswith(" ".join(record["summary"][:3]).split("/")[0])
+    assert record["summary"][-1] in " ".join(shown.split())
+    assert "heads most alike" in shown
     (tmp_path / "text.txt").write_text(TEXT)
     for suffix in ("html", "csv", "npz", "json"):
         target = tmp_path / f"out.{suffix}"
         done = CliRunner().invoke(cli, ["compare", *models, "-f", str(tmp_path / "text.txt"), "-o", str(target)])
         assert done.exit_code == 0 and target.stat().st_size > 0, done.output
+        assert done.stderr.splitlines()[-3:] == record["summary"][:3] and not done.stdout
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 1 + 4 + 8
     assert np.load(tmp_path / "out.npz")["similarity"].shape == (4, 8)
     assert CliRunner().invoke(cli, ["compare", *models, TEXT, "-o", str(tmp_path / "x.mp3")]).exit_code != 0

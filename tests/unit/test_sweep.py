@@ -27,10 +27,10 @@ from cutaway.generation import generate, legibility, read_runs, sweep
 from cutaway.generation import sweeps as sweeps_module
 from cutaway.generation.effects import Table, effects_of
 from cutaway.generation.findings import sentences
-from cutaway.generation.intervals import interval
 from cutaway.generation.legibility import MEASURES
 from cutaway.generation.runs import Plan, keep_whole_lines, seed_of, settings_grid
 from cutaway.generation.scorer import score_continuations
+from cutaway.intervals import interval
 from cutaway.models import load
 from cutaway.predict import score
 from cutaway.sequences import read_prompts

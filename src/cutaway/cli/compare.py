@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, offline_option, output_options, text_from, text_options
+from cutaway.cli.common import emit, note, offline_option, output_options, text_from, text_options
 
 __all__ = ["command"]
 
@@ -33,6 +33,9 @@ def command(
 ) -> None:
     """Run models A and B on TEXT and measure where they differ.
 
+    The three findings that matter most come first: what the text costs each, where their attention differs most, and
+    which heads are most alike.
+
     A and B are names from the shelf, folders, GGUF files or Hub ids. Tokens are aligned by their characters; then
     surprisal, what heads do at which depth, and which heads of A are most like which of B.
 
@@ -50,3 +53,5 @@ def command(
     first, second = (load(name, "any", **options) for name in (a, b))
     result = compare(first, second, given, truncate=truncate)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_compare.comparison(result))
+    if output is not None:
+        note("\n".join(result.summary[: terminal_compare.FINDINGS]))

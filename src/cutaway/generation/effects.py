@@ -18,9 +18,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cutaway.generation.intervals import Interval, Term, contrast, interval, mean_of
 from cutaway.generation.legibility import MEASURES, Measure
 from cutaway.generation.runs import Plan
+from cutaway.intervals import Interval, Term, contrast, interval, mean_of
 
 __all__ = ["Cell", "Change", "Effect", "Level", "Table", "effects_of"]
 

@@ -3,7 +3,8 @@
 from cutaway.inside.ablation import AblatedHead, Ablation, ablate
 from cutaway.inside.atlas import Head, Heads, heads
 from cutaway.inside.capture import Call, Tile, watch
-from cutaway.inside.comparison import Comparison, compare
+from cutaway.inside.compared import Comparison
+from cutaway.inside.comparison import compare
 from cutaway.inside.contact_map import Contact, Contacts, apc, contacts
 from cutaway.inside.cooccurrence import contextual_vectors, static_vectors
 from cutaway.inside.embeddings import Embeddings, embed

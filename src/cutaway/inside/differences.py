@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cutaway.inside.comparison import ComparedModel, HeadMatch, HeadPair, Segment
+from cutaway.inside.compared import ComparedModel, HeadMatch, Segment
 
-__all__ = ["differences"]
+__all__ = ["differences", "names_of"]
 
 WORDS = 3  # segments named
 ROLES = ("induction", "previous token")
-RESTING = "first token"
 
 
 def differences(
     sides: Sequence[ComparedModel],
     segments: Sequence[Segment],
     compared: tuple[int, int],
-    size: int,
     matches: Sequence[HeadMatch],
-    pairs: Sequence[HeadPair],
-    mean: float,
 ) -> list[str]:
-    """Say what was measured, a sentence an item; two models of one name are told apart as first and second."""
-    a, b = sides
-    names = [side.name.rstrip("/").rsplit("/", 1)[-1] for side in (a, b)]
-    if names[0] == names[1]:
-        names = [f"{names[0]} (first)", f"{names[1]} (second)"]
+    """Say what was measured besides the findings, a sentence an item."""
+    names = names_of(sides)
     return [
         _sizes(sides, names),
         _tokens(sides, names, len(segments), compared),
-        *_surprisal(sides, names, segments, size),
+        *_surprisal(sides, names, segments),
         *(_role(role, sides, names, matches) for role in ROLES),
         *_spread(sides, names),
         *_sinks(sides, names),
         *_sight(sides, names),
-        *_alike(names, pairs, mean),
     ]
+
+
+def names_of(sides: Sequence[ComparedModel]) -> list[str]:
+    """Return what the models are called in a sentence; two of one name are told apart as first and second."""
+    names = [side.name.rstrip("/").rsplit("/", 1)[-1] for side in sides]
+    return [f"{names[0]} (first)", f"{names[1]} (second)"] if names[0] == names[1] else names
 
 
 def _sizes(sides: Sequence[ComparedModel], names: list[str]) -> str:
@@ -60,14 +56,13 @@ def _tokens(sides: Sequence[ComparedModel], names: list[str], count: int, compar
     return f"The text is {said}; their borders meet in {_count(count, 'segment')}{part}."
 
 
-def _surprisal(sides: Sequence[ComparedModel], names: list[str], segments: Sequence[Segment], size: int) -> list[str]:
-    known = [(side, name) for side, name in zip(sides, names, strict=True) if side.bits_per_byte is not None]
+def _surprisal(sides: Sequence[ComparedModel], names: list[str], segments: Sequence[Segment]) -> list[str]:
+    known = [side for side in sides if side.bits_per_byte is not None]
     without = [name for side, name in zip(sides, names, strict=True) if side.bits is None]
     found = []
-    if known:
-        cost = " and ".join(f"{name} {side.bits_per_byte:.3f}" for side, name in known)
-        both = "both score" if len(known) == 2 else "it scores"
-        found.append(f"Surprisal over the {_count(size, 'byte')} that {both}: {cost} bits a byte.")
+    if len(known) == 1:
+        name = names[list(sides).index(known[0])]
+        found.append(f"Surprisal of the text to {name}: {known[0].bits_per_byte:.3f} bits a byte.")
     if len(known) == 2:
         apart = sorted(
             (s for s in segments if s.bits_a is not None and s.bits_b is not None),
@@ -143,25 +138,6 @@ def _sight(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
         f"{names[causal]} sees only what came before; {names[other]} gives {sides[other].ahead:.0%} of its attention "
         f"within the text to what lies ahead, where no head of {names[causal]} can match it."
     ]
-
-
-def _alike(names: list[str], pairs: Sequence[HeadPair], mean: float) -> list[str]:
-    if not pairs:
-        return []
-    best = max(pairs, key=lambda pair: pair.similarity)
-    awake = next((pair for pair in pairs if RESTING not in (pair.role_a, pair.role_b)), None)
-    also = ""
-    if awake is not None and best.role_a == best.role_b == RESTING:
-        also = f" Among those with another role than “{RESTING}” it is {_pair(awake, names)}: {awake.similarity:.3f}."
-    return [
-        f"The heads most alike are {_pair(best, names)}: similarity {best.similarity:.3f}, where all pairs have "
-        f"{mean:.3f} on average (1 is the same attention in every row).{also}"
-    ]
-
-
-def _pair(pair: HeadPair, names: list[str]) -> str:
-    a, b = (f"{layer}.{head}" for layer, head in (pair.a, pair.b))
-    return f"{a} of {names[0]} ({pair.role_a}) and {b} of {names[1]} ({pair.role_b})"
 
 
 def _count(number: int, noun: str) -> str:

@@ -11,21 +11,22 @@ from cutaway.views.terminal import MOST, _piece, _short, _table
 
 if TYPE_CHECKING:
     from cutaway.inside import Comparison
-    from cutaway.inside.comparison import ComparedLayer, ComparedModel, Segment
+    from cutaway.inside.compared import ComparedLayer, ComparedModel, Segment
 
 __all__ = ["comparison"]
 
 DEPTHS = 7  # relative depths shown
+FINDINGS = 3  # sentences of the summary that come first
 TOP = 8  # segments, pairs of heads shown
 MEANS = (("entropy_bits", "entropy, bits"), ("distance", "distance, tokens"), ("sink", "first token"),
          ("previous", "previous token"), ("duplicate", "same token"), ("induction", "induction"))  # fmt: skip
 
 
 def comparison(result: Comparison) -> RenderableType:
-    """Draw what was measured: the sentences, the two models, their segments, their depths, their heads most alike."""
+    """Draw the three findings, then the two models, their segments, depths and heads most alike, then all else."""
     names = [f"A  {_short(result.a.name, 40)}", f"B  {_short(result.b.name, 40)}"]
     parts: list[RenderableType] = [
-        Text(_piece(" ".join(result.summary))),
+        *(Text(_piece(sentence)) for sentence in result.summary[:FINDINGS]),
         "",
         _models(result, names),
         "",
@@ -46,7 +47,7 @@ def comparison(result: Comparison) -> RenderableType:
             "",
             Text(f"All pairs of heads: {result.similarity_mean:.3f} on average. -o has them all.", style="dim"),
         ]
-    return Group(*parts)
+    return Group(*parts, "", Text(_piece(" ".join(result.summary[FINDINGS:]))))
 
 
 def _models(result: Comparison, names: list[str]) -> RenderableType:

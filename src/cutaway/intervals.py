@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 
-__all__ = ["Interval", "Term", "contrast", "interval", "mean_of"]
+__all__ = ["Interval", "Term", "contrast", "interval", "mean_of", "variance_of"]
 
 EQUAL = 6  # values that are all equal show no spread; from so many on that is no accident: 2 × 0.5^6 < 0.05
 
@@ -40,7 +40,7 @@ def contrast(terms: Sequence[Term]) -> Interval:
     drawn = [(weight, values) for weight, values, is_drawn in terms if is_drawn]
     if not drawn or any(len(values) < 2 for _, values in drawn):
         return mean, None, None
-    parts = [(weight**2 * _variance(values) / len(values), len(values) - 1) for weight, values in drawn]
+    parts = [(weight**2 * variance_of(values) / len(values), len(values) - 1) for weight, values in drawn]
     total = math.fsum(variance for variance, _ in parts)
     if not total:
         return (mean, mean, mean) if sum(len(values) for _, values in drawn) >= EQUAL else (mean, None, None)
@@ -53,7 +53,7 @@ def mean_of(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _variance(values: Sequence[float]) -> float:
+def variance_of(values: Sequence[float]) -> float:
     mean = mean_of(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
