@@ -59,6 +59,8 @@ def test_sizes_and_sentences_are_the_records(sheet: Any, tmp_path: Path) -> None
     record = figure_records.comparison()
     _, tab = opened(sheet, tmp_path, record)
     assert tab.locator("p.found").all_inner_texts() == record["summary"][:3]
+    told = [f"{measure['name']}: {measure['meaning']}" for measure in record["measures"]]
+    assert tab.locator("p.meaning").all_inner_texts() == told
     assert tab.locator("p.rest").inner_text() == " ".join(record["summary"][3:])
     cells = tab.locator(".sides tbody tr").evaluate_all(
         "(rows) => rows.map((r) => [...r.cells].map((c) => c.innerText))"

@@ -40,6 +40,9 @@ def test_sentences_and_means_are_the_records(sheet: Any, tmp_path: Path) -> None
     record = figure_records.sweep(3)
     tab = opened(sheet, tmp_path, record)
     assert tab.locator("p.summary").all_inner_texts() == record["summary"]
+    told = tab.locator("p.meaning").all_inner_texts()
+    known = {measure["meaning"] for measure in record["measures"]}
+    assert told and {line.split(": ", 1)[1] for line in told} <= known
     rows = rows_of(tab)[0]
     levels = [(effect, level) for effect in record["effects"] for level in effect["levels"]]
     assert len(rows) == 100 < len(levels)  # the rest behind a button

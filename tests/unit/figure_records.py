@@ -258,6 +258,8 @@ def plane(count: int = 32) -> dict[str, Any]:
 
 
 def comparison(segments: int = 14, causal: tuple[bool, bool] = (True, False)) -> dict[str, Any]:
+    from cutaway.inside.measures import MEASURES
+
     dice = np.random.default_rng(11)
     shapes, cells = ((30, 9), (6, 12)), min(segments, 40)
     pool = -(-segments // cells)
@@ -308,6 +310,7 @@ def comparison(segments: int = 14, causal: tuple[bool, bool] = (True, False)) ->
         "pairs": pairs,
         "maps_a": dataclasses.asdict(maps[0]),
         "maps_b": dataclasses.asdict(maps[1]),
+        "measures": [dataclasses.asdict(measure) for measure in MEASURES],
     }
 
 

@@ -531,10 +531,13 @@ def test_the_lines_do_not_depend_on_the_batch_size(capsys, tiny_llama, tmp_path)
 
 def test_the_terminals_table_has_a_line_a_combination_however_narrow(model, tiny_gpt2):
     found = sweep(PROMPTS, [model, str(tiny_gpt2)], settings=SETTINGS, max_new_tokens=40, scorer=None)
+    told = {"perplexity", "dictionary_words", "repeated_4grams", "self_bleu", "reading_ease", "finished", "tokens"}
     for width in (80, 120):
         console = Console(width=width, file=io.StringIO(), markup=False, highlight=False)
         console.print(terminal_sweep.sweep(found))
-        lines = console.file.getvalue().split("\n\n")[1].splitlines()
+        shown = console.file.getvalue()
+        assert all(" ".join(one.meaning.split()) in " ".join(shown.split()) for one in MEASURES if one.key in told)
+        lines = shown.split("\n\n")[1].splitlines()
         assert len(lines) == 1 + len(found.cells)
         if width < 100:
             continue

@@ -53,27 +53,29 @@ class Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("scorer_perplexity", "perplexity to the scorer", "", "How surprising the text is to one fixed model: "
-            "exp of the mean −ln p of its tokens. Low is plain or repetitive, high is odd.", log=True),
-    Measure("scorer_bits_per_byte", "bits per byte to the scorer", "bits/byte", "The same surprise shared out over "
-            "the UTF-8 bytes of the text, whatever its tokens."),
-    Measure("perplexity", "perplexity to itself", "", "How surprising the text is to the model that wrote it, "
-            "before any sampler: exp of the mean −ln p of its tokens.", log=True),
+    Measure("scorer_perplexity", "perplexity to the scorer", "", "How surprising the text is to one fixed model: as if "
+            "each token were drawn from so many equally likely ones; low is plain or repetitive, high odd.", log=True),
+    Measure("scorer_bits_per_byte", "bits per byte to the scorer", "bits/byte", "The same surprise in bits, divided by "
+            "the UTF-8 bytes of the text, so that tokens make no difference."),
+    Measure("perplexity", "perplexity to itself", "", "How surprising the text is to the model that wrote it, in the "
+            "tokens it wrote and before any sampler.", log=True),
     Measure("entropy_bits", "entropy while writing", "bits/token", "How undecided the model was at each token, before "
-            "any sampler."),
-    Measure("dictionary_words", "dictionary words", "share", "Words found in a list of English; names with a capital "
-            "are not counted."),
-    Measure("repeated_4grams", "repeated 4-grams", "share", "Runs of four words and marks that came before in the same "
-            "text."),
-    Measure("distinct_1", "distinct-1", "share", "Different words and marks per word or mark."),
-    Measure("distinct_2", "distinct-2", "share", "Different pairs of neighbours per word or mark."),
-    Measure("self_bleu", "self-BLEU", "", "How much of the text its sister samples say too: 1 is a copy. Only where "
-            "there are several samples.", of_samples=True),
-    Measure("compression_ratio", "compression ratio", "", "Bytes before zlib over bytes after it: above about 2.4 a "
-            "text repeats itself."),
-    Measure("reading_ease", "reading ease", "points", "Flesch: 100 is very easy, 30 very hard; meant for English and "
-            "for texts of 100 words or more."),
-    Measure("finished", "finished", "share", "The model ended the text itself; the others were cut off."),
+            "any sampler: 0 bits is certain, 1 bit a choice between two."),
+    Measure("dictionary_words", "dictionary words", "share", "The share of words that a list of English has; words "
+            "that are written like names are not counted."),
+    Measure("repeated_4grams", "repeated 4-grams", "share", "The share of runs of four words or marks that stood in "
+            "the same text before."),
+    Measure("distinct_1", "distinct-1", "share", "How many different words and marks there are for each one written: "
+            "100 % if none comes twice."),
+    Measure("distinct_2", "distinct-2", "share", "How many different pairs of neighbouring words there are for each "
+            "word written: low if the same phrases come again."),
+    Measure("self_bleu", "self-BLEU", "", "How much the samples of one prompt say the same: 1 is a copy, 0 shares no "
+            "word; there is none for a single sample.", of_samples=True),
+    Measure("compression_ratio", "compression ratio", "", "How many times smaller zlib makes the text: above about 2.4 "
+            "it repeats itself."),
+    Measure("reading_ease", "reading ease", "points", "Flesch's formula of the lengths of words and sentences, for "
+            "English of 100 words or more: 100 is very easy, 30 very hard."),
+    Measure("finished", "finished", "share", "The share of texts that the model ended itself; others were cut off."),
     Measure("tokens", "tokens", "", "How many tokens the model wrote."),
 )  # fmt: skip
 """The measures in the order in which they are shown, the most telling first."""

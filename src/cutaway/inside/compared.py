@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar
 
+from cutaway.inside.measures import Measure
 from cutaway.packing import PackedMaps, Weights
 from cutaway.result import Result
 
@@ -115,7 +116,7 @@ class Comparison(Result):
     `segments` cover the text once; those from `compared[0]` up to `compared[1]` both models have read. `bytes` are
     scored by both, or by the only one that scores. `matches` has every head of A, then of B; `similarity_mean` is over
     all pairs of heads. `pairs` are some of the best matches, mutual ones first, each with one map in `maps_a` and one
-    in `maps_b`, whose cells are `pool` compared segments each.
+    in `maps_b`, whose cells are `pool` compared segments each. `measures` says what the numbers mean.
     """
 
     schema: ClassVar[str] = "comparison"
@@ -134,6 +135,7 @@ class Comparison(Result):
     pairs: list[HeadPair]
     maps_a: PackedMaps
     maps_b: PackedMaps
+    measures: list[Measure]
     similarity: Weights = dataclasses.field(repr=False, compare=False, metadata={"json": False})
 
     def rows(self) -> list[dict[str, Any]]:

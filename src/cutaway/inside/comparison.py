@@ -17,6 +17,7 @@ from cutaway.inside.compared import ComparedLayer, ComparedModel, Comparison, He
 from cutaway.inside.differences import differences, names_of
 from cutaway.inside.findings import findings
 from cutaway.inside.measurement import DIGITS, LN2, Measured, measure
+from cutaway.inside.measures import MEASURES
 from cutaway.inside.reading import Reading, read
 from cutaway.inside.similarity import similarities
 from cutaway.models.loading import ModelLike, shared
@@ -95,6 +96,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
         pairs=pairs,
         maps_a=maps[0],
         maps_b=maps[1],
+        measures=list(MEASURES),
         similarity=alike_AB.numpy(),
     )
 

@@ -47,7 +47,8 @@ def comparison(result: Comparison) -> RenderableType:
             "",
             Text(f"All pairs of heads: {result.similarity_mean:.3f} on average. -o has them all.", style="dim"),
         ]
-    return Group(*parts, "", Text(_piece(" ".join(result.summary[FINDINGS:]))))
+    parts += ["", Text(_piece(" ".join(result.summary[FINDINGS:]))), ""]
+    return Group(*parts, *(Text(f"{one.name}: {one.meaning}", style="dim") for one in result.measures))
 
 
 def _models(result: Comparison, names: list[str]) -> RenderableType:

@@ -47,17 +47,17 @@ def sweep(result: Sweep) -> RenderableType:
         example = Text(_example(result, cell), no_wrap=True, overflow="ellipsis")
         table.add_row(*values, f"{cell.runs:,}", *means, example)
     more = len(result.cells) - MOST
-    scorer = result.scorer or "the model itself"
-    legend = (
-        f"surprise: perplexity to {scorer}, geometric mean; -o sweep.html has every run, all measures and intervals"
-    )
+    meaning = {measure.key: measure.meaning for measure in result.measures}
+    scorer = f" Here that model is {result.scorer}; means are geometric." if result.scorer else " Means are geometric."
+    legend = [f"{name}: {meaning[key]}{scorer if name == 'surprise' else ''}" for key, name, _ in shown]
     return Group(
         *(Text(_piece(sentence)) for sentence in result.summary),
         "",
         table,
         *([f"… and {more:,} more combinations"] if more > 0 else []),
         "",
-        Text(legend, style="dim"),
+        *(Text(line, style="dim") for line in legend),
+        Text("-o sweep.html has every run, all measures and intervals.", style="dim"),
     )
 
 

@@ -12,7 +12,7 @@ export function drawComparison(element, record) {
   const names = namesOf(record), scored = record.segments.some((part) => isNumber(part.bits_a) || isNumber(part.bits_b));
   element.append(heading("Comparison", `${names[0]} and ${names[1]}`), ...record.summary.slice(0, FINDINGS).map((sentence) => el("p", { class: "summary found" }, legible(sentence, { spaces: false }))), sizes(record, names));
   element.append(over("The text, cut where both tokenizers cut"), ...text(record, names, scored));
-  element.append(over("Heads by relative depth: means over a layer's heads, from the first layer (0) to the last (1)"), ...drawDepths(record, names));
+  element.append(over("Heads by relative depth: means over a layer's heads, from the first layer (0) to the last (1)"), ...drawDepths(record, names), ...(record.measures ?? []).map((measure) => el("p", { class: "hint meaning" }, el("b", {}, measure.name), `: ${measure.meaning}`)));
   if (record.pairs.length) element.append(over("Heads most alike"), ...drawPairs(record, names));
   const rest = record.summary.slice(FINDINGS);
   if (rest.length) element.append(over("What else was measured"), el("p", { class: "summary hint rest" }, rest.map((sentence) => [legible(sentence, { spaces: false }), " "])));

@@ -26,7 +26,7 @@ function sentences(summary) {
 function plots(record) {
   const known = record.measures.filter((measure) => record.effects.some((effect) => effect.measure === measure.key));
   const telling = [...TELLING, "perplexity", "distinct_2"].map((key) => known.find((measure) => measure.key === key)).filter(Boolean).slice(0, PLOTS);
-  const note = el("p", { class: "hint" }), keys = el("p", { class: "key" });
+  const note = el("p", { class: "hint" }), meanings = el("div", {}), keys = el("p", { class: "key" });
   let chosen = telling.length ? telling : known.slice(0, PLOTS);
   const box = fit((width) => el("div", {}, Object.keys(record.swept).map((setting) => {
     const across = Math.max(1, Math.min(chosen.length, Math.floor((width + 16) / (146 + 16)))), wide = chosen.length === 1 ? Math.min(width, 620) : Math.floor((width - 16 * (across - 1)) / across);
@@ -35,12 +35,13 @@ function plots(record) {
   const select = el("select", { class: "long", on: { change: () => { chosen = select.value === "" ? telling : [known[Number(select.value)]]; say(); box.redraw(); } } }, el("option", { value: "" }, "the most telling"), known.map((measure, i) => el("option", { value: i }, measure.name)));
   function say() {
     const scorer = record.scorer ? ` The scorer is ${called(record.scorer)}.` : "";
-    note.replaceChildren(legible(chosen.length === 1 ? `${chosen[0].meaning}${/scorer/.test(chosen[0].key) ? scorer : ""}` : `Dots are means, lines 95 % intervals over the ${record.prompts.length > 1 ? "prompts" : "samples"}; in the accent colour: clearly other than at the first value${record.prompts.length > 1 ? ", prompt by prompt" : ""}. Surprise: perplexity to one fixed model, on a logarithmic scale.${scorer}`, { spaces: false }));
+    meanings.replaceChildren(...(chosen.length === 1 ? [] : chosen.map((measure) => el("p", { class: "hint meaning" }, el("b", {}, SHORT[measure.key] ?? measure.name), `: ${measure.meaning}`))));
+    note.replaceChildren(legible(chosen.length === 1 ? `${chosen[0].meaning}${/scorer/.test(chosen[0].key) ? scorer : ""}` : `Dots are means, lines 95 % intervals over the ${record.prompts.length > 1 ? "prompts" : "samples"}; in the accent colour: clearly other than at the first value${record.prompts.length > 1 ? ", prompt by prompt" : ""}. Surprise is on a logarithmic scale.${scorer}`, { spaces: false }));
   }
   const models = record.swept.model ?? [];
   if (models.length > 1) keys.append(...models.slice(0, 4).map((model, i) => el("span", {}, svg("svg", { width: 14, height: 12, style: { display: "inline-block" }, "aria-hidden": "true" }, mark(i, 6, 6, `pt${i}`)), " ", legible(called(model), { spaces: false }))));
   say();
-  return [el("div", { class: "controls" }, el("label", {}, "measure", select), models.length > 1 ? keys : null), note, box, twin("The means with their intervals as a table", () => numbers(record))];
+  return [el("div", { class: "controls" }, el("label", {}, "measure", select), models.length > 1 ? keys : null), note, box, meanings, twin("The means with their intervals as a table", () => numbers(record))];
 }
 
 // Every combination and its means: open where a glance takes them in.
