@@ -63,7 +63,10 @@ def test_the_table_is_the_head_that_the_keys_chose(sheet: Any, tmp_path: Path) -
 
 def test_a_click_chooses_and_shift_adds_heads_to_a_mean(sheet: Any, tmp_path: Path) -> None:
     tab = sheet().open(tmp_path / "page.html", [SMALL])
-    grid, heads = tab.locator("canvas").first, [samples.weights_of(SMALL, *name) for name in ((1, 2), (3, 0))]
+    grid, heads = (
+        tab.get_by_role("application", name="All heads").locator("canvas"),
+        [samples.weights_of(SMALL, *name) for name in ((1, 2), (3, 0))],
+    )
     cell = 64
     grid.click(position={"x": 34 + 1.5 * cell, "y": 20 + 2.5 * cell})
     shown(tab, "Head 1.2 · head · 7")
@@ -81,6 +84,34 @@ def test_a_click_chooses_and_shift_adds_heads_to_a_mean(sheet: Any, tmp_path: Pa
     shown(tab, "Mean of all 12 heads · head · 7")
     every = [samples.weights_of(SMALL, layer, head) for layer in range(4) for head in range(3)]
     assert matrix(tab) == near(np.mean(every, 0))
+
+
+def test_a_page_opens_at_the_head_and_the_token_that_its_record_names(sheet: Any, tmp_path: Path) -> None:
+    stack = SMALL["stacks"][0]
+    focus = {"layer": stack["layers"][3], "head": stack["heads"][1], "query": 9, "key": 5, "weight": 0.6, "first": 0.1}
+    tab = sheet().open(tmp_path / "page.html", [SMALL | {"focus": focus}])
+    shown(tab, "Head 3.1 · head · 9")
+    large, small = (tab.get_by_role("application", name=name).bounding_box() for name in ("The map", "All heads"))
+    assert large["y"] + large["height"] < small["y"]
+    tab = open_at(sheet(), tmp_path / "page.html", SMALL | {"focus": focus}, "#a0.layer=1&a0.head=0&a0.token=4")
+    shown(tab, "Head 1.0 · head · 4")
+
+
+def test_the_thumbnails_are_as_large_as_the_width_allows(sheet: Any, tmp_path: Path) -> None:
+    record = samples.attention(12, 2)
+    tab = sheet(viewport={"width": 1200, "height": 800}).open(tmp_path / "page.html", [record])
+    grid = tab.get_by_role("application", name="All heads")
+    fits = (
+        "(box) => [box.scrollWidth <= box.clientWidth, box.firstChild.getBoundingClientRect().width, box.dataset.more]"
+    )
+    wide = grid.evaluate(fits)
+    tab.set_viewport_size({"width": 520, "height": 800})
+    tab.wait_for_timeout(200)
+    narrow = grid.evaluate(fits)
+    assert wide[0] and narrow[0] and narrow[1] < 0.6 * wide[1] and narrow[2] == ""
+    tab.set_viewport_size({"width": 260, "height": 800})
+    tab.wait_for_timeout(200)
+    assert grid.evaluate(fits)[0] is False and grid.evaluate(fits)[2] == "right"
 
 
 def test_subwords_join_to_words(sheet: Any, tmp_path: Path) -> None:
@@ -169,7 +200,7 @@ def test_the_exact_row_is_the_softmax_of_queries_and_keys(
 
 def test_pooled_maps_say_what_is_exact_and_how_to_get_more(sheet: Any, tmp_path: Path) -> None:
     record = samples.attention(3, 2, samples.long_text(70), pool=4, exact=("1.0",))
-    tab = sheet().open(tmp_path / "page.html", [record])
+    tab = open_at(sheet(), tmp_path / "page.html", record, "#a0.layer=0&a0.head=0")
     assert "4 × 4 tokens" in tab.locator("figure").inner_text()
     assert "--neurons 0.0" in tab.locator("figure").inner_text()
     assert matrix(tab) == near(samples.weights_of(record, 0, 0))
@@ -186,7 +217,7 @@ def test_the_scores_sort_filter_and_choose(sheet: Any, tmp_path: Path) -> None:
     rows = opened(tab, title)
     assert column(rows, 2) == near([score["certainty"] for score in scores])
     assert column(rows, 3) == near([score["entropy_bits"] for score in scores])
-    table = tab.locator("details.twin").first
+    table = tab.locator("details.twin", has_text=title)
     table.get_by_role("button", name="entropy, bits").click()
     ranked = sorted(scores, key=lambda score: -score["entropy_bits"])
     assert [row[0] for row in opened(tab, title)] == [f"{score['layer']}.{score['head']}" for score in ranked]
@@ -261,11 +292,11 @@ def test_the_address_keeps_the_state_of_every_figure(sheet: Any, tmp_path: Path)
     second.get_by_role("combobox", name="layer").select_option("2")
     second.get_by_role("tab", name="Text").click()
     shown(tab, "Head 1.0 · head · 7", 0)
-    shown(tab, "Head 2.0 · text · 8", 1)
+    shown(tab, "Head 2.2 · text · 8", 1)
     tab.wait_for_function("() => /a0.layer=1.*a1.layer=2.*a1.view=text/.test(location.hash)")
     tab.reload()
     shown(tab, "Head 1.0 · head · 7", 0)
-    shown(tab, "Head 2.0 · text · 8", 1)
+    shown(tab, "Head 2.2 · text · 8", 1)
     assert len(view.requests) == 2 and view.problems == []
 
 
@@ -300,11 +331,11 @@ def test_a_notebook_frame_has_no_address_and_works(sheet: Any, tmp_path: Path) -
 
 
 PIXELS = """([layers, heads]) => {
-  const canvases = [...document.querySelectorAll('figure canvas')], [all] = canvases, cell = Math.max(22, Math.min(64, Math.floor(1010 / layers), Math.floor(640 / heads)));
+  const canvases = [...document.querySelectorAll('figure canvas')], all = document.querySelector('[aria-label^="All heads"] canvas'), cell = (parseFloat(all.style.width) - 36) / layers;
   const pen = all.getContext('2d', { willReadFrequently: true }), thumbnails = new Set();
   for (let layer = 0; layer < layers; layer += 1) for (let head = 0; head < heads; head += 1)
     thumbnails.add(pen.getImageData(36 + layer * cell, 22 + head * cell, cell - 8, cell - 8).data.join());
-  const colours = canvases.slice(1).map((canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
+  const colours = canvases.filter((one) => one !== all).map((canvas) => new Set(new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
   return [thumbnails.size, colours, pen.getImageData(36, 22, 1, 1).data.join()];
 }"""  # noqa: E501
 

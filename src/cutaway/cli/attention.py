@@ -19,6 +19,7 @@ __all__ = ["command", "heads_from", "numbers_from"]
 @click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
 @click.option("--neurons", metavar="L.H,…", help="Put queries and keys of these heads into the page.")
 @click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
+@click.option("--link", nargs=2, metavar="WORD WORD", help="Open the page at the head that links these two words.")
 @click.option("--generate", "new", metavar="N", type=int, help="Let the model write N tokens, and show these, too.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".svg", ".png", ".csv", ".npz")
@@ -28,6 +29,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     \b
     Examples:
       cutaway attention "No, I am your father" -o attention.html
+      cutaway attention "The dog barked because it was hungry" --link it dog -o it.html
       cutaway attention "No, I am your father" --layers 18 --heads 6 -o head.svg
       cutaway attention "One, two, three," --generate 8 -o steps.html
       cutaway attention "A bank by the river" -m minilm-l6

@@ -17,6 +17,7 @@ import torch
 from cutaway.errors import InputError, PromptTooLong
 from cutaway.inside.atlas import Head, describe
 from cutaway.inside.capture import ROWS, Call, watch
+from cutaway.inside.focus import Focus, find_focus
 from cutaway.inside.reading import Reading, read
 from cutaway.inside.recording import Calls, Maps
 from cutaway.inside.rollout import rollout
@@ -33,6 +34,7 @@ LONG = 4096  # tokens from which maps are pooled however few they are
 CELLS = 256  # rows of a pooled map
 KEPT = 0.8e9  # bytes of queries and keys kept for exact rows
 ACTIVATIONS = 10  # what a forward pass holds at once, in queries and keys of a layer
+SEARCHED = 256  # tokens up to which the page looks for the link to open at
 ROLLED = 1024  # tokens up to which the rollout matrix is computed
 
 
@@ -83,7 +85,7 @@ class Neuron:
 class AttentionMaps(Result):
     """Attention weights of one text: row t holds what position t takes from each position, and sums to 1.
 
-    `generated` of the last tokens were written by a model. `row` and `weights` give exact numbers from the queries and
+    `focus` is where the page opens (None for a long text). `generated` of the last tokens were written by a model. `row` and `weights` give exact numbers from the queries and
     keys that are kept beside the record (`calls`: not part of the JSON).
     """
 
@@ -95,6 +97,7 @@ class AttentionMaps(Result):
     generated: int
     stacks: list[Stack]
     neurons: list[Neuron]
+    focus: Focus | None
     calls: dict[tuple[str, int], Call] = dataclasses.field(repr=False, compare=False, metadata={"json": False})
 
     def row(self, layer: int, head: int, position: int, kind: str | None = None) -> Weights:
@@ -164,13 +167,15 @@ def attention(
     target: str | None = None,
     continuation: Sequence[int] | None = None,
     truncate: str | None = None,
+    link: tuple[str, str] | None = None,
 ) -> AttentionMaps:
     """Run a text through a model and keep the attention weights of every head, or of chosen `layers` and `heads`.
 
     Any model on transformers' attention interface, unchanged: it computes with sdpa. Maps of up to 150 million weights
     are whole; larger ones, and those of 4,096 tokens or more, are pooled. `neurons` are heads (layer, head) whose
     queries and keys go into the record; `target` is the decoder's text of an encoder-decoder; `continuation` are ids
-    that follow the text, as a model generated them. Raises `MissingText`, `InputError`, `PromptTooLong`,
+    that follow the text, as a model generated them. `link` names two words of the text: the page opens at the head
+    that looks most from the first to the second; without it at the clearest link between two words. Raises `MissingText`, `InputError`, `PromptTooLong`,
     `AttentionHidden` or another `ModelError`.
 
     >>> maps = attention("No, I am your father")
@@ -208,13 +213,15 @@ def attention(
     with watch(reading.model, observe):
         reading.run()
     stacks = [_stack(reading, kind, chosen[kind], maps, seen, calls, pool) for kind in shape]
-    places = _telling(stacks[0], pool, keep) if wanted is None else wanted
+    focus = _focus(reading, stacks[0], calls, link)
+    places = _telling(stacks[0], pool, keep, focus) if wanted is None else wanted
     return AttentionMaps(
         model=reading.model.name,
         text=text,
         generated=len(continuation or []),
         stacks=stacks,
         neurons=[_pack_neuron(calls.calls[stacks[0].kind, layer], layer, head) for layer, head in places],
+        focus=focus,
         calls=calls.calls,
     )
 
@@ -339,8 +346,28 @@ def _received(layers: list[torch.Tensor], causal: bool, length: int) -> list[flo
     return [float(f"{value:.5g}") for value in (torch.stack(layers).mean(0) / seen_by).tolist()]
 
 
-def _telling(stack: Stack, pool: int, keep: list[int]) -> list[tuple[int, int]]:
-    """Choose heads worth a look inside: the clearest of each kind that looks at something; fewer for a longer text."""
+def _focus(reading: Reading, stack: Stack, calls: Calls, link: tuple[str, str] | None) -> Focus | None:
+    if link is not None and stack.maps.pool > 1:
+        raise InputError(
+            f"two of {len(stack.queries):,} tokens can't be told apart: the maps are pooled",
+            hint="--layers chooses some layers, --truncate left|right cuts the text",
+        )
+    if stack.maps.pool > 1 or (link is None and len(stack.queries) > SEARCHED):
+        return None
+    maps = ((layer, stack.heads, stack.maps.layer(at)) for at, layer in enumerate(stack.layers))
+    ids, special = reading.ids_of(stack.kind)[0], reading.model.tokenizer.special_ids
+    outside = {at for at, token in enumerate(ids) if token in special}
+    words = (stack.query_words, stack.key_words)
+    found = find_focus(maps, (stack.queries, stack.keys), words, outside, link)
+    call = None if found is None else calls.calls.get((stack.kind, found.layer))
+    if found is None or call is None:
+        return found
+    row_S = call.row(found.query)[0, found.head].float().cpu()  # exact, not to a byte
+    return dataclasses.replace(found, weight=float(row_S[found.key]), first=float(row_S[0]))
+
+
+def _telling(stack: Stack, pool: int, keep: list[int], focus: Focus | None) -> list[tuple[int, int]]:
+    """Choose heads worth a look inside: the one in focus and the clearest of each kind; fewer for a longer text."""
     length = len(stack.queries)
     count = 3 if pool > 1 else 4 if length <= 64 else 1
     best: dict[str, Head] = {}
@@ -351,7 +378,8 @@ def _telling(stack: Stack, pool: int, keep: list[int]) -> list[tuple[int, int]]:
                 best[head.role] = head
     order = ["induction", "previous token", "duplicate token", "next token", "same token"]
     found = [best[role] for role in order if role in best] or [head for head in stack.scores if head.layer in keep][:1]
-    return [(head.layer, head.head) for head in found[:count]]
+    first = [(focus.layer, focus.head)] if focus is not None and focus.layer in keep else []
+    return list(dict.fromkeys([*first, *((head.layer, head.head) for head in found)]))[: count + len(first)]
 
 
 def _pack_neuron(call: Call, layer: int, head: int) -> Neuron:

@@ -39,6 +39,12 @@ def attention(result: AttentionMaps) -> RenderableType:
         pooled = f", maps pooled {maps.pool} × {maps.pool} tokens" if maps.pool > 1 else ""
         title = f"{stack.kind} attention: {count}, {len(stack.queries):,} tokens look at {len(stack.keys):,}{pooled}"
         parts += [Text(title, style="dim"), _looks(stack) if maps.pool == 1 else _received(stack), ""]
+    if result.focus is not None:
+        stack, at = result.stacks[0], result.focus
+        link = (
+            f"{_piece(stack.queries[at.query])} gives {at.weight:.2f} of its attention to {_piece(stack.keys[at.key])}"
+        )
+        parts.append(Text(f"The clearest link is in head {at.layer}.{at.head}: {link}.", style="dim"))
     numbers = "The mean of all heads shown; one head: --layers L --heads H. -o attention.html shows each."
     return Group(*parts, Text(numbers, style="dim"))
 

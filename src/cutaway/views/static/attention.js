@@ -19,7 +19,7 @@ const VIEWS = { head: "Head", text: "Text", neuron: "Neuron", rollout: "Rollout"
 export function drawAttention(element, record) {
   if (!record.stacks?.length) throw new Error("there are no layers of attention in it");
   const stacks = record.stacks.map(openStack), place = address(element, "a", (values) => move(restored(values)));
-  const state = { stack: 0, layer: 0, head: 0, extra: [], mean: "", tokens: [Math.floor(stacks[0].queries.length / 2)], key: null, words: false, view: "head", shade: "sees" };
+  const state = { stack: 0, ...opening(record, stacks[0]), extra: [], mean: "", words: false, view: "head", shade: "sees" };
   const line = readout(), upper = el("div"), panel = el("div", { role: "tabpanel", "aria-label": "The chosen view" }), lower = el("div");
   const look = { record, state, shades: shadesOf(), sort: { key: "head", way: 1, role: "" }, move, pick, pickToken, map: null, made: "", raw: null };
   let grid, shown, kind, choose, scores, matrix, turn = 0;
@@ -128,8 +128,8 @@ export function drawAttention(element, record) {
     grid = thumbnails(stack, look, { marked: () => [[state.layer, state.head], ...(state.mean || state.extra.length ? heads().filter(([layer, head]) => layer !== state.layer || head !== state.head) : [])], first: state.layer, move });
     scores = stack.scores?.length ? twin("All heads as a table: sort, filter by role, choose", () => { const node = scoresTable(look); scores.mark = node.lastChild.mark; return node; }) : null;
     matrix = twin("This map as a table", () => matrixTable(look));
-    upper.replaceChildren(over("All heads: layers across, heads down"), grid.node, key(), note(look, grid.shared), scores ?? "", choose.node);
-    lower.replaceChildren(matrix);
+    upper.replaceChildren(choose.node);
+    lower.replaceChildren(matrix, over("All heads: layers across, heads down; choose one to see it large"), grid.node, key(), note(look, grid.shared()), scores ?? "");
     grid.paint();
     const mine = grid;
     refresh().then(() => grid === mine && mine.load()).then((done) => { if (done) performance.mark("cutaway:all-thumbnails"); })
@@ -142,6 +142,13 @@ export function drawAttention(element, record) {
   const pages = stacks.length > 1 ? tabs("Which attention", stacks.map((stack, i) => [i, TITLES[stack.kind] ?? stack.kind]), () => state.stack, (i) => { move({ stack: i, layer: 0, head: 0, extra: [], key: null, tokens: [Math.floor(stacks[i].queries.length / 2)] }); }) : null;
   element.append(heading("Attention", record.model), hint(introduction(record, stacks)), pages?.node ?? "", upper, line, panel, lower);
   assemble();
+}
+
+// The head and the token that show something: those the record names, else a head that is kept exactly.
+function opening({ focus, neurons }, stack) {
+  const own = focus ?? neurons?.find((one) => one.stack === 0), middle = Math.floor(stack.queries.length / 2);
+  const place = { layer: Math.max(0, stack.layers.indexOf(own?.layer)), head: Math.max(0, stack.heads.indexOf(own?.head)) };
+  return { ...place, tokens: [focus?.query ?? middle], key: focus && focus.first >= focus.weight ? focus.key : null };
 }
 
 function openStack(stack, index) {

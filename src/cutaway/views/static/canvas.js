@@ -4,11 +4,17 @@ import { colour, el, ramp } from "./draw.js";
 export const MONO = "ui-monospace, 'DejaVu Sans Mono', monospace";
 
 export function canvasOf(wide, tall) {
-  const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1)), canvas = el("canvas", { style: { width: `${wide}px`, height: `${tall}px` } });
-  canvas.width = Math.round(wide * sharp); canvas.height = Math.round(tall * sharp);
-  const pen = canvas.getContext("2d");
+  const canvas = el("canvas"), sharp = sized(canvas, wide, tall), pen = canvas.getContext("2d");
   pen.scale(sharp, sharp);
   return { canvas, pen, sharp };
+}
+
+// Give a canvas another size; returns how many of its dots make a pixel.
+export function sized(canvas, wide, tall) {
+  const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
+  canvas.style.width = `${wide}px`; canvas.style.height = `${tall}px`;
+  canvas.width = Math.round(wide * sharp); canvas.height = Math.round(tall * sharp);
+  return sharp;
 }
 
 // One colour for every byte: shade grows with the square root of the weight, so that small weights show.

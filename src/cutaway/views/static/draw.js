@@ -1,6 +1,8 @@
 // The hand that every view draws with: elements, tables, bars, numbers, the colour ramp, and keyboard selection.
 // Text enters a page only as text nodes, so what a model or a person wrote can never become markup.
 
+import { edges } from "./edges.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const LN2 = Math.LN2;
 
@@ -141,7 +143,7 @@ export function table(columns, rows, limit = 500) {
   const add = (some) => body.append(...some.map((row) => el("tr", {}, row.map((value, i) => cell(value, columns[i])))));
   add(rows.slice(0, limit));
   const head = el("tr", {}, columns.map((column) => el("th", { class: column.n ? "n" : null, scope: "col" }, column.head)));
-  const whole = el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {}, el("thead", {}, head), body));
+  const whole = edges(el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {}, el("thead", {}, head), body)));
   if (rows.length <= limit) return whole;
   const more = el("button", { type: "button" }, `Show all ${count(rows.length)} rows`);
   more.addEventListener("click", () => { add(rows.slice(limit)); more.remove(); });
@@ -211,7 +213,7 @@ export function surpriseKey() {
 
 // A drawing that knows its width: drawn when it gets one and again when that changes.
 export function fit(draw, options = {}) {
-  const box = el("div", { class: "scroll", ...options });
+  const box = edges(el("div", { class: "scroll", ...options }));
   let last = 0;
   box.redraw = () => { if (last > 0) box.replaceChildren(draw(last)); };
   new ResizeObserver((entries) => requestAnimationFrame(() => {

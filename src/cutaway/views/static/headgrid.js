@@ -1,5 +1,6 @@
 // Layers across, heads down: one cell a head, its shade a number and its letter what the shade alone would not say.
 import { colour, el, legible } from "./draw.js";
+import { edges } from "./edges.js";
 
 const LEFT = 34, TOP = 22, GAP = 10;
 
@@ -60,6 +61,7 @@ export function headGrid({ columns, rows, label, cell, pick }) {
     event.preventDefault();
     turn(...way);
   } } }, canvas);
+  edges(node);
   canvas.addEventListener("click", (event) => {
     const column = lefts.findIndex((x) => event.offsetX >= x && event.offsetX < x + size), row = Math.floor((event.offsetY - TOP) / size);
     if (column >= 0 && row >= 0 && row < rows.length && cell(column, row)) { node.focus({ preventScroll: true }); pick(column, row); }
@@ -103,5 +105,5 @@ export function sortedTable(entries, columns, choose) {
       i === 0 ? el("button", { type: "button", class: "sort", on: { click: () => choose(entry) } }, text(column.of(entry), column)) : text(column.of(entry), column))))));
   }
   sort(0, false);
-  return el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body));
+  return edges(el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body)));
 }

@@ -16,7 +16,7 @@ function draw(look, width) {
   const { map, rows, columns, selected } = look, crossed = look.stack.crossed;
   if (!map) return el("div");
   const sees = rowOf(map, selected), seen = columnOf(map, look.columnCells), most = Math.max(rows.length, columns.length);
-  const step = most > ROOM ? 19 : Math.max(13, Math.min(21, Math.floor(900 / most))), top = 34, wide = Math.max(300, Math.min(width, 460));
+  const step = most > ROOM ? 19 : Math.max(13, Math.min(21, Math.floor(900 / most))), top = 34, wide = Math.max(290, Math.min(width, 460));
   const onRight = crossed ? notable(sees, look.column, ROOM) : notable(sees.map((value, i) => Math.max(value, seen[i])), look.row, ROOM);
   const onLeft = crossed ? notable(seen, look.row, ROOM) : onRight, tall = top + Math.max(onLeft.length, onRight.length) * step + 10;
   const middle = wide / 2, left = wide * 0.27, right = wide * 0.73, y = (i) => top + (i + 0.5) * step, y0 = y((onRight.length - 1) / 2);

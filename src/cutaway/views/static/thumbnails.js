@@ -1,18 +1,28 @@
-// All heads of a stack on one canvas, layers across, heads down, drawn as their layers are inflated.
+// All heads of a stack on one canvas, layers across, heads down, drawn as their layers are inflated. They are as large as
+// the width allows; where the smallest are too wide still, the canvas scrolls.
 import { colour, el } from "./draw.js";
-import { arrows, canvasOf, focusable, image } from "./canvas.js";
+import { arrows, focusable, image, sized } from "./canvas.js";
+import { edges } from "./edges.js";
 import { headMap, shrink } from "./weights.js";
 
 const LEFT = 34, TOP = 20, GAP = 3;
 
 // marked() → [[layer, head]], the one under focus first; first: the layer to draw first.
 export function thumbnails(stack, look, { marked: chosen, first, move }) {
-  const layers = stack.layers.length, heads = stack.heads.length, cell = Math.max(22, Math.min(64, Math.floor(1010 / layers), Math.floor(640 / heads)));
-  const wide = LEFT + layers * cell + 2, tall = TOP + heads * cell + 2, { canvas, pen, sharp } = canvasOf(wide, tall);
-  const pictures = new Map(), picture = document.createElement("canvas"), small = document.createElement("canvas"), side = cell - GAP;
-  picture.width = canvas.width; picture.height = canvas.height;
+  const layers = stack.layers.length, heads = stack.heads.length, canvas = el("canvas"), pen = canvas.getContext("2d");
+  const pictures = new Map(), picture = document.createElement("canvas"), small = document.createElement("canvas");
+  let cell, side, wide, tall, sharp, turn = 0;
   const box = ([layer, head]) => [LEFT + layer * cell, TOP + head * cell, side, side];
   const ink = picture.getContext("2d");
+
+  // Returns whether the size is another one than before.
+  function size(width) {
+    const next = Math.max(22, Math.min(64, Math.floor((width - LEFT - 2) / layers), Math.floor(640 / heads)));
+    if (next === cell) return false;
+    cell = next; side = cell - GAP; wide = LEFT + layers * cell + 2; tall = TOP + heads * cell + 2;
+    sharp = sized(canvas, wide, tall); sized(picture, wide, tall);
+    return true;
+  }
 
   function paintLayer(layer) {
     ink.setTransform(sharp, 0, 0, sharp, 0, 0);
@@ -56,19 +66,24 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
     move({ layer, head, add: event.shiftKey || event.ctrlKey || event.metaKey });
   });
   focusable(node, "application", "All heads");
+  edges(node);
+  size(1010);
+  new ResizeObserver(([entry]) => {
+    if (entry.contentRect.width > 0 && size(entry.contentRect.width)) { pictures.clear(); paint(); if (turn) load(); }
+  }).observe(node);
 
   // The layer in focus first, then from the input up; the page stays awake between layers.
   async function load() {
-    const order = [first, ...stack.layers.keys()].filter((layer, i, all) => all.indexOf(layer) === i), room = Math.round(side * sharp);
+    const mine = (turn += 1), order = [first, ...stack.layers.keys()].filter((layer, i, all) => all.indexOf(layer) === i), room = Math.round(side * sharp);
     const columns = Math.min(room, stack.maps.columns), rows = Math.min(room, stack.maps.rows);
     for (const layer of order) {
-      if (!node.isConnected) return false;
       const bytes = await stack.maps.layer(layer);
+      if (!node.isConnected || mine !== turn) return false;
       pictures.set(layer, stack.heads.map((_, head) => shrink(headMap(bytes, head, stack.maps, stack.causal), columns, rows)));
       paintLayer(layer); mark();
       await new Promise((done) => setTimeout(done));
     }
     return true;
   }
-  return { node, mark, paint, load, shared: stack.maps.rows > side * sharp };
+  return { node, mark, paint, load, shared: () => stack.maps.rows > side * sharp };
 }

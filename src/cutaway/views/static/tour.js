@@ -1,5 +1,7 @@
 // The whole lesson: a title block as on a drawing, a table of contents, numbered sections, and the lines that repeat each.
 import { count, el, legible, seconds } from "./draw.js";
+import { edges } from "./edges.js";
+import { prose } from "./prose.js";
 
 // `drawResults(element, records)` draws a section's results; it is given, as it draws tours too.
 export function drawTour(element, record, drawResults) {
@@ -21,9 +23,13 @@ function titleBlock(record) {
   return el("header", { class: "block" }, title, cells.map(([label, value]) => el("div", {}, el("span", { class: "label" }, label), el("div", { class: "what" }, legible(String(value ?? "–"), { spaces: false })))));
 }
 
+// The part of a title before its colon is enough to find a section by.
 function contents(record, keys) {
-  const items = record.sections.map((section, i) => el("li", {}, el("a", { href: `#${keys[i]}` }, `${i + 1} `, section.title)));
-  return el("nav", { class: "toc", "aria-label": "Sections" }, el("ol", {}, items));
+  const items = record.sections.map((section, i) => el("li", {}, el("a", { href: `#${keys[i]}` }, `${i + 1} `, String(section.title).split(": ")[0])));
+  const list = el("ol", {}, items), step = (way, text, name) => el("button", { type: "button", hidden: true, "aria-label": name, on: { click: () => list.scrollBy({ left: way * list.clientWidth * 0.7, behavior: "smooth" }) } }, text);
+  const [before, after] = [step(-1, "‹", "Earlier sections"), step(1, "›", "Later sections")];
+  edges(list, (more) => { before.hidden = !more.includes("left"); after.hidden = !more.includes("right"); });
+  return el("nav", { class: "toc", "aria-label": "Sections" }, before, list, after);
 }
 
 function draw(section, i, key, drawResults) {
@@ -31,14 +37,17 @@ function draw(section, i, key, drawResults) {
   const results = el("div", { class: "results" });
   const whole = el("section", { class: "lesson", id: key, "aria-labelledby": title },
     el("header", {}, el("span", { class: "no" }, i + 1), el("h2", { id: title }, legible(section.title, { spaces: false })), typeof section.seconds === "number" ? el("span", { class: "took" }, `took ${seconds(section.seconds)}`) : null),
-    (section.paragraphs ?? []).map(prose), results, again(section));
+    beside((section.paragraphs ?? []).map((text) => el("p", {}, prose(text)))), results, again(section));
   drawResults(results, section.results ?? []);
   return whole;
 }
 
-// Prose with `code` between backticks, and nothing else.
-function prose(text) {
-  return el("p", {}, String(text).split("`").map((piece, i) => (i % 2 ? el("code", {}, piece) : piece)));
+// The words stay in sight beside their figures; those that are taller than the window stay with their end in sight.
+function beside(paragraphs) {
+  const words = el("div", { class: "prose" }, paragraphs), place = () => words.style.setProperty("--stick", `${Math.min(64, innerHeight - words.offsetHeight - 16)}px`);
+  new ResizeObserver(place).observe(words);
+  addEventListener("resize", place);
+  return words;
 }
 
 function again(section) {
@@ -74,7 +83,7 @@ function follow(element) {
     for (const entry of entries) if (entry.isIntersecting) {
       mark(entry.target.id);
       const link = links.get(entry.target.id), list = link.closest("ol");
-      list.scrollLeft = link.offsetLeft - list.offsetLeft - 40;
+      list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
     }
   }, { rootMargin: "-15% 0px -75% 0px" });
   element.querySelectorAll("section.lesson").forEach((section) => seen.observe(section));
