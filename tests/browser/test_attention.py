@@ -331,7 +331,9 @@ def test_a_notebook_frame_has_no_address_and_works(sheet: Any, tmp_path: Path) -
 
 
 PIXELS = """([layers, heads]) => {
-  const canvases = [...document.querySelectorAll('figure canvas')], all = document.querySelector('[aria-label^="All heads"] canvas'), cell = (parseFloat(all.style.width) - 36) / layers;
+  const canvases = [...document.querySelectorAll('figure canvas')];
+  const all = document.querySelector('[aria-label^="All heads"] canvas');
+  const cell = (parseFloat(all.style.width) - 36) / layers;
   const pen = all.getContext('2d', { willReadFrequently: true }), thumbnails = new Set();
   for (let layer = 0; layer < layers; layer += 1) for (let head = 0; head < heads; head += 1)
     thumbnails.add(pen.getImageData(36 + layer * cell, 22 + head * cell, cell - 8, cell - 8).data.join());

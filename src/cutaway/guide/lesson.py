@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -63,19 +65,21 @@ def tour(
     prompt: str = PROMPT,
     seed: int = 0,
     steps: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
     on_section: Callable[[int, int, Section], None] | None = None,
 ) -> Tour:
     """Run the hands-on in order on a real model: from a sequence's probabilities to a model trained and saved.
 
-    `steps` is the length of the training run (None: 500, or as many as fit in 45 s); `on_section(number, of, section)`
-    is called as each is done. Raises `MissingText` for an empty prompt, `PromptTooLong`, or a `ModelError`.
+    `steps` is the length of the training run (None: 500, or as many as fit in 45 s). The trained model is kept in
+    `folder`, a new one, or nowhere; `on_section(number, of, section)` is called as each is done. Raises `MissingText`
+    for an empty prompt, `PromptTooLong`, `OutputError` for a folder that is there, or a `ModelError`.
 
     >>> tour().save("tour.html")  # doctest: +SKIP
     PosixPath('tour.html')
     """
     started = time.perf_counter()
     settings = Settings(seed=seed, seconds=TRAINING_SECONDS) if steps is None else Settings(seed=seed, steps=steps)
-    lesson = Lesson(shared(model), prompt, seed, settings)
+    lesson = Lesson(shared(model), prompt, seed, settings, None if folder is None else Path(folder))
     done: list[Section] = []
     for number, make in enumerate(sections.ALL, 1):
         began = time.perf_counter()

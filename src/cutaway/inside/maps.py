@@ -85,8 +85,9 @@ class Neuron:
 class AttentionMaps(Result):
     """Attention weights of one text: row t holds what position t takes from each position, and sums to 1.
 
-    `focus` is where the page opens (None for a long text). `generated` of the last tokens were written by a model. `row` and `weights` give exact numbers from the queries and
-    keys that are kept beside the record (`calls`: not part of the JSON).
+    `focus` is where the page opens (None for a long text). `generated` of the last tokens were written by a model.
+    `row` and `weights` give exact numbers from the queries and keys that are kept beside the record (`calls`: not part
+    of the JSON).
     """
 
     schema: ClassVar[str] = "attention"
@@ -175,8 +176,8 @@ def attention(
     are whole; larger ones, and those of 4,096 tokens or more, are pooled. `neurons` are heads (layer, head) whose
     queries and keys go into the record; `target` is the decoder's text of an encoder-decoder; `continuation` are ids
     that follow the text, as a model generated them. `link` names two words of the text: the page opens at the head
-    that looks most from the first to the second; without it at the clearest link between two words. Raises `MissingText`, `InputError`, `PromptTooLong`,
-    `AttentionHidden` or another `ModelError`.
+    that looks most from the first to the second; without it at the clearest link between two words. Raises
+    `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
 
     >>> maps = attention("No, I am your father")
     >>> maps.stacks[0].maps.rows, len(maps.stacks[0].scores)
