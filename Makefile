@@ -46,4 +46,4 @@ models: .venv/installed-dev
 	@touch $@
 
 clean:
-	rm -rf .venv tour.html
+	rm -rf .venv tour.html tiny-model

@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+import torch
+import transformers
 
 from cutaway.cli import main
 from cutaway.guide import tour
@@ -88,3 +90,40 @@ def test_a_script_in_the_prompt_is_text(smollm2, minilm, gpt2_vocab, tmp_path, m
     page = (tmp_path / "tour.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "<img" not in page
+
+
+def test_the_folder_that_the_page_names_is_there_and_its_lines_run_beside_the_page(
+    smollm2, minilm, gpt2_vocab, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["tour", "--steps", "10", "-o", "tour.html"])
+        raise SystemExit(0)
+    assert end.value.code == 0
+    page = (tmp_path / "tour.html").read_text(encoding="utf-8")
+    [block] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    saving = json.loads(block)[0]["sections"][8]
+    assert (tmp_path / "tiny-model" / "model.safetensors").is_file()
+    assert saving["results"][0]["directory"] == "tiny-model"
+    capsys.readouterr()
+    execute(saving["shell"])
+    assert capsys.readouterr().out.strip()
+    exec(saving["python"], {})
+    assert capsys.readouterr().out.strip()
+
+
+def test_attention_opens_at_the_head_that_links_it_and_the_animal_most(result, smollm2):
+    first = result.sections[5].results[0]
+    tokens, focus = first["stacks"][0]["queries"], first["focus"]
+    query, key = tokens.index(" it"), tokens.index(" animal")
+    eager = transformers.AutoModelForCausalLM.from_pretrained(smollm2.path, attn_implementation="eager").eval()
+    with torch.inference_mode():
+        ids = torch.tensor([smollm2.tokenizer.encode(first["text"]).ids])
+        maps = torch.stack(eager(ids, output_attentions=True).attentions)[:, 0]
+    gain = maps[:, :, query, key] - maps[:, :, query, 0]
+    layer, head = divmod(int(gain.argmax()), gain.shape[1])
+    assert (focus["layer"], focus["head"], focus["query"], focus["key"]) == (layer, head, query, key)
+    assert focus["weight"] == pytest.approx(float(maps[layer, head, query, key]), abs=1e-4)
+    assert any(
+        f"head {layer}.{head}" in text and f"{focus['weight']:.0%}" in text for text in result.sections[5].paragraphs
+    )

@@ -103,12 +103,17 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
     What is there already is written over only with --force, or after a yes where there is someone to ask.
     """
     check_target(path, formats)
-    if not is_file(path) or click.get_current_context().meta.get(_FORCE):
+    if not is_file(path) or forced():
         return
     with paused():
         agreed = someone_to_ask() and click.confirm(f"{path} is there already. Write over it?", err=True)
     if not agreed:
         raise OutputError(f"{path!r} is there already", hint="give another name, or --force to write over it")
+
+
+def forced() -> bool:
+    """Say whether --force was given."""
+    return bool(click.get_current_context().meta.get(_FORCE))
 
 
 def someone_to_ask() -> bool:

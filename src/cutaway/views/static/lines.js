@@ -21,8 +21,8 @@ function draw(look, width) {
   const onLeft = crossed ? notable(seen, look.row, ROOM) : onRight, tall = top + Math.max(onLeft.length, onRight.length) * step + 10;
   const middle = wide / 2, left = wide * 0.27, right = wide * 0.73, y = (i) => top + (i + 0.5) * step, y0 = y((onRight.length - 1) / 2);
   const image = svg("svg", { width: wide, height: tall, role: "img", "aria-label": "Lines from the tokens that look at the chosen token, and to those it looks at; the table below has the numbers." });
-  const head = (x, text) => svg("text", { class: "m", x, y: 14, "text-anchor": "end" }, text);
-  image.append(head(left, crossed ? "queries" : "these look at it"), head(wide, crossed ? "keys" : "it looks at these"));
+  const head = (x, text, anchor) => svg("text", { class: "m", x, y: 14, "text-anchor": anchor }, text);
+  image.append(head(0, crossed ? "queries" : "these look at it", "start"), head(wide, crossed ? "keys" : "it looks at these", "end"));
   const link = (x1, y1, x2, y2, weight, dash) => { if (weight >= 0.004) image.append(svg("path", { d: `M${x1} ${y1}C${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2} ${x2} ${y2}`, fill: "none", stroke: "currentColor", "stroke-width": Math.max(0.4, weight * 9), "stroke-opacity": 0.25 + 0.6 * weight, "stroke-dasharray": dash })); };
   const label = (group, x, at, anchor, weight, chosen, pick) => image.append(svg("text", { class: `mono ${chosen ? "a" : weight >= 0.1 ? "" : "m"}`, x, y: y(at) + 4, "text-anchor": anchor, "font-size": step < 16 ? "10" : null, "font-weight": weight >= 0.1 || chosen ? "600" : null, cursor: "pointer", on: { click: pick } }, clip(plain(group.name), 9)));
   const number = (weight, x, at, anchor) => { if (weight >= 0.05) image.append(svg("text", { class: "m", x, y: y(at) + 4, "text-anchor": anchor, "font-size": "10" }, weight.toFixed(2))); };
