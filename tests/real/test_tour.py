@@ -9,6 +9,7 @@ import transformers
 
 from cutaway.cli import main
 from cutaway.guide import tour
+from cutaway.models.listing import info
 from tests.real.shell import execute
 
 KEYS = [
@@ -116,9 +117,10 @@ def test_attention_opens_at_the_head_that_links_it_and_the_animal_most(result, s
     first = result.sections[5].results[0]
     tokens, focus = first["stacks"][0]["queries"], first["focus"]
     query, key = tokens.index(" it"), tokens.index(" animal")
-    eager = transformers.AutoModelForCausalLM.from_pretrained(smollm2.path, attn_implementation="eager").eval()
+    folder = info(smollm2).path
+    eager = transformers.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
     with torch.inference_mode():
-        ids = torch.tensor([smollm2.tokenizer.encode(first["text"]).ids])
+        ids = transformers.AutoTokenizer.from_pretrained(folder)(first["text"], return_tensors="pt").input_ids
         maps = torch.stack(eager(ids, output_attentions=True).attentions)[:, 0]
     gain = maps[:, :, query, key] - maps[:, :, query, 0]
     layer, head = divmod(int(gain.argmax()), gain.shape[1])
