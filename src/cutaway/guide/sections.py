@@ -417,8 +417,8 @@ def models(lesson: Lesson) -> Draft:
         key="models",
         title="Where models come from",
         paragraphs=[
-            "Most open models are on the Hugging Face Hub. Give a Hub name, such as openai-community/gpt2, with -m, "
-            "and the model is fetched. Some are gated: their owner asks you to accept terms first, and to show a token.",
+            "Most open models are on the Hugging Face Hub. Give a Hub name, such as openai-community/gpt2, with "
+            "-m, and the model is fetched. Some are gated: their owner asks you to accept terms.",
             "The table lists the shelf: models that need no Hub and no account. Each comes in a package of the Python "
             "package index, is checked by its SHA-256 sum, and is turned once into a folder that transformers can "
             "open. A folder of your own or a GGUF file works in the same place.",

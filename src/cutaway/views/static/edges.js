@@ -6,13 +6,18 @@ const SIDES = [["left", (box) => box.scrollLeft > 1], ["right", (box) => box.scr
 
 // `changed(sides)` is told which edges have more behind them.
 export function edges(box, changed = () => {}) {
-  const named = box.hasAttribute("role") ? [] : [["role", "region"], ["aria-label", "A drawing that scrolls"]];
-  const own = box.hasAttribute("tabindex") || box.matches("ol") ? [] : [["tabindex", "0"], ...named];
+  let own = [];
   const look = () => {
     const more = SIDES.filter(([, has]) => has(box)).map(([name]) => name);
     if (more.join(" ") === box.dataset.more) return;
     box.dataset.more = more.join(" ");
-    for (const [name, value] of own) if (more.length) box.setAttribute(name, value); else box.removeAttribute(name);
+    if (more.length && !box.hasAttribute("tabindex") && !box.matches("ol")) {
+      own = [["tabindex", "0"], ...(box.hasAttribute("role") ? [] : [["role", "region"], ["aria-label", "A drawing that scrolls"]])];
+      for (const [name, value] of own) box.setAttribute(name, value);
+    } else if (!more.length) {
+      for (const [name] of own) box.removeAttribute(name);
+      own = [];
+    }
     changed(more);
   };
   const watch = new ResizeObserver(look), follow = () => { watch.disconnect(); for (const node of [box, ...box.children]) watch.observe(node); };
