@@ -428,7 +428,8 @@ def test_the_command(tiny_gpt2: Any, tiny_llama: Any, tmp_path: Any) -> None:
     assert record["summary"][-1] in " ".join(shown.split())
     assert "heads most alike" in shown
     told = " ".join(shown.split())
-    assert len(record["measures"]) == 11 and all(f"{one['name']}: {one['meaning']}" in told for one in record["measures"])
+    assert len(record["measures"]) == 11
+    assert all(f"{one['name']}: {one['meaning']}" in told for one in record["measures"])
     (tmp_path / "text.txt").write_text(TEXT)
     for suffix in ("html", "csv", "npz", "json"):
         target = tmp_path / f"out.{suffix}"
