@@ -12,7 +12,7 @@ import pytest
 
 from cutaway import models
 from cutaway.errors import CacheError, InputError, UnknownModel
-from cutaway.models import cache
+from cutaway.models import cache, gguf
 
 KEY = "tiny-0.1"
 
@@ -78,6 +78,23 @@ def test_a_model_is_made_once_and_found_from_then_on():
     assert (first / "weights").read_text() == "whole"
     assert cache.record(KEY) == {"by": "this process"}
     assert in_the_cache() == [KEY]
+
+
+def test_a_folder_of_an_older_conversion_is_replaced_once_the_new_one_is_whole():
+    first = cache.fill(KEY, make)
+
+    def fail(aside):
+        make(aside)
+        raise CacheError("no")
+
+    with pytest.raises(CacheError):
+        cache.fill(KEY, fail, conversion=2)
+    assert cache.record(KEY) == {"by": "this process"} and (first / "weights").read_text() == "whole"
+    (first / "left over").write_text("")
+    assert cache.fill(KEY, make, conversion=2) == first
+    assert cache.record(KEY) == {"by": "this process", "conversion": 2}
+    assert not (first / "left over").exists() and in_the_cache() == [KEY]
+    assert cache.fill(KEY, never, conversion=2) == cache.fill(KEY, never, conversion=1) == first
 
 
 def test_what_a_library_wrote_for_its_owner_alone_is_there_for_all():
@@ -204,7 +221,7 @@ def keep(name="mine-0123456789"):
         (aside / "config.json").write_text('{"model_type": "llama"}')
         return {"name": name, "kind": "decoder", "source": "mine.gguf", "licence": None}
 
-    return cache.fill(name, make)
+    return cache.fill(name, make, conversion=gguf.CONVERSION)
 
 
 def test_list_and_info_of_what_is_cached():

