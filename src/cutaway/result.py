@@ -41,6 +41,7 @@ _MEANINGS = {
     ".png": "a figure",
     ".csv": "a table",
     ".npz": "arrays",
+    ".txt": "a line a record",
 }
 
 
@@ -137,7 +138,8 @@ def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.f
     if target.suffix not in formats:
         known = target.suffix in _MEANINGS
         wrong = f"there is no {target.suffix} form of this: {str(target)!r}" if known else None
-        forms = [f"{suffix} ({_MEANINGS[suffix]})" for suffix in formats if suffix != ".jsonl" or len(formats) == 1]
+        shown = [suffix for suffix in formats if suffix != ".jsonl" or ".json" not in formats]
+        forms = [f"{suffix} ({_MEANINGS[suffix]})" for suffix in shown]
         others = ", ".join(forms[:-1])
         raise InputError(
             wrong or f"can't tell a format from {str(target)!r}",

@@ -443,7 +443,7 @@ def test_the_command_writes_series_as_lines_that_are_read_again(run) -> None:
     assert again[0][1] == [0.0, 1.0, -2e300] and math.isnan(again[0][0][1]) and again[1:] == [[[1, 2], [3, 4]]] * 2
     Path("c.jsonl").write_text(json.dumps([list(range(5000))]))
     assert run("c.jsonl", *words, "c.txt")[0] == 0 and Path("c.txt").read_text().split() == list(map(str, range(5000)))
-    code, _, err = run("a.csv", "--column", "wind", "-o", "d.txt")
+    code, _, err = run("a.csv", "--column", "wind", "-o", "d.html")
     assert code == 2 and "end the name in .jsonl" in err
 
 
@@ -455,5 +455,5 @@ def test_the_command_writes_whole_files_or_none(run) -> None:
     assert code == 2 and "end the name in .jsonl" in err
     Path("b.jsonl").write_text("mine")
     code, _, err = run("a.fa", "-o", "b.jsonl")
-    assert code == 1 and "--force" in err and Path("b.jsonl").read_text() == "mine"
+    assert code == 2 and "--force" in err and Path("b.jsonl").read_text() == "mine"
     assert run("a.fa", "-o", "b.jsonl", "--force")[0] == 0

@@ -21,6 +21,7 @@ from cutaway.cli.common import (
     verbose_option,
     wrote,
 )
+from cutaway.errors import InputError
 
 if TYPE_CHECKING:
     from cutaway.sequences import Record
@@ -45,7 +46,7 @@ SHOWN = 5
 @click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")
 @rename_option
 @click.option("--json", "as_json", is_flag=True, help="Print the records, as JSON lines.")
-@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE instead: .jsonl, or of series .txt.")
+@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE: .jsonl, or .txt, a line a record.")
 @force_option
 @quiet_option
 @verbose_option
@@ -65,7 +66,8 @@ def command(
 
     FASTA, FASTQ, GenBank, SMILES, SDF, CSV, JSON lines, Parquet, text and trajectories, each gzipped or not. What is
     wrong in a file is named with its line; with --skip-bad it is counted. A FILE of - is a pipe; say its --format.
-    Series written as .txt are a time step a line, which tokenize reads, with an empty line between records.
+    In a .txt file stand the sequences alone, one a line, for train; of series a time step a line, which tokenize reads,
+    with an empty line between records.
 
     \b
     Examples:
@@ -79,7 +81,7 @@ def command(
     from cutaway.views import terminal_records
 
     if output is not None:
-        check_output(output, (".jsonl", ".txt") if alphabet == "series" else (".jsonl",))
+        check_output(output, (".jsonl", ".txt"))
     records = read_records(
         files,
         alphabet,
@@ -92,7 +94,8 @@ def command(
     if output is not None:
         from cutaway.result import write_chunks
 
-        lines = _steps(records) if output.endswith(".txt") else _lines(records)
+        as_lines = _lines if not output.endswith(".txt") else _steps if alphabet == "series" else _sequences
+        lines = as_lines(records)
         wrote(write_chunks(Path(output), (f"{line}\n".encode() for line in lines)))
     elif as_json:
         for line in _lines(records):
@@ -139,6 +142,15 @@ def _steps(records: Iterable[Record]) -> Iterator[str]:
         for start in range(0, len(channels[0]), 1024):
             text = number_text([channel[start : start + 1024] for channel in channels])
             yield text.replace("nan", "NA")  # the readers' word for a missing number
+
+
+def _sequences(records: Iterable[Record]) -> Iterator[str]:
+    for record in records:
+        text = str(record.sequence)
+        if "\n" in text or "\r" in text:
+            where = f"record {record.id!r} (line {record.line:,} of {record.file!r})"
+            raise InputError(f"{where} is of several lines, and a .txt has a record a line", hint="write a .jsonl file")
+        yield text
 
 
 def _lines(records: Iterable[Record]) -> Iterator[str]:

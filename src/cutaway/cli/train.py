@@ -29,11 +29,13 @@ __all__ = ["command"]
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--threads", type=int, help="Threads of the CPU.  [default: 1 for a small model, else as many as help]")
 @click.option("--seed", default=0, show_default=True, help="Weights and rows follow from it.")
+@click.option("--as-text", is_flag=True, help="Learn every character of DATA, even if it holds records.")
 @output_options(".csv")
 def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
     """Train a small language model of characters on DATA, a text file or `built-in`.
 
     The built-in source is sentences whose entropy is known exactly: the loss can be held against its provable floor.
+    Of a file of records (FASTA, SMILES, CSV, …) write the sequences alone first: cutaway records FILE -o FILE.txt.
 
     \b
     Examples:

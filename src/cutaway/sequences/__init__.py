@@ -10,6 +10,7 @@ from cutaway.sequences.alphabets import CHECKS
 from cutaway.sequences.collective import dihedrals, distances
 from cutaway.sequences.contacts import read_contacts
 from cutaway.sequences.prompts import read_prompts
+from cutaway.sequences.recognised import read_plain_text
 from cutaway.sequences.records import Record, Records, read_records
 from cutaway.sequences.source import SENTENCES, Slot, Source
 from cutaway.sequences.text import read_text
@@ -25,6 +26,7 @@ __all__ = [
     "distances",
     "read_alignment",
     "read_contacts",
+    "read_plain_text",
     "read_prompts",
     "read_records",
     "read_text",

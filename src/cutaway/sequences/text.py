@@ -13,7 +13,10 @@ from typing import BinaryIO
 
 from cutaway.errors import InputError, MissingText
 
-__all__ = ["opened", "read_bytes", "read_text"]
+__all__ = ["PACKED", "opened", "read_bytes", "read_text"]
+
+PACKED = {b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"PK\x03\x04": "unzip", b"\x28\xb5\x2f\xfd": "unzstd"}
+"""How a file begins that is packed otherwise than by gzip, and what unpacks it."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -34,6 +37,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
             raise InputError(
                 f"can't unpack {name!r}: {why}", hint="fetch or pack it anew; gzip -t FILE checks it"
             ) from error
+    _no_other(name, data)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -46,6 +50,20 @@ def read_text(path: str | os.PathLike[str]) -> str:
     if not text:
         raise MissingText(f"{name!r} is empty")
     return text
+
+
+def _no_other(name: str, data: bytes) -> None:
+    """Raise `InputError` for what is packed, UTF-16, or not a text at all."""
+    for magic, tool in PACKED.items():
+        if data.startswith(magic):
+            raise InputError(f"{name!r} is packed, and not by gzip", hint=f"unpack it first: {tool}")
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        hint = f"convert it first: iconv -f UTF-16 -t UTF-8 {shlex.quote(name)} > FILE"
+        raise InputError(f"{name!r} is UTF-16, not UTF-8", hint=hint)
+    zero = data.find(b"\0")
+    if zero >= 0:
+        hint = "name a text; UTF-16 becomes UTF-8 with: iconv -f UTF-16 -t UTF-8"
+        raise InputError(f"{name!r} is not a text: byte 0x00 at position {zero}", hint=hint)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -25,7 +25,8 @@ BUILT_IN: Final = "built-in"
 class Settings:
     """Everything that decides what a run computes; the same settings give the same losses on the same machine.
 
-    `data` is "built-in" (sentences whose entropy is known exactly) or the path of a UTF-8 text. The learning rate is
+    `data` is "built-in" (sentences whose entropy is known exactly) or the path of a UTF-8 text; one that holds records
+    is refused unless `as_text`. The learning rate is
     per step of AdamW; `warmup` is in steps, a tenth of them unless given.
 
     With `seconds` the run has as many steps as fit in that time, at most `steps`; how many those are depends on the
@@ -50,6 +51,7 @@ class Settings:
     validate_every: int = 50
     device: str = "cpu"
     threads: int | None = None
+    as_text: bool = False
 
     def __post_init__(self) -> None:
         if self.arch not in ARCHITECTURES:

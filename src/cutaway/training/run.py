@@ -26,7 +26,7 @@ from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.progress import duration, step
 from cutaway.result import Result
-from cutaway.sequences import SENTENCES, read_text
+from cutaway.sequences import SENTENCES, read_plain_text
 from cutaway.training.config import BUILT_IN, Settings, configuration
 from cutaway.training.folder import card, empty_directory, record_files
 from cutaway.training.loop import StepRecord, ValidationRecord, fit, learning_rate
@@ -104,7 +104,7 @@ class Run:
             self.floor: float | None = SENTENCES.nats_per_character
             self.floor_label = "exact entropy of the source"
         else:
-            text = read_text(settings.data)
+            text = read_plain_text(settings.data, as_text=settings.as_text)
             tokenizer = character_tokenizer([text])
             self.rows = TextRows.of(text, tokenizer, settings.context, settings.data)
             self.floor, self.floor_label = None, "the entropy of a file is not known"
@@ -210,12 +210,14 @@ def train(
     validate_every: int = Settings.validate_every,
     output: str | os.PathLike[str] | None = None,
     device: str = Settings.device,
+    as_text: bool = Settings.as_text,
     threads: int | None = Settings.threads,
     on_step: Callable[[StepRecord], object] | None = None,
 ) -> Training:
     """Train a small causal language model of characters from nothing.
 
-    `data` is "built-in", sentences whose entropy is known exactly, or the path of a UTF-8 text. `arch` is "gpt2" or
+    `data` is "built-in", sentences whose entropy is known exactly, or the path of a UTF-8 text; a file of records
+    (FASTA, SMILES, CSV, …) is refused, unless `as_text` takes its characters as they are. `arch` is "gpt2" or
     "llama", with L layers of H heads, width D and a context of T positions; each of the `steps` sees `batch_size` rows
     of T tokens; with `seconds` the run has as many steps as fit in that time, at most `steps`. Losses
     and floors are in nats per token. With `output`, the folder gets `metrics.jsonl` and
@@ -248,6 +250,7 @@ def train(
         validate_every=validate_every,
         device=device,
         threads=threads,
+        as_text=as_text,
     )
     return Run(settings).train(output=output, on_step=on_step)
 

@@ -18,13 +18,12 @@ import numpy as np
 
 from cutaway.errors import BadSequence, MissingText
 from cutaway.sequences.readers.wanted import Wanted
-from cutaway.sequences.text import opened
+from cutaway.sequences.text import PACKED, opened
 
 __all__ = ["blocks", "lines", "local", "text_lines"]
 
 BLOCK = 1 << 20
 _NEWLINE = ord("\n")
-_PACKED = {b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"PK\x03\x04": "unzip", b"\x28\xb5\x2f\xfd": "unzstd"}
 
 
 def blocks(wanted: Wanted) -> Iterator[bytes]:
@@ -128,7 +127,7 @@ def _first_checked(wanted: Wanted) -> Iterator[bytes]:
             if block[:2] in {b"\xff\xfe", b"\xfe\xff"}:
                 hint = f"convert it first: iconv -f UTF-16 -t UTF-8 {wanted.file} > FILE"
                 raise wanted.bad("it is UTF-16, not UTF-8", 1, hint=hint)
-            for magic, tool in _PACKED.items():
+            for magic, tool in PACKED.items():
                 if block.startswith(magic):
                     raise wanted.bad("it is packed, and not by gzip", 1, hint=f"unpack it first: {tool}")
             if block.startswith(b"\xef\xbb\xbf"):

@@ -1,0 +1,149 @@
+"""What a file holds: a text, or records whose headers, names and punctuation are no part of any sequence."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+from cutaway.errors import InputError
+from cutaway.sequences.alphabets import series
+from cutaway.sequences.readers import suffix_format
+from cutaway.sequences.text import read_text
+
+__all__ = ["read_plain_text", "records_in"]
+
+_LOOKED_AT = 200
+_NUCLEIC = re.compile(r"[ACGTURYKMSWBDHVN*.-]+", re.IGNORECASE)
+_LETTERS = re.compile(r"[A-Z*.-]+")
+_ALPHABETS = {"smi": "smiles", "sdf": "smiles", "genbank": "dna"}
+_NUMBERS = frozenset({"xtc", "dcd", "trr", "pdb"})
+
+
+def read_plain_text(path: str | os.PathLike[str], *, as_text: bool = False) -> str:
+    """Return the text of a file, as `read_text` does, unless it holds records.
+
+    Its name or its first lines say so. With `as_text` any text will do. Raises `InputError` for records, and says how
+    to write their sequences alone.
+
+    Example:
+        >>> file = Path("genes.fa")
+        >>> _ = file.write_text(">one\\nACGT\\n")
+        >>> read_plain_text(file)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        cutaway.errors.InputError: 'genes.fa' holds records (fasta), and not a text: ...
+    """
+    name = os.fspath(path)
+    if as_text or not Path(name).is_file():
+        return read_text(path)
+    said = suffix_format(name)
+    if said not in (None, "txt") and said in _NUMBERS | {"parquet"}:
+        raise _refused(name, said, "")
+    text = read_text(path)
+    kind = records_in(text) or (said if said != "txt" else None)
+    if kind is not None:
+        raise _refused(name, kind, text)
+    return text
+
+
+def records_in(text: str) -> str | None:
+    """Return the format of the records that a text holds, as its first lines say it, or None for a plain text.
+
+    One line that begins with ">" or "@" is not enough: the lines below it must be sequences, too.
+
+    >>> records_in(">one\\nACGT\\n>two\\nGGTT\\n"), records_in("> he said\\nYes, I will.\\n")
+    ('fasta', None)
+    """
+    lines = [line for line in text[: 1 << 16].split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
+    if not lines:
+        return None
+    if lines[0].startswith("LOCUS  "):
+        return "genbank"
+    if sum(line.startswith(("ATOM  ", "HETATM")) and len(line) > 50 for line in lines) > 2:
+        return "pdb"
+    if any(line.startswith("M  END") for line in lines) and any(re.search(r"V[23]000$", line) for line in lines):
+        return "sdf"
+    if _is_fasta(lines):
+        return "fasta"
+    if _is_fastq(lines):
+        return "fastq"
+    if all(map(_is_object, lines[:-1] or lines)):
+        return "jsonl"
+    return _table(lines)
+
+
+def _is_fasta(lines: list[str]) -> bool:
+    if not lines[0].startswith(">"):
+        return False
+    rows = [line.strip() for line in lines if line[0] not in ">;"]
+    if all(map(_NUCLEIC.fullmatch, rows)) or all(map(_LETTERS.fullmatch, rows)):
+        return bool(rows)
+    return bool(rows) and all(row.isalpha() and row.isascii() for row in rows) and max(map(len, rows)) > 40
+
+
+def _is_fastq(lines: list[str]) -> bool:
+    plus = next((at for at, line in enumerate(lines) if line.startswith("+")), 0)
+    rows = [line.strip() for line in lines[1:plus]]
+    return lines[0].startswith("@") and bool(rows) and all(row.isalpha() for row in rows)
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return line.lstrip().startswith("{") and isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _table(lines: list[str]) -> str | None:
+    """Return csv or tsv for lines of as many cells as the first, with numbers in a column that has a name."""
+    for mark, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
+        rows = [line.split(mark) for line in (lines[:-1] if len(lines) > 5 else lines)]
+        head = rows[0]
+        if len(head) < 2 or len(rows) < 3 or any(len(row) != len(head) for row in rows):
+            continue
+        if not any(map(_is_number, head)) and any(
+            all(map(_is_number, column)) for column in zip(*rows[1:], strict=True)
+        ):
+            return kind
+    return None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        series.number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(name: str, kind: str, text: str) -> InputError:
+    alphabet, column = _alphabet(kind, text)
+    new = Path(name).name.removesuffix(".gz").rsplit(".", 1)[0] + ".txt"
+    if new == Path(name).name:
+        new = f"sequences-{new}"
+    said = "" if suffix_format(name) == kind else f" --format {kind}"
+    file, out = shlex.quote(name), shlex.quote(new)
+    return InputError(
+        f"{name!r} holds records ({kind}), and not a text: names and marks would be learned as if they were sequence",
+        hint=f"write the sequences alone: cutaway records {file}{said} --alphabet {alphabet}{column} -o {out}; "
+        f"then train on {out}. --as-text takes the file as it is",
+    )
+
+
+def _alphabet(kind: str, text: str) -> tuple[str, str]:
+    """Return the alphabet that such records have, and what else has to be said to read them."""
+    if kind in _ALPHABETS:
+        return _ALPHABETS[kind], ""
+    if kind in ("fasta", "fastq"):
+        rows = "".join(
+            line for line in text[: 1 << 16].split("\n")[1:40:1] if not line.startswith((">", "@", "+", ";"))
+        )
+        if kind == "fastq" or _NUCLEIC.fullmatch(rows):
+            return ("rna" if "U" in rows.upper() and "T" not in rows.upper() else "dna"), ""
+        return "protein", ""
+    lines = [line for line in text[: 1 << 16].split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
+    if kind in _NUMBERS | {"parquet"} or (kind in ("csv", "tsv") and lines and _table(lines)):
+        return "series", ""
+    return "text", " --column NAME"
