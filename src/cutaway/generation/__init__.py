@@ -1,11 +1,21 @@
-"""What comes out: the decode loop over ids, and the samplers that choose each one."""
+"""What comes out: the decode loop over ids, and the samplers that choose each one.
 
-from cutaway.generation.loop import Generation, generate
-from cutaway.generation.rows import Alternative
-from cutaway.generation.runs import Run, read_runs
-from cutaway.generation.samplers import Sampling, distribution
-from cutaway.generation.sweeps import Sweep, sweep
-from cutaway.generation.trace import Effect, Option, Step
+Exports are imported on first use: torch comes with the verb that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cutaway.lazy import exports
+
+if TYPE_CHECKING:
+    from cutaway.generation.loop import Generation, generate
+    from cutaway.generation.rows import Alternative
+    from cutaway.generation.runs import Run, read_runs
+    from cutaway.generation.samplers import Sampling, distribution
+    from cutaway.generation.sweeps import Sweep, sweep
+    from cutaway.generation.trace import Effect, Option, Step
 
 __all__ = [
     "Alternative",
@@ -21,3 +31,15 @@ __all__ = [
     "read_runs",
     "sweep",
 ]
+
+__getattr__ = exports(
+    __name__,
+    {
+        "loop": ["Generation", "generate"],
+        "rows": ["Alternative"],
+        "runs": ["Run", "read_runs"],
+        "samplers": ["Sampling", "distribution"],
+        "sweeps": ["Sweep", "sweep"],
+        "trace": ["Effect", "Option", "Step"],
+    },
+)

@@ -5,8 +5,9 @@ Exports are resolved on first use: asking for the shelf imports nothing, for a t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cutaway.lazy import exports
 
 if TYPE_CHECKING:
     from cutaway.models.anatomy import Architecture, architecture
@@ -48,20 +49,16 @@ __all__ = [
     "tokenize",
 ]
 
-_ROOMS = {
-    "anatomy": ("Architecture", "architecture"),
-    "data": ("DataInfo", "DataList", "get_data", "list_data"),
-    "listing": ("ModelInfo", "ModelList", "card", "get", "info", "list_models", "remove"),
-    "loading": ("Model", "ModelLike", "load"),
-    "prompt": ("encode_prompt", "fit_context"),
-    "saving": ("Saved", "save"),
-    "shelf": ("DEFAULT", "DEFAULT_ENCODER", "SHELF", "ShelfEntry"),
-    "vocabulary": ("compare_tokenizers", "load_tokenizer", "tokenize"),
-}
-_MODULE_OF = {name: module for module, names in _ROOMS.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(f"cutaway.models.{_MODULE_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = exports(
+    __name__,
+    {
+        "anatomy": ("Architecture", "architecture"),
+        "data": ("DataInfo", "DataList", "get_data", "list_data"),
+        "listing": ("ModelInfo", "ModelList", "card", "get", "info", "list_models", "remove"),
+        "loading": ("Model", "ModelLike", "load"),
+        "prompt": ("encode_prompt", "fit_context"),
+        "saving": ("Saved", "save"),
+        "shelf": ("DEFAULT", "DEFAULT_ENCODER", "SHELF", "ShelfEntry"),
+        "vocabulary": ("compare_tokenizers", "load_tokenizer", "tokenize"),
+    },
+)
