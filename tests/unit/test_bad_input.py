@@ -392,7 +392,7 @@ def test_ctrl_c_keeps_the_responses_that_are_done(run, monkeypatch, tmp_path, fo
     prompts.write_text("The\nanimal\na\nb\n")
     code, out, err = run("generate", "-f", prompts, "--batch-size", 1, "--max-new-tokens", 3, *form)
     assert code == 130
-    assert "2 of 4 responses were done" in err and "interrupted" in err
+    assert "stopped after 2 of 4 responses" in err and "interrupted" in err
     if "-o" in form:
         out = Path("out.jsonl").read_text()
     if form:

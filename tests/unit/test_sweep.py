@@ -664,7 +664,7 @@ def test_ctrl_c_prints_what_is_done_and_ends_with_130(capsys, tiny_llama, tmp_pa
     monkeypatch.setattr(sweeps_module, "runs_of", interrupted)
     args = arguments(tmp_path, tiny_llama)
     code, out, err = run(capsys, *args)
-    assert code == 130 and "20 runs of 30 were done" in err and "3 prompts × 6 settings" in out
+    assert code == 130 and "stopped after 20 of 30 runs" in err and "3 prompts × 6 settings" in out
     code, out, err = run(capsys, *args, "--json")
     assert code == 130 and len(out.splitlines()) == 20
     path = tmp_path / "some.json"
@@ -700,7 +700,11 @@ def test_broken_lines_are_named_and_can_be_left_out(capsys, tiny_llama, tmp_path
     assert code == 2 and "line 2 of" in err and "2 lines are broken" in err and "--skip-bad" in err
     code, out, err = run(capsys, *args, "--skip-bad")
     assert code == 0 and len(out.splitlines()) == 2
-    assert "left out 2 broken lines" in err and "1 prompts came before" in err and "names a value twice" in err
+    assert (
+        "left out 2 broken lines" in err
+        and "left out prompts that are there already: 1" in err
+        and "names a value twice" in err
+    )
     path.write_text("\n")
     code, _, err = run(capsys, *args)
     assert code == 2 and "holds no prompt" in err

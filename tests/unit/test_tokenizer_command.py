@@ -90,7 +90,7 @@ def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> Non
     code, _, err = run(capsys, "tokenize", "-f", "genes.fa", "-m", "./t")
     assert code == 2 and "several records, 'a' and 'b'" in err
     code, _, err = run(capsys, "tokenize", "atg", "-m", "./t")
-    assert code == 0 and "lower-case letters are none of its tokens" in err
+    assert code == 0 and "write the sequence in capitals" in err
     code, _, err = run(capsys, "tokenize", "ATG", "-m", "./t")
     assert code == 0 and err == ""
     for given in (["ATG"], ["-f", "text.txt"]):

@@ -115,7 +115,10 @@ def main(args: list[str] | None = None) -> None:
             _abandon_stdout()
             _say(f"can't write the output: {error.strerror}", "free some space, or send it elsewhere")
             sys.exit(1)
-        _say(f"this should not have happened: {type(error).__name__}: {error}", "--debug shows where; please report it")
+        _say(
+            f"this should not have happened: {type(error).__name__}: {error}",
+            "run it again with --debug to see where, and please report it",
+        )
         sys.exit(1)
 
 

@@ -46,7 +46,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         from cutaway.generation import generate
 
         [written] = generate(given, wanted, max_new_tokens=new, temperature=0.0, truncate=options["truncate"])
-        note(f"it wrote: {written.completion!r}")
+        note(f"the model continued the text with {written.completion!r}")
         continuation = list(written.token_ids)
     result = attention(given, wanted, continuation=continuation, **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.attention(result))

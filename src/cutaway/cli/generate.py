@@ -87,7 +87,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     except KeyboardInterrupt:
         # What is done is not lost: it is printed, or written, as the whole would have been.
         rest = [found[number] for number in sorted(found) if number >= shown]
-        note(f"{len(found):,} of {len(prompts) * options['num_return_sequences']:,} responses were done")
+        note(f"stopped after {len(found):,} of {len(prompts) * options['num_return_sequences']:,} responses")
         if rest and not streamed:
             emit(rest, as_json=as_json, output=output, draw=None if as_json else lambda: draw(rest))
         raise

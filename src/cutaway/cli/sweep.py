@@ -132,7 +132,7 @@ def command(
                     click.echo(line)
         except KeyboardInterrupt:
             stack.close()
-            note(f"{len(keep.table.points):,} runs of {plan.runs_per_model * len(plan.models):,} were done")
+            note(f"stopped after {len(keep.table.points):,} of {plan.runs_per_model * len(plan.models):,} runs")
             if keep.table.points:
                 _end(summed_up, keep, as_json, output)
             raise
@@ -237,12 +237,12 @@ def _models(given: tuple[str, ...]) -> list[str]:
 
 def _say_twice(prompts: list[str], models: list[str], plan: Plan, settings: dict[str, list[Any]]) -> None:
     if len(prompts) > len(plan.prompts):
-        note(f"{len(prompts) - len(plan.prompts):,} prompts came before: each is run once")
+        note(f"left out prompts that are there already: {len(prompts) - len(plan.prompts):,}")
     if len(models) > len(plan.models):
-        note("a model is named twice: it is run once")
+        note("a model is named twice, and is run once")
     for name, values in settings.items():
         if len(values) > len(plan.grid[name]):
-            note(f"--{name.replace('_', '-')} names a value twice: it is run once")
+            note(f"--{name.replace('_', '-')} names a value twice, and it is run once")
 
 
 @contextlib.contextmanager

@@ -54,5 +54,5 @@ def command(
     result = tokenize(given, model, add_special_tokens=not no_special_tokens)
     lost = [piece for piece, i in zip(result.pieces, result.ids, strict=True) if i == result.unknown_id]
     if any(len(piece) == 1 and "a" <= piece <= "z" for piece in lost) and given != given.upper():
-        note("lower-case letters are none of its tokens: it was made for capitals")
+        note("this tokenizer has tokens for capital letters only: write the sequence in capitals")
     emit([result], as_json=as_json, output=output, draw=lambda: terminal.tokens(result))

