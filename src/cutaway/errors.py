@@ -18,6 +18,7 @@ __all__ = [
     "GatedModel",
     "HubUnreachable",
     "InputError",
+    "MissingPackage",
     "MissingText",
     "ModelError",
     "NotFetched",
@@ -109,6 +110,10 @@ class UnsafeFile(ModelError):
 
 class UnsupportedArchitecture(ModelError):
     """The model's architecture is one that transformers can't build."""
+
+
+class MissingPackage(ModelError):
+    """The model's files are read by a package that is not installed."""
 
 
 class WrongKind(ModelError):

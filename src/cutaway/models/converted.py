@@ -24,6 +24,7 @@ from cutaway.log import get_logger
 from cutaway.models import cache
 from cutaway.models.prompt import TextModel
 from cutaway.models.shapes import Shape
+from cutaway.models.tokenizer_files import read_tokenizer
 from cutaway.tokens import Tokenizer
 
 __all__ = ["Converted", "forget", "read", "write"]
@@ -101,7 +102,8 @@ def read(name: str, path: Path) -> Converted | None:
             if known["key"] != _key(cache.stamp(path)):
                 return None
             parts = {part: opened.get_tensor(part) for part in opened.keys()}  # noqa: SIM118  it is no mapping
-        tokenizer = Tokenizer.from_directory(path, name)
+        tokenizer = read_tokenizer(path, name)
+        tokenizer.rows = known["shape"]["vocabulary"]
     except CorruptFile:
         raise
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):

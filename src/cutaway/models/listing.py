@@ -13,6 +13,7 @@ from cutaway.errors import CorruptFile, InputError, UnknownModel
 from cutaway.models import cache
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
+from cutaway.models.tokenizer_files import forget_tokenizer
 from cutaway.result import Result
 
 __all__ = ["FileEntry", "Listed", "ModelInfo", "ModelList", "card", "files_in", "get", "info", "list_models", "remove"]
@@ -182,7 +183,7 @@ def remove(name: str) -> int:
     target = cache.folder(key)
     from cutaway.models import converted  # torch
 
-    freed = sum(file.bytes for file in files_in(target)) + converted.forget(target)
+    freed = sum(file.bytes for file in files_in(target)) + converted.forget(target) + forget_tokenizer(target)
     (target / cache.RECORD).unlink()  # not whole any more, should we be interrupted
     shutil.rmtree(target)
     return freed

@@ -180,10 +180,20 @@ def _built(name: str, path: Path, kind: str, device: str, dtype: str, trust: boo
         if isinstance(error, torch.OutOfMemoryError):
             raise _too_large(name) from error
         raise InputError(f"no device {device!r} here: {str(error).splitlines()[0]}", hint="use --device cpu") from error
+    tokenizer.rows = _rows(module)
     return Model(name, path, module, tokenizer)
 
 
 _kept = functools.lru_cache(maxsize=2)(_load)
+
+
+def _rows(module: Any) -> int | None:
+    """Return how many ids the model has an embedding for; None for one that looks up no table."""
+    try:
+        table = module.get_input_embeddings()
+    except NotImplementedError:
+        return None
+    return table.num_embeddings if isinstance(table, torch.nn.Embedding) else None
 
 
 def _config(name: str, path: Path, trust: bool) -> Any:

@@ -16,10 +16,10 @@ from cutaway.errors import ModelError, OutputError, cannot_write
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, shared
-from cutaway.models.vocabulary import quiet_transformers
+from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
 from cutaway.progress import step
 from cutaway.result import Result
-from cutaway.tokens import Tokenizer
+from cutaway.tokens.tokenizer import ROLES
 
 __all__ = ["Saved", "save"]
 
@@ -109,7 +109,7 @@ def _save_tokenizer(model: Model, aside: Path) -> None:
         kept = transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
         kept.save_pretrained(aside)
         return
-    roles = {f"{role}_token": model.tokenizer.config.get(f"{role}_token") for role in ("bos", "eos", "pad", "unk")}
+    roles = {f"{role}_token": model.tokenizer.config.get(f"{role}_token") for role in ROLES}
     given = {role: token for role, token in roles.items() if token is not None}
     fast: Any = transformers.PreTrainedTokenizerFast(tokenizer_object=model.tokenizer.backend, **given)
     fast.model_max_length = model.context or fast.model_max_length
@@ -126,7 +126,7 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
     with quiet_transformers():
         again = type(model.module).from_pretrained(aside, dtype=model.module.dtype, local_files_only=True)
     again = again.to(model.device).eval()
-    if Tokenizer.from_directory(aside).encode(PROBE).ids[: len(ids_T)] != ids_T and ids_T != [0]:
+    if read_tokenizer(aside, model.name, keep=False).encode(PROBE).ids[: len(ids_T)] != ids_T and ids_T != [0]:
         raise ModelError(f"the saved tokenizer of {model.name} gives other ids than the one in use")
     ids_BT = torch.tensor([ids_T], device=model.device)
     model.module.eval()

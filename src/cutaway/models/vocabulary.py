@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from cutaway import tokens
-from cutaway.errors import CorruptFile, UnsafeFile
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.sources import resolve
+from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
 from cutaway.tokens import Sample, Tokenizer, TokenizerComparison, Tokens
 
 if TYPE_CHECKING:
@@ -23,53 +21,11 @@ __all__ = ["compare_tokenizers", "load_tokenizer", "quiet_transformers", "tokeni
 def load_tokenizer(
     model: str | os.PathLike[str] = DEFAULT, *, name: str | None = None, revision: str | None = None
 ) -> Tokenizer:
-    """Load the tokenizer of a model; without torch wherever the model keeps a `tokenizer.json`.
+    """Load the tokenizer of a model: its ids and roles are those of `transformers.AutoTokenizer`.
 
     Raises a `ModelError`.
     """
-    path = resolve(model, "tokenizer", revision)
-    name = name or os.fspath(model)
-    try:
-        return Tokenizer.from_directory(path, name)
-    except FileNotFoundError:
-        return _from_older_files(path, name)
-
-
-def _from_older_files(path: Path, name: str) -> Tokenizer:
-    import transformers  # knows a dozen older layouts (vocab.txt, spiece.model, …) and turns them into the new one
-
-    try:
-        with quiet_transformers():
-            loaded = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        config = {
-            f"{role}_token": getattr(loaded, f"{role}_token", None) for role in ("bos", "eos", "pad", "unk", "cls")
-        }
-        return Tokenizer(loaded.backend_tokenizer, config, name)
-    except Exception as error:
-        if "trust_remote_code" in str(error):
-            raise UnsafeFile(
-                f"{name} brings Python code of its own for its tokenizer, which loading it would run",
-                hint="ask its maker for a tokenizer.json: that is data alone",
-            ) from error
-        raise CorruptFile(
-            f"{name} has no tokenizer that can be read: {str(error).splitlines()[0]}",
-            hint="a model's folder needs tokenizer.json (tokenizer.save_pretrained(folder) writes it)",
-        ) from error
-
-
-@contextlib.contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Silence the bars and reports of transformers: they are for its own users, and what matters is raised here."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
+    return read_tokenizer(resolve(model, "tokenizer", revision), name or os.fspath(model))
 
 
 def tokenize(

@@ -14,7 +14,9 @@ import tokenizers
 
 from cutaway.errors import CorruptFile, InputError, TextError
 
-__all__ = ["Encoding", "Tokenizer", "check_text"]
+__all__ = ["ROLES", "Encoding", "Tokenizer", "check_text"]
+
+ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")  # what special tokens are for, as transformers names it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,22 +49,25 @@ class MergeRules:
 
 
 class Tokenizer:
-    """A `tokenizers` pipeline with the special tokens that its directory declares.
+    """A `tokenizers` pipeline, or what has its surface, with the roles of its special tokens.
 
-    Gives the same ids as `transformers.AutoTokenizer` on the same directory, without importing transformers.
+    `rows` is how many ids the model has an embedding for, if one is known: `encode` refuses a greater id.
     """
 
-    def __init__(self, backend: tokenizers.Tokenizer, config: dict[str, Any] | None = None, name: str = "") -> None:
+    def __init__(self, backend: Any, config: dict[str, Any] | None = None, name: str = "") -> None:
         # Files in the wild carry padding and truncation of whoever saved them: neither may touch what is shown.
         backend.no_padding()
         backend.no_truncation()
         self.backend = backend
         self.config = config or {}
         self.name = name
+        self.rows: int | None = None
+        if self.config.get("split_special_tokens"):
+            backend.encode_special_tokens = True
 
     @classmethod
     def from_directory(cls, directory: Path, name: str = "") -> Tokenizer:
-        """Read `tokenizer.json` and `tokenizer_config.json`.
+        """Read `tokenizer.json` as it stands, with the roles that `tokenizer_config.json` and older files declare.
 
         Raises `FileNotFoundError` where there is no `tokenizer.json` and `CorruptFile` where it can't be read.
         """
@@ -71,8 +76,9 @@ class Tokenizer:
             raise FileNotFoundError(path)
         try:
             backend = tokenizers.Tokenizer.from_file(str(path))
-            config_path = directory / "tokenizer_config.json"
-            config = json.loads(config_path.read_text(encoding="utf-8")) if config_path.is_file() else {}
+            config = _read(directory / "tokenizer_config.json")
+            if "added_tokens_decoder" not in config:  # transformers reads the older file only then
+                config |= _read(directory / "special_tokens_map.json")
         except Exception as error:  # the library raises a bare Exception on a damaged file
             raise CorruptFile(f"can't read the tokenizer in {str(directory)!r}: {error}") from error
         return cls(backend, config, name or directory.name)
@@ -80,19 +86,30 @@ class Tokenizer:
     def encode(self, text: str, *, add_special_tokens: bool = True) -> Encoding:
         """Encode one text into T ids.
 
-        Raises `TextError` for a lone surrogate.
+        Raises `TextError` for a lone surrogate, and `InputError` for an id that the model has no embedding for.
 
         >>> Tokenizer(tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, unk_token="a"))).encode("a").ids
         [0]
         """
         check_text(text)
         encoding = self.backend.encode(text, add_special_tokens=add_special_tokens)
+        if self.rows is not None and max(encoding.ids, default=0) >= self.rows:
+            self._refuse(encoding.ids)
         special = [bool(flag) for flag in encoding.special_tokens_mask]
         return Encoding(encoding.ids, encoding.tokens, encoding.offsets, special, encoding.word_ids)
 
+    def _refuse(self, ids: Sequence[int]) -> None:
+        token_id = next(i for i in ids if i >= (self.rows or 0))
+        raise InputError(
+            f"the token {self.token(token_id)!r} has the id {token_id:,}, and the embedding of {self.name} has "
+            f"{self.rows:,} rows",
+            hint="leave that token out, or take the model and the tokenizer from one folder",
+        )
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Turn ids back into text."""
-        return self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        text = self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        return _cleaned_up(text) if self.config.get("clean_up_tokenization_spaces") and self.kind != "BPE" else text
 
     def piece(self, token_id: int) -> str:
         """Return what one token reads as on its own: bytes that are no character alone become U+FFFD."""
@@ -112,7 +129,7 @@ class Tokenizer:
     @cached_property
     def vocabulary(self) -> dict[str, int]:
         """Every token and its id, added ones included."""
-        return self.backend.get_vocab(with_added_tokens=True)
+        return dict(self.backend.get_vocab(with_added_tokens=True))
 
     @cached_property
     def special_ids(self) -> frozenset[int]:
@@ -152,11 +169,25 @@ class Tokenizer:
         return type(self.backend.decoder).__name__ == "ByteLevel"
 
     def special_id(self, role: str) -> int | None:
-        """Return the id of a role's token ("bos", "eos", "pad", "unk"), or None where the tokenizer has none."""
+        """Return the id of the token of a role (one of `ROLES`), or None if the tokenizer has none."""
         token = self.config.get(f"{role}_token")
         if isinstance(token, dict):
             token = token.get("content")
         return None if token is None else self.backend.token_to_id(token)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def _cleaned_up(text: str) -> str:
+    """Return the text without spaces before punctuation and English contractions, as transformers does it."""
+    for mark in (".", "?", "!", ","):
+        text = text.replace(f" {mark}", mark)
+    text = text.replace(" ' ", "'")
+    for end in ("n't", "'m", "'s", "'ve", "'re"):
+        text = text.replace(f" {end}", end)
+    return text
 
 
 def check_text(text: str) -> str:

@@ -1,0 +1,239 @@
+"""The tokenizer that the files of a folder mean: the same ids and the same roles as `transformers.AutoTokenizer`.
+
+`tokenizer.json` is not all of it. `AutoTokenizer` takes a class from `tokenizer_config.json` or `config.json`, and most
+classes build their pipeline anew from the vocabulary, the class's defaults and the configuration. So there are three
+ways. A folder whose tokenizer is plainly its `tokenizer.json` is read without transformers. Of any other folder the
+pipeline that `AutoTokenizer` builds is kept beside the cache, and read from there the next time. A tokenizer that
+transformers has in Python alone is asked itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cutaway.errors import CorruptFile, ModelError, UnsafeFile
+from cutaway.log import get_logger
+from cutaway.models import cache
+from cutaway.models.packages import missing_package
+from cutaway.models.python_tokenizer import PythonBackend
+from cutaway.tokens.tokenizer import ROLES, Tokenizer
+
+__all__ = ["forget_tokenizer", "quiet_transformers", "read_tokenizer"]
+
+FORMAT = 1  # of what is kept: one of another format is made anew
+
+# Of these classes `AutoTokenizer` takes tokenizer.json as it stands …
+_PLAIN_CLASSES = {"PreTrainedTokenizerFast", "TokenizersBackend"}
+# … but for these types of models, whose own class it takes whatever the configuration says.
+_OWN_CLASS = ("qwen2", "qwen3_5", "qwen4_exp", "siglip2", "hyperclovax_vision_v2")
+# Entries of tokenizer_config.json that change no id. Roles and added tokens are compared with those of tokenizer.json.
+_HARMLESS = {
+    *(f"{role}_token" for role in ROLES),
+    *("tokenizer_class", "backend", "cutaway", "chat_template", "name_or_path", "is_local", "local_files_only"),
+    *("model_max_length", "model_input_names", "padding_side", "truncation_side", "clean_up_tokenization_spaces"),
+    *("max_length", "stride", "truncation_strategy", "pad_token_type_id", "pad_to_multiple_of"),
+    *("special_tokens_map_file", "tokenizer_file", "added_tokens_decoder", "extra_special_tokens"),
+    *("additional_special_tokens", "_commit_hash", "transformers_version"),
+}
+_PROBES = ("The cat's hat, 123.", " Ünïcode <s> 日本 \n\n x", "ACGT MKV c1ccccc1")
+
+
+def read_tokenizer(path: Path, name: str, *, keep: bool = True) -> Tokenizer:
+    """Return the tokenizer of a folder; `keep` puts what transformers had to build beside the cache.
+
+    Raises a `ModelError` if there is none, or if it needs a missing package or code of the folder's own.
+    """
+    has_json = (path / "tokenizer.json").is_file()
+    if has_json and _may_stand(path):
+        plain = Tokenizer.from_directory(path, name)
+        if _stands(plain):
+            return plain
+    kept = _kept(path)
+    if (kept / "tokenizer.json").is_file():
+        with contextlib.suppress(CorruptFile):
+            return Tokenizer.from_directory(kept, name)
+    if has_json:
+        plain = Tokenizer.from_directory(path, name)  # a damaged file is told here, and in few words
+    try:
+        tokenizer = _built(path, name)
+    except ModelError as error:
+        if not has_json:
+            raise
+        get_logger(__name__).warning("%s; tokenizer.json is read as it stands", error.message)
+        return plain
+    if keep and not isinstance(tokenizer.backend, PythonBackend):
+        _keep(tokenizer, kept)
+    return tokenizer
+
+
+def forget_tokenizer(path: Path) -> int:
+    """Remove what is kept of a folder's tokenizer and return the bytes set free."""
+    freed = 0
+    for folder in _kept(path).parent.glob(f"{_of_path(path)}-*"):
+        freed += sum(file.stat().st_size for file in folder.iterdir())
+        shutil.rmtree(folder, ignore_errors=True)
+    return freed
+
+
+def _may_stand(path: Path) -> bool:
+    """Say whether the configuration leaves tokenizer.json as it is, as far as it can be said without reading that."""
+    config, model = _json(path / "tokenizer_config.json"), _json(path / "config.json")
+    if (path / "added_tokens.json").is_file() or (path / "tekken.json").is_file():
+        return False
+    named = config.get("tokenizer_class")
+    if named is None:  # without any word of a class or a model there is nothing but tokenizer.json
+        plain = not (path / "config.json").is_file() and not config.get("auto_map")
+    else:
+        own = str(model.get("model_type", "")).startswith(_OWN_CLASS)
+        plain = named in _PLAIN_CLASSES and not own
+    return plain and not set(config) - _HARMLESS
+
+
+def _stands(plain: Tokenizer) -> bool:
+    """Say whether tokenizer.json holds every special token that the configuration declares, with the same options."""
+    config, added = plain.config, plain.backend.get_added_tokens_decoder()
+    by_content = {token.content: token for token in added.values()}
+    for index, declared in (config.get("added_tokens_decoder") or {}).items():
+        token = added.get(int(index))
+        if token is None or any(getattr(token, key, None) != value for key, value in declared.items()):
+            return False
+    more = [config.get(key) or [] for key in ("extra_special_tokens", "additional_special_tokens")]
+    if not all(isinstance(tokens, list) for tokens in more):
+        return False
+    for declared in [*(config.get(f"{role}_token") for role in ROLES), *more[0], *more[1]]:
+        if declared is None:
+            continue
+        options = declared if isinstance(declared, dict) else {"content": declared}
+        token = by_content.get(str(options.get("content")))
+        if token is None or not token.special:
+            return False
+        if any(getattr(token, key) != value for key, value in options.items() if key not in {"__type", "special"}):
+            return False
+    return True
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _built(path: Path, name: str) -> Tokenizer:
+    """Return what `AutoTokenizer` makes of the folder."""
+    import transformers
+
+    try:
+        with quiet_transformers():
+            loaded = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+            return _wrapped(path, loaded, name)
+    except Exception as error:
+        raise _explained(path, name, error) from error
+
+
+def _wrapped(path: Path, loaded: Any, name: str) -> Tokenizer:
+    config = {key: value for key, value in _json(path / "tokenizer_config.json").items() if key in {"cutaway"}}
+    config |= {"tokenizer_class": "TokenizersBackend"}
+    for role in ROLES:
+        if (token := getattr(loaded, f"{role}_token", None)) is not None:
+            config[f"{role}_token"] = str(token)
+    backend = getattr(loaded, "backend_tokenizer", None)
+    if backend is None:
+        return Tokenizer(PythonBackend(loaded), config, name)
+    config["clean_up_tokenization_spaces"] = _cleans_up(loaded)
+    config["split_special_tokens"] = bool(loaded.split_special_tokens)
+    tokenizer = Tokenizer(backend, config, name)
+    # Some classes do more in Python than their pipeline says.
+    for text in _PROBES:
+        with contextlib.suppress(Exception):  # a class that takes no plain text has only its pipeline
+            if loaded(text)["input_ids"] != tokenizer.encode(text).ids:
+                return Tokenizer(PythonBackend(loaded), config, name)
+    return tokenizer
+
+
+def _cleans_up(loaded: Any) -> bool:
+    forced = getattr(loaded, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", False)
+    is_bpe = type(loaded.backend_tokenizer.model).__name__ == "BPE"
+    return bool(loaded.clean_up_tokenization_spaces and (forced or not is_bpe))
+
+
+def _explained(path: Path, name: str, error: Exception) -> ModelError:
+    if "trust_remote_code" in str(error):
+        return UnsafeFile(
+            f"{name} brings Python code of its own for its tokenizer, which loading it would run",
+            hint="ask its maker for a tokenizer.json: that is data alone",
+        )
+    if _is_sentencepiece(path) and importlib.util.find_spec("sentencepiece") is None:
+        error = ModuleNotFoundError("No module named 'sentencepiece'", name="sentencepiece")
+    if missing := missing_package(f"the tokenizer of {name}", error):
+        return missing
+    said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+    return CorruptFile(
+        f"{name} has no tokenizer that can be read: {said}",
+        hint="a model's folder needs tokenizer.json (tokenizer.save_pretrained(folder) writes it)",
+    )
+
+
+def _is_sentencepiece(path: Path) -> bool:
+    for file in (*path.glob("*.model"), *path.glob("*.spm")):
+        with file.open("rb") as stream:
+            if stream.read(1) == b"\n":  # the tag of the first piece; the other format of that name is lines of base64
+                return True
+    return False
+
+
+def _of_path(path: Path) -> str:
+    return hashlib.sha256(os.fspath(path.resolve()).encode()).hexdigest()[:16]
+
+
+def _kept(path: Path) -> Path:
+    """Return where the pipeline of a folder is kept: another one once a file or a version has changed."""
+    versions = [importlib.metadata.version(package) for package in ("transformers", "tokenizers")]
+    states = sorted(
+        (file.name, file.stat().st_size, file.stat().st_mtime_ns)
+        for file in path.iterdir()
+        if file.suffix in {".json", ".txt", ".model", ".spm", ".tiktoken"} and file.exists()
+    )
+    key = hashlib.sha256(f"{FORMAT} {versions} {states}".encode()).hexdigest()[:16]
+    return cache.home() / "tokenizers" / f"{_of_path(path)}-{key}"
+
+
+def _keep(tokenizer: Tokenizer, target: Path) -> None:
+    """Write the pipeline beside and rename it. If the disk does not allow it, it is built again the next time."""
+    with contextlib.suppress(OSError):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for older in target.parent.glob(f"{target.name.partition('-')[0]}-*"):
+            shutil.rmtree(older, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            (aside / "tokenizer.json").write_text(tokenizer.backend.to_str(), encoding="utf-8")
+            (aside / "tokenizer_config.json").write_text(json.dumps(tokenizer.config), encoding="utf-8")
+            aside.rename(target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence the bars and reports of transformers: they are for its own users, and what matters is raised here."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        logging.enable_progress_bar()
