@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -9,7 +10,7 @@ from transformers import LogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 from cutaway.errors import ModelError, UnsupportedArchitecture, WrongKind
 from cutaway.generation import Sampling, generate
-from cutaway.generation.decoders import open_decoder
+from cutaway.generation.decoders import _divergence, open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.general import ModuleDecoder, RecomputingDecoder, open_module
 from cutaway.generation.pairs import PairDecoder
@@ -303,3 +304,13 @@ def test_weights_that_are_not_numbers_are_said_at_the_first_step(name, temperatu
     with pytest.raises(ModelError, match="not numbers"):
         list(run(open_module(model), rows))
     assert rows[0].text == ""
+
+
+def test_the_divergence_of_a_tier_is_summed_in_float64():
+    dice = np.random.default_rng(0)
+    wide_TV = (3 * dice.normal(size=(16, 49152))).astype(np.float32)
+    near_TV = wide_TV + (2e-3 * dice.normal(size=wide_TV.shape)).astype(np.float32)
+    logs = [x - np.log(np.exp(x).sum(-1, keepdims=True)) for x in (wide_TV.astype(float), near_TV.astype(float))]
+    expected = (np.exp(logs[0]) * (logs[0] - logs[1])).sum(-1).mean()
+    found = _divergence(torch.from_numpy(wide_TV), torch.from_numpy(near_TV))
+    assert found == pytest.approx(expected, rel=1e-6) and expected < 1e-5

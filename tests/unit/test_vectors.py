@@ -118,7 +118,7 @@ def encoder(folder, settings=None, pooling=None, modules=("Transformer", "Poolin
               for i, (path, name) in enumerate(zip(paths, modules, strict=True))]  # fmt: skip
     files = {"modules.json": listed, "1_Pooling/config.json": pooling or {"pooling_mode_mean_tokens": True}}
     files |= {"sentence_bert_config.json": {"max_seq_length": 12, "do_lower_case": False} | (settings or {})} | more
-    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
     return str(folder)
@@ -204,6 +204,13 @@ def test_a_recipe_that_can_not_be_followed_is_not_passed_off_as_one(tmp_path):
             embed(LONG, folder, max_tokens=wrong)
     with pytest.raises(InputError, match="2 special tokens need a place"):
         embed(LONG, folder, max_tokens=2)
+
+
+def test_a_saved_model_keeps_its_recipe(tmp_path):
+    folder = encoder(tmp_path / "own", {"max_seq_length": 10}, {"pooling_mode_max_tokens": True})
+    cutaway.save(folder, tmp_path / "saved")
+    before, after = (embed(LONG, name) for name in (folder, str(tmp_path / "saved")))
+    assert np.array_equal(before.vectors, after.vectors) and (after.max_tokens, after.pooling) == (10, "max")
 
 
 def test_every_verb_that_embeds_texts_follows_the_recipe(tmp_path):

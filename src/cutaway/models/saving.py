@@ -16,6 +16,7 @@ from cutaway.errors import ModelError, OutputError, cannot_write
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.models.sources import RECIPE
 from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
 from cutaway.progress import step
 from cutaway.result import Result
@@ -92,8 +93,17 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
         model.config.dtype = dtype  # which saving turns into a word, in the configuration that the model goes on using
     for weights in aside.glob("*.safetensors"):
         weights.chmod(0o644)  # the library writes them for the owner alone; a model is there to be shared
+    for name in _recipe(model):
+        (aside / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(Path(model.path or ".") / name, aside / name)
     text = card_text if card_text is not None else _card(model)
     (aside / "README.md").write_text(text, encoding="utf-8")
+
+
+def _recipe(model: Model) -> list[Path]:
+    """Return the files that say how a model makes a vector of a text: what is saved without them is another encoder."""
+    path = model.path
+    return [] if path is None else [file.relative_to(path) for pattern in RECIPE for file in path.glob(pattern)]
 
 
 def _card(model: Model) -> str:

@@ -36,15 +36,15 @@ from cutaway.models import cache, gguf, pickled
 from cutaway.models.fetching import download, offline, opened, refuse_offline
 from cutaway.models.shelf import DEFAULT, SHELF, ShelfEntry
 
-__all__ = ["offline", "resolve"]
+__all__ = ["RECIPE", "offline", "resolve"]
 
 _LICENCE = re.compile(r"[^/]+\.dist-info/(licenses/)?(LICEN[CS]E|COPYING|NOTICE)[^/]*", re.IGNORECASE)
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _CONFIG = ("config.json",)
 _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "chat_template*", "*.model")
 # How sentence-transformers makes a vector of a text.
-_RECIPE = ("modules.json", "sentence_*_config.json", "config_sentence_transformers.json", "*_Pooling/config.json")
-_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "generation_config.json", "README.md", *_RECIPE)
+RECIPE = ("modules.json", "sentence_*_config.json", "config_sentence_transformers.json", "*_Pooling/config.json")
+_WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "generation_config.json", "README.md", *RECIPE)
 _PICKLES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
 _NEEDS = {"config": _CONFIG, "tokenizer": _CONFIG + _TOKENIZER, "weights": _CONFIG + _TOKENIZER + _WEIGHTS}
 
