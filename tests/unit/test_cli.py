@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,27 @@ def test_a_reader_who_leaves_early_is_no_error(tiny_gpt2):
     )
     assert done.stdout == '{"schema":'
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("load", "given", "policy"),
+    [
+        (8.0, {}, "PASSIVE"),
+        (0.1, {}, None),
+        (8.0, {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"),
+        (8.0, {"GOMP_SPINCOUNT": "100"}, None),
+    ],
+)
+def test_threads_wait_asleep_where_the_machine_is_busy(monkeypatch, load, given, policy):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    cutaway.cli._share_the_processors()
+    assert os.environ.get("OMP_WAIT_POLICY") == policy
 
 
 def test_output_files(capsys, tiny_gpt2, tmp_path):

@@ -45,6 +45,8 @@ from cutaway.progress import listening, step
 
 __all__ = ["cli", "main"]
 
+_BUSY = 0.75  # processes that want to run, over the last minute, for each processor
+
 
 class _InOrder(click.Group):
     """Lists the commands in the order they are added: the order of the lesson."""
@@ -79,6 +81,8 @@ def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 usage, 130 interrupted."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (closed by the shell: `>&-`)
     own = args is None  # a process of ours, and not one that calls this
+    if own:
+        _share_the_processors()
     if own and isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
         # PYTHONUNBUFFERED, under which what a full disk did not take is lost without an error.
         sys.stdout = sys.__stdout__ = io.TextIOWrapper(  # type: ignore[misc]
@@ -120,6 +124,17 @@ def main(args: list[str] | None = None) -> None:
             "run it again with --debug to see where, and please report it",
         )
         sys.exit(1)
+
+
+def _share_the_processors() -> None:
+    """Let the threads of torch sleep while they wait for each other if the machine is busy; before torch is imported.
+
+    They spin otherwise, which takes the processor from the very thread that they wait for: on a machine with other work
+    two threads can then be many times slower than one. On a quiet machine spinning is the faster way to wait.
+    """
+    chosen = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
+    if not chosen and hasattr(os, "getloadavg") and os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 
 @contextlib.contextmanager
