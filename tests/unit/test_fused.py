@@ -1,8 +1,9 @@
-"""Our own forward and its packed weights against transformers' module, and rows that keep their bits in any batch."""
+"""Our own forward and its packed weights against transformers' module, and rows alone against rows in a batch."""
 
 from __future__ import annotations
 
 import copy
+import math
 import os
 import types
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 import transformers
 
+from cutaway import models
 from cutaway.errors import InputError
 from cutaway.generation import decoders, generate
 from cutaway.generation.decoders import open_decoder
@@ -56,6 +58,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
         ),
     ),
 }  # fmt: skip
+FAR = {"near": converted.Divergence(0.001, 0.1), "turbo": converted.Divergence(0.002, 0.2)}
 PROMPTS = [[5, 9, 17], [40 + i % 30 for i in range(70)], [8], [12, 80, 33, 12, 80, 33, 12], [5, 9, 17]]
 
 
@@ -99,6 +102,12 @@ def whole(model: Model, ids: list[int]) -> torch.Tensor:
     return logits
 
 
+def assert_rounded(found: torch.Tensor, expected: torch.Tensor, tier: str) -> None:
+    """Two orders of adding: in float32 some units of 2**-24 a sum; bfloat16 rounds each layer's result to 2**-9."""
+    within = 2**-16 if tier == "exact" else 2**-5
+    assert ((found - expected).norm(dim=-1) / expected.norm(dim=-1)).max() < within
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_logits_equal_transformers_with_rows_of_any_length_that_come_and_go(name: str) -> None:
     model = tiny(name)
@@ -128,7 +137,7 @@ def test_logits_equal_transformers_with_rows_of_any_length_that_come_and_go(name
 
 @pytest.mark.parametrize("tier", ["exact", "near"])
 @pytest.mark.parametrize("name", ["llama", "qwen3", "wide heads", "gpt2"])
-def test_a_row_has_the_same_bits_alone_and_in_any_batch(name: str, tier: str) -> None:
+def test_a_row_has_the_same_logits_alone_and_in_any_batch_up_to_rounding(name: str, tier: str) -> None:
     model = tiny(name)
     prompts = [[5 + (11 * r + 3 * i) % 150 for i in range(1 + (17 * r) % 90)] for r in range(64)]
     ids = [7, 100, 31, 8]
@@ -140,12 +149,12 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(name: str, tier: str) ->
 
     everyone = states(list(range(64)))
     for rows in ([0], [5], [63], [1, 2], [9, 30, 4], list(range(40, 57))):
-        assert torch.equal(states(rows), everyone[:, rows]), rows
+        assert_rounded(states(rows), everyone[:, rows], tier)
 
 
 @pytest.mark.parametrize("tier", ["exact", "near"])
 @pytest.mark.parametrize("name", ["llama", "wide heads"])
-def test_a_short_row_has_the_same_bits_beside_a_long_one(name: str, tier: str) -> None:
+def test_a_short_row_has_the_same_logits_beside_a_long_one_up_to_rounding(name: str, tier: str) -> None:
     model = tiny(name)
     long = [5 + (7 * i) % 150 for i in range(600)]
 
@@ -157,23 +166,37 @@ def test_a_short_row_has_the_same_bits_beside_a_long_one(name: str, tier: str) -
     for length in (30, 256, 390):
         alone = states([long[:length]])[:, 0]
         for other in (1, 383, 600):
-            assert torch.equal(states([long[:length], long[:other]])[:, 0], alone), (length, other)
+            assert_rounded(states([long[:length], long[:other]])[:, 0], alone, tier)
 
 
 @pytest.mark.parametrize("inputs", [64, 576, 1024, 1536, 3072, 8192])
 @pytest.mark.parametrize("tier", ["exact", "near"])
-def test_a_lone_row_is_summed_like_one_of_many(tier: str, inputs: int) -> None:
-    """Heavy tails, as in a real model's activations: with even ones rounding hides another order of summation."""
+def test_a_sum_is_as_exact_as_its_numbers_in_whatever_order(tier: str, inputs: int) -> None:
+    """Against float64, alone and among others; with heavy tails, as in a real model's activations."""
     torch.manual_seed(0)
-    linear = packed.make(tier)(torch.randn(256, inputs), None)
-    x_RK = torch.randn(64, inputs) ** 5
-    everyone = linear(x_RK)
-    for start, end in [(0, 1), (7, 8), (63, 64), (0, 2), (5, 8), (1, 5), (3, 20)] + [(r, r + 1) for r in range(16)]:
-        assert torch.equal(linear(x_RK[start:end]), everyone[start:end]), (start, end)
+    weight_NK, x_RK = torch.randn(256, inputs), torch.randn(64, inputs) ** 5
+    linear = packed.make(tier)(weight_NK, None)
+    if isinstance(linear, packed.NearLinear):  # its factors are bfloat16, its sums float32, its results bfloat16
+        weight_NK, given_RK, rounding = weight_NK.bfloat16().double(), x_RK.bfloat16().double(), 2**-8
+    else:
+        weight_NK, given_RK, rounding = weight_NK.double(), x_RK.double(), 0.0
+    expected_RN = given_RK @ weight_NK.T
+    bound_RN = rounding * expected_RN.abs() + inputs * 2**-24 * (given_RK.abs() @ weight_NK.abs().T)
+    for start, end in [(0, 64), (0, 1), (7, 8), (63, 64), (0, 2), (5, 8), (1, 5), (3, 20)]:
+        off_RN = (linear(x_RK[start:end]).double() - expected_RN[start:end]).abs()
+        assert bool((off_RN <= bound_RN[start:end]).all()), (start, end)
+
+
+def test_how_far_a_tier_is_off_is_a_mean_and_a_largest() -> None:
+    p_TV = torch.tensor([[0.5, 0.495, 0.005], [0.2, 0.2, 0.6]], dtype=torch.float64)
+    q_TV = torch.tensor([[0.6, 0.399, 0.001], [0.2, 0.3, 0.5]], dtype=torch.float64)
+    found = decoders._divergence(p_TV.log() + 3, q_TV.log() - 2)  # logits are log-probabilities but for a constant
+    assert found.mean == pytest.approx(float((p_TV * (p_TV / q_TV).log()).sum(-1).mean()))
+    assert found.largest == pytest.approx(math.log(0.3 / 0.2))  # not that of the rare token, log 5
 
 
 @pytest.mark.parametrize("tier", ["exact", "near", "turbo"])
-def test_packing_after_some_calls_changes_nothing(tier: str) -> None:
+def test_packing_after_some_calls_changes_nothing_but_rounding(tier: str) -> None:
     model = tiny("llama")
     decoder = fused(model, tier)
     long = [5 + 7 * i % 150 for i in range(400)]
@@ -183,7 +206,8 @@ def test_packing_after_some_calls_changes_nothing(tier: str) -> None:
         decoder.add([PROMPTS[0]], [1])
         decoder.step([5])
         decoder.keep([])
-    assert torch.equal(decoder.add([PROMPTS[0]], [1]), first) and torch.equal(decoder.add([long], [1]), firsts)
+    assert_rounded(decoder.add([PROMPTS[0]], [1]), first, tier)
+    assert_rounded(decoder.add([long], [1]), firsts, tier)
 
 
 @pytest.mark.skipif(not packed.has_int4(), reason="no 4-bit kernel here")
@@ -222,7 +246,7 @@ def test_other_architectures_keep_their_forward_and_get_packed_layers(name: str)
     assert kinds & {"NearLinear", "ExactLinear"}
     with torch.inference_mode():
         expected, found = model.module(ids).logits[0], decoder.model.module(ids).logits[0]
-    assert decoders._divergence(expected, found) < 0.02  # random weights: no trained model's margins
+    assert decoders._divergence(expected, found).mean < 0.02  # random weights: no trained model's margins
     assert not torch.equal(expected, found)
     assert all(torch.equal(before[key], value) for key, value in model.module.state_dict().items())
     assert not any(isinstance(part, packed.PackedLinear) for part in model.module.modules())
@@ -313,25 +337,26 @@ def test_an_unknown_tier_is_named(tiny_gpt2: Path) -> None:
 @pytest.mark.skipif(not packed.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
 def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: Path) -> None:
     name = os.fspath(tiny_llama)
-    divergence = {"near": 0.0, "turbo": 0.0}
     model = load(name)
     shape = shape_of(model.config)
     assert shape is not None and converted.read(name, tiny_llama) is None
-    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), divergence)
+    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
     kept = converted.read(name, tiny_llama)
     assert kept is not None
     assert (kept.context, kept.end_ids, kept.shape) == (model.context, model.end_ids, shape)
+    assert kept.divergence == models.info(name).divergence == FAR
+    assert models.info(name).to_dict()["divergence"]["near"] == {"mean": 0.001, "largest": 0.1}
     settings = {"max_new_tokens": 12, "temperature": 1.0, "seed": 4}
     assert isinstance(open_decoder(name), FusedDecoder)
     assert not isinstance(open_decoder(name).model, Model)
     quick = generate(["The animal", "a"], name, **settings)
     slow = generate(["The animal", "a"], model, **settings)
     assert [r.token_ids for r in quick] == [r.token_ids for r in slow]
-    assert [r.logprobs for r in quick] == [r.logprobs for r in slow]
+    assert [r.logprobs for r in quick] == [pytest.approx(r.logprobs, abs=0.02) for r in slow]
     config = tiny_llama / "config.json"
     text = config.read_text()
     config.write_text(text + "\n")
-    assert converted.read(name, tiny_llama) is None
+    assert converted.read(name, tiny_llama) is None and not models.info(name).divergence
     config.write_text(text)
     assert converted.forget(tiny_llama) > 0 and converted.read(name, tiny_llama) is None
 
@@ -342,7 +367,7 @@ def test_the_mapped_file_s_memory_goes_when_a_layer_is_packed_and_the_numbers_st
     model = load(name)
     shape = shape_of(model.config)
     assert shape is not None and not packed.in_file(model.module.lm_head.weight.clone())
-    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
+    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
     settings = {"max_new_tokens": 8, "temperature": 1.0, "seed": 4}
     before = generate("The animal", name, **settings)
     decoder = open_decoder(name)
@@ -353,14 +378,16 @@ def test_the_mapped_file_s_memory_goes_when_a_layer_is_packed_and_the_numbers_st
         assert isinstance(linear, packed.NearLinear)
         linear.pack()
         assert linear.weight is None
-    assert generate("The animal", name, **settings) == before
+    [after] = generate("The animal", name, **settings)
+    assert after.token_ids == before[0].token_ids
+    assert after.logprobs == pytest.approx(before[0].logprobs, abs=0.02)
 
 
 def test_damaged_kept_weights_are_written_again(tiny_llama: Path) -> None:
     model = load(tiny_llama)
     shape = shape_of(model.config)
     assert shape is not None
-    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), {"near": 0.0, "turbo": 0.0})
+    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
     file = converted._file(tiny_llama)
     file.write_bytes(file.read_bytes()[:100])
     assert converted.read("x", tiny_llama) is None
@@ -368,16 +395,16 @@ def test_damaged_kept_weights_are_written_again(tiny_llama: Path) -> None:
 
 @pytest.mark.parametrize("tier", ["exact", "near"])
 @pytest.mark.parametrize("name", ["llama", "qwen2", "wide heads", "gpt2"])
-def test_several_tokens_at_once_have_the_bits_of_one_after_the_other(name: str, tier: str) -> None:
+def test_several_tokens_at_once_have_the_logits_of_one_after_the_other(name: str, tier: str) -> None:
     model = tiny(name)
     one, several = fused(model, tier), fused(model, tier)
     for decoder in (one, several):
         decoder.add([PROMPTS[3], PROMPTS[1]], [1, 1])
     ids = [[9, 12, 80, 33], [7, 7, 50, 3]]
     expected = torch.stack([one.step([ids[0][i], ids[1][i]]) for i in range(4)], dim=1)
-    assert torch.equal(several.extend(ids), expected)
+    assert_rounded(several.extend(ids), expected, tier)
     several.rewind(2)
-    assert torch.equal(several.extend([row[2:3] for row in ids]), expected[:, 2:3])
+    assert_rounded(several.extend([row[2:3] for row in ids]), expected[:, 2:3], tier)
 
 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.7), Sampling(temperature=1.5, top_p=0.9)])
@@ -403,7 +430,7 @@ def test_looking_ahead_changes_no_token_and_saves_steps(name: str, sampling: Sam
         for _ in run(kind(model, weights), rows):
             pass
         texts.append((row.ids, row.logprobs, row.finish))
-    assert texts[0] == texts[1]
+    assert texts[0] == (texts[1][0], pytest.approx(texts[1][1], abs=1e-3), texts[1][2])
     assert set(calls[0]) == {1} and len(calls[0]) == len(texts[0][0]) - 1
     if sampling.temperature == 0:
         assert max(calls[1]) > 1 and len(calls[1]) < 0.6 * len(calls[0])

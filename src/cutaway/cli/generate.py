@@ -41,7 +41,7 @@ __all__ = ["command"]
     type=click.Choice(["exact", "near", "turbo"]),
     default="near",
     show_default=True,
-    help="Weights in float32, bfloat16, or 4 bits: how exact and how fast.",
+    help="Weights in float32, bfloat16 (log-probabilities off by some tenths of a nat at most), or 4 bits.",
 )
 @click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
 @click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")

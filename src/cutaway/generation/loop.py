@@ -96,16 +96,17 @@ def generate(
     """Continue each prompt `num_return_sequences` times and return one result a response, prompts in order.
 
     `temperature` None is greedy for one response and 1 (the model's own distribution) for several. Row r of the call
-    draws from the stream of `seed + r` alone, whatever rows are decoded beside it. `alternatives` keeps that many
-    likeliest tokens at each step. `on_text(r, text)` is called with each bit of row r's text as soon as no later token
-    can change it. `trace` keeps what was behind each token, before and after the samplers, and `on_step(r, step, text)`
-    is called with each step of it and the text that it settled. `on_result(r, result)` is called when row r is
-    done, which may be long before others. No row ends of itself before `min_new_tokens`. `tier`
-    is "exact" (float32), "near" (bfloat16 weights) or "turbo" (4 bits): see `cutaway.generation.decoders`. `num_beams`
-    above 1 searches for the likeliest whole texts and returns the best of them. `logits_processor` are functions such
-    as transformers' `LogitsProcessor`s, from a row's ids so far (1, T) and its logits (1, V) to new logits, called
-    before the samplers. With `chat` each prompt is a message in the model's chat template, after a `system` message
-    where there is one.
+    draws from the stream of `seed + r` alone, whatever rows are decoded beside it; its logits are the same in any batch
+    up to rounding. `alternatives` keeps that many likeliest tokens at each step. `on_text(r, text)` is called with each
+    bit of row r's text as soon as no later token can change it. `trace` keeps what was behind each token, before and
+    after the samplers, and `on_step(r, step, text)` is called with each step of it and the text that it settled.
+    `on_result(r, result)` is called when row r is done, which may be long before others. No row ends of itself before
+    `min_new_tokens`. `tier` is "exact" (float32), "near" (bfloat16 weights; a log-probability may be off by a few
+    tenths of a nat) or "turbo" (4 bits): see `cutaway.generation.decoders`. A loaded model is used as it is now, with
+    all that was changed in it. `num_beams` above 1 searches for the likeliest whole texts and returns the best of them.
+    `logits_processor` are functions such as transformers' `LogitsProcessor`s, from a row's ids so far (1, T) and its
+    logits (1, V) to new logits, called before the samplers. With `chat` each prompt is a message in the model's chat
+    template, after a `system` message where there is one.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 

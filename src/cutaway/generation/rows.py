@@ -38,7 +38,7 @@ class Alternative:
 class Row:
     """A prompt's ids, how to continue them, and what has come of it so far.
 
-    Row after row draws from the stream of its own `seed`, so that what it says does not depend on who is decoded beside
+    Row after row draws from the stream of its own `seed`, so that its chances do not depend on who is decoded beside
     it. `ids` and `logprobs` (nats, under the model itself, before any sampler) grow by one a step; `entropies` (the
     same), `alternatives` and `steps` only where they are asked for. `finish` is None while the row runs, then "eos",
     "stop" or "length".

@@ -15,7 +15,7 @@ __all__ = ["FusedDecoder"]
 
 
 class FusedDecoder:
-    """Rows come and go at any time; what a row says has the same bits whatever rows are beside it."""
+    """Rows come and go at any time; what a row says does not depend on the rows beside it, up to rounding."""
 
     joins = True
 
@@ -55,7 +55,7 @@ class FusedDecoder:
 
     @torch.inference_mode()
     def extend(self, ids: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Put C tokens into every slot and return the logits_BCV behind each: the bits of C steps."""
+        """Put C tokens into every slot and return the logits_BCV behind each: those of C steps, up to rounding."""
         return self.fused.step(ids, self._cache)
 
     def rewind(self, tokens: int) -> None:

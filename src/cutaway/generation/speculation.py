@@ -2,7 +2,7 @@
 
 For a lone row a step is bound by reading the weights: several tokens cost hardly more than one. They are guessed from
 the text itself (Saxena 2023, prompt lookup decoding) and kept as far as the sampler, with its own stream of chance,
-chooses the same (Leviathan et al. 2023). The logits are those of single steps bit for bit, and so is the text.
+chooses the same (Leviathan et al. 2023). The logits are those of single steps up to the order in which a kernel adds.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Keys and values of many rows, and attention of new tokens over them, with bits that do not depend on the batch.
+"""Keys and values of many rows, and attention of new tokens over them, which depends on the batch as little as can be.
 
-Kernels sum in another order where a product is larger, and the rows of a batch share the size of the longest. A row
-keeps its bits over whole blocks of keys, however many of them are masked; with values summed in pieces (from 384 on
-kernels cut a sum in parts); and, where a head is not narrow, with scores of one token and one block at a time. Axis
-letters: B rows, T positions of one prompt, S room for positions, n of them in use, H query heads, J key heads,
-G = H / J, g = G + 2: the query heads of a key head, its key and its value, b = B · J, K head width, D = H · K, C new
-tokens of a row, c of them, M queries of a product, p places in a list of heads.
+Kernels sum in another order where a product is larger, and the rows of a batch share the size of the longest. On the
+processors that were tried a row keeps its bits over whole blocks of keys, however many of them are masked; with values
+summed in pieces (from 384 on kernels cut a sum in parts); and, where a head is not narrow, with scores of one token and
+one block at a time. Axis letters: B rows, T positions of one prompt, S room for positions, n of them in use, H query
+heads, J key heads, G = H / J, g = G + 2: the query heads of a key head, its key and its value, b = B · J, K head width,
+D = H · K, C new tokens of a row, c of them, M queries of a product, p places in a list of heads.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Cache", "asked_together", "attend"]
 
 BLOCK, PIECE, NARROW = 32, 256, 64
 GROWTH, AHEAD = 512, 2048  # positions that a cache grows by at least, and that it has room for at once at the most
-FOUR = 4  # queries of a product: from here on the bits of one do not depend on their number
+FOUR = 4  # queries of a product: from here on the bits of one seldom depend on their number
 
 
 class Cache:

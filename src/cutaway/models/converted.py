@@ -13,23 +13,38 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from cutaway._version import __version__
 from cutaway.errors import CorruptFile
 from cutaway.log import get_logger
 from cutaway.models import cache
-from cutaway.models.prompt import TextModel
-from cutaway.models.shapes import Shape
 from cutaway.models.tokenizer_files import read_tokenizer
 from cutaway.tokens import Tokenizer
 
-__all__ = ["Converted", "forget", "read", "write"]
+if TYPE_CHECKING:  # `models info` asks how far a tier is off, and needs no torch for it
+    from torch import Tensor
 
-FORMAT = 4  # of the file: one of another format is written again
+    from cutaway.models.prompt import TextModel
+    from cutaway.models.shapes import Shape
+
+__all__ = ["Converted", "Divergence", "divergence_of", "forget", "read", "write"]
+
+FORMAT = 5  # of the file: one of another format is written again
+
+
+@dataclasses.dataclass(frozen=True)
+class Divergence:
+    """How far a tier is from float32, measured over a few positions of a text; all in nats.
+
+    `mean` is the mean KL divergence of the next token's distribution (Kullback and Leibler 1951); `largest` is the
+    largest difference of a log-probability, of all tokens that float32 gives at least 1 %.
+    """
+
+    mean: float
+    largest: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +58,7 @@ class Converted:
     end_ids: frozenset[int]
     shape: Shape
     parts: Mapping[str, Tensor]
-    divergence: Mapping[str, float]  # of each tier from float32: mean KL, nats a token
+    divergence: Mapping[str, Divergence]  # of each tier
 
 
 def _file(path: Path) -> Path:
@@ -59,7 +74,7 @@ def _key(stamp: object) -> str:
 
 
 def write(
-    model: TextModel, stamp: object, shape: Shape, parts: Mapping[str, Tensor], divergence: Mapping[str, float]
+    model: TextModel, stamp: object, shape: Shape, parts: Mapping[str, Tensor], divergence: Mapping[str, Divergence]
 ) -> None:
     """Keep the weights of a checked model; where the disk does not allow it, say so and go on without.
 
@@ -72,10 +87,12 @@ def write(
         "shape": dataclasses.asdict(shape),
         "context": model.context,
         "end_ids": sorted(model.end_ids),
-        "divergence": dict(divergence),
+        "divergence": {tier: dataclasses.asdict(far) for tier, far in divergence.items()},
     }
     # Vectors stay as they are: they are few, and norms want their digits.
     halves = {name: part.bfloat16().contiguous() if part.dim() == 2 else part.float() for name, part in parts.items()}
+    from safetensors.torch import save_file
+
     target = _file(model.path)
     aside = target.with_suffix(f".{os.getpid()}.part")
     try:
@@ -95,6 +112,8 @@ def read(name: str, path: Path) -> Converted | None:
 
     Raises `CorruptFile` where the model's tokenizer can't be read.
     """
+    from cutaway.models.shapes import Shape
+
     file = _file(path)
     try:
         with safe_open(file, "pt") as opened:
@@ -116,8 +135,20 @@ def read(name: str, path: Path) -> Converted | None:
         frozenset(known["end_ids"]),
         Shape(**known["shape"]),
         parts,
-        known["divergence"],
+        {tier: Divergence(**far) for tier, far in known["divergence"].items()},
     )
+
+
+def divergence_of(path: Path) -> dict[str, Divergence]:
+    """Return how far each tier of a folder's model is from float32; empty where that is not measured yet."""
+    try:
+        with safe_open(_file(path), "np") as opened:
+            known = json.loads(opened.metadata()["cutaway"])
+        if known["key"] != _key(cache.stamp(path)):
+            return {}
+        return {tier: Divergence(**far) for tier, far in known["divergence"].items()}
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return {}
 
 
 def forget(path: Path) -> int:

@@ -1,11 +1,11 @@
 """Our own forward pass for models built like Llama or like GPT-2: few, large operations and a cache of rows.
 
 It reads the weights of an unmodified transformers model (or a file of them, see `converted.py`), joins the projections
-that share an input, and computes the same numbers; whoever builds one checks that against the model itself.
-Prompts are read one at a time: a row gets the same bits whatever rows are decoded beside it (see `cached.py`). Axis
-letters: B rows, T positions of one prompt, L layers, H query heads, J key heads, G = H / J, g = G + 2: the query heads
-of a key head, its key and its value, b = B · J, n positions in use, K head width, I = K / 2, D width, V vocabulary, C
-new tokens of a row, R = B · C rows of a product, p places in a list of heads.
+that share an input, and computes the same numbers; whoever builds one checks that against the model itself. Prompts are
+read one at a time: a row gets the same logits up to rounding, whatever rows are decoded beside it. Axis letters: B
+rows, T positions of one prompt, L layers, H query heads, J key heads, G = H / J, g = G + 2: the query heads of a key
+head, its key and its value, b = B · J, n positions in use, K head width, I = K / 2, D width, V vocabulary, C new tokens
+of a row, R = B · C rows of a product, p places in a list of heads.
 """
 
 from __future__ import annotations

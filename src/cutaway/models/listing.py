@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from cutaway.errors import CorruptFile, InputError, UnknownModel
 from cutaway.models import cache
+from cutaway.models.converted import Divergence, divergence_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.tokenizer_files import forget_tokenizer
@@ -60,7 +61,11 @@ class ModelList(Result):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ModelInfo(Result):
-    """One model at hand: `path` is a folder that plain transformers loads."""
+    """One model at hand: `path` is a folder that plain transformers loads.
+
+    `divergence` says for each tier of `generate` how far its numbers are from float32, once that was measured: when
+    the model first generated on a processor that multiplies bfloat16.
+    """
 
     schema: ClassVar[str] = "model"
 
@@ -72,6 +77,7 @@ class ModelInfo(Result):
     bytes: int
     kind: str | None
     model_type: str | None
+    divergence: dict[str, Divergence]
     files: list[FileEntry]
 
 
@@ -149,6 +155,7 @@ def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelI
         bytes=sum(file.bytes for file in files),
         kind=known["kind"] if known else None,
         model_type=_config(path).get("model_type"),
+        divergence=divergence_of(path),
         files=files,
     )
 

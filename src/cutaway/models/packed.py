@@ -4,9 +4,9 @@
 keeps 4-bit weights in groups of 32 for a few rows at a time, and goes the way of `near` for many.
 
 oneDNN's packed kernels give a row the same bits beside some numbers of other rows and not beside others, and which ones
-depends on the shape and on the processor: it is tried, and rows are handed over in pieces of a number that holds. So
-what a row says does not depend on its batch. Kernels that this processor or build of torch lacks are tried first and
-left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
+depends on the shape and on the processor. It is tried, and rows are handed over in pieces of a number that held. That
+makes other bits rare; it does not rule them out. Kernels that this processor or build of torch lacks are tried first
+and left for plain ones. Axis letters: R rows, K inputs, N outputs, G groups.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PackedLinear(nn.Module):
         return self.rows(x_TK)
 
     def steady(self, x_RK: Tensor) -> Tensor:
-        """Return x_RK · weightᵀ, with the same bits for a row whatever rows are beside it."""
+        """Return x_RK · weightᵀ; a row has the same numbers whatever rows are beside it, up to rounding."""
         return self.product(x_RK)
 
     def product(self, x_RK: Tensor) -> Tensor:

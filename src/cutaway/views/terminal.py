@@ -20,6 +20,7 @@ from cutaway.progress import hush
 if TYPE_CHECKING:
     from cutaway.generation import Generation
     from cutaway.models import Architecture, ModelInfo, ModelList, Saved
+    from cutaway.models.converted import Divergence
     from cutaway.predict import Classification, Score
     from cutaway.tokens import Tokens
     from cutaway.training import Training
@@ -196,6 +197,10 @@ def models(result: ModelList) -> RenderableType:
     return Group(table, "", f"cache: {result.cache}")
 
 
+def _far(far: Divergence) -> str:
+    return f"KL to float32 {far.mean:.4f} nats a token; a single log-probability is off by up to {far.largest:.2f} nats"
+
+
 def model(result: ModelInfo) -> RenderableType:
     """Draw what is known of one model."""
     files = Text("\n".join(f"{file.name}  {file.bytes:,}" for file in result.files))
@@ -208,6 +213,7 @@ def model(result: ModelInfo) -> RenderableType:
             *([("citation", result.citation)] if result.citation else []),
             ("type", f"{result.model_type or 'unknown'}" + (f" ({result.kind})" if result.kind else "")),
             ("bytes", f"{result.bytes:,}"),
+            *((f"tier {tier}", _far(far)) for tier, far in result.divergence.items()),
             ("files", files),
         ]
     )
