@@ -379,6 +379,15 @@ def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
 def test_a_few_equal_values_are_no_proof():
     few = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(3)}, metric="finished")).changes[0]
     many = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(6)}, metric="finished")).changes[0]
+    grid, cells = settings_grid({"temperature": [0.5, 1.5]})
+    same = Table(Plan(["a", "b", "c"], ["m"], grid, cells, 1, 0, "exact", None))
+    for i, prompt in enumerate(same.plan.prompts):
+        for level, cell in enumerate(cells):
+            same.add(
+                "m", prompt, cell, 0, {"finished": 1.0, "tokens": 30.0 + level, "reading_ease": 50.0 + i * (level - i)}
+            )
+    told = " ".join(sentences(same, effects_of(same)))
+    assert "No interval for tokens:" in told  # it differs by 1 each time; what is the same everywhere has no effect
     assert (few.low, few.clear) == (None, False) and (many.low, many.high, many.clear) == (1.0, 1.0, True)
 
 

@@ -39,7 +39,8 @@ def sentences(table: Table, effects: Iterable[Effect]) -> list[str]:
             if not change.clear:  # what is not clear from end to end may be on the way
                 change = next((one for one in effect.changes if one.clear), change)
             if not change.clear:
-                (unknown if change.low is None else unclear).append(measure.name)
+                differs = change.low is None and change.before != change.after
+                (unknown if differs else unclear).append(measure.name)
                 continue
             told.append(_told(table, measure, effect, change))
             if change is effect.changes[-1] and key in _PLAIN:
