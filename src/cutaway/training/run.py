@@ -164,7 +164,7 @@ class Run:
         seconds = time.perf_counter() - started
         hurried_at = next((record.step for record in metrics if _hurried(record, settings)), None)
         _logger.info(f"trained for {_count(len(metrics), 'step')} in {duration(seconds)}: {_loss(validation[-1])}")
-        if hurried_at is not None:
+        if len(metrics) < settings.steps:
             _logger.info(f"time ran out: {len(metrics):,} of the {settings.steps:,} steps planned were made")
         training = Training(
             name=self.model.name if directory is None else directory.resolve().name,
