@@ -94,6 +94,30 @@ def test_score_is_transformers_cross_entropy(smollm2):
         assert result.perplexity == pytest.approx(math.exp(loss), rel=1e-5)
 
 
+# A numbered list, cut by hand as SmolLM2's tokenizer was trained: digits alone, two line ends as one token.
+STEPS = "Steps:\n\n1. Boil the water.\n2. Add the tea.\n3. Wait for three minutes.\n4. Pour the tea.\n"
+CUT = [
+    "Steps", ":", "ĊĊ", "1", ".", "ĠBo", "il", "Ġthe", "Ġwater", ".", "Ċ", "2", ".", "ĠAdd", "Ġthe", "Ġtea", ".", "Ċ",
+    "3", ".", "ĠWait", "Ġfor", "Ġthree", "Ġminutes", ".", "Ċ", "4", ".", "ĠPour", "Ġthe", "Ġtea", ".", "Ċ",
+]  # fmt: skip
+
+
+def test_a_numbered_list_is_cut_as_the_model_was_trained(smollm2):
+    """60.56 nats so, 66.49 cut as GPT-2 (`ĊĊ` before a digit comes apart); digits have no merges."""
+    vocabulary = load_tokenizer(smollm2).backend.get_vocab()
+    ids = [vocabulary[piece] for piece in CUT]
+    assert tokenize(STEPS, smollm2).ids == ids
+    assert [vocabulary[digit] for digit in "3333"] == tokenize("3333", smollm2).ids == [35] * 4
+    go = tokenize("Steps:\n\n1. Go", smollm2)
+    assert [go.text[start:end] for start, end in go.offsets] == ["Steps", ":", "\n\n", "1", ".", " Go"]
+    module = transformers.AutoModelForCausalLM.from_pretrained(info(smollm2).path, local_files_only=True).eval()
+    with torch.inference_mode():
+        logprobs_TV = module(torch.tensor([ids])).logits[0, :-1].double().log_softmax(-1)
+    nats = -logprobs_TV.gather(1, torch.tensor(ids[1:])[:, None]).sum().item()
+    assert score(STEPS, smollm2).total_bits * math.log(2) == pytest.approx(nats, abs=1e-3)
+    assert nats == pytest.approx(60.565, abs=0.01)
+
+
 def test_the_model_knows_what_it_should(smollm2):
     assert generate("The capital of France is", smollm2, max_new_tokens=1)[0].completion == " Paris"
     near = neighbours([" Monday"], smollm2, k=4).queries[0].neighbours
@@ -101,13 +125,37 @@ def test_the_model_knows_what_it_should(smollm2):
 
 
 def test_classification_by_words(smollm2):
-    template = "{text} The sentiment of this text is"
+    """With the prompt that is used if none is given: the tour's and the command's."""
     texts = {
         "The panoramic view of the ocean was breathtaking.": "positive",
         "The food was cold and awful.": "negative",
     }
     for text, expected in texts.items():
-        assert classify(text, smollm2, labels=["negative", "positive"], template=template).label == expected
+        assert classify(text, smollm2, labels=["negative", "positive"]).label == expected
+    topic = classify(
+        "Fry the onions in butter.",
+        smollm2,
+        labels=["sports", "cooking", "medicine", "music"],
+        template="{text} The topic of this text is",
+    )
+    assert topic.label == "cooking"
+
+
+def test_the_sentence_of_the_hands_on_is_positive(smollm2):
+    """0.54 with the prompt that was the default; the reference asks transformers for both labels, with and without."""
+    sentence = "The panoramic view of the ocean was breathtaking."
+    found = classify(sentence, smollm2, labels=["negative", "positive"])
+    path = info(smollm2).path
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+    module = transformers.AutoModelForCausalLM.from_pretrained(path, local_files_only=True).eval()
+    [negative], [positive] = (tokenizer(label)["input_ids"] for label in (" negative", " positive"))
+    sums = []
+    for text in (sentence, ""):
+        ids = tokenizer(f"{text} The sentiment of this text is", return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            sums.append(module(ids).logits[0, -1].double().log_softmax(-1)[[negative, positive]])
+    right = (sums[0] - sums[1]).softmax(-1)[1].item()
+    assert found.score == pytest.approx(right, abs=1e-4) and round(right, 2) == 0.87
 
 
 @pytest.mark.parametrize("name", ["smollm2", "minilm"])

@@ -15,7 +15,10 @@ __all__ = ["command"]
 @text_options
 @model_options
 @click.option("--labels", help="Labels between commas: lets a language model choose between them.")
-@click.option("--template", help="The prompt for the language model, with {text} and {labels} in it.")
+@click.option(
+    "--template",
+    help="The prompt for the language model, with {text} and {labels} in it. The default asks for the sentiment.",
+)
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".csv")
 def command(
@@ -33,8 +36,8 @@ def command(
     \b
     Examples:
       cutaway classify "The view was breathtaking." --labels negative,positive
-      cutaway classify "A dull film." --labels bad,good --template "{text} The sentiment of this text is"
-      cutaway classify "ACGT is a codon and a half." --labels biology,weather --template "{text} is about"
+      cutaway classify "A dull film." --labels bad,good
+      cutaway classify "ACGT is a codon." --labels biology,weather --template "{text} The topic of this text is"
     """
     from cutaway.predict import classify
     from cutaway.views import terminal

@@ -34,7 +34,6 @@ FATHER = "No, I am your father"
 OCEAN = "The panoramic view of the ocean was breathtaking."
 LINK = ("it", "animal")
 LABELS = ["negative", "positive"]
-TEMPLATE = "{text} The sentiment of this text is"
 
 QUERIES = [" ocean", " protein", " Monday", " seven"]
 GROUPS = {
@@ -307,7 +306,7 @@ def heads(lesson: Lesson) -> Draft:
 
 
 def classification(lesson: Lesson) -> Draft:
-    result = classify(OCEAN, lesson.model, labels=LABELS, template=TEMPLATE)
+    result = classify(OCEAN, lesson.model, labels=LABELS)
     return Draft(
         key="classification",
         title="Classification, step by step",
@@ -325,11 +324,9 @@ def classification(lesson: Lesson) -> Draft:
         ],
         python=(
             f"import cutaway\n\ncutaway.classify({OCEAN!r},\n"
-            f"                 model={lesson.model.name!r}, labels={LABELS!r},\n"
-            f"                 template={TEMPLATE!r})"
+            f"                 model={lesson.model.name!r}, labels={LABELS!r})"
         ),
-        shell=f"cutaway classify {_sh(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)} "
-        f"--template {shlex.quote(TEMPLATE)}",
+        shell=f"cutaway classify {_sh(OCEAN)}{_m(lesson)} --labels {','.join(LABELS)}",
         results=[("From text to label, step by step. Which step would change if you gave other labels?", result)],
     )
 

@@ -25,7 +25,7 @@ from cutaway.result import Result
 
 __all__ = ["TEMPLATE", "Classification", "classify"]
 
-TEMPLATE = "{text} This text is"
+TEMPLATE = "{text} The sentiment of this text is"  # the best of ten for negative or positive: docs/LOG.md
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,8 @@ def classify(
 ) -> Classification:
     """Label a text with a classification model or, given `labels`, with a language model.
 
-    `template` is the prompt for the latter, with {text} and {labels} in it. Raises `MissingText`, `PromptTooLong`,
+    `template` is the prompt for the latter, with {text} and {labels} in it; the default is made for sentiment, so give
+    one for other labels, such as "{text} The topic of this text is". Raises `MissingText`, `PromptTooLong`,
     `InputError`, or a `ModelError`.
 
     >>> classify("A lovely film.", labels=["negative", "positive"]).label  # doctest: +SKIP
