@@ -31,6 +31,7 @@ __all__ = [
     "UnsupportedArchitecture",
     "WrongKind",
     "cannot_write",
+    "counted",
 ]
 
 
@@ -150,3 +151,12 @@ def cannot_write(message: str, error: BaseException, *, hint: str) -> OutputErro
     """Return the error for what the system said while writing: `DiskFull`, or else the caller named a bad place."""
     full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
     return (DiskFull if full else OutputError)(message, hint=hint)
+
+
+def counted(number: int, word: str, several: str | None = None) -> str:
+    """Return a number with its word, in the plural unless it is 1.
+
+    >>> counted(1, "record"), counted(2000, "quality", "qualities")
+    ('1 record', '2,000 qualities')
+    """
+    return f"{number:,} {word if number == 1 else several or f'{word}s'}"

@@ -73,7 +73,7 @@ def skipped_of(names: list[str], **options) -> tuple[list[str], int]:
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n+\nIIIII\n@z\nG\n+\nI\n", "dna", ["line 8", "5 qualities for 4"], ["T", "G"]),
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n", "dna", ["line 5, column 1 of", "ends inside"], ["T"]),
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n+\n", "dna", ["line 8", "0 qualities for 4 letters"], ["T"]),
-        ("a.csv", "dna,n\nA,1\nC\nG,1,2\nT,2\n", "dna", ["line 3, column 1", "1 cell, where the header"], ["A", "T"]),
+        ("a.csv", "dna,n\nA,1\nC\nG,1,2\nT,2\n", "dna", ["line 3, column 1", "1 cell, and the header"], ["A", "T"]),
         ("a.csv", 'dna,n\nA,1\n"C"x,2\nT,2\n', "dna", ["line 3", "no row of a table"], ["A", "T"]),
         ("a.csv", 'dna,n\nA,1\n"C,2\nT,2\n', "dna", ["line 3", "no row of a table", "never closes"], ["A", "T"]),
         ("a.jsonl", '{"dna": "A"}\n{"dna": \n{"dna": "T"}\n', "dna", ["line 2, column 9 of", "no JSON"], ["A", "T"]),
@@ -98,7 +98,7 @@ def test_bad_records(name: str, content: str | bytes, alphabet: str, words: list
         found, count = skipped(name, alphabet)
         assert found == left and count >= 1
     else:
-        with pytest.raises(MissingText, match=r"no record in .* skipped") as caught:
+        with pytest.raises(MissingText, match=r"no record of .* is left: 1 was skipped") as caught:
             skipped(name, alphabet)
         assert words[0] in str(caught.value)  # it says why
 
@@ -236,7 +236,7 @@ def test_json_values_that_are_no_number(said: str) -> None:
 
 
 def test_series_of_other_shapes() -> None:
-    says("a.txt", "1 2\n3\n", "series", "line 2, column 1 of", "1 numbers, where there were 2")
+    says("a.txt", "1 2\n3\n", "series", "line 2, column 1 of", "1 number, and 2 in the lines before")
     says("a.jsonl", '{"series": [[1, 2], [1]]}\n', "series", "line 1", "unequal length: 2, 1")
     says("a.jsonl", '{"series": "1 2"}\n', "series", "line 1, column 'series' of", "no list of numbers but str")
     says("a.jsonl", '{"series": []}\n', "series", "line 1", "no number")

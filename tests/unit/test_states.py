@@ -109,7 +109,7 @@ def test_so_many_states_as_are_asked_for_or_there_are() -> None:
     assert len(train_tokenizer([TURNED], "states").vocabulary) == 4 + 1 + 64
     assert len(train_tokenizer([TURNED], "states", vocab_size=105).vocabulary) == 105
     assert len(states_of(train_tokenizer(steps, "states", vocab_size=6)).centres) == 1
-    with pytest.raises(InputError, match=r"3 different time steps make no 5 states\n--vocab-size 8, or less"):
+    with pytest.raises(InputError, match=r"3 different time steps can't make 5 states\n--vocab-size 8, or less"):
         train_tokenizer(steps, "states", vocab_size=10)
     with pytest.raises(InputError, match="a vocabulary of 5 is too small: one state, the word nan"):
         train_tokenizer(steps, "states", vocab_size=5)
@@ -135,7 +135,7 @@ def test_numbers_of_any_size_are_learned_from() -> None:
 @pytest.mark.parametrize(
     ("series", "options", "said"),
     [
-        ([TWO, TWO[:1]], {}, "series 2 has 1 channels, and those before it 2"),
+        ([TWO, TWO[:1]], {}, "series 2 has 1 channel, and those before it 2"),
         ([[[math.nan, math.nan]]], {}, "no time step to learn states from"),
         ([[[1.0, 180.0]]], {"angles": True}, "180 is no angle in radians"),
         ([[[math.inf]]], {}, "infinity"),
@@ -271,7 +271,7 @@ def test_train_tokenize_check_and_compare(capsys: Any, here: Path) -> None:
     ("words", "said"),
     [
         (["walk.txt", "one.txt"], "record 'one.txt:2' (line 2 of 'one.txt') has 1 channels, and those before it 2"),
-        (["wide.csv", "--column", "a", "--vocab-size", 9], "2 different time steps make no 4 states"),
+        (["wide.csv", "--column", "a", "--vocab-size", 9], "2 different time steps can't make 4 states"),
         (["wide.csv", "--column", "c", "--vocab-size", 7, "--angles", "--limit", "3"], "takes no limit"),
         (["wide.csv", "--column", "b", "--column", "c", "--angles"], "60 is no angle in radians"),
         (["walk.txt", "--alphabet", "text"], "is not for 'text'"),

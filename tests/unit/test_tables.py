@@ -207,7 +207,7 @@ def test_commas_that_are_none(content: str) -> None:
 
 
 def test_a_column_that_begins_with_missing_numbers_is_a_channel() -> None:
-    found, counts = series("a.csv", "day,mean,wind,note,off\n1,NA,4.5,,\n2,,5,x,\n3,2.5,6,,\n")
+    found, counts = series("a.csv", "gust,mean,wind,note,off\n1,NA,4.5,,\n2,,5,x,\n3,2.5,6,,\n")
     assert found == [[1, 2, 3], [None, None, 2.5], [4.5, 5, 6]]
     assert counts == {
         "columns of words left out ('note')": 1, "columns without a number in 3 rows left out ('off')": 1,
@@ -266,16 +266,16 @@ def test_decimals_are_numbers() -> None:
 
 
 def test_a_bad_step_keeps_its_place() -> None:
-    content = "t,x\n1,10\n2,20\n3,30,9\n4,40\n"
+    content = "z,x\n1,10\n2,20\n3,30,9\n4,40\n"
     assert "line 4" in refused("a.csv", content, "series", column="x")
     found, counts = series("a.csv", content, column="x", skip_bad=True)
     assert found == [[10, 20, None, 40]] and counts == {"bad steps to missing": 1, "missing numbers": 1}
-    found, counts = series("a.csv", 't,x\n1,10\n2,"20\n3,30\n', skip_bad=True)
+    found, counts = series("a.csv", 'z,x\n1,10\n2,"20\n3,30\n', skip_bad=True)
     assert found == [[1, None, 3], [10, None, 30]] and counts["bad steps to missing"] == 1
     found, counts = series("a.txt", "1 2\n3\n4 5\n6 7\n", skip_bad=True)
     assert found == [[1, None, 4, 6], [2, None, 5, 7]]
     assert counts == {"bad steps to missing": 1, "missing numbers": 2}
-    found, counts = series("a.csv", "t,x\n1\n2,20\n", skip_bad=True)  # before the first step there is no place to keep
+    found, counts = series("a.csv", "z,x\n1\n2,20\n", skip_bad=True)  # before the first step there is no place to keep
     assert found == [[2], [20]] and counts == {"skipped": 1}
     Path("b.txt").write_bytes(b"1\n\xe9\n3\n")
     (record,) = read_records("b.txt", "series", skip_bad=True)

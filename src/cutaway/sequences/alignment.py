@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.sequences.text import read_text
 
 __all__ = ["read_alignment"]
@@ -47,7 +47,8 @@ def read_alignment(path: str | Path) -> list[tuple[str, str]]:
     for (name, row), (_, _, number) in zip(found, rows, strict=True):
         if len(row) != len(found[0][1]):
             raise InputError(
-                f"{str(file)!r}, line {number}: {name!r} has {len(row):,} columns, the first row {len(found[0][1]):,}",
+                f"{str(file)!r}, line {number}: {name!r} has {counted(len(row), 'column')}, "
+                f"and the first row {len(found[0][1]):,}",
                 hint="the rows of an alignment are of one length; insertions in lower case need the suffix .a3m",
             )
     return found

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.sequences.text import read_bytes, read_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
     values = np.array([[float(cell) for cell in row] for _, row in numbered])
     if values.ndim == 2 and 2 < values.shape[1] != values.shape[0]:
         raise InputError(
-            f"{str(file)!r} has {values.shape[1]:,} columns, and the sequence {length:,} positions",
+            f"{str(file)!r} has {counted(values.shape[1], 'column')}, and the sequence {counted(length, 'position')}",
             hint=f"pairs are two columns, without a score; a matrix has {length:,}",
         )
     if values.ndim == 2 and values.shape[1] == 2 and length != 2:

@@ -86,8 +86,9 @@ class Records(Iterator[Record]):
                 self._skip(wanted, error)
         if not self.counts["records"]:
             names = ", ".join(repr(wanted.file) for wanted in self._wanted[:3])
-            skipped = f", {self.counts['skipped']:,} were skipped" if self.counts["skipped"] else ""
-            raise MissingText(f"there is no record in {names}{skipped}", hint=next(iter(self.first_skipped), None))
+            lost = self.counts["skipped"]
+            why = f"no record of {names} is left: {lost:,} {'was' if lost == 1 else 'were'} skipped"
+            raise MissingText(why, hint=next(iter(self.first_skipped), None))
 
     def _of(self, wanted: Wanted) -> Iterator[Record]:
         if Path(wanted.file).is_dir():

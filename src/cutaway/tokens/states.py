@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import models, pre_tokenizers
 
 from cutaway.chance import seed32, stream
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.bins import MISSING, Series, channels_of
 from cutaway.tokens.tokenizer import Tokenizer
@@ -82,7 +82,8 @@ class States:
         values_CT = channels_of(channels)
         if len(values_CT) != self._centres.shape[1]:
             raise InputError(
-                f"the states are of {self._centres.shape[1]:,} channels, and the series has {len(values_CT):,}",
+                f"the states are of {counted(self._centres.shape[1], 'channel')}, "
+                f"and the series has {len(values_CT):,}",
                 hint="give every time step as many numbers: --column, or FILE=series:ONE,TWO, chooses them",
             )
         nearest_T = np.full(values_CT.shape[1], -1, dtype=np.int64)
@@ -141,7 +142,7 @@ def learn_states(series: Iterable[Series], count: int | None = None, *, seed: in
     count = min(DEFAULT, different) if count is None else count
     if not 1 <= count <= different:
         raise InputError(
-            f"{different:,} different time steps make no {count:,} states",
+            f"{counted(different, 'different time step')} can't make {counted(count, 'state')}",
             hint=f"--vocab-size {different + len(SPECIALS) + 1}, or less" if count > 1 else "ask for 1 or more",
         )
     centres_KX, sizes_K = _clustered(seen_FX, count, seed)
@@ -173,7 +174,8 @@ def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) 
             kept_FC = np.empty((max(1, min(_STEPS, _NUMBERS // max(1, steps_TC.shape[1]))), steps_TC.shape[1]))
         elif steps_TC.shape[1] != kept_FC.shape[1]:
             raise InputError(
-                f"series {number:,} has {steps_TC.shape[1]:,} channels, and those before it {kept_FC.shape[1]:,}",
+                f"series {number:,} has {counted(steps_TC.shape[1], 'channel')}, "
+                f"and those before it {kept_FC.shape[1]:,}",
                 hint="states are of series with equally many channels",
             )
         if angles and steps_TC.size and (largest := np.abs(steps_TC).max()) > 2 * np.pi:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.tokens.numbers import SeriesText, or_none
 from cutaway.tokens.states import States
 
@@ -64,7 +64,7 @@ def steps_of(text: str, series: SeriesText, states: States) -> tuple[NDArray[np.
     channels = series.channels.T if lines == 1 and wanted > 1 else series.channels
     if len(channels) != wanted:
         raise InputError(
-            f"a time step of these states has {wanted:,} numbers, and the lines have {len(channels):,}",
+            f"a time step of these states has {counted(wanted, 'number')}, and the lines have {len(channels):,}",
             hint="a line is a time step and has a number for each channel; NA is a missing one",
         )
     firsts = range(0, len(spans), wanted)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.chance import stream
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.sequences import Source
 from cutaway.tokens import Tokenizer
 from cutaway.training.vocabulary import END, text_ids
@@ -93,7 +93,7 @@ class TextRows:
         ids = text_ids(text, tokenizer)
         if len(ids) < 2 * context:
             raise InputError(
-                f"{os.fspath(path)!r} has {len(ids):,} tokens, and {2 * context:,} are needed: "
+                f"{os.fspath(path)!r} has {counted(len(ids), 'token')}, and {2 * context:,} are needed: "
                 f"one row of {context:,} to train on and one to validate on",
                 hint="give a longer text or a smaller context",
             )

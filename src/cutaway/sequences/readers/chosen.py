@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.sequences.collective import dihedrals, distances
 from cutaway.sequences.libraries import library
 from cutaway.sequences.readers.wanted import Wanted
@@ -63,12 +63,12 @@ class Chosen:
         if self.named and self.named[1] != atoms:
             file, names = self.named
             raise InputError(
-                f"{wanted.file!r} has {atoms:,} atoms, and mdtraj finds {names:,} in {file!r}",
+                f"{wanted.file!r} has {counted(atoms, 'atom')}, and mdtraj finds {names:,} in {file!r}",
                 hint="a file with their names has to be of the same atoms",
             )
         if self.atoms is not None and self.atoms[-1] >= atoms:
             raise InputError(
-                f"{wanted.file!r} has {atoms:,} atoms, and atom {self.atoms[-1] + 1:,} is chosen",
+                f"{wanted.file!r} has {counted(atoms, 'atom')}, and atom {self.atoms[-1] + 1:,} is chosen",
                 hint="atoms are numbered from 1",
             )
 

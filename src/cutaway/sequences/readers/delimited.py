@@ -199,7 +199,7 @@ class Delimited:
         return self.wanted.bad(f"it is no row of a table ({why})", number, hint=hint)
 
     def _ragged(self, cells: int, width: int, number: int, last: int = 0) -> BadSequence:
-        why = f"{cells} cell{'s' * (cells != 1)}, where the header has {width}"
+        why = f"{cells} cell{'s' * (cells != 1)}, and the header has {width}"
         if last:
             why += f"; one of them goes on to line {last:,}"
         return self.wanted.bad(why, number, min(cells, width), _CLOSE if last else MEND)

@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, counted
 from cutaway.sequences.readers.blocks import lines
 from cutaway.sequences.readers.fasta import in_body, not_utf8
 from cutaway.sequences.readers.wanted import Raw, Wanted
@@ -108,10 +108,14 @@ def _miscounted(letters: int, count: int, taken: list[Line], current: Line | Non
     seen = 0
     for at, (_, row) in enumerate(taken):
         if at and row[:1] == b"@":
-            return f"{seen:,} qualities for {letters:,} letters"
+            return f"{_qualities(seen)} for {counted(letters, 'letter')}"
         seen += len(row.strip())
     if current is None and count < letters:
-        return f"the file ends inside this record: {count:,} qualities for {letters:,} letters"
+        return f"the file ends inside this record: {_qualities(count)} for {counted(letters, 'letter')}"
     if not ended and current is not None:
-        return f"{count + len(current[1].strip()):,} qualities or more for {letters:,} letters"
-    return f"{count:,} qualities for {letters:,} letters"
+        return f"{_qualities(count + len(current[1].strip()))} or more for {counted(letters, 'letter')}"
+    return f"{_qualities(count)} for {counted(letters, 'letter')}"
+
+
+def _qualities(number: int) -> str:
+    return counted(number, "quality", "qualities")

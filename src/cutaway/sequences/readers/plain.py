@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Any
 
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, counted
 from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers.blocks import text_lines
 from cutaway.sequences.readers.channels import Channels
@@ -56,7 +56,8 @@ def _read_steps(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             wanted.counts["blank lines"] += 1
             yield from channels.end()
         elif len(channels.arrays) not in (0, len(cells)):
-            error = wanted.bad(f"{len(cells)} numbers, where there were {len(channels.arrays)} before", number)
+            why = f"{counted(len(cells), 'number')}, and {len(channels.arrays):,} in the lines before"
+            error = wanted.bad(why, number)
             yield from channels.lost(number, error)
         else:
             values = [wanted.number(cell, number, at + 1) for cell, at in cells]

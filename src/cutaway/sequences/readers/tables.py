@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import itertools
 import numbers
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cutaway.errors import BadSequence
+from cutaway.log import get_logger
 from cutaway.sequences.alphabets import series
 from cutaway.sequences.libraries import library
 from cutaway.sequences.readers.blocks import local
@@ -22,14 +26,22 @@ __all__ = ["need_pyarrow", "read_csv", "read_parquet"]
 Rows = Iterator[tuple[int, Any]]  # the line a row begins in, and its cells, or a BadSequence
 
 _LOOKED_AT = 100
+_TIMES = re.compile(
+    r"(time|date|datetime|timestamp|epoch|step|frame|index|idx|year|day|hour|unnamed: 0)s?"
+    r"(\s*[(\[/].*|[\s_-](f|p|n|u|m)?s|[\s_-](sec|min|h|hours?|days?|utc|gmt|local|number|no|id|index|step))?"
+)
+_DATE = re.compile(r"\s*(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d\d?:\d\d)([T\s:.,].*)?")
+
+_logger = get_logger(__name__)
 
 
 def read_csv(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """Yield each row below the header: its sequence, its "id" if there is such a column, and its label.
 
     What parts the cells, and what quotes mean, says `Delimited`. Of the alphabet series the rows are time steps and the
-    columns channels: those asked for, or all whose first cell that is not missing, among a hundred, is a number; a new
-    record begins where the label changes. A row that is none, skipped, is a time step of missing numbers.
+    columns channels: those asked for, or all whose first cell that is not missing, among a hundred, is a number, but
+    for times: a column called time, date, step, t, index or the like, or without a name, whose numbers only grow. A new
+    record begins where the label changes. A bad row, skipped, is a time step of missing numbers.
     """
     table = Delimited(wanted)
     if table.names:
@@ -70,7 +82,7 @@ def _down(
         picked = [names.index(name) for name in wanted.choose(names)]
     else:
         first = list(itertools.islice(rows, _LOOKED_AT))
-        picked = _with_numbers(wanted, names, first, others, mark)
+        picked = _without_times(wanted, names, first, _with_numbers(wanted, names, first, others, mark), label_at)
         rows = itertools.chain(first, rows)
     for line, row in rows:
         if isinstance(row, BadSequence):
@@ -87,7 +99,7 @@ def _with_numbers(
     wanted: Wanted, names: Sequence[str], first: list[tuple[int, Any]], others: set[int | None], mark: str
 ) -> list[int]:
     """Return the columns that are channels, by their first cells that are not missing; count the others by name."""
-    picked, words, empty = list[int](), list[str](), list[str]()
+    picked, words, dates, empty = list[int](), list[str](), list[str](), list[str]()
     rows = [(line, row) for line, row in first if not isinstance(row, BadSequence)]
     if mark and all(_is_number(name) for name in names):
         hint = f"put names above them, or read it with --format txt; if they are names: --column {names[0].strip()}"
@@ -105,14 +117,58 @@ def _with_numbers(
         elif _is_number(cell):
             picked.append(i)
         else:
-            words.append(name)
+            (dates if _is_date(cell) else words).append(name)
     if rows and not picked:
         raise wanted.bad("no column begins with a number", rows[0][0], hint=f"the columns are {listed(names)}")
+    if dates:
+        wanted.counts[f"columns of times left out ({listed(dates)})"] += len(dates)
     if words:
         wanted.counts[f"columns of words left out ({listed(words)})"] += len(words)
     if empty and rows:
         wanted.counts[f"columns without a number in {len(rows)} rows left out ({listed(empty)})"] += len(empty)
     return picked
+
+
+def _without_times(
+    wanted: Wanted, names: Sequence[str], first: list[tuple[int, Any]], picked: list[int], label_at: int | None
+) -> list[int]:
+    """Return the channels but for those that are called like times and only grow, and say which these are."""
+    rows = [row for _, row in first if not isinstance(row, BadSequence)]
+    times = [i for i in picked if _is_called_time(names[i]) and _grows(rows, i, label_at)]
+    kept = [i for i in picked if i not in times]
+    if not times or not kept:
+        return picked
+    left_out = listed([names[i] for i in times])
+    wanted.counts[f"columns of times left out ({left_out})"] += len(times)
+    _logger.info(
+        f"{wanted.file}: {left_out} left out, as times: numbers that only grow. "
+        f"To have {'it' if len(times) == 1 else 'them'} as well, name every channel: "
+        + " ".join(f"--column {shlex.quote(names[i])}" for i in picked[:4])
+        + (" …" if len(picked) > 4 else "")
+    )
+    return kept
+
+
+def _is_called_time(name: str) -> bool:
+    bare = name.strip()
+    return bare in ("", "t") or bool(re.match(r"t\s*[(\[/]|t_(f|p|n|u|m)?s$", bare) or _TIMES.fullmatch(bare.lower()))
+
+
+def _grows(rows: list[Any], column: int, label_at: int | None) -> bool:
+    """Say whether each number of a column is larger than the one before it, if that one has the same label."""
+    pairs = [(None if label_at is None else row[label_at], row[column]) for row in rows]
+    if len(pairs) < 2:
+        return False
+    try:
+        said = [(label, series.number(cell) if isinstance(cell, str) else float(cell)) for label, cell in pairs]
+    except (ValueError, TypeError, OverflowError):
+        return False
+    return all(now > before or label != last for (last, before), (label, now) in itertools.pairwise(said))
+
+
+def _is_date(cell: object) -> bool:
+    """Say whether a cell is a date or a time of day: as Parquet has them, or as text like 2024-01-31 12:00."""
+    return isinstance(cell, (datetime.date, datetime.time)) or (isinstance(cell, str) and bool(_DATE.fullmatch(cell)))
 
 
 def _is_number(cell: object) -> bool:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, counted
 from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers.blocks import local, text_lines
 from cutaway.sequences.readers.channels import Channels
@@ -229,7 +229,7 @@ def read_pdb(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             elif frame and line.startswith("MODEL "):
                 yield wanted.bad(f"these atoms are of no model, and one begins in line {number:,}", start)
             elif frame and len(frame) != (width or len(frame)):
-                yield wanted.bad(f"{len(frame) // 3:,} atoms, where the first model has {width // 3:,}", start)
+                yield wanted.bad(f"{counted(len(frame) // 3, 'atom')}, and {width // 3:,} in the first model", start)
             elif frame:
                 if chosen is None:
                     chosen = chosen_of(wanted, model_of(wanted, first))
