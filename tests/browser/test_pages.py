@@ -437,3 +437,49 @@ def test_the_same_files_load_as_modules_over_http(sheet: Any, tmp_path: Path) ->
         assert view.tab.evaluate(drawn, [RECORDS["neighbours"]]) == 1
     finally:
         server.shutdown()
+
+
+def test_a_measure_is_explained_open_where_it_first_stands_and_folded_later(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet().open(tmp_path / "page.html", [RECORDS["score"], RECORDS["score"] | {"text": "Another."}])
+    boxes = tab.locator("details.meanings")
+    assert boxes.evaluate_all("(all) => all.map((box) => box.open)") == [True, False]
+    assert "perplexity" in boxes.first.inner_text() and "equally likely tokens" in boxes.first.inner_text()
+    boxes.nth(1).locator("summary").press("Enter")
+    assert boxes.nth(1).locator("dd").first.is_visible()
+
+
+def test_formulas_are_elements_and_a_price_is_no_formula(sheet: Any, tmp_path: Path) -> None:
+    section = RECORDS["tour"]["sections"][0] | {
+        "paragraphs": ["So $P(t_N | t_1, …, t_{N−1})$ it is; `a_b` costs $5 or $6. $<b>x</b>_1$"]
+    }
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [RECORDS["tour"] | {"sections": [section]}])
+    prose = tab.locator(".prose p")
+    assert prose.inner_text() == "So P(tN | t1, …, tN−1) it is; a_b costs $5 or $6. <b>x</b>1"
+    assert prose.locator("sub").all_inner_texts() == ["N", "1", "N−1", "1"]
+    assert prose.locator("b").count() == 0 and view.problems == []
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_prose_stands_beside_its_figure_where_there_is_room_and_no_page_scrolls_sideways(
+    sheet: Any, tmp_path: Path, width: int
+) -> None:
+    tab = sheet(viewport={"width": width, "height": 900}).open(tmp_path / "page.html", [RECORDS["tour"]])
+    prose, results = (tab.locator(f"section.lesson {one}").first.bounding_box() for one in (".prose", ".results"))
+    beside = prose["x"] + prose["width"] < results["x"]
+    assert beside is (width > 1100)
+    assert tab.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    if width == 390:
+        bar, later = tab.locator(".toc ol"), tab.get_by_role("button", name="Later sections")
+        assert "right" in bar.get_attribute("data-more")
+        later.click()
+        tab.get_by_role("button", name="Earlier sections").wait_for()
+
+
+def test_a_table_that_scrolls_shows_it_until_its_end(sheet: Any, tmp_path: Path) -> None:
+    tab = sheet(viewport={"width": 390, "height": 900}).open(tmp_path / "page.html", [RECORDS["models"]])
+    box = tab.get_by_role("region", name="Table").first
+    assert "right" in box.get_attribute("data-more")
+    box.focus()
+    box.evaluate("(node) => { node.scrollLeft = node.scrollWidth; }")
+    tab.wait_for_function("(node) => !node.dataset.more.includes('right')", arg=box.element_handle())

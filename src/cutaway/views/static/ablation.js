@@ -1,6 +1,7 @@
 // What breaks without a head: each one's change of the loss, around a zero that means nothing changed.
 import { bars, count, el, facts, fixed, heading, hint, onTheme, over, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
+import { meanings } from "./terms.js";
 
 const METHODS = { zero: "its output set to zero", mean: "its output set to its mean over the text" };
 // A head with this share of the largest change has its sign in its cell, so that the sign needs no colour.
@@ -30,7 +31,7 @@ export function drawAblation(element, record) {
   }
   onTheme(() => { state.paint = ramp("d"); grid.draw(); });
   element.append(heading("Ablation", record.model), hint(`Each of ${count(record.heads.length)} heads alone switched off (${METHODS[record.method] ?? record.method}), and the text scored again. + marks heads that are missed, − heads the text is better off without.`),
-    facts([["loss with all heads", `${fixed(record.loss, 3)} nats/token`], ["tokens", count(record.tokens.length)]]), quoted(record.text), grid.node,
+    facts([["loss with all heads", `${fixed(record.loss, 3)} nats/token`], ["tokens", count(record.tokens.length)]]), meanings("loss"), quoted(record.text), grid.node,
     shadeKey(`${signed(-most)}`, `${signed(most)}`, "nats per token (shade: square root; 0 is the paper)", "both"), line);
   if (ranked.length) element.append(over("Largest changes of the loss, nats per token"), box);
   element.append(twin("All heads as a table that sorts", () => sortedTable(record.heads, TABLE, (entry) => { choose(entry.layer, entry.head); grid.node.focus(); })));

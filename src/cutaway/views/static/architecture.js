@@ -2,6 +2,7 @@
 import { bytes, count, el, exact, facts, heading, hint, over, percent, short, table, twin } from "./draw.js";
 import { dataflow } from "./dataflow.js";
 import { labelOf, leaves, routeOf } from "./route.js";
+import { meanings } from "./terms.js";
 
 export function drawArchitecture(element, record) {
   const roots = nest(record.modules);
@@ -9,7 +10,7 @@ export function drawArchitecture(element, record) {
   const way = roots[0] ? routeOf(record, roots[0]) : [];
   const list = el("div", { class: "list" }, over("Every part"), buttons(machine), machine, tied(roots, record));
   const drawn = way.length ? el("div", { class: "ways" }, el("div", {}, over("The path of the data"), dataflow(way, (name) => reveal(machine, name))), list) : list;
-  element.append(heading(`Architecture · ${record.class_name ?? record.model_type}`, record.model), summary(record), drawn, numbers(record, roots));
+  element.append(heading(`Architecture · ${record.class_name ?? record.model_type}`, record.model), summary(record), meanings("parameters", "context", ...(typeof record.flops_per_token === "number" ? ["FLOPs"] : [])), drawn, numbers(record, roots));
 }
 
 // Open what holds a part, bring it into sight, and mark it.

@@ -1,5 +1,6 @@
 // How a text becomes a label, step by step with the real numbers: text, ids, logits, softmax, label.
 import { bars, count, el, exact, fixed, heading, hint, legible, over, percent, plain, table, twin } from "./draw.js";
+import { meanings } from "./terms.js";
 
 export function drawClassification(element, record) {
   const head = record.method === "head";
@@ -11,7 +12,7 @@ export function drawClassification(element, record) {
     ["The label", verdict(record)],
   ];
   const list = el("ol", { class: "flow" }, steps.map(([title, content]) => el("li", {}, over(title), content)));
-  element.append(heading(head ? "Classification by a head" : "Classification by a language model", record.model), list, numbers(record));
+  element.append(heading(head ? "Classification by a head" : "Classification by a language model", record.model), list, meanings("logit", "softmax"), numbers(record));
 }
 
 function textStep(record) {

@@ -1,6 +1,7 @@
 // What a model wrote, token by token: how surprised it was by each, and what else it might have said.
 import { bars, bits, count, el, facts, fit, fixed, heading, hint, legible, over, percent, plain, readout, rover, surprise, surpriseKey, table, twin } from "./draw.js";
 import { STEP_COLUMNS, describeStep, stepCells, stepParts, traceLines } from "./trace.js";
+import { meanings } from "./terms.js";
 
 const ENDS = { eos: "the model ended it", stop: "a stop text was reached", length: "the limit of new tokens was reached" };
 
@@ -23,7 +24,7 @@ export function drawGeneration(element, record) {
     at = i;
     if (steps.length) { chart.redraw(); lines.redraw(); } else chart.replaceChildren(...alternatives(record, i));
   });
-  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, ...(lines ? [over("Surprise and doubt along the text"), lines] : []), settings(record), numbers(record));
+  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, ...(lines ? [over("Surprise and doubt along the text"), lines] : []), settings(record), meanings("surprisal", ...(steps.length ? ["entropy", "rank"] : [])), numbers(record));
   if (record.tokens.length) rove.pick(firstChoice(record));
 }
 

@@ -1,6 +1,7 @@
 // The atlas: what every head does on this text, as a letter and a shade, and one head's numbers beside what chance gives.
 import { bars, count, el, facts, fixed, heading, hint, legible, onTheme, over, plain, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
+import { meanings } from "./terms.js";
 
 // The letters of the roles, in the figures as well (views/figures/heads.py), and what a role means.
 const ROLES = {
@@ -54,7 +55,7 @@ export function drawHeads(element, record) {
     card.replaceChildren(...describe(record, entry));
   }
   onTheme(() => { state.paint = ramp(); paint(); });
-  element.append(heading("Heads", record.model), hint(`${count(record.heads.length)} heads on ${count(record.tokens.length)} tokens. The letter is what a head does, the shade a score; layers across, heads down.`),
+  element.append(heading("Heads", record.model), hint(`${count(record.heads.length)} heads on ${count(record.tokens.length)} tokens. The letter is what a head does, the shade a score; layers across, heads down.`), meanings("role", "entropy of a head", "mean distance", "first token", "same token before", "induction"),
     quoted(record.text), el("div", { class: "controls" }, el("label", {}, "shade", select)), grid.node, keys, letters(record), line, card,
     twin("All heads as a table that sorts", () => sortedTable(record.heads, tableColumns(record, several), (entry) => { choose(columns.findIndex((one) => one.kind === entry.kind && one.layer === entry.layer), entry.head); grid.node.focus(); })));
   paint();

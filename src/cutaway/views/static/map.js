@@ -1,5 +1,6 @@
 // Vectors on a sheet of paper: points with their names beside them, groups by the shape of the mark and its colour.
 import { count, el, facts, fit, fixed, heading, hint, legible, percent, plain, readout, rover, svg, table, ticks, twin } from "./draw.js";
+import { meanings } from "./terms.js";
 
 const SHAPES = 6, NAMED = 250, LETTERS = 24;
 // Where a label may stand: shifted left by a share of its width, then across and down in pixels.
@@ -20,7 +21,7 @@ export function drawMap(element, record) {
   element.append(heading(`Map · ${record.method ?? ""}`, record.model), facts([
     ["points", count(record.points.length)], record.space ? ["vectors", record.space] : null, kept.length ? ["of the variance kept", percent(kept.reduce((a, b) => a + b, 0))] : null,
     neighbourly(record) ? ["perplexity", fixed(record.perplexity, 1)] : null, typeof trust === "number" ? [`trustworthiness, ${record.near} nearest`, fixed(trust, 3)] : null]),
-    hint(`${few}${typeof trust === "number" ? " Trustworthiness is 1 where all that lie near on the sheet are near, about 0.5 where chance laid them." : ""}`), line, box, numbers(record));
+    hint(few), line, box, meanings(...(kept.length ? ["variance kept"] : []), ...(typeof trust === "number" ? ["trustworthiness"] : []), ...(neighbourly(record) ? ["t-SNE's perplexity"] : [])), numbers(record));
 }
 
 function neighbourly(record) {
@@ -33,7 +34,7 @@ function describe(point) {
 
 function scatter(record, groups, width) {
   const points = record.points, pad = { left: 46, right: 16, top: 14, bottom: 40 };
-  const height = Math.round(Math.max(320, Math.min(600, width * 0.62)));
+  const height = Math.round(Math.max(360, Math.min(640, width * 0.7)));
   const [x, y] = scales(points, width, height, pad);
   const image = svg("svg", { width, height });
   image.append(...axes(record, x, y, width, height, pad));
@@ -101,8 +102,8 @@ function labels(points, groups, spots, width, height, pad) {
     const peak = own.reduce((best, spot) => (spot[1] < best[1] ? spot : best), own[0]);
     put(group, peak[0], peak[1], { class: "group a halo" }, [0, 8, 16, 28, 40], [[-0.5, 0, -12], ...PLACES]);
   });
-  const left = points.reduce((sum, point, i) => sum + (points.length > NAMED ? 1 : put(clip(named(point), width), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38], PLACES, true)), 0);
-  if (left) parts.push(svg("text", { class: "m", x: pad.left + 6, y: height - pad.bottom - 6 }, `${count(left)} name${left === 1 ? "" : "s"} left out for want of room`));
+  const left = points.reduce((sum, point, i) => sum + (points.length > NAMED ? 1 : put(clip(named(point), width), ...spots[i], { class: "halo mono", "font-size": "11" }, [0, 8, 16, 26, 38, 52, 68], PLACES, true)), 0);
+  if (left) parts.push(svg("text", { class: "m", x: pad.left, y: height - 6 }, `${count(left)} name${left === 1 ? "" : "s"} left out for want of room`));
   return parts;
 }
 

@@ -1,6 +1,7 @@
 // What points the same way: a short ranked list for each query. Tokens are names beside bars; words in context and
 // records are read whole. Results of the same queries (static beside learned) stand side by side.
 import { bars, el, fixed, heading, hint, legible, plain, table, twin } from "./draw.js";
+import { meanings } from "./terms.js";
 
 export function drawNeighbours(element, ...records) {
   const [record] = records;
@@ -8,7 +9,7 @@ export function drawNeighbours(element, ...records) {
   const wide = record.queries.some((query) => query.neighbours.some(isLong));
   const spaces = records.map((each) => (each.space && each.space !== "input embeddings" ? ` ${records.length > 1 ? `${each.model}` : "Vectors"}: ${each.space}.` : ""));
   element.append(heading(record.space && record.space !== "input embeddings" ? "Neighbours" : "Neighbours in the embedding", records.map((each) => each.model).join(" beside ")),
-    hint(`Cosine of the angle between two vectors: 1 is the same direction, 0 is unrelated.${spaces.join("")}`),
+    spaces.join("") ? hint(spaces.join("").trim()) : "", meanings("cosine"),
     el("div", { class: wide ? "cards one" : records.length > 1 ? "cards side" : "cards" }, cards), ...records.map((each) => numbers(each, records.length > 1)));
 }
 

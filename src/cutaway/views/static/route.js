@@ -117,6 +117,7 @@ function placed(attends, root) {
 }
 
 function widths(record, feeds) {
-  const inner = feeds.map((leaf) => Math.max(...shapeOf(leaf).slice(-2))).filter((size) => size > record.width), experts = feeds.map(shapeOf).find((shape) => shape.length === 3)?.[0];
+  const shapes = feeds.flatMap((leaf) => Object.values(leaf.module.shapes)), experts = shapes.find((shape) => shape.length === 3)?.[0];
+  const inner = shapes.map((shape) => Math.max(...shape.slice(-2))).filter((size) => size > record.width);
   return inner.length ? [`${count(record.width)} → ${count(Math.min(...inner))} → ${count(record.width)} numbers${experts ? `, ${count(experts)} experts` : ""}`] : [];
 }

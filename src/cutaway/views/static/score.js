@@ -1,5 +1,6 @@
 // How surprised a model is by a text: each token's surprisal in bits, its doubt beforehand, and what it expects next.
 import { bars, count, el, exact, facts, fit, fixed, heading, hint, legible, over, percent, plain, readout, rover, surprise, surpriseKey, svg, table, ticks, twin } from "./draw.js";
+import { meanings } from "./terms.js";
 
 export function drawScore(element, record) {
   const line = readout();
@@ -16,7 +17,7 @@ export function drawScore(element, record) {
     mark();
   });
   element.append(heading("Surprisal of a text", record.model), totals(record), text, surpriseKey(), line);
-  if (tokens.length) element.append(over("Bits per token"), strip, ...next(record), numbers(record));
+  if (tokens.length) element.append(meanings("surprisal", "entropy", "rank", "perplexity", "bits per byte"), over("Bits per token"), strip, ...next(record), numbers(record));
   if (tokens.length) rove.pick(peak(tokens));
 }
 

@@ -1,5 +1,6 @@
 // What the statistics say of every head, as a table that sorts, filters by role, and chooses the head of its row.
 import { el, hint, table } from "./draw.js";
+import { meanings } from "./terms.js";
 
 const COLUMNS = [
   ["role", "role"], ["certainty", "certainty"], ["entropy_bits", "entropy, bits"], ["distance", "mean distance, tokens"], ["sink", "first token"], ["current", "itself"], ["previous", "previous"],
@@ -35,5 +36,5 @@ export function scoresTable(look) {
   }
   draw();
   box.mark = mark;
-  return el("div", {}, hint("Each number is the mean weight on that position, from 0 to 1, over the positions where it is defined; certainty is the share of positions at which the role holds."), box);
+  return el("div", {}, hint("Each number is the mean weight on that position, from 0 to 1, over the positions where it is defined; certainty is the share of positions at which the role holds."), meanings("role", "entropy of a head", "mean distance", "first token", "same token before", "induction"), box);
 }

@@ -1,11 +1,12 @@
 // A model learning: its loss falling towards the floor below which no model of this data can go.
 import { bits, count, el, exact, facts, fit, fixed, heading, hint, legible, over, seconds, svg, table, ticks, twin } from "./draw.js";
+import { meanings } from "./terms.js";
 
 export function drawTraining(element, record) {
   element.append(heading(`Training · ${record.architecture ?? ""}`, record.name), summary(record), over("Loss, bits per token"));
   const points = [...record.metrics, ...record.validation].filter((entry) => typeof entry.loss === "number");
   if (points.length) element.append(fit((width) => curve(record, width)));
-  element.append(verdict(record), numbers(record));
+  element.append(verdict(record), meanings("loss", ...(typeof (record.final_floor ?? record.floor) === "number" ? ["floor"] : []), "parameters", "learning rate", "gradient norm"), numbers(record));
 }
 
 function summary(record) {
@@ -46,11 +47,10 @@ function curve(record, width) {
 function below(record, floor, pad, edge, bottom, y, width) {
   const parts = [svg("line", { class: "al", x1: pad.left, x2: edge, y1: y(floor), y2: y(floor), "stroke-dasharray": "7 4" })];
   for (let at = pad.left; at < edge; at += 9) parts.push(svg("line", { class: "l", x1: at, x2: Math.min(edge, at + 7), y1: y(floor) + 9, y2: y(floor) + 2 }));
-  const name = `floor ${fixed(floor, 2)} bits${record.floor_label ? `: ${record.floor_label}` : ""}`;
-  const room = Math.floor((edge - pad.left) / 6.4), text = name.length > room ? `${name.slice(0, room - 1)}…` : name;
-  const under = y(floor) + 24 < bottom - 2;
-  parts.push(svg("text", { class: "a halo", x: pad.left + 8, y: under ? y(floor) + 24 : y(floor) - 7 }, text));
-  return parts;
+  // Its name is at the upper right, where no loss that falls comes, on a leader down to the line.
+  const lines = [`floor ${fixed(floor, 2)} bits`, record.floor_label ?? ""].filter(Boolean), room = Math.floor((edge - pad.left) / 7), foot = pad.top + 8 + 15 * lines.length;
+  parts.push(svg("line", { class: "l", x1: edge - 14, x2: edge - 14, y1: foot - 6, y2: y(floor) }), lines.map((line, i) => svg("text", { class: "a halo", x: edge - 8, y: pad.top + 10 + 15 * i, "text-anchor": "end" }, line.length > room ? `${line.slice(0, room - 1)}…` : line)));
+  return parts.flat();
 }
 
 // Each curve is named on the curve.
