@@ -366,7 +366,10 @@ def training(lesson: Lesson) -> Draft:
         python=f'import cutaway\n\ncutaway.train(steps={result.steps}, seed={lesson.seed}, output="my-model")',
         shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -d my-model",
         results=[
-            ("The curve falls fast, then slowly towards the floor. It can come near it, never below.", result),
+            (
+                "The curve falls fast, then slowly towards the floor. On average it never gets below.",
+                result,
+            ),
             ("Before training: 120 letters from random numbers.", before),
             ("After training: the same model, the same prompt, the same seed.", after),
         ],
