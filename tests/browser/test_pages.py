@@ -173,7 +173,7 @@ def test_a_map_says_how_far_it_can_be_believed(sheet: Any, tmp_path: Path) -> No
 def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: Any, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     record = RECORDS["architecture"]
-    rows = rows_of(sheet().open(path, [record]))[0]
+    _, rows = rows_of(sheet().open(path, [record]))  # the path of the data, and all parts
     assert column(rows, 5) == [module["parameters"] for module in record["modules"]]
     assert column(rows, 4) == [module["repeat"] for module in record["modules"]]
     q_proj = next(row for row in rows if row[0].endswith("q_proj"))
