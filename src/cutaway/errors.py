@@ -30,6 +30,7 @@ __all__ = [
     "UnsafeFile",
     "UnsupportedArchitecture",
     "WrongKind",
+    "at_least",
     "cannot_write",
     "counted",
 ]
@@ -160,3 +161,13 @@ def counted(number: int, word: str, several: str | None = None) -> str:
     ('1 record', '2,000 qualities')
     """
     return f"{number:,} {word if number == 1 else several or f'{word}s'}"
+
+
+def at_least(least: int, **values: int) -> None:
+    """Raise `InputError` for the first of the values that is smaller; it says the bound of this one alone.
+
+    >>> at_least(1, batch_size=8, samples=2)
+    """
+    for name, value in values.items():
+        if not value >= least:
+            raise InputError(f"{name.replace('_', '-')} is {value}", hint=f"it has to be {least} or above")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 
-from cutaway.errors import InputError, ModelError
+from cutaway.errors import InputError, ModelError, at_least
 from cutaway.generation.engine import Decoder, alternatives_of, processed
 from cutaway.generation.rows import Alternative, Row
 from cutaway.generation.samplers import Sampling
@@ -65,10 +65,11 @@ def check_beams(
     num_beams: int, num_return_sequences: int, length_penalty: float, sampling: Sampling, stop: Sequence[str]
 ) -> None:
     """Raise `InputError` for what beams can't do."""
-    if num_beams < 1 or not 1 <= num_return_sequences <= num_beams:
+    at_least(1, num_beams=num_beams, num_return_sequences=num_return_sequences)
+    if num_return_sequences > num_beams:
         raise InputError(
-            f"num-beams is {num_beams}, num-return-sequences {num_return_sequences}",
-            hint="both have to be 1 or above, and no more beams can be returned than there are",
+            f"num-return-sequences is {num_return_sequences} and num-beams {num_beams}",
+            hint="no more beams can be returned than there are",
         )
     if not math.isfinite(length_penalty):
         raise InputError(f"length-penalty is {length_penalty}", hint="it has to be a number; 0 ignores the length")

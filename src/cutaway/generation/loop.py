@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.chance import check_seed
-from cutaway.errors import InputError, MissingText
+from cutaway.errors import InputError, MissingText, at_least
 from cutaway.generation.beams import beam_search, check_beams, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
@@ -113,11 +113,8 @@ def generate(
     >>> generate("The capital of France is", max_new_tokens=1)[0].completion
     ' Paris'
     """
-    if num_return_sequences < 1 or batch_size < 1 or alternatives < 0:
-        raise InputError(
-            f"num-return-sequences is {num_return_sequences}, batch-size {batch_size}, alternatives {alternatives}",
-            hint="the first two have to be 1 or above, alternatives 0 or above",
-        )
+    at_least(1, num_return_sequences=num_return_sequences, batch_size=batch_size)
+    at_least(0, alternatives=alternatives)
     if temperature is None:
         temperature = 0.0 if num_return_sequences == 1 or num_beams > 1 else 1.0
     if temperature == 0 and num_return_sequences > 1 and num_beams == 1:

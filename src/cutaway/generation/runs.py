@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cutaway.errors import InputError
+from cutaway.generation.rows import check_lengths
 from cutaway.generation.samplers import Sampling
 from cutaway.result import Result
 
@@ -180,11 +181,7 @@ def settings_grid(
     cells = [usual | dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*(grid[n] for n in names))]
     for cell in cells:
         Sampling(**{name: cell[name] for name in _SAMPLING})
-        if not 0 <= cell["min_new_tokens"] <= cell["max_new_tokens"] or cell["max_new_tokens"] < 1:
-            raise InputError(
-                f"min-new-tokens is {cell['min_new_tokens']} and max-new-tokens {cell['max_new_tokens']}",
-                hint="the first is 0 or above and at most the second, which is 1 or above",
-            )
+        check_lengths(cell["min_new_tokens"], cell["max_new_tokens"])
     return grid, cells
 
 

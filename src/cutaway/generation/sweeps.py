@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.chance import check_seed
-from cutaway.errors import InputError, MissingText, NotFetched
+from cutaway.errors import InputError, MissingText, NotFetched, at_least
 from cutaway.generation import legibility
 from cutaway.generation.decoders import TIERS, open_decoder
 from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of
@@ -143,8 +143,7 @@ def plan_sweep(
 
     Raises `InputError` or `MissingText`.
     """
-    if samples < 1 or batch_size < 1:
-        raise InputError(f"samples is {samples} and batch-size {batch_size}", hint="both have to be 1 or above")
+    at_least(1, samples=samples, batch_size=batch_size)
     seed = check_seed(seed)
     if tier not in TIERS:
         raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")

@@ -1,0 +1,52 @@
+"""A number out of range is answered with the bound of that option, and of no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.commands import run
+
+ONE, NONE = "it has to be 1 or above", "it has to be 0 or above"
+
+GENERATE = {
+    "--max-new-tokens": ({-1, 0}, ONE), "--min-new-tokens": ({-1}, NONE), "-n": ({-1, 0}, ONE),
+    "--batch-size": ({-1, 0}, ONE), "--num-beams": ({-1, 0}, ONE), "--top-k": ({-1, 0}, ONE),
+    "--temperature": ({-1, "nan", "inf"}, "it has to be 0 (greedy) or above, and finite"),
+    "--top-p": ({-1, 0, "nan", 2}, "it has to be above 0 and at most 1"),
+    "--min-p": ({-1, "nan", 2}, "it has to be from 0 to 1"),
+    "--repetition-penalty": ({-1, 0, "nan", "inf"}, "it has to be above 0 (1 is none)"),
+}  # fmt: skip
+SWEEP = {name: GENERATE[name] for name in ("--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p")}
+SWEEP |= {"--samples": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE)}
+TRAIN = {
+    "--layers": ({-1, 0}, "from 1 up"), "--heads": ({-1, 0}, "from 1 up"), "--width": ({-1, 0}, "from 1 up"),
+    "--context": ({-1, 0}, "from 1 up"), "--batch-size": ({-1, 0}, "from 1 up"), "--steps": ({-1, 0}, "from 1 up"),
+    "--validate-every": ({-1, 0}, "from 1 up"), "--warmup": ({-1}, "from 0 up"), "--threads": ({-1, 0}, "from 1 up"),
+    "--learning-rate": ({-1, 0, "nan", "inf"}, "must be above 0"), "--weight-decay": ({-1, "nan"}, "must be 0 or more"),
+    "--seconds": ({-1, 0, "nan"}, "must be above 0"),
+}  # fmt: skip
+CASES = [
+    (verb, option, value, said)
+    for verb, options in {"generate": GENERATE, "sweep": SWEEP, "train": TRAIN}.items()
+    for option, (values, said) in options.items()
+    for value in sorted(values, key=str)
+]
+
+
+@pytest.mark.parametrize(("verb", "option", "value", "said"), CASES)
+def test_the_bound_of_the_option_is_said(verb: str, option: str, value: Any, said: str, tiny_gpt2, capsys) -> None:
+    words = ["train"] if verb == "train" else [verb, "text", "-m", tiny_gpt2]
+    code, out, err = run(capsys, *words, f"{option}={value}" if option.startswith("--") else f"{option}{value}")
+    assert (code, out) == (2, "") and said in err, err
+    name = {"-n": "num-return-sequences"}.get(option, option.lstrip("-"))
+    assert name in err.replace("_", "-") and len(err.splitlines()) <= 2
+
+
+def test_two_lengths_that_do_not_go_together(tiny_gpt2, capsys) -> None:
+    words = ["generate", "text", "-m", tiny_gpt2, "--min-new-tokens", 5, "--max-new-tokens", 4]
+    code, _, err = run(capsys, *words)
+    assert code == 2 and "min-new-tokens is 5 and max-new-tokens 4\n" in err and "at most the second" in err
+    code, _, err = run(capsys, "generate", "text", "-m", tiny_gpt2, "--num-beams", 2, "-n", 3)
+    assert code == 2 and "no more beams can be returned than there are" in err
