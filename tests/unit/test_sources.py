@@ -430,7 +430,8 @@ def test_the_hub_can_not_be_reached(name):
     ("name", "hint"),
     [
         ("smollm", "did you mean smollm2-135m?"),
-        ("gpt2-voca", "did you mean gpt2-vocab?"),
+        ("minilm", "did you mean minilm-l6?"),
+        ("antibertty", "did you mean antiberty?"),
         ("a name with spaces", "cutaway models list"),
         ("a/b/c", "cutaway models list"),
         ("x" * 5_000, "cutaway models list"),
@@ -512,6 +513,18 @@ def test_command_offline(name, words):
     run = cutaway("tokenize", "hello", "-m", name, "--offline")
     says_why(run, name, "--offline forbids", words)
     assert in_the_cache() == []
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt2-voca", "gpt2-vocabulary"])
+def test_a_vocabulary_is_suggested_only_where_no_weights_are_needed(name, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for need in ("config", "tokenizer", "all"):
+        with pytest.raises(ModelError) as raised:
+            sources.resolve(name, need)
+        assert "did you mean gpt2-vocab?" in raised.value.hint
+    with pytest.raises(ModelError) as raised:
+        sources.resolve(name)
+    assert "gpt2-vocab" not in raised.value.hint and "cutaway models list" in raised.value.hint
 
 
 def test_command_unknown_name():

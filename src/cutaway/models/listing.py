@@ -134,14 +134,14 @@ def get(name: str | os.PathLike[str], *, revision: str | None = None, accept_lic
     `accept_licence` says that you read the terms which the model comes under (few do) and accept them. Raises a
     `ModelError`: `GatedModel` where they are not accepted.
     """
-    resolve(name, revision=revision, accept_licence=accept_licence)
+    resolve(name, "all", revision, accept_licence=accept_licence)
     return info(name, revision=revision)
 
 
 def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
     """Say where a model lies, where it came from, under which licence, and what its folder holds."""
     text = os.fspath(name)
-    path = resolve(name, revision=revision)
+    path = resolve(name, "all", revision)
     known = cache.record(path.name) if path.parent == cache.home() / "models" else None
     files = files_in(path)
     return ModelInfo(

@@ -46,7 +46,12 @@ _TOKENIZER = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "
 RECIPE = ("modules.json", "sentence_*_config.json", "config_sentence_transformers.json", "*_Pooling/config.json")
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "generation_config.json", "README.md", *RECIPE)
 _PICKLES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
-_NEEDS = {"config": _CONFIG, "tokenizer": _CONFIG + _TOKENIZER, "weights": _CONFIG + _TOKENIZER + _WEIGHTS}
+_NEEDS = {
+    "config": _CONFIG,
+    "tokenizer": _CONFIG + _TOKENIZER,
+    "weights": _CONFIG + _TOKENIZER + _WEIGHTS,
+    "all": _CONFIG + _TOKENIZER + _WEIGHTS,
+}
 
 log = get_logger(__name__)
 
@@ -60,7 +65,8 @@ def resolve(
 ) -> Path:
     """Return a directory of Hugging Face files for a model's name, fetching and converting once what is not there.
 
-    `need` is how much of it has to be there: "config", "tokenizer" or "weights"; `accept_licence` says that the terms a
+    `need` is how much of it has to be there: "config", "tokenizer", "weights", or "all" that it has (a vocabulary has
+    no weights); names that are suggested for an unknown one have that, too. `accept_licence` says that the terms a
     model comes under were read and are accepted. Raises a `ModelError`.
     """
     text = os.fspath(name)
@@ -75,7 +81,8 @@ def resolve(
         is_folder, is_file = path.is_dir(), path.is_file()
     except (OSError, RuntimeError) as error:  # a name too long for a path, a folder closed to us, no such user's ~
         raise UnknownModel(
-            f"can't look for a model at {text[:80]!r}: {getattr(error, 'strerror', None) or error}", hint=_suggest(text)
+            f"can't look for a model at {text[:80]!r}: {getattr(error, 'strerror', None) or error}",
+            hint=_suggest(text, need),
         ) from error
     if is_folder and path.absolute().parent != (cache.home() / "models").absolute():
         return _directory(path, need)
@@ -248,7 +255,7 @@ def _write_bpe(vocabulary: Path, merges: Path, directory: Path) -> None:
 
 def _from_hub(name: str, need: str, revision: str | None) -> Path:
     if not _HUB_ID.match(name) or ".." in name:
-        raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name))
+        raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name, need))
 
     import huggingface_hub
     from huggingface_hub import errors as hub
@@ -262,7 +269,7 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
     try:
         with _quiet_hub():
             path = fetch(_NEEDS[need])
-            if need == "weights" and not any(path.glob("*.safetensors")):
+            if need in {"weights", "all"} and not any(path.glob("*.safetensors")):
                 path = fetch(_NEEDS[need] + _PICKLES)
     except hub.GatedRepoError as error:
         raise GatedModel(
@@ -272,20 +279,22 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
     except hub.RevisionNotFoundError as error:
         raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave --revision out") from error
     except hub.RepositoryNotFoundError as error:
-        raise UnknownModel(f"the Hub knows no model {name!r} (or it is private)", hint=_suggest(name)) from error
+        raise UnknownModel(f"the Hub knows no model {name!r} (or it is private)", hint=_suggest(name, need)) from error
     except hub.HFValidationError as error:
-        raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name)) from error
+        raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name, need)) from error
     except (hub.LocalEntryNotFoundError, hub.HfHubHTTPError, ConnectionError, TimeoutError) as error:
-        raise _unreachable(name, error) from error
+        raise _unreachable(name, need, error) from error
     except OSError as error:
         raise CacheError(
             f"can't write the Hub's cache {huggingface_hub.constants.HF_HUB_CACHE!r}: {error.strerror or error}",
             hint="set HF_HOME to a folder that you may write to and that has room",
         ) from error
     except Exception as error:  # its HTTP library has its own: a proxy that refuses, an endpoint that is no URL
-        raise _unreachable(name, error) from error
+        raise _unreachable(name, need, error) from error
     if not (path / "config.json").is_file():
-        raise UnknownModel(f"the Hub's {name!r} has no config.json: it is no transformers model", hint=_suggest(name))
+        raise UnknownModel(
+            f"the Hub's {name!r} has no config.json: it is no transformers model", hint=_suggest(name, need)
+        )
     return path
 
 
@@ -307,11 +316,11 @@ def _quiet_hub() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _unreachable(name: str, error: Exception) -> ModelError:
+def _unreachable(name: str, need: str, error: Exception) -> ModelError:
     if offline():
         return NotFetched(
             f"{name} is not on the shelf nor in the Hub's cache, and HF_HUB_OFFLINE or --offline forbids to fetch it",
-            hint=_suggest(name),
+            hint=_suggest(name, need),
         )
     why = error.__cause__ or error
     first = f"{type(why).__name__}: {next((line for line in str(why).splitlines() if line.strip()), 'no reason given')}"
@@ -322,7 +331,8 @@ def _unreachable(name: str, error: Exception) -> ModelError:
         )
     if "/" not in name:
         return UnknownModel(
-            f"there is no model {name!r} on the shelf, and the Hub can't be asked for it ({first})", hint=_suggest(name)
+            f"there is no model {name!r} on the shelf, and the Hub can't be asked for it ({first})",
+            hint=_suggest(name, need),
         )
     return HubUnreachable(
         f"the Hub can't be reached to fetch {name} ({first})",
@@ -330,6 +340,7 @@ def _unreachable(name: str, error: Exception) -> ModelError:
     )
 
 
-def _suggest(name: str) -> str:
-    near = [known for known in SHELF if known.startswith(name)] or difflib.get_close_matches(name, SHELF, 1, 0.5)
+def _suggest(name: str, need: str) -> str:
+    fitting = [entry.name for entry in SHELF.values() if need != "weights" or entry.kind != "tokenizer"]
+    near = [known for known in fitting if known.startswith(name)] or difflib.get_close_matches(name, fitting, 1, 0.5)
     return f"did you mean {near[0]}? (cutaway models list)" if near else "cutaway models list shows what there is"
