@@ -11,6 +11,7 @@ import pytest
 
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets import CHECKS, codon, dna, protein, rna, series, smiles, text
+from cutaway.sequences.libraries import install_line
 
 
 def column(check, sequence) -> int:
@@ -226,5 +227,5 @@ def test_without_rdkit_it_says_what_to_install(monkeypatch) -> None:
     with pytest.raises(InputError) as caught:
         smiles.check("CCO")
     smiles.reader.cache_clear()
-    assert "pip install 'cutaway[science]'" in (caught.value.hint or "")
+    assert install_line("science") in (caught.value.hint or "")
     assert not isinstance(caught.value, BadSequence)

@@ -13,6 +13,7 @@ import pytest
 
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.sequences import read_records
+from cutaway.sequences.libraries import install_line
 
 
 @pytest.fixture(autouse=True)
@@ -370,7 +371,7 @@ def test_a_library_that_is_missing(name: str, library: str, alphabet: str, monke
     Path(name).write_text("x")
     with pytest.raises(InputError, match="not installed") as caught:
         read_records(name, alphabet, skip_bad=True)
-    assert "pip install 'cutaway[science]'" in (caught.value.hint or "")
+    assert install_line("science") in (caught.value.hint or "")
     smiles.reader.cache_clear()
 
 

@@ -18,6 +18,7 @@ from rdkit import Chem
 from tokenizers import normalizers
 
 from cutaway.errors import BadSequence, InputError
+from cutaway.sequences.libraries import install_line
 from cutaway.tokens import (
     Sample,
     Tokenizer,
@@ -313,6 +314,6 @@ def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     for call in calls:
         with pytest.raises(InputError, match="need the selfies library") as raised:
             call()
-        assert raised.value.hint == "pip install 'cutaway[science]'"
+        assert raised.value.hint == install_line("science")
     with pytest.raises(InputError, match="is not for 'text'"):
         train_tokenizer(["C"], "selfies", alphabet="text")

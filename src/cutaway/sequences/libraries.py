@@ -1,17 +1,24 @@
-"""Libraries that not every installation has: the extra `science`."""
+"""Libraries that not every installation has: the extra `science`, and the line that installs it."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import json
+import shlex
+import sys
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from cutaway.errors import InputError
 
-__all__ = ["library"]
+__all__ = ["install_line", "library"]
 
 
 def library(module: str, why: str, instead: str = "") -> Any:
-    """Return a module of the extra `science`. Raises `InputError` where it is not installed.
+    """Return a module of the extra `science`. Raises `InputError` if it is not installed.
 
     `why` says what needs which library, `instead` what else can be done.
 
@@ -22,6 +29,50 @@ def library(module: str, why: str, instead: str = "") -> Any:
         importlib.import_module(module.partition(".")[0])  # of a package that is gone a part may still be loaded
         return importlib.import_module(module)
     except ImportError as error:
-        raise InputError(
-            f"{why}, which is not installed", hint=f"pip install 'cutaway[science]'{', or ' * bool(instead)}{instead}"
-        ) from error
+        line = install_line("science")
+        hint = f"{line}{', or ' * bool(instead)}{instead}"
+        raise InputError(f"{why}, which is not installed", hint=hint) from error
+
+
+def install_line(extra: str) -> str:
+    """Return the shell line that adds an extra to this installation, with this interpreter and from where it came.
+
+    >>> install_line("science").endswith("[science]'")
+    True
+    """
+    pip = f"{shlex.quote(_short(sys.executable or 'python'))} -m pip install"
+    came_from = _direct_url()
+    url = str(came_from.get("url", ""))
+    if "dir_info" not in came_from:
+        vcs = came_from.get("vcs_info") or {}
+        place = f"{vcs['vcs']}+{url}@{vcs['commit_id']}" if {"vcs", "commit_id"} <= set(vcs) else url
+        return f"{pip} {_quoted(f'cutaway[{extra}]' + (f' @ {place}' if place else ''))}"
+    folder = Path(url2pathname(urlsplit(url).path))
+    if not folder.is_dir():  # the clone was moved or removed
+        return f"{pip} {_quoted(f'cutaway[{extra}]')}"
+    constraints = folder / "constraints.txt"
+    pinned = f" -c {shlex.quote(_short(constraints))}" if constraints.is_file() else ""
+    editable = " -e" if (came_from["dir_info"] or {}).get("editable") else ""
+    return f"{pip}{pinned}{editable} {_quoted(f'{_short(folder)}[{extra}]')}"
+
+
+def _direct_url() -> dict[str, Any]:
+    """Return what pip noted of a package that came from no index: a folder, a repository or a file (PEP 610)."""
+    try:
+        noted = importlib.metadata.distribution("cutaway").read_text("direct_url.json")
+        found = json.loads(noted) if noted else {}
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _short(path: str | Path) -> str:
+    """Return the path as seen from the current folder if it lies in or below it."""
+    try:
+        return str(Path(path).absolute().relative_to(Path.cwd()))
+    except (OSError, ValueError):
+        return str(path)
+
+
+def _quoted(requirement: str) -> str:
+    return "'" + requirement.replace("'", "'\"'\"'") + "'"  # brackets are patterns to some shells
