@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import pickle
 import warnings
@@ -30,6 +31,8 @@ from cutaway.errors import (
     WrongKind,
 )
 from cutaway.models import cache
+from cutaway.models.limits import context_of
+from cutaway.models.packages import missing_package
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
@@ -63,12 +66,7 @@ class Model:
     @property
     def context(self) -> int | None:
         """How many positions T the model can attend to, or None where it sets no bound."""
-        for key in ("max_position_embeddings", "n_positions", "seq_length"):
-            if isinstance(value := getattr(self.config, key, None), int):
-                # This family counts positions from behind the padding id: that many rows of the table are never used.
-                unused = (self.config.pad_token_id or 0) + 1 if self.config.model_type in _OFFSET_POSITIONS else 0
-                return value - unused
-        return None
+        return context_of(self.config)
 
     @property
     def device(self) -> torch.device:
@@ -85,8 +83,6 @@ class Model:
             ends = getattr(self.config, "eos_token_id", None)
         return frozenset([ends] if isinstance(ends, int) else ends or [])
 
-
-_OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "longformer", "data2vec-text", "xlm-roberta-xl"}
 
 ModelLike = str | os.PathLike[str] | Model
 
@@ -304,8 +300,24 @@ def _explained(name: str, path: Path) -> Iterator[None]:
     except Exception as error:  # transformers and torch raise what they like on a damaged file
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
             raise _too_large(name) from error
+        if missing := missing_package(name, error):
+            raise missing from error
         said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        if method := _quantised(path):
+            raise ModelError(
+                f"can't load {name}, whose weights are quantised by {method}: {said}",
+                hint="take the model whose weights are not quantised",
+            ) from error
         raise CorruptFile(f"can't load {name}: {said}", hint=again) from error
+
+
+def _quantised(path: Path) -> str | None:
+    """Return the method that the weights of a folder were quantised by, or None if they were not."""
+    try:
+        declared = json.loads((path / "config.json").read_text(encoding="utf-8")).get("quantization_config") or {}
+    except (OSError, ValueError, AttributeError):
+        return None
+    return str(declared.get("quant_method", "a method it does not name")) if declared else None
 
 
 def _too_large(name: str) -> ModelError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any, Protocol
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
 from cutaway.models import cache
-from cutaway.models.vocabulary import quiet_transformers
+from cutaway.models.packages import missing_package
+from cutaway.models.tokenizer_files import quiet_transformers
 from cutaway.tokens import Tokenizer
 
 __all__ = ["TextModel", "encode_prompt", "fit_context", "render_chat"]
@@ -46,19 +48,67 @@ def render_chat(model: TextModel, message: str, system: str | None = None) -> st
     """
     if not has_chat_template(model):
         raise ModelError(f"{model.name} has no chat template", hint="leave --chat out: the prompt is then continued")
-    tokenizer, messages = _transformers_tokenizer(model), [{"role": "user", "content": message}]
-    without = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    if system is None:
-        return without
-    messages = [{"role": "system", "content": system}, *messages]
-    no_system = f"the chat template of {model.name} takes no system message"
+    tokenizer, template = _transformers_tokenizer(model), f"the chat template of {model.name}"
+    form, why = _fitting_form(tokenizer, system)
+    if form is None and system:
+        form, _ = _fitting_form(tokenizer, None)
+        if form is not None:
+            raise ModelError(
+                f"{template} takes no system message{f': {why}' if why else ''}", hint="put it into the message itself"
+            )
+    if form is None:
+        raise ModelError(
+            f"{template} can't render the message: {why or 'it leaves the message out'}",
+            hint="leave --chat out, and the prompt is continued"
+            + (', or give the system message that it may need: --system "Be brief."' if system is None else ""),
+        )
     try:
-        rendered = str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    except Exception as error:  # jinja2's, raised by the template itself
-        raise ModelError(f"{no_system}: {error}", hint="put it into the message itself") from error
-    if rendered == without and system.strip() not in rendered:  # some leave it out without a word
-        raise ModelError(no_system, hint="put it into the message itself")
-    return rendered
+        return form(tokenizer, message, system)
+    except Exception as error:
+        raise ModelError(f"{template} can't render the message: {_first_line(error)}") from error
+
+
+@dataclasses.dataclass(frozen=True)
+class _Form:
+    """A way to ask: the template's name, if there are several, and contents as text or as a list of parts."""
+
+    name: str | None
+    parts: bool
+
+    def __call__(self, tokenizer: Any, message: str, system: str | None) -> str:
+        given = [("user", message)] if system is None else [("system", system), ("user", message)]
+        messages = [
+            {"role": role, "content": [{"type": "text", "text": text}] if self.parts else text} for role, text in given
+        ]
+        return str(
+            tokenizer.apply_chat_template(
+                messages, chat_template=self.name, tokenize=False, add_generation_prompt=True, return_dict=False
+            )
+        )
+
+
+_MESSAGE, _SYSTEM = "cutaway-user-5e1f", "cutaway-system-9b2d"  # words that stand in no template
+
+
+def _fitting_form(tokenizer: Any, system: str | None) -> tuple[_Form | None, str]:
+    """Return the first form whose text holds both messages; else None, and what a template said against it."""
+    templates = tokenizer.chat_template
+    names = [None] if isinstance(templates, str) or "default" in templates else list(templates)
+    wanted = [_MESSAGE, _SYSTEM] if system else [_MESSAGE]
+    why = ""
+    for form in (_Form(name, parts) for name in names for parts in (False, True)):
+        try:
+            rendered = form(tokenizer, _MESSAGE, _SYSTEM if system else system)
+        except Exception as error:  # jinja2's, raised by the template itself
+            why = why or _first_line(error)
+            continue
+        if all(word in rendered for word in wanted) and "'type': 'text'" not in rendered:
+            return form, ""
+    return None, why
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), repr(error))
 
 
 def has_chat_template(model: TextModel) -> bool:
@@ -77,9 +127,11 @@ def _read_tokenizer(path: Path | None, name: str, _stamp: object) -> Any:
     try:
         with quiet_transformers():
             return transformers.AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except ValueError as error:
+    except Exception as error:
+        if missing := missing_package(f"the tokenizer of {name}", error):
+            raise missing from error
         raise ModelError(
-            f"transformers can't read the chat template of {name}: {str(error).splitlines()[0]}",
+            f"transformers can't read the chat template of {name}: {_first_line(error)}",
             hint="leave --chat out: the prompt is then continued",
         ) from error
 

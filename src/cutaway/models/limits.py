@@ -1,0 +1,52 @@
+"""How long a text a model takes, by whatever name its configuration says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["context_of"]
+
+# transformers maps most names to the first one; the others are those that it leaves as they are, and older ones.
+_NAMES = (
+    *("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "max_seq_length", "n_ctx"),
+    *("seq_length", "max_encoder_position_embeddings", "max_text_positions", "max_target_positions"),
+    *("context_length", "model_max_length"),
+)
+# These families count positions from behind the padding id: so many rows of the table are never used.
+_OFFSET_POSITIONS = {
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert", "longformer", "ibert"),
+    *("data2vec-text", "mpnet", "luke", "mluke", "lilt", "layoutlmv3", "markuplm"),
+}
+
+
+def context_of(config: Any) -> int | None:
+    """Return how many positions T a transformers configuration allows, or None if it sets no bound.
+
+    Of a model of text and pictures it is the limit of the part that reads text.
+
+    >>> import transformers
+    >>> context_of(transformers.GPT2Config(n_positions=128)), context_of(transformers.MptConfig(max_seq_len=64))
+    (128, 64)
+    """
+    text = _text_part(config)
+    for name in _NAMES:
+        value = getattr(text, name, None)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value - _unused(text)
+    return None
+
+
+def _text_part(config: Any) -> Any:
+    for decoder in (None, True):  # a model of sound has two parts that read text: the one that writes counts
+        try:
+            return config.get_text_config(decoder=decoder)
+        except ValueError:
+            continue
+    return config
+
+
+def _unused(config: Any) -> int:
+    absolute_esm = config.model_type == "esm" and config.position_embedding_type == "absolute"
+    if config.model_type not in _OFFSET_POSITIONS and not absolute_esm:
+        return 0
+    return (getattr(config, "pad_token_id", None) or 0) + 1
