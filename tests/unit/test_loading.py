@@ -505,7 +505,8 @@ def test_a_system_message(tiny_llama, copy):
 @pytest.mark.parametrize(
     "text",
     [
-        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}u",
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        "{{ messages[-1].content }}",
         "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}",
     ],
 )

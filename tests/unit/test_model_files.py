@@ -259,7 +259,7 @@ def test_esm_in_the_verbs(esm):
         theirs = module(ids_BT, output_hidden_states=True).hidden_states[-1][0, 0]
     vectors = torch.tensor(inside.embed(["MKTAYIW"], esm, pooling="cls", normalize=False).vectors)
     assert torch.allclose(vectors[0].float(), theirs, atol=1e-5)
-    assert inside.attention("MKTAYIW", esm).tokens[1:-1] == [*"MKTAYIW"]
+    assert inside.attention("MKTAYIW", esm).stacks[0].queries[1:-1] == [*"MKTAYIW"]
 
 
 def test_bytes_are_generated_and_scored(tmp_path):

@@ -194,7 +194,7 @@ def _divergence(expected_TV: torch.Tensor, found_TV: torch.Tensor) -> converted.
     chance_TV, off_TV = expected_TV.exp(), expected_TV - found_TV
     return converted.Divergence(
         mean=float((chance_TV * off_TV).sum(-1).mean()),
-        largest=float(off_TV[chance_TV >= LIKELY].abs().max()),
+        largest=float((off_TV.abs() * (chance_TV >= LIKELY)).max()),
     )
 
 
