@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,35 @@ def test_train_then_use(capsys: Any, files: Path, words: list[Any], text: str) -
     assert code == 0 and "passed" in out
     code, out, _ = run(capsys, "tokenizer", "check", "made", "-n", 300, "-o", "check.csv")
     assert code == 0 and Path("check.csv").read_text().startswith(("rule,count", "\n"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["text.txt", "--vocab-size", 280],
+         ["259, each a letter, a byte or a piece", "2 records of text", "every text comes back"]),
+        (["text.txt", "--kind", "char"],
+         ["13, each a character", "4 more that stand for no text: <|end|> <unk> <pad> <mask>", "as <unk>"]),
+        (["genes.fa", "--alphabet", "dna", "--vocab-size", 24], ["20, each a letter", "2 records of DNA"]),
+        (["genes.fa", "--kind", "codon"], ["each a codon", "checked on", "2 records of DNA"]),
+        (["genes.fa", "--kind", "kmer", "--alphabet", "dna", "--overlapping"],
+         ["each a k-mer", "other programs have to"]),
+        (["protein.fa", "--kind", "char", "--alphabet", "protein"], ["each a character", "1 record of protein"]),
+        (["series.csv", "--kind", "bins", "--column", "rain"], ["each a bin", "missing numbers: 1"]),
+    ],
+)  # fmt: skip
+def test_the_report_says_what_was_learned_and_what_to_try(
+    capsys: Any, files: Path, words: list[Any], said: list[str]
+) -> None:
+    for directory in ("made", str(files / "it's mine")):
+        code, out, _ = run(capsys, "tokenizer", "train", *words, "-o", directory)
+        told = " ".join(out.split())
+        assert code == 0 and f"saved in {directory} (" in told
+        assert [part for part in said if part not in told] == []
+        _, found, line = told.partition("try next cutaway ")
+        assert found
+        code, out, err = run(capsys, *shlex.split(line))
+        assert code == 0 and out, err
 
 
 def test_train_on_series(capsys: Any, files: Path) -> None:
@@ -151,7 +181,7 @@ def test_force_writes_over_a_tokenizer(capsys: Any, files: Path) -> None:
 def test_skipped_records_are_said(capsys: Any, files: Path) -> None:
     words = ["genes.fa", "protein.fa", "--kind", "codon", "--skip-bad", "-o", "t"]
     code, out, err = run(capsys, "tokenizer", "train", *words)
-    assert code == 0 and "1 skipped" in out and "protein.fa" in err
+    assert code == 0 and "1 broken one left out" in out and "protein.fa" in err
 
 
 def lower_casing() -> Tokenizer:

@@ -4,6 +4,8 @@ one came to its tokens.
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -30,29 +32,64 @@ WORDS = 12  # whose merges are drawn; --json and a page have more
 MERGES = 16
 NUMBERS = 24
 CHANNELS = 4
+# What a token of each kind is, and whether the tokens follow from what was read.
+_TOKENS = {
+    "bpe": ("a letter, a byte or a piece that is frequent (byte-pair encoding)", True),
+    "wordpiece": ("a letter, a byte or a piece that is frequent (WordPiece)", True),
+    "unigram": ("a letter, a byte or a piece that is probable (unigram model)", True),
+    "word": ("a word, or what stands between two words", True),
+    "char": ("a character", True),
+    "codon": ("a codon (three bases) or a single letter", False),
+    "kmer": ("a k-mer (k letters in a row) or a single letter", False),
+    "smiles": ("an atom, a bond, a branch or a ring number of a SMILES", True),
+    "selfies": ("a SELFIES symbol", True),
+    "bins": ("a bin, a small range of numbers", True),
+    "states": ("a state, the numbers that all channels have at one time", True),
+}
+_ALPHABETS = {"dna": "DNA", "rna": "RNA", "codon": "codons", "smiles": "SMILES"}
+_EXAMPLES = {
+    "text": "No, I am your father",
+    "dna": "ATGGCTAGC",
+    "rna": "AUGGCUAGC",
+    "codon": "ATGGCTAGC",
+    "protein": "EVQLVESGG",
+    "smiles": "CC(=O)O",
+}
 
 
 def saved(result: SavedTokenizer) -> RenderableType:
-    """Draw what was made, from what, and what it declares that it loses."""
+    """Draw how many tokens there are and of what, what was read for them, where they are saved, and what to try."""
+    token, learned = _TOKENS.get(result.kind, ("a piece", True))
+    skipped = result.read.get("skipped", 0)
     changes = [
         f"{rule}: {count:,}" for rule, count in result.read.items() if rule not in {"records", "skipped"} and count
     ]
-    source = (
-        ""
-        if result.records is None
-        else f"{result.records:,} record{'s' * (result.records != 1)}" + (f" ({'; '.join(changes)})" if changes else "")
-    )
-    skipped = result.read.get("skipped", 0)
+    of = "" if result.alphabet == "series" else f" of {_ALPHABETS.get(result.alphabet, result.alphabet)}"
+    word = "series" if result.alphabet == "series" else "record" + "s" * (result.records != 1)
+    source = [] if result.records is None else [f"{result.records:,} {word}{of}"]
+    source += [f"{skipped:,} broken one{'s' * (skipped != 1)} left out"] * bool(skipped)
+    source += [f"changed while reading: {'; '.join(changes)}"] * bool(changes)
+    specials = len(result.special_tokens)
     facts = [
-        ("tokenizer", result.name),
-        ("tokens", f"{result.vocab_size:,}, of them special: {' '.join(result.special_tokens)}"),
-        ("read", source + (f", {skipped:,} skipped" if skipped else "")),
-        ("loses", _loses(result.loses)),
-        ("takes", f"{result.written}: elsewhere than in cutaway write them so first" if result.written else ""),
+        ("tokens", f"{result.vocab_size - specials:,}, each {token}"),
+        ("special", f"{specials} more that stand for no text: {' '.join(result.special_tokens)}" if specials else ""),
+        ("learned from" if learned else "checked on", "; ".join(source)),
+        ("loses", _loses(result.loses) if result.loses else "nothing: every text comes back as it was"),
+        ("first writes", f"{result.written}; other programs have to do that themselves" if result.written else ""),
         ("took", "" if result.seconds is None else f"{result.seconds:.1f} s"),
-        ("saved", f"{result.directory} ({result.bytes:,} bytes); AutoTokenizer loads it"),
+        ("saved in", f"{result.directory} ({result.bytes:,} bytes), which transformers' AutoTokenizer loads"),
+        ("try next", _next(result)),
     ]
     return _facts([(name, value) for name, value in facts if value])
+
+
+def _next(result: SavedTokenizer) -> str:
+    """Return a command that uses the tokenizer."""
+    directory = Path(result.directory)
+    name = shlex.quote(result.directory if directory.is_absolute() else f"./{directory}")
+    if (text := _EXAMPLES.get(result.alphabet)) is None:
+        return f"cutaway tokenizer check {name}"
+    return f'cutaway tokenize "{text}" -m {name}'
 
 
 def check(result: TokenizerCheck) -> RenderableType:
