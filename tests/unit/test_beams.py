@@ -155,7 +155,7 @@ def test_generate_returns_beams(tiny_gpt2):
     ("settings", "word"),
     [
         ({"num_beams": 0}, "num-beams"),
-        ({"num_beams": 2, "num_return_sequences": 3}, "num-return-sequences 3"),
+        ({"num_beams": 2, "num_return_sequences": 3}, "num-return-sequences is 3"),
         ({"num_beams": 2, "temperature": 0.7}, "temperature is 0.7"),
         ({"num_beams": 2, "stop": ["END"]}, "'END'"),
         ({"num_beams": 2, "length_penalty": math.nan}, "length-penalty"),
