@@ -20,7 +20,8 @@ def test_a_model_of_the_shelf_is_tokenized_without_transformers(name):
     assert models.load_tokenizer(name).encode(text).ids == theirs  # the first start may build what the next ones read
     code = (
         "import sys; from cutaway.models.vocabulary import load_tokenizer\n"
-        f"print(load_tokenizer({name!r}).encode({text!r}).ids == {theirs}, {{'torch', 'transformers'}} & {{*sys.modules}})"
+        f"print(load_tokenizer({name!r}).encode({text!r}).ids == {theirs}, "
+        "{'torch', 'transformers'} & {*sys.modules})"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "True set()\n"
