@@ -87,7 +87,8 @@ def sequences(lesson: Lesson) -> Draft:
             "it. These probabilities add up to 1.",
             "That is enough for many tasks. To write, take a likely next token, again and again. To find an error or a "
             "mutation, look for a token that the model thinks unlikely. To label a text, ask which label is likelier.",
-            f"The figure shows your prompt as {lesson.model.name} reads it. A darker token surprised the model more. "
+            f"The figure shows your prompt as {lesson.model.name} reads it. The stronger a token's "
+            "colour, the more it surprised the model. "
             f"Surprise is counted in bits: 0 bits if the token was certain, 1 bit if it had a chance of one half, and "
             f"one bit more each time the chance is halved. `{_bare(hardest.token)}` surprised it most: "
             f"{hardest.surprisal_bits:.1f} bits.",
@@ -137,7 +138,10 @@ def generation(lesson: Lesson) -> Draft:
             f"--max-new-tokens 48 --temperature 0.8 --top-p 0.95 --alternatives 6 --seed {lesson.seed}"
         ),
         results=[
-            (f"Answer {r + 1} of 2, seed {result.seed}. Dark tokens: there the draw took something unlikely.", result)
+            (
+                f"Answer {r + 1} of 2, seed {result.seed}. A strong colour: something unlikely was drawn.",
+                result,
+            )
             for r, result in enumerate(results)
         ],
     )
@@ -262,7 +266,7 @@ def heads(lesson: Lesson) -> Draft:
         query, key = stack.queries[focus.query].strip(), stack.keys[focus.key].strip()
         shown = (
             f"The figure opens at head {focus.layer}.{focus.head}: layer {focus.layer}, head {focus.head}, counted "
-            f"from 0. Find the row of “{query}”. Its darkest cell shows where “{query}” looks most: "
+            f"from 0. Find the row of “{query}”. Its strongest colour shows where “{query}” looks most: "
             f"{focus.weight:.0%} of its weight goes to “{key}”. Of all {depth * width} heads this one makes the "
             + ("link most clearly." if linked else "clearest link between two words.")
         )
@@ -278,13 +282,13 @@ def heads(lesson: Lesson) -> Draft:
             f"One such set of weights is a head. {lesson.model.name} has {depth} layers of {width} heads, so that many "
             "links can be followed at once. No one told them what to look for.",
             shown,
-            "Read the map so: a row is a token that looks, a column is a token that it looks at, and a dark cell is a "
-            "large weight."
+            "Read the map so: a row is a token that looks, a column is a token that it looks at, and a strong colour "
+            "is a large weight."
             + (" The hatched half is empty because no token may look ahead." if stack.causal else "")
-            + " On the right, the same row is drawn as lines.",
-            "Below are all heads, small. Choose some. Three patterns are common: a dark diagonal (looks at itself), a "
-            "dark line beside it (looks one token back), and a dark first column. A head that finds nothing still has "
-            "to put its weight somewhere, and the first token serves as that place. It is called an attention sink.",
+            + " The lines next to the map show the same row.",
+            "Below are all heads, small. Choose some. Three patterns are common: a strong diagonal (looks at itself), "
+            "a strong line beside it (looks one token back), and a strong first column. A head that finds nothing "
+            "still has to put its weight somewhere, and the first token serves as that place. It is called an attention sink.",
             "One head is a hint, not a proof: many heads and the MLPs work together. `cutaway ablate` removes heads "
             "and measures what breaks.",
         ],
