@@ -288,7 +288,8 @@ def heads(lesson: Lesson) -> Draft:
             + " The lines next to the map show the same row.",
             "Below are all heads, small. Choose some. Three patterns are common: a strong diagonal (looks at itself), "
             "a strong line beside it (looks one token back), and a strong first column. A head that finds nothing "
-            "still has to put its weight somewhere, and the first token serves as that place. It is called an attention sink.",
+            "still has to put its weight somewhere, and the first token serves as that place. It is called an "
+            "attention sink.",
             "One head is a hint, not a proof: many heads and the MLPs work together. `cutaway ablate` removes heads "
             "and measures what breaks.",
         ],
