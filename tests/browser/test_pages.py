@@ -390,6 +390,7 @@ def test_a_tour_is_a_lesson_with_contents_and_lines_to_repeat(sheet: Any, tmp_pa
     assert "134,515,008" in tab.locator("header.block").inner_text()
     assert tab.locator("section.lesson h2").all_inner_texts() == [section["title"] for section in record["sections"]]
     assert tab.locator("section#score figure.view").count() == 2
+    assert ". .venv/bin/activate" in tab.locator("#lesson > p").inner_text()  # how the shell finds the command
     tab.keyboard.press("Tab")
     assert tab.evaluate("() => document.activeElement.textContent") == "Skip to the lesson"
     tab.locator(".toc a").nth(3).press("Enter")

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -97,6 +100,7 @@ def test_the_folder_that_the_page_names_is_there_and_its_lines_run_beside_the_pa
     smollm2, minilm, gpt2_vocab, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     with pytest.raises(SystemExit) as end:
         main(["tour", "--steps", "10", "-o", "tour.html"])
         raise SystemExit(0)
@@ -104,6 +108,11 @@ def test_the_folder_that_the_page_names_is_there_and_its_lines_run_beside_the_pa
     page = (tmp_path / "tour.html").read_text(encoding="utf-8")
     [block] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
     saving = json.loads(block)[0]["sections"][8]
+    command = Path(sys.executable).absolute().parent / "cutaway"
+    last = capsys.readouterr().err.splitlines()[-1]
+    if command.is_file():  # cutaway is installed, and this PATH does not lead to it
+        done = subprocess.run(["bash", "-c", f"{last.partition(': ')[2]}\ncommand -v cutaway"], capture_output=True)
+        assert Path(done.stdout.decode().strip()).samefile(command), last
     assert (tmp_path / "tiny-model" / "model.safetensors").is_file()
     assert saving["results"][0]["directory"] == "tiny-model"
     capsys.readouterr()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutaway.cli.common import check_output, emit, forced, loaded, model_options, note, output_options
+from cutaway.cli.on_path import line_for_the_shell
 
 if TYPE_CHECKING:
     from cutaway.guide import Section
@@ -50,6 +51,8 @@ def command(
     if folder is not None:
         note(f"the model it trained is in {folder}")
     note(f"the tour took {result.seconds:.0f} s" + (f"; open {Path(target).resolve().as_uri()}" if target else ""))
+    if line := line_for_the_shell():
+        note(f"to use the command cutaway in this shell: {line}")
 
 
 def _progress(number: int, of: int, section: Section) -> None:

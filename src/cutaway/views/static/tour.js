@@ -7,6 +7,7 @@ import { prose } from "./prose.js";
 export function drawTour(element, record, drawResults) {
   const keys = record.sections.map((section, i) => `${String(section.key ?? "part").replace(/[^A-Za-z0-9_-]+/g, "-") || "part"}` + (record.sections.findIndex((other) => other.key === section.key) === i ? "" : `-${i + 1}`));
   const lesson = el("div", { id: "lesson", tabindex: "-1" });
+  lesson.append(el("p", { class: "how" }, "Every section ends with the lines that repeat it. The shell lines need the command ", el("code", {}, "cutaway"), ". If your shell does not find it, activate the environment that it is installed in; in the folder where ", el("code", {}, "make tour"), " ran: ", el("code", {}, ". .venv/bin/activate")));
   element.append(titleBlock(record), contents(record, keys), lesson);
   record.sections.forEach((section, i) => lesson.append(draw(section, i, keys[i], drawResults)));
   follow(element);
