@@ -17,7 +17,8 @@ import torch
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import Decoder, run
 from cutaway.generation.rows import Row
-from cutaway.generation.samplers import Sampling, choose
+from cutaway.generation.samplers import choose
+from cutaway.generation.settings import Sampling
 from cutaway.generation.slots import FusedDecoder
 from cutaway.models import encode_prompt
 

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 import cutaway
+from cutaway.generation.settings import TIERS
 from cutaway.models import encode_prompt, load, packed
 
 HERE = Path(__file__).parent
@@ -70,7 +71,7 @@ def costs(hidden: int, wide: int, small: int, layers: int, vocabulary: int) -> d
     """Return the processor time of one forward's products over so many positions, ms, in each tier."""
     shapes = [(hidden + 2 * small, hidden), (hidden, hidden), (2 * wide, hidden), (hidden, wide)] * layers
     found: dict[str, dict[int, float]] = {}
-    for tier in packed.TIERS:
+    for tier in TIERS:
         linears = [packed.make(tier)(torch.randn(shape) / 30, None) for shape in shapes]
         linears.append(packed.make("near" if tier == "turbo" else tier)(torch.randn(vocabulary, hidden) / 30, None))
         inputs = {count: {size: torch.randn(count, size) for size in (hidden, wide)} for count in POSITIONS}

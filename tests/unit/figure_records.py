@@ -369,7 +369,8 @@ def generation(size: int = 22) -> dict[str, Any]:
     import torch
 
     from cutaway.generation.rows import Row
-    from cutaway.generation.samplers import Sampling, choose
+    from cutaway.generation.samplers import choose
+    from cutaway.generation.settings import Sampling
     from cutaway.generation.trace import trace
 
     class Words:

@@ -19,11 +19,11 @@ GENERATE = {
     "--repetition-penalty": ({-1, 0, "nan", "inf"}, "it has to be above 0 (1 is none)"),
 }  # fmt: skip
 SWEEP = {name: GENERATE[name] for name in ("--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p")}
-SWEEP |= {"--samples": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE)}
+SWEEP |= {"--num-return-sequences": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE)}
 TRAIN = {
-    "--layers": ({-1, 0}, "from 1 up"), "--heads": ({-1, 0}, "from 1 up"), "--width": ({-1, 0}, "from 1 up"),
-    "--context": ({-1, 0}, "from 1 up"), "--batch-size": ({-1, 0}, "from 1 up"), "--steps": ({-1, 0}, "from 1 up"),
-    "--validate-every": ({-1, 0}, "from 1 up"), "--warmup": ({-1}, "from 0 up"), "--threads": ({-1, 0}, "from 1 up"),
+    "--layers": ({-1, 0}, ONE), "--heads": ({-1, 0}, ONE), "--width": ({-1, 0}, ONE),
+    "--context": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE), "--steps": ({-1, 0}, ONE),
+    "--validate-every": ({-1, 0}, ONE), "--warmup": ({-1}, "it has to be 0 or above"), "--threads": ({-1, 0}, ONE),
     "--learning-rate": ({-1, 0, "nan", "inf"}, "must be above 0"), "--weight-decay": ({-1, "nan"}, "must be 0 or more"),
     "--seconds": ({-1, 0, "nan"}, "must be above 0"),
 }  # fmt: skip
@@ -47,6 +47,10 @@ def test_the_bound_of_the_option_is_said(verb: str, option: str, value: Any, sai
 def test_two_lengths_that_do_not_go_together(tiny_gpt2, capsys) -> None:
     words = ["generate", "text", "-m", tiny_gpt2, "--min-new-tokens", 5, "--max-new-tokens", 4]
     code, _, err = run(capsys, *words)
-    assert code == 2 and "min-new-tokens is 5 and max-new-tokens 4\n" in err and "at most the second" in err
+    assert (
+        code == 2
+        and "min-new-tokens is 5 and max-new-tokens 4\n" in err
+        and "the first must not be above the second" in err
+    )
     code, _, err = run(capsys, "generate", "text", "-m", tiny_gpt2, "--num-beams", 2, "-n", 3)
     assert code == 2 and "no more beams can be returned than there are" in err

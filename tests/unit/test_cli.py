@@ -214,7 +214,7 @@ def test_beams_and_system_messages_on_the_command_line(capsys, tiny_llama, tmp_p
     assert [line["score"] for line in lines] == sorted((line["score"] for line in lines), reverse=True)
     assert lines[0]["score"] == pytest.approx(sum(lines[0]["logprobs"]), abs=1e-4)
     code, _, err = run(capsys, *args, "-m", str(tiny_llama), "--num-beams", "3", "--temperature", "0.5")
-    assert code == 2 and "beams are not drawn" in err
+    assert code == 2 and "beam search does not sample" in err
     folder = shutil.copytree(tiny_llama, tmp_path / "chat")
     (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}!{% endfor %}")
     told = [
@@ -227,7 +227,7 @@ def test_beams_and_system_messages_on_the_command_line(capsys, tiny_llama, tmp_p
 def test_train_command_ends_in_a_model_that_generates(capsys, tmp_path):
     folder = tmp_path / "tiny"
     sizes = ["--layers", "1", "--heads", "1", "--width", "16", "--context", "32", "--batch-size", "2"]
-    code, out, _ = run(capsys, "train", "--steps", "4", "--validate-every", "2", *sizes, "-d", str(folder), "--json")
+    code, out, _ = run(capsys, "train", "--steps", "4", "--validate-every", "2", *sizes, "-o", str(folder), "--json")
     assert code == 0
     record = json.loads(out)
     assert record["schema"] == "cutaway.training/1"

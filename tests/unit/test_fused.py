@@ -20,7 +20,7 @@ from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.general import ModuleDecoder
 from cutaway.generation.rows import Row
-from cutaway.generation.samplers import Sampling
+from cutaway.generation.settings import Sampling
 from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.models import cache, converted, load, packed

@@ -48,7 +48,7 @@ def test_records_are_refused_and_the_hint_makes_a_text(name: str, packed: bool, 
         pytest.importorskip("rdkit")
     given = f"{name}.gz" if packed else name
     Path(given).write_bytes(gzip.compress(content.encode()) if packed else content.encode())
-    code, out, err = run(capsys, "train", given, "--context", 16, "--steps", 1, "-d", "model")
+    code, out, err = run(capsys, "train", given, "--context", 16, "--steps", 1, "-o", "model")
     assert (code, out) == (2, "") and f"'{given}' holds records" in err and len(err.splitlines()) == 2
     assert not Path("model").exists()
     hint = err.splitlines()[1]

@@ -73,6 +73,6 @@ def test_every_command_that_writes_says_so_with_2(place, tiny_gpt2, capsys) -> N
             assert (code, out) == (2, "") and len(err.splitlines()) == 2, (words, err)
     if place.startswith("file"):  # folders that are not there are made
         make = ["tokenizer", "train", "file", "--format", "txt", "--kind", "char", "-o"]
-        for words in (make, ["train", "--steps", 1, "-d"]):
+        for words in (make, ["train", "--steps", 1, "-o"]):
             code, _, err = run(capsys, *words, place)
             assert code == 2 and "'file/x'" in err, (words, err)

@@ -149,7 +149,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_model_is_never_written_over(tiny_gpt2, tiny_llama, tmp_path):
     models.save(tiny_gpt2, tmp_path / "mine")
     before = contents(tmp_path)
-    with pytest.raises(OutputError, match="is there already") as raised:
+    with pytest.raises(OutputError, match="is not empty") as raised:
         models.save(tiny_llama, tmp_path / "mine")
     assert "new folder" in raised.value.hint and contents(tmp_path) == before
 
@@ -262,7 +262,7 @@ def test_a_kill_leaves_no_model_of_that_name(tiny_gpt2, tmp_path, how, existing)
     assert (tmp_path / "mine").exists() == existing
     assert not (tmp_path / "mine" / "config.json").exists()
     if existing:  # it may be half of a model by now: nothing is written over
-        with pytest.raises(OutputError, match="there already"):
+        with pytest.raises(OutputError, match="is not empty"):
             models.save(tiny_gpt2, tmp_path / "mine")
     else:
         assert models.save(tiny_gpt2, tmp_path / "mine").max_abs_difference == 0
@@ -285,12 +285,12 @@ def run(capsys, *arguments) -> tuple[int, str, str]:
 
 
 def test_command(tiny_gpt2, tmp_path, capsys):
-    cli.main(["models", "save", str(tiny_gpt2), str(tmp_path / "mine"), "--json"])
+    cli.main(["models", "save", str(tiny_gpt2), "-o", str(tmp_path / "mine"), "--json"])
     said = capsys.readouterr()
     found = json.loads(said.out)
     assert found["schema"] == "cutaway.saved/1" and found["max_abs_difference"] == 0 and said.err == ""
 
-    code, out, err = run(capsys, "models", "save", tiny_gpt2, tmp_path / "mine")
-    assert (code, out) == (1, "")
-    assert len(err.splitlines()) == 2 and "is there already" in err and "name a new folder" in err
+    code, out, err = run(capsys, "models", "save", tiny_gpt2, "-o", tmp_path / "mine")
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 2 and "is not empty" in err and "name a new folder" in err
     assert os.listdir(tmp_path) == ["mine"]  # noqa: PTH208

@@ -123,6 +123,6 @@ def test_training_leaves_torch_s_own_chance_alone() -> None:
 def test_commands_say_which_seeds_there_are(
     capsys: Any, tmp_path: Path, tiny_llama: Path, command: list[Any], seed: str
 ) -> None:
-    target = ["-d", tmp_path / "run"] if command[0] == "train" else ["-m", tiny_llama]
+    target = ["-o", tmp_path / "run"] if command[0] == "train" else ["-m", tiny_llama]
     code, out, err = run(capsys, *command, *target, "--seed", seed)
     assert (code, out) == (2, "") and f"seed is {seed}" in err and "2**63 - 1" in err

@@ -622,7 +622,7 @@ def test_resuming_another_sweep_is_refused(capsys, tiny_llama, tmp_path):
     for more, what in (
         (["--seed", "1"], "seed"),
         (["--temperature", "0.1"], "settings"),
-        (["--samples", "1"], "sample"),
+        (["-n", "1"], "sample"),
     ):
         code, _, err = run(capsys, *args, *more, "--resume", "-o", path)
         assert code == 2 and f"its {what} is none of this one's" in err
@@ -639,7 +639,7 @@ def test_killed_and_resumed_it_gives_the_same_lines(tiny_llama, tmp_path):
     prompts = tmp_path / "many.txt"
     prompts.write_text("".join(f"Prompt {i}\n" for i in range(25)))
     args = [sys.executable, "-m", "cutaway", "sweep", "-f", str(prompts), "-m", str(tiny_llama), "--temperature",
-            "0.5,1,2", "--samples", "4", "--max-new-tokens", "12", "--scorer", str(tiny_llama),
+            "0.5,1,2", "-n", "4", "--max-new-tokens", "12", "--scorer", str(tiny_llama),
             "--batch-size", "8"]  # fmt: skip
     whole, path = tmp_path / "whole.jsonl", tmp_path / "runs.jsonl"
     subprocess.run([*args, "-o", str(whole)], check=True, capture_output=True)
@@ -689,7 +689,7 @@ def test_ctrl_c_prints_what_is_done_and_ends_with_130(capsys, tiny_llama, tmp_pa
         (["--temperature", "0.7;1"], "'0.7;1'"),
         (["--temperature", "0.7,nan"], "temperature is nan"),
         (["--top-k", "1.5"], "whole number"),
-        (["--samples", "0"], "samples is 0"),
+        (["-n", "0"], "--num-return-sequences is 0"),
         (["--tempratur", "1"], "No such option"),
         (["-m", "a,,b"], "has no name"),
         (["--chat", "0.5"], "true or false"),
@@ -703,7 +703,7 @@ def test_bad_options_are_usage_errors(capsys, more, word):
 def test_broken_lines_are_named_and_can_be_left_out(capsys, tiny_llama, tmp_path):
     path = tmp_path / "p.jsonl"
     path.write_text('{"prompt": "one"}\n{"prompt": \n{"prompt": "one"}\n[1]\n')
-    args = ["sweep", "-f", path, "-m", tiny_llama, "--temperature", "1,1,2", "--samples", "1", "--max-new-tokens", "2",
+    args = ["sweep", "-f", path, "-m", tiny_llama, "--temperature", "1,1,2", "-n", "1", "--max-new-tokens", "2",
             "--scorer", "none", "--json"]  # fmt: skip
     code, _, err = run(capsys, *args)
     assert code == 2 and "line 2 of" in err and "2 lines are broken" in err and "--skip-bad" in err

@@ -501,13 +501,13 @@ def test_an_output_folder_must_be_empty_and_a_folder(tmp_path: Path) -> None:
     taken.mkdir()
     train(**TINY, output=taken)
     before = {path.name: path.read_bytes() for path in taken.iterdir()}
-    with pytest.raises(InputError, match="taken' is not empty") as caught:
+    with pytest.raises(OutputError, match="taken' is not empty") as caught:
         train(**TINY, output=taken)
     assert caught.value.hint is not None
     assert "new folder" in caught.value.hint
     assert before == {path.name: path.read_bytes() for path in taken.iterdir()}
     for place in (taken / "config.json", taken / "config.json" / "below"):
-        with pytest.raises(InputError, match="goes through, a file"):
+        with pytest.raises(OutputError, match="is a file, or lies below one"):
             train(**TINY, output=place)
 
 

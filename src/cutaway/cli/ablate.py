@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cutaway.cli.attention import heads_from
-from cutaway.cli.common import emit, loaded, model_options, output_options, text_options
+from cutaway.cli.common import AtLeast, Seed, emit, known, loaded, model_options, output_options, text_options
 from cutaway.cli.heads import text_or_random
 
 __all__ = ["command"]
@@ -26,9 +26,12 @@ __all__ = ["command"]
     help="What takes a head's place: zeros, or its mean over the text.",
 )
 @click.option(
-    "--random", metavar="N", type=int, help="Instead of a text: N random tokens, twice; the loss of the second half."
+    "--random",
+    metavar="N",
+    type=AtLeast(2),
+    help="Instead of a text: N random tokens, twice; the loss of the second half.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the random tokens.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Of the random tokens.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".svg", ".png", ".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
@@ -40,10 +43,12 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway ablate --random 32 --heads 18.6,17.3,17.4 --together
       cutaway ablate -f essay.txt -o ablation.html
     """
+    given = text_or_random(text, file, options["random"])
+    options["heads"] = heads_from("--heads", options["heads"])
+    known(model, options).check_heads(options["heads"])
+
     from cutaway.inside import ablate
     from cutaway.views import terminal_inside
 
-    given = text_or_random(text, file, options["random"])
-    options["heads"] = heads_from("--heads", options["heads"])
     result = ablate(given, loaded(model, "causal", options), **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.ablation(result))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from cutaway.cli.common import emit, offline_option, output_options
-from cutaway.models.shelf import DEFAULT
+from cutaway.models.outline import is_model_type
+from cutaway.models.shelf import DEFAULT, SHELF
+from cutaway.models.sources import resolve
 
 __all__ = ["command"]
 
@@ -28,6 +30,9 @@ def command(model: str, revision: str | None, tree: bool, as_json: bool, output:
       cutaway architecture gpt2 --tree
       cutaway architecture llama -o llama.html
     """
+    if model in SHELF or not is_model_type(model):
+        resolve(model, "config", revision)
+
     from cutaway.models import architecture
     from cutaway.views import terminal
 

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, note, output_options, text_from, text_options
+from cutaway.cli.common import (
+    AtLeast,
+    emit,
+    known,
+    loaded,
+    model_options,
+    note,
+    output_options,
+    some_text_from,
+    text_options,
+)
 from cutaway.errors import InputError
 
 __all__ = ["command", "heads_from", "numbers_from"]
@@ -20,7 +30,9 @@ __all__ = ["command", "heads_from", "numbers_from"]
 @click.option("--neurons", metavar="L.H,…", help="Put queries and keys of these heads into the page.")
 @click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
 @click.option("--link", nargs=2, metavar="WORD WORD", help="Open the page at the head that links these two words.")
-@click.option("--generate", "new", metavar="N", type=int, help="Let the model write N tokens, and show these, too.")
+@click.option(
+    "--generate", "new", metavar="N", type=AtLeast(1), help="Let the model write N tokens, and show these, too."
+)
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
@@ -34,12 +46,16 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway attention "One, two, three," --generate 8 -o steps.html
       cutaway attention "A bank by the river" -m minilm-l6
     """
+    given, new = some_text_from(text, file), options.pop("new")
+    options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
+    options["neurons"] = heads_from("--neurons", options["neurons"])
+    found = known(model, options)
+    found.check_places(options["layers"], options["heads"])
+    found.check_heads(options["neurons"])
+
     from cutaway.inside import attention
     from cutaway.views import terminal_inside
 
-    given, new = text_from(text, file), options.pop("new")
-    options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
-    options["neurons"] = heads_from("--neurons", options["neurons"])
     wanted = loaded(model, "any" if new is None else "causal", options)
     continuation: list[int] = []
     if new is not None:

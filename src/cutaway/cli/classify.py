@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+from cutaway.cli.common import emit, known, loaded, model_options, output_options, some_text_from, text_options
 
 __all__ = ["command"]
 
@@ -39,10 +39,12 @@ def command(
       cutaway classify "A dull film." --labels bad,good
       cutaway classify "ACGT is a codon." --labels biology,weather --template "{text} The topic of this text is"
     """
+    given = some_text_from(text, file)
+    known(model, options)
+
     from cutaway.predict import classify
     from cutaway.views import terminal
 
-    given = text_from(text, file)
     ready = loaded(model, "classifier" if labels is None else "causal", options)
     chosen = None if labels is None else [label.strip() for label in labels.split(",")]
     extra = {} if template is None else {"template": template}

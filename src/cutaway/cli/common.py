@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,18 +14,29 @@ import click
 
 from cutaway import log
 from cutaway.errors import InputError, MissingText, OutputError, TextError
-from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
+from cutaway.folders import check_new_folder
+from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, DTYPES
 from cutaway.progress import hush, paused, step
 from cutaway.result import Result, check_target, is_file, save_results
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from cutaway.models.outline import Outline
+
 __all__ = [
+    "LOADING",
+    "AtLeast",
+    "Seed",
     "allow_writing_over",
+    "as_it_comes",
     "check_output",
+    "device_option",
     "emit",
     "encoder_unless_chosen",
+    "folder_options",
+    "generation_options",
+    "known",
     "lines_from",
     "load_options",
     "loaded",
@@ -34,14 +46,44 @@ __all__ = [
     "output_options",
     "quiet",
     "records_from",
+    "some_text_from",
     "someone_to_ask",
     "text_from",
     "text_options",
+    "tier_for",
     "wrote",
 ]
 
 _QUIET, _FORCE = "cutaway.quiet", "cutaway.force"
+LOADING = ("revision", "device", "dtype", "trust_remote_code")
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class AtLeast(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
+    """A number with a lower bound, which is told in the words of all other errors."""
+
+    def __init__(self, least: int | float) -> None:
+        self.least, self.name = least, "integer" if isinstance(least, int) else "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number, or raise `InputError`."""
+        number = (click.INT if isinstance(self.least, int) else click.FLOAT).convert(value, param, ctx)
+        if not number >= self.least or number == math.inf:  # a NaN fails every comparison
+            name = "it" if param is None else param.opts[-1]
+            raise InputError(f"{name} is {value}", hint=f"it has to be {self.least} or above")
+        return number
+
+
+class Seed(click.ParamType):  # type: ignore[type-arg]
+    """A seed of any size that `chance` takes."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the seed, or raise `InputError`."""
+        from cutaway.chance import check_seed
+
+        return check_seed(click.INT.convert(value, param, ctx))
 
 
 def _chain(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -151,17 +193,22 @@ model_name_option = click.option(
 )
 
 
+device_option = click.option(
+    "--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."
+)
+
+
 def model_options(function: F) -> F:
     """Add -m and how to load it."""
     return model_name_option(load_options(function))
 
 
-def load_options(function: F) -> F:
-    """Add how to load models."""
+def load_options(function: F, dtype: str = "float32") -> F:
+    """Add how to load models; `dtype` says what holds if nobody chooses."""
     return _chain(
         click.option("--revision", help="A branch, tag or commit of a Hub model."),
-        click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."),
-        click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16."),
+        device_option,
+        click.option("--dtype", type=click.Choice(DTYPES), help=f"Precision of all numbers.  [default: {dtype}]"),
         click.option("--trust-remote-code", is_flag=True, help="Run the Python code that a model brings along."),
         offline_option,
     )(function)
@@ -187,6 +234,47 @@ def output_options(first: Any, *more: str) -> Any:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line.")
+
+
+_SUFFIXES = (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png", ".pdf", ".txt")
+
+
+def folder_options(*more: str) -> Callable[[F], F]:
+    """Add -o for a command that makes a folder, and what `output_options` adds.
+
+    `-o DIR` names the folder and `-o FILE`, told by its suffix, saves the result; both may be given. The command gets
+    them as `directory` and `output`.
+    """
+    formats = (*Result.formats, *more)
+
+    def sort_out(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
+        files = [value for value in values if Path(value).suffix in _SUFFIXES]
+        folders = [value for value in values if value not in files]
+        for kind, names in (("file", files), ("folder", folders)):
+            if len(names) > 1:
+                raise InputError(f"-o names two {kind}s, {names[0]!r} and {names[1]!r}", hint=f"name one {kind}")
+        for file in files:
+            check_output(file, formats)
+        for folder in folders:
+            check_new_folder(folder)
+        ctx.params["directory"] = folders[0] if folders else None
+        return files[0] if files else None
+
+    return _chain(
+        quiet_option,
+        verbose_option,
+        json_option,
+        click.option(
+            "-o",
+            "--output",
+            multiple=True,
+            metavar="DIR",
+            callback=sort_out,
+            help=f"Save into the new folder DIR; -o FILE{{{','.join(formats)}}} saves the result beside it.",
+        ),
+        force_option,
+        debug_option,
+    )
 
 
 def _output_options(function: F, formats: tuple[str, ...]) -> F:
@@ -224,18 +312,47 @@ def loaded(model: str, kind: str, options: dict[str, Any]) -> Any:
     """Load the model that the options name; takes its options out of the dictionary."""
     from cutaway.models import load
 
-    names = ("revision", "device", "dtype", "trust_remote_code")
-    return load(model, kind, **{name: options.pop(name) for name in names})
+    return load(model, kind, **{name: options.pop(name) for name in LOADING})
 
 
 def named_or_loaded(model: str, options: dict[str, Any]) -> Any:
     """Return the model's name where the options leave it as it comes, so that it may start without transformers."""
-    names = ("revision", "device", "dtype", "trust_remote_code")
-    if [options[name] for name in names] == [None, "cpu", "float32", False]:
-        for name in names:
+    if as_it_comes(options):
+        for name in LOADING:
             del options[name]
         return model
     return loaded(model, "generator", options)
+
+
+def as_it_comes(options: dict[str, Any]) -> bool:
+    """Say whether nobody chose how to load the model."""
+    return [options[name] for name in LOADING] == [None, "cpu", None, False]
+
+
+def tier_for(options: dict[str, Any]) -> str:
+    """Return the tier to generate in: a chosen --dtype is one of its own, so it leaves no choice of a tier."""
+    tier: str = options["tier"]
+    if options["dtype"] is None:
+        return tier
+    if click.get_current_context().get_parameter_source("tier") is not click.core.ParameterSource.DEFAULT:
+        raise InputError("there is --dtype and --tier", hint="give one of them: a tier decides the precision, too")
+    return "exact"
+
+
+def generation_options(function: F) -> F:
+    """Add -m and how to load it, for verbs whose --tier decides the precision."""
+    return model_name_option(load_options(function, "what --tier says"))
+
+
+def known(model: str, options: dict[str, Any]) -> Outline:
+    """Return what the model's configuration says, after checking what can be checked before torch is imported.
+
+    Raises a `ModelError` for a model that is not there, `InputError` for a device that cannot be.
+    """
+    from cutaway.models.outline import check_device, outline
+
+    check_device(options["device"])
+    return outline(model, revision=options.get("revision"))
 
 
 def encoder_unless_chosen(model: str) -> str:
@@ -267,6 +384,14 @@ def text_from(text: str | None, file: str | None) -> str:
             f"the input is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start:,}",
             hint="convert it first, for example: iconv -f latin1 -t utf-8",
         ) from error
+
+
+def some_text_from(text: str | None, file: str | None) -> str:
+    """Return the text as `text_from` does. Raises `MissingText` if it is empty."""
+    if not (given := text_from(text, file)):
+        what = "the text is empty" if file is None else f"{file!r} is empty"
+        raise MissingText(what, hint='give some, for example "No, I am your father"')
+    return given
 
 
 def lines_from(text: str | None, file: str | None) -> list[str]:

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, note, offline_option, output_options, text_from, text_options
+from cutaway.cli.common import (
+    device_option,
+    emit,
+    known,
+    note,
+    offline_option,
+    output_options,
+    some_text_from,
+    text_options,
+)
+from cutaway.models.shelf import DTYPES
 
 __all__ = ["command"]
 
@@ -16,8 +26,8 @@ __all__ = ["command"]
 @click.argument("b")
 @text_options
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long for a model.")
-@click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps.")
-@click.option("--dtype", default="float32", show_default=True, help="float32, bfloat16 or float16.")
+@device_option
+@click.option("--dtype", type=click.Choice(DTYPES), help="Precision of all numbers.  [default: float32]")
 @click.option("--trust-remote-code", is_flag=True, help="Run the Python code that a model brings along.")
 @offline_option
 @output_options(".svg", ".png", ".csv", ".npz")
@@ -45,11 +55,14 @@ def command(
       cutaway compare smollm2-135m minilm-l6 -f essay.txt --truncate right -o compared.html
       cutaway compare smollm2-135m minilm-l6 "To be, or not to be" -o compared.csv
     """
+    given = some_text_from(text, file)
+    for name in (a, b):
+        known(name, options)
+
     from cutaway.inside import compare
     from cutaway.models import load
     from cutaway.views import terminal_compare
 
-    given = text_from(text, file)
     first, second = (load(name, "any", **options) for name in (a, b))
     result = compare(first, second, given, truncate=truncate)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_compare.comparison(result))

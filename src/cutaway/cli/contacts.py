@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cutaway.cli.attention import numbers_from
-from cutaway.cli.common import emit, load_options, loaded, output_options, text_options
+from cutaway.cli.common import AtLeast, emit, known, load_options, loaded, output_options, text_options
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
 
 __all__ = ["command"]
@@ -19,7 +19,9 @@ __all__ = ["command"]
 @load_options
 @record_option
 @click.option("--truth", metavar="FILE", help="Known contacts: a .pdb or .cif, a .npy or .csv matrix, or pairs.")
-@click.option("--separation", default=6, show_default=True, help="List pairs at least so many residues apart.")
+@click.option(
+    "--separation", type=AtLeast(1), default=6, show_default=True, help="List pairs at least so many residues apart."
+)
 @click.option("--no-apc", is_flag=True, help="Leave the average product correction out.")
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 7 or 4-7.")
 @click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
@@ -42,11 +44,13 @@ def command(
       cutaway contacts EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVAR
       cutaway contacts EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVAR -o contacts.html
     """
-    from cutaway.inside import contacts
-    from cutaway.views import terminal_sequences
-
     given = sequence_from(text, file, record)
     options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
     options["correct"] = not options.pop("no_apc")
+    known(model, options).check_places(options["layers"], options["heads"])
+
+    from cutaway.inside import contacts
+    from cutaway.views import terminal_sequences
+
     result = contacts(given, loaded(model, "any", options), **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.contacts(result))

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, output_options, records_from
-from cutaway.errors import InputError
+from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, records_from
+from cutaway.errors import InputError, MissingText
 from cutaway.models.shelf import DEFAULT_ENCODER
 
 __all__ = ["command"]
@@ -29,8 +29,10 @@ __all__ = ["command"]
 @click.option(
     "--normalize/--no-normalize", default=None, help="Scale every vector to length 1. [default: the recipe's]"
 )
-@click.option("--max-tokens", type=int, metavar="N", help="Read N tokens of a text at most. [default: the recipe's]")
-@click.option("--batch-size", default=32, show_default=True, help="Texts run at a time, at most.")
+@click.option(
+    "--max-tokens", type=AtLeast(1), metavar="N", help="Read N tokens of a text at most. [default: the recipe's]"
+)
+@click.option("--batch-size", type=AtLeast(1), default=32, show_default=True, help="Texts run at a time, at most.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".csv", ".npz")
 def command(
@@ -50,11 +52,15 @@ def command(
       cutaway embed -f records.txt --normalize -o records.html
       cutaway embed "the river bank" --pooling none --layer 3 -m smollm2-135m
     """
-    from cutaway.inside import embed
-    from cutaway.views import terminal_vectors
-
     if texts and file is not None:
         raise InputError("there is a text and a file", hint="give one of them")
     given = list(texts) or [text for text, _ in records_from(file or "-")]
+    if not all(given):
+        raise MissingText("a text is empty", hint='give some, for example "A dog barks."')
+    known(model, options).check_state(options["layer"])
+
+    from cutaway.inside import embed
+    from cutaway.views import terminal_vectors
+
     result = embed(given, loaded(model, "any", options), pooling=None if pooling == "none" else pooling, **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_vectors.embeddings(result))

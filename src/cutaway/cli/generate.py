@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import emit, model_options, named_or_loaded, note, output_options, prompts_from, text_options
+from cutaway.cli.common import (
+    LOADING,
+    AtLeast,
+    Seed,
+    emit,
+    generation_options,
+    known,
+    named_or_loaded,
+    note,
+    output_options,
+    prompts_from,
+    text_options,
+    tier_for,
+)
+from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation
@@ -17,25 +31,35 @@ __all__ = ["command"]
 
 @click.command("generate")
 @text_options
-@model_options
-@click.option("--max-new-tokens", default=64, show_default=True, help="Stop after so many tokens.")
-@click.option("--min-new-tokens", default=0, show_default=True, help="Do not let the model end before.")
+@generation_options
+@click.option("--max-new-tokens", type=AtLeast(1), default=64, show_default=True, help="Stop after so many tokens.")
+@click.option(
+    "--min-new-tokens", type=AtLeast(0), default=0, show_default=True, help="Do not let the model end before."
+)
 @click.option("--temperature", type=float, help="0 is greedy.  [default: 0 for one response, 1 for several]")
 @click.option("--top-k", type=int, help="Draw from the k likeliest tokens.")
 @click.option("--top-p", type=float, help="Draw from the likeliest tokens that together hold p.")
 @click.option("--min-p", type=float, help="Draw from tokens at least p times as likely as the likeliest.")
 @click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
 @click.option("--presence-penalty", type=float, help="From -2 to 2; above 0 makes generated tokens less likely.")
-@click.option("-n", "--num-return-sequences", default=1, show_default=True, help="Responses a prompt.")
-@click.option("--num-beams", default=1, show_default=True, help="Search for the likeliest texts with so many beams.")
+@click.option("-n", "--num-return-sequences", type=AtLeast(1), default=1, show_default=True, help="Responses a prompt.")
+@click.option(
+    "--num-beams",
+    type=AtLeast(1),
+    default=1,
+    show_default=True,
+    help="Search for the likeliest texts with so many beams.",
+)
 @click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 long beams score better.")
 @click.option("--stop", multiple=True, help="End before this text (can be given several times).")
 @click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
 @click.option("--system", help="With --chat: how to answer, said to the model before the prompt.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
-@click.option("--alternatives", default=0, show_default=True, help="Keep the k likeliest tokens at each step.")
+@click.option(
+    "--alternatives", type=AtLeast(0), default=0, show_default=True, help="Keep the k likeliest tokens at each step."
+)
 @click.option("--trace", is_flag=True, help="Show what was behind each token, before and after the samplers.")
-@click.option("--batch-size", default=64, show_default=True, help="Responses decoded together.")
+@click.option("--batch-size", type=AtLeast(1), default=64, show_default=True, help="Responses decoded together.")
 @click.option(
     "--tier",
     type=click.Choice(["exact", "near", "turbo"]),
@@ -44,7 +68,7 @@ __all__ = ["command"]
     help="Weights in float32, bfloat16 (log-probabilities off by some tenths of a nat at most), or 4 bits.",
 )
 @click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
-@click.option("--seed", default=0, show_default=True, help="Response r draws from the stream of seed + r.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Response r draws from the stream of seed + r.")
 @output_options(".csv", ".svg", ".png")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
@@ -58,10 +82,18 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
       cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
     """
+    from cutaway.generation.settings import check_request
+
+    prompts = prompts_from(text, file, skip_bad=options.pop("skip_bad"))
+    options["tier"] = tier_for(options)
+    check_request(**{name: value for name, value in options.items() if name not in {*LOADING, "truncate"}})
+    if not all(prompts):
+        raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
+    known(model, options)
+
     from cutaway.generation import generate
     from cutaway.views import terminal, terminal_trace
 
-    prompts = prompts_from(text, file, skip_bad=options.pop("skip_bad"))
     ready = named_or_loaded(model, options)
     one = len(prompts) * options["num_return_sequences"] == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None

@@ -6,7 +6,17 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+from cutaway.cli.common import (
+    AtLeast,
+    Seed,
+    emit,
+    known,
+    loaded,
+    model_options,
+    output_options,
+    some_text_from,
+    text_options,
+)
 from cutaway.errors import InputError
 
 __all__ = ["command", "text_or_random"]
@@ -15,8 +25,10 @@ __all__ = ["command", "text_or_random"]
 @click.command("heads")
 @text_options
 @model_options
-@click.option("--random", metavar="N", type=int, help="Instead of a text: N random tokens, twice (for induction).")
-@click.option("--seed", default=0, show_default=True, help="Of the random tokens.")
+@click.option(
+    "--random", metavar="N", type=AtLeast(2), help="Instead of a text: N random tokens, twice (for induction)."
+)
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Of the random tokens.")
 @click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".svg", ".png", ".csv")
@@ -30,10 +42,12 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway heads --random 64 -o heads.html
       cutaway heads "No, I am your father" -o heads.csv
     """
+    given = text_or_random(text, file, options["random"])
+    known(model, options)
+
     from cutaway.inside import heads
     from cutaway.views import terminal_inside
 
-    given = text_or_random(text, file, options["random"])
     result = heads(given, loaded(model, "any", options), **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.heads(result))
 
@@ -41,7 +55,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
 def text_or_random(text: str | None, file: str | None, random: int | None) -> str | None:
     """Return the text, or None where random tokens take its place."""
     if random is None:
-        return text_from(text, file)
+        return some_text_from(text, file)
     if text is not None or file is not None:
         raise InputError("there is a text and --random", hint="give one of them")
     return None

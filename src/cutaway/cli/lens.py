@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, some_text_from, text_options
 from cutaway.errors import InputError
 
 __all__ = ["command"]
@@ -15,7 +15,9 @@ __all__ = ["command"]
 @click.command("lens")
 @text_options
 @model_options
-@click.option("--top", default=5, show_default=True, help="Keep so many of each layer's likeliest tokens.")
+@click.option(
+    "--top", type=AtLeast(1), default=5, show_default=True, help="Keep so many of each layer's likeliest tokens."
+)
 @click.option("--positions", metavar="I,J,…", help="Only these positions: 0 is the first token, -1 the last.")
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @output_options(".svg", ".png", ".csv", ".npz")
@@ -38,10 +40,12 @@ def command(
       cutaway lens "The capital of France is" --positions -1 --top 10 --json
       cutaway lens -f essay.txt -o lens.html
     """
+    given, chosen = some_text_from(text, file), _positions(positions)
+    known(model, options)
+
     from cutaway.inside import lens
     from cutaway.views import terminal_lens
 
-    given, chosen = text_from(text, file), _positions(positions)
     result = lens(given, loaded(model, "any", options), positions=chosen, **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_lens.lens(result))
 

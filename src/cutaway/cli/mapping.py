@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutaway.cli.common import (
+    AtLeast,
+    Seed,
     emit,
     encoder_unless_chosen,
+    known,
     lines_from,
     loaded,
     model_options,
@@ -33,12 +36,16 @@ __all__ = ["command"]
     "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,
     help="pca shows most variance, tsne keeps neighbours together.",
 )  # fmt: skip
-@click.option("--perplexity", type=float, help="t-SNE: about how many neighbours a point has. [default: 30, or fewer]")
-@click.option("--seed", default=0, show_default=True, help="t-SNE: the order of its chances.")
+@click.option(
+    "--perplexity", type=AtLeast(0.0), help="t-SNE: about how many neighbours a point has. [default: 30, or fewer]"
+)
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="t-SNE: the order of its chances.")
 @click.option(
     "--corpus", metavar="FILE", help="Learn vectors from FILE and show them beside the model's for its words."
 )
-@click.option("--min-count", default=2, show_default=True, help="With --corpus: leave rarer words out.")
+@click.option(
+    "--min-count", type=AtLeast(1), default=2, show_default=True, help="With --corpus: leave rarer words out."
+)
 @click.option("--layer", default=-1, show_default=True, help="Of records: 0, what enters the first block, to -1.")
 @click.option(
     "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
@@ -75,28 +82,33 @@ def command(
       cutaway map -f records.txt --method tsne -o map.html
       cutaway map "rain water river money bank prices" --corpus records.txt --min-count 1
     """
-    from cutaway.inside import contextual_vectors, embedding_map, static_vectors
     from cutaway.sequences import read_text
-    from cutaway.views import terminal_vectors
 
     if groups and file is not None:
         raise InputError("there is a group and a file", hint="give one of them")
     records = not (groups or words or corpus)
-    ready = loaded(encoder_unless_chosen(model) if records or corpus else model, "any", options)
+    model = encoder_unless_chosen(model) if records or corpus else model
+    texts: dict[str, list[str]] = {}
+    for record, group in records_from(file or "-") if records else ():
+        texts.setdefault(group, []).append(record)
+    given = {} if records else _groups(groups, file)
+    lines = None if corpus is None else read_text(Path(corpus)).splitlines()
+    known(model, options).check_state(layer)
+
+    from cutaway.inside import contextual_vectors, embedding_map, static_vectors
+    from cutaway.views import terminal_vectors
+
+    ready = loaded(model, "any", options)
     layout: dict[str, Any] = {"method": method, "perplexity": perplexity, "seed": seed}
     if records:
-        texts: dict[str, list[str]] = {}
-        for record, group in records_from(file or "-"):
-            texts.setdefault(group, []).append(record)
         results = [embedding_map(texts, ready, kind="texts", layer=layer, pooling=pooling, truncate=truncate, **layout)]
-    elif corpus is not None:
-        given, text = _groups(groups, file), read_text(Path(corpus)).splitlines()
-        static = static_vectors(text, min_count=min_count, name=Path(corpus).name)
+    elif corpus is not None and lines is not None:
+        static = static_vectors(lines, min_count=min_count, name=Path(corpus).name)
         found = embedding_map(given, static, **layout)
-        learned = contextual_vectors(text, static.texts, ready, layer=layer)
+        learned = contextual_vectors(lines, static.texts, ready, layer=layer)
         results = [found, embedding_map(given, learned, **layout)]
     else:
-        tokens = {name: [_spelled(ready, word) for word in words] for name, words in _groups(groups, file).items()}
+        tokens = {name: [_spelled(ready, word) for word in words] for name, words in given.items()}
         results = [embedding_map(tokens, ready, **layout)]
     emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.maps(results))
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
-from cutaway.cli.common import debug_option, emit, offline_option, output_options, someone_to_ask
+from cutaway.cli.common import (
+    debug_option,
+    emit,
+    folder_options,
+    json_option,
+    note,
+    offline_option,
+    output_options,
+    quiet_option,
+    someone_to_ask,
+)
+from cutaway.errors import InputError
+from cutaway.models.outline import outline
 from cutaway.progress import paused
 
 __all__ = ["command"]
@@ -105,16 +119,21 @@ def card_command(name: str) -> None:
 
 @command.command("save")
 @click.argument("name")
-@click.argument("directory", type=click.Path())
 @offline_option
-@output_options
-def save_command(name: str, directory: str, as_json: bool, output: str | None) -> None:
-    """Save a model, its tokenizer and its card into DIRECTORY, load it again and compare.
+@folder_options()
+def save_command(name: str, directory: str | None, as_json: bool, output: str | None) -> None:
+    """Save a model, its tokenizer and its card into a new folder, load it again and compare.
 
     \b
     Example:
-      cutaway models save smollm2-135m my-model
+      cutaway models save smollm2-135m -o my-model
     """
+    if directory is None:
+        raise InputError(
+            "there is no folder to save into", hint=f"name a new one: cutaway models save {name} -o my-model"
+        )
+    outline(name)
+
     from cutaway.models import save
     from cutaway.views import terminal
 
@@ -124,8 +143,10 @@ def save_command(name: str, directory: str, as_json: bool, output: str | None) -
 
 @command.command("rm")
 @click.argument("names", nargs=-1, required=True)
+@json_option
+@quiet_option
 @debug_option
-def rm_command(names: tuple[str, ...]) -> None:
+def rm_command(names: tuple[str, ...], as_json: bool) -> None:
     """Remove models from the cache; a shelf model can be fetched again.
 
     \b
@@ -135,4 +156,7 @@ def rm_command(names: tuple[str, ...]) -> None:
     from cutaway.models import remove
 
     for name in names:
-        click.echo(f"removed {name}: {remove(name) / 1e6:,.0f} MB", err=True)
+        freed = remove(name)
+        note(f"removed {name}: {freed / 1e6:,.0f} MB")
+        if as_json:
+            click.echo(json.dumps({"schema": "cutaway.removed/1", "name": name, "bytes": freed}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, load_options, loaded, output_options, text_options
+from cutaway.cli.common import AtLeast, emit, known, load_options, loaded, output_options, text_options
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
 
 __all__ = ["command"]
@@ -20,8 +20,14 @@ __all__ = ["command"]
 @click.option("--alphabet", type=click.Choice(["protein", "dna", "rna"]), help="What TEXT is.  [default: what fits]")
 @click.option("--letters", help="What may stand at a position: ACGT, or tokens: C,N,O,Cl.  [default: the alphabet's]")
 @click.option("--alignment", metavar="FILE", help="FASTA or A3M with TEXT in it: the column profile as a baseline.")
-@click.option("--pseudocount", default=1.0, show_default=True, help="Added to every count of the column profile.")
-@click.option("--batch-size", default=16, show_default=True, help="Sequences computed at a time.")
+@click.option(
+    "--pseudocount",
+    type=AtLeast(0.0),
+    default=1.0,
+    show_default=True,
+    help="Added to every count of the column profile.",
+)
+@click.option("--batch-size", type=AtLeast(1), default=16, show_default=True, help="Sequences computed at a time.")
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(
     text: str | None,
@@ -43,11 +49,13 @@ def command(
       cutaway mutate "CC(=O)Oc1ccccc1C(=O)O" -m rxnmapper --letters C,N,O,S
       cutaway mutate -f protein.fasta --alignment family.fasta
     """
-    from cutaway.predict import mutate
-    from cutaway.views import terminal_sequences
-
     given = sequence_from(text, file, record)
     named = options.pop("letters")
     letters = named if named is None or "," not in named else [one.strip() for one in named.split(",")]
+    known(model, options)
+
+    from cutaway.predict import mutate
+    from cutaway.views import terminal_sequences
+
     result = mutate(given, loaded(model, "any", options), letters=letters, **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.mutations(result))

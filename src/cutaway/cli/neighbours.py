@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, encoder_unless_chosen, loaded, model_options, output_options, records_from
+from cutaway.cli.common import (
+    AtLeast,
+    emit,
+    encoder_unless_chosen,
+    known,
+    loaded,
+    model_options,
+    output_options,
+    records_from,
+)
 from cutaway.errors import InputError, MissingText
 
 __all__ = ["command"]
@@ -16,14 +25,18 @@ __all__ = ["command"]
 @click.command("neighbours")
 @click.argument("queries", nargs=-1, metavar="[QUERY]...")
 @model_options
-@click.option("-k", default=8, show_default=True, help="Show so many.")
+@click.option("-k", type=AtLeast(1), default=8, show_default=True, help="Show so many.")
 @click.option("--among", metavar="FILE", help="Compare texts: the QUERY with each line of FILE, up to its last tab.")
 @click.option("--word", help="With --among: this word of each QUERY with every word of FILE, each in its context.")
 @click.option(
     "--corpus", metavar="FILE", help="Learn vectors from FILE and show them beside the model's for its words."
 )
-@click.option("--min-count", default=2, show_default=True, help="With --corpus: leave rarer words out.")
-@click.option("--window", default=4, show_default=True, help="With --corpus: words on either side that count.")
+@click.option(
+    "--min-count", type=AtLeast(1), default=2, show_default=True, help="With --corpus: leave rarer words out."
+)
+@click.option(
+    "--window", type=AtLeast(1), default=4, show_default=True, help="With --corpus: words on either side that count."
+)
 @click.option("--layer", default=-1, show_default=True, help="With --among or --corpus: 0 to -1, the last.")
 @click.option(
     "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
@@ -60,9 +73,7 @@ def command(
       cutaway neighbours "He sat on the river bank." --word bank --among records.txt
       cutaway neighbours water money --corpus records.txt -o neighbours.html
     """
-    from cutaway.inside import contextual_vectors, neighbours, static_vectors
     from cutaway.sequences import read_text
-    from cutaway.views import terminal_vectors
 
     if not queries:
         raise MissingText("there is no query", hint='give a word, for example: cutaway neighbours " Monday"')
@@ -70,15 +81,20 @@ def command(
         raise InputError("there is --among and --corpus", hint="give one of them")
     if among is not None or corpus is not None:
         model = encoder_unless_chosen(model)
+    records = None if among is None else [text for text, _ in records_from(among)]
+    lines = None if corpus is None else read_text(Path(corpus)).splitlines()
+    known(model, options).check_state(layer)
+
+    from cutaway.inside import contextual_vectors, neighbours, static_vectors
+    from cutaway.views import terminal_vectors
+
     ready = loaded(model, "any", options)
-    if corpus is not None:
-        lines = read_text(Path(corpus)).splitlines()
+    if corpus is not None and lines is not None:
         static = static_vectors(lines, window=window, min_count=min_count, name=Path(corpus).name)
         found = neighbours(queries, static, k=k)  # a word that is not there is said before the model runs
         learned = contextual_vectors(lines, static.texts, ready, layer=layer)
         results = [found, neighbours(queries, learned, k=k)]
     else:
-        records = None if among is None else [text for text, _ in records_from(among)]
         results = [
             neighbours(queries, ready, k=k, among=records, word=word, layer=layer, pooling=pooling, truncate=truncate)
         ]

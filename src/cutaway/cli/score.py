@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, loaded, model_options, output_options, text_from, text_options
+from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, some_text_from, text_options
 
 __all__ = ["command"]
 
@@ -15,7 +15,9 @@ __all__ = ["command"]
 @text_options
 @model_options
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
-@click.option("--next-tokens", default=10, show_default=True, help="Show so many of the likeliest next tokens.")
+@click.option(
+    "--next-tokens", type=AtLeast(0), default=10, show_default=True, help="Show so many of the likeliest next tokens."
+)
 @output_options(".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Say how probable a model finds TEXT: surprisal of each token, perplexity.
@@ -26,9 +28,11 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway score -f essay.txt --json
       cutaway score "No, I am your father" -o score.html
     """
+    given = some_text_from(text, file)
+    known(model, options)
+
     from cutaway.predict import score
     from cutaway.views import terminal
 
-    given = text_from(text, file)
     result = score(given, loaded(model, "causal", options), **options)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal.score(result))

@@ -10,13 +10,18 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from cutaway.cli.common import (
+    AtLeast,
+    Seed,
     allow_writing_over,
+    as_it_comes,
+    known,
     load_options,
     loaded,
     note,
     output_options,
     prompts_from,
     text_options,
+    tier_for,
     wrote,
 )
 from cutaway.errors import InputError, cannot_write
@@ -46,6 +51,10 @@ def _resume(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
     return value
 
 
+def _load_options(function: Callable[..., None]) -> Callable[..., None]:
+    return load_options(function, "what --tier says")
+
+
 def _list_options(function: Callable[..., None]) -> Callable[..., None]:
     for name, text in reversed(_LISTS.items()):
         function = click.option(f"--{name.replace('_', '-')}", metavar="A,B,…", help=text)(function)
@@ -58,14 +67,20 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
     "-m", "--model", "models", multiple=True, default=[DEFAULT], envvar="CUTAWAY_MODEL", show_default=True,
     show_envvar=True, help="A model, several with commas between, or given several times.",
 )  # fmt: skip
-@load_options
+@_load_options
 @_list_options
-@click.option("--samples", default=2, show_default=True, help="Completions a prompt and setting; one where greedy.")
+@click.option(
+    "-n", "--num-return-sequences", "samples", type=AtLeast(1), default=2, show_default=True,
+    help="Responses to a prompt under a setting; one if it is greedy.",
+)  # fmt: skip
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
 @click.option("--scorer", default=DEFAULT, show_default=True, help="The model that measures surprise, or none.")
-@click.option("--tier", default="near", show_default=True, help="How exactly to compute: exact, near or turbo.")
-@click.option("--batch-size", default=64, show_default=True, help="Completions decoded together.")
-@click.option("--seed", default=0, show_default=True, help="Another seed gives other samples.")
+@click.option(
+    "--tier", type=click.Choice(["exact", "near", "turbo"]), default="near", show_default=True,
+    help="Weights in float32, bfloat16, or 4 bits: how exact and how fast.",
+)  # fmt: skip
+@click.option("--batch-size", type=AtLeast(1), default=64, show_default=True, help="Completions decoded together.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Another seed gives other samples.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
 @click.option("--resume", is_flag=True, is_eager=True, callback=_resume, help="Keep the runs that -o x.jsonl holds.")
 @click.option("--from", "begun", metavar="FILE", help="Run nothing: show the runs of FILE, a .jsonl of a sweep.")
@@ -105,8 +120,9 @@ def command(
     prompts = prompts_from(text, file, skip_bad=skip_bad)
     models = _models(options.pop("models"))
 
-    from cutaway.generation.sweeps import plan_sweep, runs_of, summed_up
+    from cutaway.generation.plans import plan_sweep
 
+    options["tier"] = tier_for(options)
     scorer = None if options["scorer"] == "none" else options.pop("scorer")
     options.pop("scorer", None)
     rest: dict[str, Any] = {name: options.pop(name) for name in ("truncate", "batch_size")}
@@ -115,8 +131,12 @@ def command(
         samples=options.pop("samples"), seed=options.pop("seed"), tier=options.pop("tier"),
     )  # fmt: skip
     _say_twice(prompts, models, plan, settings)
-    usual = {"revision": None, "device": "cpu", "dtype": "float32", "trust_remote_code": False}
-    ready = names if options == usual else [loaded(str(name), "causal", dict(options)) for name in names]
+    for name in (*plan.models, *([] if plan.scorer is None else [plan.scorer])):
+        known(name, options if name in plan.models else {"device": "cpu"})
+
+    from cutaway.generation.sweeps import runs_of, summed_up
+
+    ready = names if as_it_comes(options) else [loaded(str(name), "causal", dict(options)) for name in names]
     lines = output is not None and Path(output).suffix == ".jsonl"
     keep = _Kept(plan, texts=not (as_json or lines))
     with contextlib.ExitStack() as stack:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cutaway.cli.common import (
+    AtLeast,
+    Seed,
     debug_option,
     emit,
     json_option,
@@ -44,17 +46,19 @@ def command() -> None:
 @click.option("--alphabet", type=click.Choice(_ALPHABETS), help="What the files hold.  [default: what the kind is for]")
 @click.option(
     "--vocab-size",
-    type=int,
+    type=AtLeast(1),
     help="Tokens, special ones included.  [default: 4096 where it can be chosen, 69 for states]",
 )
 @click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Save the tokenizer into this folder.")
-@click.option("--frame", type=int, help="codon: bases before the first codon, 0 to 2.")
-@click.option("--k", type=int, help="kmer: letters in a word.  [default: 6]")
+@click.option("--frame", type=AtLeast(0), help="codon: bases before the first codon, 0 to 2.")
+@click.option("--k", type=AtLeast(1), help="kmer: letters in a word.  [default: 6]")
 @click.option("--overlapping", is_flag=True, default=None, help="kmer: a word at every letter.")
 @click.option("--closed", is_flag=True, default=None, help="smiles, selfies: only what occurs; others become <unk>.")
 @click.option("--bins", "method", type=click.Choice(["uniform", "quantile"]), help="bins: how they are laid out.")
 @click.option("--limit", type=float, help="bins: uniform ones reach to this many scales.  [default: 15]")
-@click.option("--seed", type=int, help="states: which steps are learned from, and where k-means begins.  [default: 0]")
+@click.option(
+    "--seed", type=Seed(), help="states: which steps are learned from, and where k-means begins.  [default: 0]"
+)
 @click.option("--angles", is_flag=True, default=None, help="states: all numbers are radians; π lies beside -π.")
 @click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
 @click.option(
@@ -174,9 +178,15 @@ def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
     help="A tokenizer, or a model's; give several.",
 )
 @click.option("--alphabet", type=click.Choice(_ALPHABETS), default="text", show_default=True, help="What FILEs hold.")
-@click.option("--symbols", default=1_000_000, show_default=True, help="Read so many letters or numbers of each FILE.")
-@click.option("--edits", default=200, show_default=True, help="Small changes whose effect is counted.")
-@click.option("--seed", default=0, show_default=True, help="Which changes.")
+@click.option(
+    "--symbols",
+    type=AtLeast(1),
+    default=1_000_000,
+    show_default=True,
+    help="Read so many letters or numbers of each FILE.",
+)
+@click.option("--edits", type=AtLeast(0), default=200, show_default=True, help="Small changes whose effect is counted.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Which changes.")
 @click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken records out.")
 @rename_option
@@ -251,8 +261,8 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
 @click.option(
     "--alphabet", type=click.Choice(_ALPHABETS), help="What to try.  [default: what it was made for, or text]"
 )
-@click.option("-n", "--number", default=20_000, show_default=True, help="Adversarial inputs to try.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("-n", "--number", type=AtLeast(1), default=20_000, show_default=True, help="Adversarial inputs to try.")
+@click.option("--seed", type=Seed(), default=0, show_default=True)
 @click.option("--revision", help="A branch, tag or commit of a Hub model.")
 @offline_option
 @output_options(".csv")

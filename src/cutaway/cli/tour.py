@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import check_output, emit, forced, loaded, model_options, note, output_options
+from cutaway.cli.common import (
+    AtLeast,
+    Seed,
+    check_output,
+    emit,
+    forced,
+    known,
+    loaded,
+    model_options,
+    note,
+    output_options,
+)
 from cutaway.cli.on_path import line_for_the_shell
+from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
     from cutaway.guide import Section
@@ -19,8 +31,10 @@ __all__ = ["command"]
 @click.command("tour")
 @model_options
 @click.option("--prompt", default="What is the ALCF?", show_default=True, help="The prompt of the first two sections.")
-@click.option("--steps", type=click.IntRange(min=2), help="Length of the training run.  [default: as fit in 45 s]")
-@click.option("--seed", default=0, show_default=True, help="Everything random in the tour follows from it.")
+@click.option("--steps", type=AtLeast(2), help="Length of the training run.  [default: as fit in 45 s]")
+@click.option(
+    "--seed", type=Seed(), default=0, show_default=True, help="Everything random in the tour follows from it."
+)
 @output_options
 def command(
     model: str, prompt: str, steps: int | None, seed: int, as_json: bool, output: str | None, **options: Any
@@ -36,15 +50,19 @@ def command(
       cutaway tour
       cutaway tour --prompt "Water boils at" --steps 100 -o lesson.html
     """
-    from cutaway.guide import tour
     from cutaway.guide.kept import new_folder
 
+    if not prompt:
+        raise MissingText("the prompt is empty", hint='give some text: --prompt "Water boils at"')
+    known(model, options)
     target = output or (None if as_json else "tour.html")
     if output is None and target is not None:
         check_output(target)
     page = Path(target) if target is not None and target.endswith(".html") else None
     folder = None if page is None else new_folder(page.parent, replace=forced())
-    note("loading the model …")
+
+    from cutaway.guide import tour
+
     chosen = loaded(model, "causal", options)
     result = tour(chosen, prompt=prompt, steps=steps, seed=seed, folder=folder, on_section=_progress)
     emit([result], as_json=as_json, output=target, draw=None)

@@ -6,31 +6,35 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, output_options
+from cutaway.cli.common import AtLeast, Seed, device_option, emit, folder_options
+from cutaway.models.outline import check_device
 
 __all__ = ["command"]
 
 
 @click.command("train")
 @click.argument("data", default="built-in")
-@click.option("-d", "--directory", metavar="DIR", help="Save the model and metrics.jsonl into this new folder.")
 @click.option("--arch", default="gpt2", show_default=True, help="gpt2 or llama.")
-@click.option("--layers", default=4, show_default=True)
-@click.option("--heads", default=4, show_default=True, help="Heads a layer.")
-@click.option("--width", default=64, show_default=True, help="Numbers in a token's vector.")
-@click.option("--context", default=128, show_default=True, help="Tokens in a row.")
-@click.option("--batch-size", default=8, show_default=True, help="Rows a step.")
-@click.option("--steps", default=500, show_default=True)
+@click.option("--layers", type=AtLeast(1), default=4, show_default=True)
+@click.option("--heads", type=AtLeast(1), default=4, show_default=True, help="Heads a layer.")
+@click.option("--width", type=AtLeast(1), default=64, show_default=True, help="Numbers in a token's vector.")
+@click.option("--context", type=AtLeast(1), default=128, show_default=True, help="Tokens in a row.")
+@click.option("--batch-size", type=AtLeast(1), default=8, show_default=True, help="Rows a step.")
+@click.option("--steps", type=AtLeast(1), default=500, show_default=True)
 @click.option("--seconds", type=float, help="Make only as many steps as fit in this time.")
 @click.option("--learning-rate", default=8e-3, show_default=True, help="At its peak.")
-@click.option("--warmup", type=int, help="Steps until the peak.  [default: a tenth]")
+@click.option("--warmup", type=AtLeast(0), help="Steps until the peak.  [default: a tenth]")
 @click.option("--weight-decay", default=0.1, show_default=True)
-@click.option("--validate-every", default=50, show_default=True, help="Steps between looks at held-out rows.")
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--threads", type=int, help="Threads of the CPU.  [default: 1 for a small model, else as many as help]")
-@click.option("--seed", default=0, show_default=True, help="Weights and rows follow from it.")
+@click.option(
+    "--validate-every", type=AtLeast(1), default=50, show_default=True, help="Steps between looks at held-out rows."
+)
+@device_option
+@click.option(
+    "--threads", type=AtLeast(1), help="Threads of the CPU.  [default: 1 for a small model, else as many as help]"
+)
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Weights and rows follow from it.")
 @click.option("--as-text", is_flag=True, help="Learn every character of DATA, even if it holds records.")
-@output_options(".csv")
+@folder_options(".csv")
 def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
     """Train a small language model of characters on DATA, a text file or `built-in`.
 
@@ -41,9 +45,17 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
     Examples:
       cutaway train --steps 100
       cutaway train --seconds 10
-      cutaway train --steps 20 -d tiny-model -o training.html
-      cutaway train my-text.txt --arch llama --steps 20 -d my-model
+      cutaway train --steps 20 -o tiny-model -o training.html
+      cutaway train my-text.txt --arch llama --steps 20 -o my-model
     """
+    from cutaway.sequences.recognised import read_plain_text
+    from cutaway.training.config import BUILT_IN, Settings
+
+    Settings(data=data, **options)
+    check_device(options["device"])
+    if data != BUILT_IN:
+        read_plain_text(data, as_text=options["as_text"])
+
     from cutaway.training import train
     from cutaway.views import terminal
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cutaway.generation.loop import Generation, generate
     from cutaway.generation.rows import Alternative
     from cutaway.generation.runs import Run, read_runs
-    from cutaway.generation.samplers import Sampling, distribution
+    from cutaway.generation.samplers import distribution
+    from cutaway.generation.settings import Sampling
     from cutaway.generation.sweeps import Sweep, sweep
     from cutaway.generation.trace import Effect, Option, Step
 
@@ -38,7 +39,8 @@ __getattr__ = exports(
         "loop": ["Generation", "generate"],
         "rows": ["Alternative"],
         "runs": ["Run", "read_runs"],
-        "samplers": ["Sampling", "distribution"],
+        "samplers": ["distribution"],
+        "settings": ["Sampling"],
         "sweeps": ["Sweep", "sweep"],
         "trace": ["Effect", "Option", "Step"],
     },

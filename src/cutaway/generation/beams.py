@@ -8,17 +8,16 @@ candidates, V vocabulary.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import torch
 
-from cutaway.errors import InputError, ModelError, at_least
+from cutaway.errors import ModelError
 from cutaway.generation.engine import Decoder, alternatives_of, processed
 from cutaway.generation.rows import Alternative, Row
-from cutaway.generation.samplers import Sampling
+from cutaway.generation.settings import check_beams
 
-__all__ = ["Beam", "beam_search", "check_beams", "finished_rows"]
+__all__ = ["Beam", "beam_search", "finished_rows"]
 
 _NEVER = -1e9  # the score of what may not be chosen, as transformers has it
 
@@ -59,29 +58,6 @@ def beam_search(
     for at in range(0, len(rows), together):
         found += _search(decoder, rows[at : at + together], num_beams, length_penalty, early_stopping)
     return [beams[:num_return_sequences] for beams in found]
-
-
-def check_beams(
-    num_beams: int, num_return_sequences: int, length_penalty: float, sampling: Sampling, stop: Sequence[str]
-) -> None:
-    """Raise `InputError` for what beams can't do."""
-    at_least(1, num_beams=num_beams, num_return_sequences=num_return_sequences)
-    if num_return_sequences > num_beams:
-        raise InputError(
-            f"num-return-sequences is {num_return_sequences} and num-beams {num_beams}",
-            hint="no more beams can be returned than there are",
-        )
-    if not math.isfinite(length_penalty):
-        raise InputError(f"length-penalty is {length_penalty}", hint="it has to be a number; 0 ignores the length")
-    if sampling.temperature != 0:
-        raise InputError(
-            f"temperature is {sampling.temperature}, and beams are not drawn",
-            hint="leave --temperature out, or leave --num-beams out",
-        )
-    if stop:
-        raise InputError(
-            f"beams do not stop at a text such as {stop[0]!r}", hint="leave --stop out, or leave --num-beams out"
-        )
 
 
 def finished_rows(decoder: Decoder, row: Row, beams: Sequence[Beam]) -> list[Row]:

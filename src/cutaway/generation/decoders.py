@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cutaway.errors import InputError
 from cutaway.generation.engine import Decoder
 from cutaway.generation.rows import Row
+from cutaway.generation.settings import TIERS, check_tier
 from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.log import get_logger
@@ -40,9 +40,8 @@ from cutaway.progress import step
 if TYPE_CHECKING:
     from cutaway.models.loading import Model, ModelLike
 
-__all__ = ["TIERS", "open_decoder"]
+__all__ = ["open_decoder"]
 
-TIERS = packed.TIERS
 NEAR = 0.002  # nats a token: what the default tier may be off
 
 GUESSED = {"exact": 5, "near": 5, "turbo": 3}  # tokens looked up at once; each costs the 4-bit kernel more
@@ -67,8 +66,7 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
     lies on another device or in another dtype, runs on its own module, whatever the tier. Raises `InputError` for an
     unknown tier or a `ModelError`.
     """
-    if tier not in TIERS:
-        raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
+    check_tier(tier)
     stamp = None
     if isinstance(model, (str, os.PathLike)):
         entry = SHELF.get(os.fspath(model))

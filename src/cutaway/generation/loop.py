@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.chance import check_seed
-from cutaway.errors import InputError, MissingText, at_least
-from cutaway.generation.beams import beam_search, check_beams, finished_rows
+from cutaway.errors import MissingText
+from cutaway.generation.beams import beam_search, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.rows import Alternative, Processor, Row
-from cutaway.generation.samplers import Sampling
+from cutaway.generation.settings import check_request
 from cutaway.generation.trace import Step
 from cutaway.models.prompt import TextModel, encode_prompt
 from cutaway.models.shelf import DEFAULT
@@ -113,16 +113,14 @@ def generate(
     >>> generate("The capital of France is", max_new_tokens=1)[0].completion
     ' Paris'
     """
-    at_least(1, num_return_sequences=num_return_sequences, batch_size=batch_size)
-    at_least(0, alternatives=alternatives)
-    if temperature is None:
-        temperature = 0.0 if num_return_sequences == 1 or num_beams > 1 else 1.0
-    if temperature == 0 and num_return_sequences > 1 and num_beams == 1:
-        raise InputError(
-            f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
-        )
     stop = [stop] if isinstance(stop, str) else list(stop)
-    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty)
+    sampling = check_request(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty,
+        presence_penalty=presence_penalty, seed=seed, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens,
+        stop=stop, num_return_sequences=num_return_sequences, num_beams=num_beams, length_penalty=length_penalty,
+        alternatives=alternatives, trace=trace, batch_size=batch_size, tier=tier, chat=chat, system=system,
+    )  # fmt: skip
+    seed = check_seed(seed)
     limits: dict[str, Any] = {
         "max_new_tokens": max_new_tokens,
         "min_new_tokens": min_new_tokens,
@@ -131,12 +129,6 @@ def generate(
         "traced": trace,
         "processors": list(logits_processor),
     }
-    seed = check_seed(seed)
-    Row("", [], sampling, seed, **limits)  # raises for impossible settings before a model is loaded
-    if num_beams != 1:
-        check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
-        if trace:
-            raise InputError("beams are not drawn: there is no trace of them", hint="leave --trace or --num-beams out")
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 
 from cutaway.chance import check_seed, stream
-from cutaway.errors import InputError, at_least
-from cutaway.generation.samplers import Sampling
+from cutaway.generation.settings import Sampling, check_lengths
 from cutaway.tokens import Tokenizer
 
 if TYPE_CHECKING:
     from cutaway.generation.trace import Step
 
-__all__ = ["Alternative", "Processor", "Row", "check_lengths"]
+__all__ = ["Alternative", "Processor", "Row"]
 
 
 # Ids so far (1, T) and scores (1, V) → scores (1, V).
@@ -67,8 +66,6 @@ class Row:
 
     def __post_init__(self) -> None:
         check_lengths(self.min_new_tokens, self.max_new_tokens)
-        if any(not text for text in self.stop):
-            raise InputError("a stop string is empty", hint="leave it out, or give the text to stop before: --stop END")
         self.seed = check_seed(self.seed)
         # Decoded behind the prompt's last tokens: several decoders drop the space at the start of what they are given.
         self._window = self._tail
@@ -140,14 +137,3 @@ class Row:
         tail = self._tail
         before, whole = tokenizer.decode(tail), tokenizer.decode(tail + self.ids)
         return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(self.ids)
-
-
-def check_lengths(min_new_tokens: int, max_new_tokens: int) -> None:
-    """Raise `InputError` for lengths that no response can have."""
-    at_least(1, max_new_tokens=max_new_tokens)
-    at_least(0, min_new_tokens=min_new_tokens)
-    if min_new_tokens > max_new_tokens:
-        raise InputError(
-            f"min-new-tokens is {min_new_tokens} and max-new-tokens {max_new_tokens}",
-            hint="the first has to be at most the second",
-        )

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cutaway.errors import InputError
-from cutaway.generation.rows import check_lengths
-from cutaway.generation.samplers import Sampling
+from cutaway.generation.settings import Sampling, check_lengths
 from cutaway.result import Result
 
 __all__ = ["DEFAULT_SETTINGS", "Group", "Plan", "Run", "plan_of", "read_runs", "seed_of", "settings_grid"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,51 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cutaway.errors import InputError, ModelError
+from cutaway.errors import ModelError
+from cutaway.generation.settings import Sampling
 
 if TYPE_CHECKING:
     from cutaway.generation.rows import Row
 
-__all__ = ["Chosen", "Sampling", "choose", "distribution", "penalised"]
+__all__ = ["Chosen", "choose", "distribution", "penalised"]
 
 FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; where they are too few, the whole row is looked at
 _GROUP = 16  # tokens
 _PART = 1 << 20  # logits at a time, whole rows: their numbers stay in the processor's cache
 _RARE = -80.0  # nats
 _COLDEST = 1e-35  # below it float32 has no inverse; anything but a tie is out of reach long before
-
-
-@dataclasses.dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen; `temperature` 0 is greedy, the other settings are off where they are None."""
-
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    repetition_penalty: float | None = None
-    presence_penalty: float | None = None
-
-    def __post_init__(self) -> None:
-        finite = 0 <= self.temperature < math.inf
-        _check("temperature", self.temperature, finite, "0 (greedy) or above, and finite")
-        _check("top-k", self.top_k, self.top_k is None or self.top_k >= 1, "1 or above")
-        _check("top-p", self.top_p, self.top_p is None or 0 < self.top_p <= 1, "above 0 and at most 1")
-        _check("min-p", self.min_p, self.min_p is None or 0 <= self.min_p <= 1, "from 0 to 1")
-        penalty = self.repetition_penalty
-        _check("repetition-penalty", penalty, penalty is None or 0 < penalty < math.inf, "above 0 (1 is none)")
-        penalty = self.presence_penalty
-        _check("presence-penalty", penalty, penalty is None or -2 <= penalty <= 2, "from -2 to 2 (0 is none)")
-
-    @property
-    def penalises(self) -> bool:
-        """Say whether tokens that occurred count for more or less."""
-        return self.repetition_penalty not in {None, 1.0} or bool(self.presence_penalty)
-
-
-def _check(name: str, value: float | None, good: bool, range_: str) -> None:
-    if not good:  # a NaN fails every comparison, and so lands here too
-        raise InputError(f"{name} is {value}", hint=f"it has to be {range_}")
 
 
 def distribution(

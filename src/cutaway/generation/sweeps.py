@@ -9,16 +9,16 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cutaway.chance import check_seed
-from cutaway.errors import InputError, MissingText, NotFetched, at_least
+from cutaway.errors import NotFetched
 from cutaway.generation import legibility
-from cutaway.generation.decoders import TIERS, open_decoder
+from cutaway.generation.decoders import open_decoder
 from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of
 from cutaway.generation.engine import Decoder, run
 from cutaway.generation.findings import sentences
 from cutaway.generation.legibility import MEASURES, Measure
+from cutaway.generation.plans import plan_sweep
 from cutaway.generation.rows import Row
-from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of, settings_grid, whole_prompts
+from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of
 from cutaway.generation.scorer import Scored, score_continuations
 from cutaway.models.prompt import encode_prompt
 from cutaway.models.shelf import DEFAULT
@@ -124,43 +124,6 @@ def sweep(
             on_run(run_)
     order = (key for model in plan.models for group in plan.groups() for key in group.keys(model))
     return summed_up(plan, [found[key] for key in order])
-
-
-def plan_sweep(
-    prompts: str | Iterable[str],
-    models: ModelLike | Sequence[ModelLike] = DEFAULT,
-    *,
-    settings: Mapping[str, Sequence[Any] | float | None] | None = None,
-    samples: int = 2,
-    seed: int = 0,
-    max_new_tokens: int = 64,
-    chat: bool = False,
-    tier: str = "near",
-    batch_size: int = 64,
-    scorer: ModelLike | None = DEFAULT,
-) -> tuple[Plan, list[ModelLike], ModelLike | None]:
-    """Check what a sweep is asked for and return its plan, its models and its scorer; nothing is loaded yet.
-
-    Raises `InputError` or `MissingText`.
-    """
-    at_least(1, samples=samples, batch_size=batch_size)
-    seed = check_seed(seed)
-    if tier not in TIERS:
-        raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
-    grid, cells = settings_grid(settings, max_new_tokens=max_new_tokens, chat=chat)
-    given = whole_prompts(prompts)
-    if not given or not all(given):
-        what = "there is no prompt" if not given else "a prompt is empty"
-        raise MissingText(what, hint="give one prompt a line: cutaway sweep -f prompts.txt")
-    # A loaded model has a name; loading.py is not asked what a model is, since it brings transformers along.
-    one = isinstance(models, (str, os.PathLike)) or hasattr(models, "tokenizer")
-    ready: list[ModelLike] = [models] if one else list(models)  # type: ignore[list-item, arg-type]
-    named = {_name(model): model for model in ready}
-    if not named:
-        raise InputError("there is no model", hint=f"name one: -m {DEFAULT}")
-    judge = None if scorer is None else _name(scorer)
-    plan = Plan(given, list(named), grid, cells, samples, seed, tier, judge)
-    return plan, list(named.values()), scorer
 
 
 def runs_of(
@@ -356,10 +319,6 @@ def _parts(block: Sequence[Group]) -> Iterator[list[int]]:
             part, rows = [], 0
     if part:
         yield part
-
-
-def _name(model: ModelLike) -> str:
-    return os.fspath(model) if isinstance(model, (str, os.PathLike)) else model.name
 
 
 def _loaded(scorer: ModelLike) -> Model:

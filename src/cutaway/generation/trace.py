@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cutaway.generation.samplers import Sampling, distribution
+from cutaway.generation.samplers import distribution
+from cutaway.generation.settings import Sampling
 from cutaway.tokens import Tokenizer
 
 if TYPE_CHECKING:

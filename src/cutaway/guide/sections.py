@@ -369,7 +369,7 @@ def training(lesson: Lesson) -> Draft:
             "then for sentences that make sense.",
         ],
         python=f'import cutaway\n\ncutaway.train(steps={result.steps}, seed={lesson.seed}, output="my-model")',
-        shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -d my-model",
+        shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -o my-model",
         results=[
             (
                 "The curve falls fast, then slowly towards the floor. On average it never gets below.",

@@ -22,9 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["TIERS", "PackedLinear", "PlainLinear", "fast_bfloat16", "in_file", "make", "swap"]
-
-TIERS = ("exact", "near", "turbo")
+__all__ = ["PackedLinear", "PlainLinear", "fast_bfloat16", "in_file", "make", "swap"]
 
 PACK_AFTER = 12  # calls: about what packing costs, in calls saved
 FEW_ROWS = 8  # up to so many rows the 4-bit kernel is the faster

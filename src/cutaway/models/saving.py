@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import torch
 import transformers
 
-from cutaway.errors import ModelError, OutputError, cannot_write
+from cutaway.errors import ModelError, cannot_write
+from cutaway.folders import check_new_folder
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, shared
@@ -52,11 +53,7 @@ def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str 
     >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
     0.0
     """
-    target = Path(directory)
-    if not os.fspath(directory) or target.is_file():
-        raise OutputError(f"{os.fspath(directory)!r} is no name for a new folder", hint="name one: my-model")
-    if target.is_dir() and any(path.name not in RUN_FILES for path in target.iterdir()):
-        raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or remove that one first")
+    target = check_new_folder(directory, beside=RUN_FILES)
     loaded = shared(model, "any")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

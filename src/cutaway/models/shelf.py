@@ -79,6 +79,7 @@ class ShelfEntry(Package):
         return [self, *self.parts]
 
 
+DTYPES = ("float32", "bfloat16", "float16", "float64")  # what a model can be loaded in
 DEFAULT = "smollm2-135m"
 DEFAULT_ENCODER = "minilm-l6"
 DEFAULT_PROTEIN = "antiberty"

@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from typing import Final
-
-from transformers import GPT2Config, LlamaConfig, PreTrainedConfig
+from typing import TYPE_CHECKING, Final
 
 from cutaway.chance import check_seed
 from cutaway.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 __all__ = ["ARCHITECTURES", "BUILT_IN", "Settings", "configuration"]
 
@@ -101,6 +102,8 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
         >>> configuration(Settings(layers=2), vocab_size=30).n_layer
         2
     """
+    from transformers import GPT2Config, LlamaConfig
+
     # GPT-2's 0.02 belongs to its width of 768. A narrow model that starts so small spends half of a short run growing.
     spread = 0.02 * math.sqrt(768 / settings.width)
     if settings.arch == "gpt2":

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from cutaway.errors import InputError, cannot_write
+from cutaway.errors import cannot_write
 from cutaway.training.config import BUILT_IN, Settings
 from cutaway.training.loop import StepRecord, ValidationRecord
 from cutaway.training.vocabulary import END
@@ -18,22 +17,13 @@ from cutaway.training.vocabulary import END
 if TYPE_CHECKING:
     from cutaway.training.run import Training
 
-__all__ = ["card", "empty_directory", "record_files"]
+__all__ = ["card", "made", "record_files"]
 
 
-def empty_directory(output: str | os.PathLike[str]) -> Path:
-    """Return the folder, made where there is none. Raises `InputError` where it holds something or is a file."""
-    directory = Path(output)
+def made(directory: Path) -> Path:
+    """Make the folder of a run and return it. Raises `OutputError` if the disk does not allow it."""
     with _explained(directory):
-        if any(path.exists() and not path.is_dir() for path in (directory, *directory.parents)):
-            raise InputError(f"{str(directory)!r} is, or goes through, a file", hint="give the name of a folder")
         directory.mkdir(parents=True, exist_ok=True)
-        taken = any(directory.iterdir())
-    if taken:
-        raise InputError(
-            f"{str(directory)!r} is not empty",
-            hint="give the name of a new folder, or remove this one first; a run never writes over another",
-        )
     return directory
 
 

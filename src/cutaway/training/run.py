@@ -22,13 +22,14 @@ import transformers
 
 from cutaway.chance import seed32
 from cutaway.errors import InputError, TrainingError
+from cutaway.folders import check_new_folder
 from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.progress import duration, step
 from cutaway.result import Result
 from cutaway.sequences import SENTENCES, read_plain_text
 from cutaway.training.config import BUILT_IN, Settings, configuration
-from cutaway.training.folder import card, empty_directory, record_files
+from cutaway.training.folder import card, made, record_files
 from cutaway.training.loop import StepRecord, ValidationRecord, fit, learning_rate
 from cutaway.training.pace import measured, threads_set
 from cutaway.training.rows import Rows, SourceRows, TextRows
@@ -138,7 +139,7 @@ class Run:
         """
         if self._trained:
             raise TrainingError("this run has been trained already", hint="build a new Run to train from the start")
-        directory = None if output is None else empty_directory(output)
+        directory = None if output is None else made(check_new_folder(output))
         self._trained = True
         metrics: list[StepRecord] = []
         validation: list[ValidationRecord] = []

@@ -1,0 +1,108 @@
+"""What a model's config.json alone says: enough to refuse an impossible request before torch is imported."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from cutaway.errors import InputError, WrongKind
+from cutaway.models.shelf import DEFAULT, SHELF
+from cutaway.models.sources import resolve
+
+__all__ = ["Outline", "check_device", "is_model_type", "outline"]
+
+_DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "mtia", "meta")
+# The same number under the names that transformers' configurations give it.
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads")
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """The name of a model, its folder, and how many layers L and heads H it says it has (None if it does not say)."""
+
+    name: str
+    path: Path
+    layers: int | None
+    heads: int | None
+
+    def check_places(self, layers: list[int] | None, heads: list[int] | None) -> None:
+        """Raise `InputError` for a layer or a head that the model does not have."""
+        for what, asked, count in (("layer", layers, self.layers), ("head", heads, self.heads)):
+            for number in asked or ():
+                if count is not None and not 0 <= number < count:
+                    raise InputError(
+                        f"there is no {what} {number} in {self.name}", hint=f"it has {what}s 0 to {count - 1}"
+                    )
+
+    def check_heads(self, heads: list[tuple[int, int]] | None) -> None:
+        """Raise `InputError` for a head, as (layer, head), that the model does not have."""
+        for layer, head in heads or ():
+            for number, count in ((layer, self.layers), (head, self.heads)):
+                if count is not None and not 0 <= number < count:
+                    raise InputError(
+                        f"there is no head {layer}.{head} in {self.name}",
+                        hint=f"it has layers 0 to {(self.layers or 1) - 1} and heads 0 to {(self.heads or 1) - 1}",
+                    )
+
+    def check_state(self, layer: int) -> None:
+        """Raise `InputError` for a layer whose output the model does not have; 0 is what enters the first block."""
+        if self.layers is not None and not -self.layers - 1 <= layer <= self.layers:
+            raise InputError(
+                f"there is no layer {layer} in {self.name}: it has 0 (what enters the first block) to {self.layers}",
+                hint=f"-1 is the last, as is {self.layers}",
+            )
+
+
+def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Outline:
+    """Return what the configuration of a model says of it, fetching the model if it is not here.
+
+    Raises a `ModelError` if there is no such model, or if it is a vocabulary without weights.
+
+    >>> found = outline("smollm2-135m")
+    >>> found.layers, found.heads
+    (30, 9)
+    """
+    name = os.fspath(model)
+    entry = SHELF.get(name)
+    if entry is not None and entry.kind == "tokenizer":
+        raise WrongKind(f"{name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
+    path = resolve(model, revision=revision)
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # whoever loads it says what is wrong with it
+        config = {}
+    config = config if isinstance(config, dict) else {}
+    nested = [config] + [part for key in ("text_config", "decoder") if isinstance(part := config.get(key), dict)]
+    return Outline(name, path, _first(nested, _LAYERS), _first(nested, _HEADS))
+
+
+def is_model_type(name: str) -> bool:
+    """Say whether transformers may know a type of model by this name, by looking into its sources without importing it.
+
+    >>> is_model_type("gpt2"), is_model_type("gpt22")
+    (True, False)
+    """
+    found = importlib.util.find_spec("transformers")
+    folders = [] if found is None else found.submodule_search_locations or []
+    files = (file for folder in folders for file in Path(folder, "models", "auto").glob("*.py"))
+    return any(f'"{name}"' in file.read_text(encoding="utf-8") for file in files)
+
+
+def check_device(device: str) -> None:
+    """Raise `InputError` for what cannot be the name of a device; whether it is here, torch has to say."""
+    kind, colon, number = device.partition(":")
+    if kind not in _DEVICES or (colon and not number.isdecimal()):
+        raise InputError(f"there is no device {device!r}", hint="use --device cpu, cuda, cuda:1 or mps")
+
+
+def _first(configs: list[dict[str, Any]], names: tuple[str, ...]) -> int | None:
+    for config in configs:
+        for name in names:
+            if isinstance(value := config.get(name), int):
+                return value
+    return None

@@ -1,0 +1,195 @@
+"""Mistakes are told before anything heavy is imported: every command, each with the mistakes that it can be given.
+
+The command runs in a process of its own, which says at its end whether torch or transformers was imported. So the test
+holds on a slow or busy machine too; one test takes the time as well, of the fastest of a few tries.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from cutaway.cli import cli
+
+WATCHED = """
+import atexit
+import sys
+
+heavy = {"torch", "transformers"}
+atexit.register(lambda: heavy & set(sys.modules) and sys.stderr.write("heavy modules were imported"))
+from cutaway.cli import main
+main()
+"""
+
+TEXT = ("some text", "-m", "MODEL")
+NO_FILE = "there is no file"
+UNKNOWN = "no file or folder './nowhere'"
+
+# For each command: what is typed, and words of the answer. MODEL is a tiny GPT-2 of 2 layers and 4 heads.
+MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
+    "tour": [
+        (("--steps", "1"), "--steps is 1"),
+        (("--prompt", ""), "prompt is empty"),
+        (("-m", "./nowhere"), UNKNOWN),
+        (("-o", "tour.odt"), "tour.odt"),
+        (("--seed", "-1"), "seed is -1"),
+    ],
+    "tokenize": [(("-f", "nowhere.txt"), NO_FILE), (("a", "-m", "./nowhere"), UNKNOWN)],
+    "tokenizer train": [
+        (("nowhere.txt", "-o", "x"), NO_FILE),
+        (("empty.txt", "-o", "x", "--kind", "kmer", "--alphabet", "dna", "--k", "0"), "--k is 0"),
+    ],
+    "tokenizer compare": [(("nowhere.txt", "-t", "MODEL"), NO_FILE), (("empty.txt", "-t", "./nowhere"), UNKNOWN)],
+    "tokenizer check": [(("./nowhere",), UNKNOWN), (("MODEL", "-n", "0"), "--number is 0")],
+    "architecture": [(("./nowhere",), "./nowhere"), (("no-such-type",), "no-such-type"), (("-o", "x.odt"), "x.odt")],
+    "generate": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("", "-m", "MODEL"), "prompt is empty"),
+        (("a", "-m", "./nowhere"), UNKNOWN),
+        (("a", "-m", "gpt2-vocab"), "vocabulary without weights"),
+        ((*TEXT, "--temperature", "-1"), "temperature is -1"),
+        ((*TEXT, "--temperature", "nan"), "temperature is nan"),
+        ((*TEXT, "--top-p", "1.5"), "top-p is 1.5"),
+        ((*TEXT, "--max-new-tokens", "0"), "--max-new-tokens is 0"),
+        ((*TEXT, "--min-new-tokens", "70"), "min-new-tokens is 70"),
+        ((*TEXT, "-n", "0"), "--num-return-sequences is 0"),
+        ((*TEXT, "-n", "2", "--temperature", "0"), "would all be the same"),
+        ((*TEXT, "--num-beams", "2", "--temperature", "0.7"), "beam search does not sample"),
+        ((*TEXT, "--dtype", "bfloat16", "--tier", "near"), "--dtype and --tier"),
+        ((*TEXT, "--system", "be brief"), "--chat"),
+        ((*TEXT, "--device", "abacus"), "abacus"),
+        ((*TEXT, "--dtype", "int3"), "int3"),
+        ((*TEXT, "--seed", "-3"), "seed is -3"),
+        ((*TEXT, "-o", "no-such-folder/x.json"), "no-such-folder"),
+    ],
+    "sweep": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("", "-m", "MODEL"), "prompt is empty"),
+        (("a", "-m", "./nowhere"), UNKNOWN),
+        (("a", "--scorer", "./nowhere", "-m", "MODEL"), UNKNOWN),
+        ((*TEXT, "--temperature", "0,-1"), "temperature is -1"),
+        ((*TEXT, "-n", "0"), "--num-return-sequences is 0"),
+        ((*TEXT, "--tier", "rough"), "rough"),
+        (("--from", "nowhere.jsonl"), "nowhere.jsonl"),
+    ],
+    "score": [(("-f", "nowhere.txt"), NO_FILE), (("", "-m", "MODEL"), "empty"), ((*TEXT, "--next-tokens", "-1"), "-1")],
+    "classify": [(("-f", "nowhere.txt"), NO_FILE), (("", "-m", "MODEL"), "empty"), (("a", "-m", "./nowhere"), UNKNOWN)],
+    "mutate": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("ACD", "-m", "./nowhere"), UNKNOWN),
+        (("ACD", "-m", "MODEL", "--batch-size", "0"), "--batch-size is 0"),
+    ],
+    "attention": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("", "-m", "MODEL"), "empty"),
+        (("a", "-m", "./nowhere"), UNKNOWN),
+        ((*TEXT, "--layers", "7"), "there is no layer 7"),
+        ((*TEXT, "--heads", "x"), "--heads is 'x'"),
+        ((*TEXT, "--neurons", "0.9"), "there is no head 0.9"),
+        ((*TEXT, "--generate", "0"), "--generate is 0"),
+    ],
+    "heads": [((*TEXT, "--random", "4"), "--random"), (("-m", "MODEL", "--random", "1"), "--random is 1")],
+    "lens": [
+        ((*TEXT, "--top", "0"), "--top is 0"),
+        ((*TEXT, "--positions", "a"), "'a'"),
+        (("", "-m", "MODEL"), "empty"),
+    ],
+    "ablate": [((*TEXT, "--heads", "9.0"), "there is no head 9.0"), ((*TEXT, "--heads", "9"), "layer.head")],
+    "compare": [
+        (("MODEL", "./nowhere", "text"), UNKNOWN),
+        (("MODEL", "MODEL", ""), "empty"),
+        (("MODEL", "MODEL", "-f", "nowhere.txt"), NO_FILE),
+    ],
+    "embed": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("",), "empty"),
+        ((*TEXT, "--layer", "9"), "there is no layer 9"),
+        ((*TEXT, "--batch-size", "0"), "--batch-size is 0"),
+    ],
+    "neighbours": [
+        (("-m", "MODEL"), "no query"),
+        (("a", "--among", "nowhere.txt"), NO_FILE),
+        (("a", "--corpus", "nowhere.txt"), NO_FILE),
+        (("a", "-m", "MODEL", "-k", "0"), "-k is 0"),
+    ],
+    "map": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("a b c", "-m", "./nowhere"), UNKNOWN),
+        (("a b c", "-m", "MODEL", "--min-count", "0"), "--min-count is 0"),
+    ],
+    "contacts": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("ACD", "-m", "MODEL", "--layers", "5"), "there is no layer 5"),
+        (("ACD", "-m", "MODEL", "--separation", "0"), "--separation is 0"),
+    ],
+    "records": [(("nowhere.txt",), NO_FILE), (("empty.txt", "-o", "x.odt"), "x.odt")],
+    "data list": [(("-o", "x.odt"), "x.odt")],
+    "data get": [(("no-such-data",), "no-such-data")],
+    "train": [
+        (("nowhere.txt",), NO_FILE),
+        (("--steps", "0"), "--steps is 0"),
+        (("--width", "10", "--heads", "4"), "10"),
+        (("--learning-rate", "0"), "learning_rate is 0"),
+        (("-o", "empty.txt/model"), "empty.txt"),
+        (("--device", "abacus"), "abacus"),
+    ],
+    "models list": [(("-o", "x.odt"), "x.odt")],
+    "models get": [(("./nowhere",), UNKNOWN)],
+    "models info": [(("./nowhere",), UNKNOWN)],
+    "models card": [(("./nowhere",), UNKNOWN)],
+    "models save": [
+        (("MODEL",), "no folder"),
+        (("./nowhere", "-o", "x"), UNKNOWN),
+        (("MODEL", "-o", "taken"), "taken"),
+    ],
+    "models rm": [(("no-such-model",), "no-such-model")],
+}
+
+
+def _commands(group: click.Group, before: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+def test_every_command_is_here():
+    assert set(MISTAKES) == set(_commands(cli))
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "words"),
+    [(command, *mistake) for command, mistakes in MISTAKES.items() for mistake in mistakes],
+)
+def test_a_mistake_is_told_without_torch(command, arguments, words, tiny_gpt2, tmp_path):
+    for name in ("empty.txt", "taken"):
+        (tmp_path / name).write_text("")
+    given = [str(tiny_gpt2) if argument == "MODEL" else argument for argument in arguments]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUTAWAY_HOME": str(tmp_path / "cache")}
+    environment.pop("CUTAWAY_MODEL", None)
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, *command.split(), *given],
+        cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert words in done.stderr and "heavy modules" not in done.stderr, done.stderr
+    usage = 1 if "forbids to fetch" in done.stderr else 2  # a name that the Hub may know is no mistake
+    assert done.returncode == usage and done.stdout == "", done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_mistake_is_told_within_half_a_second(tiny_gpt2, tmp_path):
+    """The bound of the fastest of some tries, of the command that checks most: a busy machine may slow some of them."""
+    command = [sys.executable, "-m", "cutaway", "generate", "some text", "-m", str(tiny_gpt2), "--temperature", "-1"]
+    seconds = []
+    for _ in range(6):
+        began = time.perf_counter()
+        subprocess.run(command, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) <= 0.5
