@@ -1,11 +1,13 @@
 """The hands-on's own numbers, and the real models against transformers."""
 
+import json
 import math
 
 import pytest
 import torch
 import transformers
 
+from cutaway.cli import main
 from cutaway.generation import generate
 from cutaway.inside import attention, contextual_vectors, embed, embedding_map, lens, neighbours, static_vectors
 from cutaway.models import architecture, info, load, load_tokenizer, tokenize
@@ -274,3 +276,16 @@ def test_lens_of_france_ends_in_paris(smollm2):
     assert [cell.target.rank for cell in result.grid[-1].cells[:-1]] == [
         token.rank for token in score(result.text, smollm2).tokens
     ]
+
+
+def test_empty_answers_to_the_first_prompt_are_explained(smollm2, capsys):
+    words = ["What is the ALCF?", "-n", "8", "--max-new-tokens", "2", "-m", smollm2, "--json"]
+    with pytest.raises(SystemExit) as end:
+        main(["generate", *words])
+        raise SystemExit(0)
+    out, err = capsys.readouterr()
+    empty = [line for line in map(json.loads, out.splitlines()) if not line["completion"]]
+    assert not end.value.code and 1 <= len(empty) < 8  # each is empty with probability 0.62
+    assert {tuple(line["tokens"]) for line in empty} == {("<|im_end|>",)}
+    said = f"{len(empty)} of 8 responses are empty: the first token was <|im_end|>, which ends a text"
+    assert said in err and err.count("--chat") == 1

@@ -25,6 +25,7 @@ from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation
+    from cutaway.models import Model
 
 __all__ = ["command"]
 
@@ -92,6 +93,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     known(model, options)
 
     from cutaway.generation import generate
+    from cutaway.generation.advice import advice
     from cutaway.views import terminal, terminal_trace
 
     ready = named_or_loaded(model, options)
@@ -129,3 +131,13 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
             terminal.show(terminal_trace.trace(results[0]))
     else:
         emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))
+    if said := advice(results, answers=_answers_messages(ready)):
+        note(said)
+
+
+def _answers_messages(model: str | Model) -> bool:
+    from cutaway.models.prompt import answers_messages
+    from cutaway.models.sources import resolve
+
+    path = resolve(model) if isinstance(model, str) else model.path
+    return path is not None and answers_messages(path)

@@ -1,0 +1,37 @@
+"""What to try if responses came out empty, or if a question was continued instead of answered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cutaway.generation.loop import Generation
+
+__all__ = ["advice"]
+
+
+def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
+    """Return why responses are empty and what to try, or that a question asks for --chat, or None.
+
+    `answers` says that the model was trained to answer messages, so that it has a chat template.
+
+    >>> advice([], answers=True) is None
+    True
+    """
+    chat = any(result.settings["chat"] for result in results)
+    to_answer = "this model was trained to answer messages: --chat lets it answer"
+    empty = [result for result in results if not result.completion.strip() and result.finish_reason == "eos"]
+    if empty:
+        one = empty[0]
+        why = "the model wrote only white space and ended the text"
+        if len(one.tokens) == 1:
+            chance = math.exp(one.logprobs[0])
+            why = f"the first token was {one.tokens[0]}, which ends a text (the model gave it probability {chance:.2f})"
+        which = "the response is" if len(results) == 1 else f"{len(empty):,} of {len(results):,} responses are"
+        what = to_answer if answers and not chat else "--min-new-tokens 16 keeps it from ending before"
+        return f"{which} empty: {why}; {what}"
+    if answers and not chat and any(result.prompt.rstrip().endswith("?") for result in results):
+        return f"a prompt that is a question was continued as it stands; {to_answer}"
+    return None
