@@ -15,15 +15,6 @@ from tests.real.shell import execute
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-RECORDS = [
-    "We fished from the bank of the river.\twater",
-    "The river rose over its bank.\twater",
-    "Rain fell on the water all night.\twater",
-    "The bank lends money to farmers.\tmoney",
-    "She paid the money into a bank.\tmoney",
-    "Prices rose and wages fell.\tmoney",
-]
-
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
@@ -31,7 +22,7 @@ def blocks(language):
 
 def readme_commands():
     lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [line for line in lines if line.startswith("cutaway ")]
+    return [line for line in lines if line.startswith(("cutaway ", "printf "))]
 
 
 def help_examples():
@@ -56,17 +47,9 @@ def missing(line):
     return [name for name in named[:1] if cache.record(f"{name}-{SHELF[name].version}") is None]
 
 
-@pytest.fixture
+@pytest.fixture  # empty: every line makes the files that it needs, or a line above it does
 def folder(tmp_path, monkeypatch, smollm2, minilm, gpt2_vocab):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "prompts.txt").write_text("The capital of France is\nWater boils at\n")
-    (tmp_path / "gene.txt").write_text("ATGGCTAGCAAAGGAGAAGAACTTTTCACTGGA\n")
-    (tmp_path / "angles.txt").write_text("1.2 3.1\n1.3 -3.1\n-1.1 -0.8\n-1.0 -0.7\n")
-    (tmp_path / "essay.txt").write_text("The sea was calm. Nobody spoke for a while.\n")
-    (tmp_path / "records.txt").write_text("".join(f"{text}\n" for text in RECORDS))
-    (tmp_path / "protein.fasta").write_text(">trastuzumab\nEVQLVESGGGLVQPGG\nSLRLSCAAS\n")
-    (tmp_path / "family.fasta").write_text(">one\nEVQLVESGGGLVQPGGSLRLSCAAS\n>two\nQVQLVQSGAEVKKPGASVKVSCKAS\n")
-    (tmp_path / "my-text.txt").write_text("a small text of my own, over and over again. " * 80)
     return tmp_path
 
 

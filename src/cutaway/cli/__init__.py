@@ -40,6 +40,7 @@ from cutaway.cli import (
     train,
 )
 from cutaway.cli.bars import listener
+from cutaway.cli.help import Group
 from cutaway.errors import CutawayError
 from cutaway.progress import listening, step
 
@@ -48,14 +49,7 @@ __all__ = ["cli", "main"]
 _BUSY = 0.75  # processes that want to run, over the last minute, for each processor
 
 
-class _InOrder(click.Group):
-    """Lists the commands in the order they are added: the order of the lesson."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="cutaway")
 def cli() -> None:
     """Language models of sequences with the casing off.

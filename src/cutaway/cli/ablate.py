@@ -9,11 +9,12 @@ import click
 from cutaway.cli.attention import heads_from
 from cutaway.cli.common import AtLeast, Seed, emit, known, loaded, model_options, output_options, text_options
 from cutaway.cli.heads import text_or_random
+from cutaway.cli.help import Command
 
 __all__ = ["command"]
 
 
-@click.command("ablate")
+@click.command("ablate", cls=Command)
 @text_options
 @model_options
 @click.option("--heads", metavar="L.H,…", help="Only these heads; without it every head in turn.")
@@ -41,7 +42,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     Examples:
       cutaway ablate "The capital of France is Paris." --heads 0.4,18.6,17.3
       cutaway ablate --random 32 --heads 18.6,17.3,17.4 --together
-      cutaway ablate -f essay.txt -o ablation.html
+      cutaway ablate "The sea was calm." --heads 0.4,18.6 --method mean -o ablation.html
     """
     given = text_or_random(text, file, options["random"])
     options["heads"] = heads_from("--heads", options["heads"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cutaway.cli.common import emit, offline_option, output_options
+from cutaway.cli.help import Command
 from cutaway.models.outline import is_model_type
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
@@ -12,7 +13,7 @@ from cutaway.models.sources import resolve
 __all__ = ["command"]
 
 
-@click.command("architecture")
+@click.command("architecture", cls=Command)
 @click.argument("model", default=DEFAULT, envvar="CUTAWAY_MODEL")
 @click.option("--revision", help="A branch, tag or commit of a Hub model.")
 @click.option("--tree", is_flag=True, help="Print the module tree as PyTorch does.")

@@ -17,12 +17,13 @@ from cutaway.cli.common import (
     some_text_from,
     text_options,
 )
+from cutaway.cli.help import Command
 from cutaway.errors import InputError
 
 __all__ = ["command", "heads_from", "numbers_from"]
 
 
-@click.command("attention")
+@click.command("attention", cls=Command)
 @text_options
 @model_options
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 17,18 or 10-20.")

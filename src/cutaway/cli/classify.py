@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from cutaway.cli.common import emit, known, loaded, model_options, output_options, some_text_from, text_options
+from cutaway.cli.help import Command
 
 __all__ = ["command"]
 
 
-@click.command("classify")
+@click.command("classify", cls=Command)
 @text_options
 @model_options
 @click.option("--labels", help="Labels between commas: lets a language model choose between them.")

@@ -16,12 +16,13 @@ from cutaway.cli.common import (
     some_text_from,
     text_options,
 )
+from cutaway.cli.help import Command
 from cutaway.models.shelf import DTYPES
 
 __all__ = ["command"]
 
 
-@click.command("compare")
+@click.command("compare", cls=Command)
 @click.argument("a")
 @click.argument("b")
 @text_options
@@ -52,7 +53,7 @@ def command(
     \b
     Examples:
       cutaway compare smollm2-135m minilm-l6 "The animal didn't cross the street because it was too tired."
-      cutaway compare smollm2-135m minilm-l6 -f essay.txt --truncate right -o compared.html
+      echo "The sea was calm." > sea.txt && cutaway compare smollm2-135m minilm-l6 -f sea.txt -o compared.html
       cutaway compare smollm2-135m minilm-l6 "To be, or not to be" -o compared.csv
     """
     given = some_text_from(text, file)

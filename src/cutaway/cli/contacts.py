@@ -8,12 +8,13 @@ import click
 
 from cutaway.cli.attention import numbers_from
 from cutaway.cli.common import AtLeast, emit, known, load_options, loaded, output_options, text_options
+from cutaway.cli.help import Command
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
 
 __all__ = ["command"]
 
 
-@click.command("contacts")
+@click.command("contacts", cls=Command)
 @text_options
 @protein_option
 @load_options

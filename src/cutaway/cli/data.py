@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from cutaway.cli.common import emit, note, offline_option, output_options
+from cutaway.cli.help import Group
 
 __all__ = ["command"]
 
 
-@click.group("data")
+@click.group("data", cls=Group)
 def command() -> None:
     """Data that need no hub: text, DNA, proteins, molecules, weather, trajectories."""
 

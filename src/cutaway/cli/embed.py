@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, records_from
+from cutaway.cli.help import Command
 from cutaway.errors import InputError, MissingText
 from cutaway.models.shelf import DEFAULT_ENCODER
 
 __all__ = ["command"]
 
 
-@click.command("embed", context_settings={"default_map": {"model": DEFAULT_ENCODER}})
+@click.command("embed", cls=Command, context_settings={"default_map": {"model": DEFAULT_ENCODER}})
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("-f", "--file", metavar="FILE", help="Read the texts from FILE, one a line, up to its last tab.")
 @model_options
@@ -49,7 +50,7 @@ def command(
     \b
     Examples:
       cutaway embed "A dog barks." "A puppy yaps." "Stocks fell."
-      cutaway embed -f records.txt --normalize -o records.html
+      printf "a river bank\\na bank loan\\nprices rose\\n" > r.txt && cutaway embed -f r.txt -o records.html
       cutaway embed "the river bank" --pooling none --layer 3 -m smollm2-135m
     """
     if texts and file is not None:

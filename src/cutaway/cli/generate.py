@@ -21,6 +21,7 @@ from cutaway.cli.common import (
     text_options,
     tier_for,
 )
+from cutaway.cli.help import GENERATING, Command
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("generate")
+@click.command("generate", cls=Command, sections=GENERATING)
 @text_options
 @generation_options
 @click.option("--max-new-tokens", type=AtLeast(1), default=64, show_default=True, help="Stop after so many tokens.")
@@ -79,7 +80,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway generate "The capital of France is" --max-new-tokens 8
       cutaway generate "What is the ALCF?" -n 2 --temperature 0.8 --seed 7
       cutaway generate "What is a transformer?" --chat --system "Answer as a poet."
-      cutaway generate -f prompts.txt --json > responses.jsonl
+      printf "Water boils\\nThe sea is\\n" > two.txt && cutaway generate -f two.txt --json > two.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
       cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
     """

@@ -17,12 +17,13 @@ from cutaway.cli.common import (
     some_text_from,
     text_options,
 )
+from cutaway.cli.help import Command
 from cutaway.errors import InputError
 
 __all__ = ["command", "text_or_random"]
 
 
-@click.command("heads")
+@click.command("heads", cls=Command)
 @text_options
 @model_options
 @click.option(

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, some_text_from, text_options
+from cutaway.cli.help import Command
 from cutaway.errors import InputError
 
 __all__ = ["command"]
 
 
-@click.command("lens")
+@click.command("lens", cls=Command)
 @text_options
 @model_options
 @click.option(
@@ -38,7 +39,7 @@ def command(
     Examples:
       cutaway lens "The capital of France is"
       cutaway lens "The capital of France is" --positions -1 --top 10 --json
-      cutaway lens -f essay.txt -o lens.html
+      echo "The sea was calm." > sea.txt && cutaway lens -f sea.txt -o lens.html
     """
     given, chosen = some_text_from(text, file), _positions(positions)
     known(model, options)

@@ -19,6 +19,7 @@ from cutaway.cli.common import (
     output_options,
     records_from,
 )
+from cutaway.cli.help import Command
 from cutaway.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("map")
+@click.command("map", cls=Command)
 @click.argument("groups", nargs=-1, metavar="[GROUP]...")
 @click.option("-f", "--file", metavar="FILE", help="Read records from FILE, one a line; a group may follow a tab.")
 @model_options
@@ -79,8 +80,8 @@ def command(
     \b
     Examples:
       cutaway map "days: Monday Tuesday Friday" "numbers: one two three four"
-      cutaway map -f records.txt --method tsne -o map.html
-      cutaway map "rain water river money bank prices" --corpus records.txt --min-count 1
+      printf "a river bank\\na bank loan\\nprices rose\\n" > r.txt && cutaway map -f r.txt -o map.html
+      printf "rain river\\nbank money\\nriver\\n" > c.txt && cutaway map "rain river bank" --corpus c.txt --min-count 1
     """
     from cutaway.sequences import read_text
 

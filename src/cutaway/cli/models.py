@@ -16,7 +16,9 @@ from cutaway.cli.common import (
     output_options,
     quiet_option,
     someone_to_ask,
+    verbose_option,
 )
+from cutaway.cli.help import Group
 from cutaway.errors import InputError
 from cutaway.models.outline import outline
 from cutaway.progress import paused
@@ -24,7 +26,7 @@ from cutaway.progress import paused
 __all__ = ["command"]
 
 
-@click.group("models")
+@click.group("models", cls=Group)
 def command() -> None:
     """The shelf and the cache: what there is, where it lies, what it says of itself."""
 
@@ -103,8 +105,11 @@ def info_command(name: str, revision: str | None, as_json: bool, output: str | N
 @command.command("card")
 @click.argument("name")
 @offline_option
+@json_option
+@quiet_option
+@verbose_option
 @debug_option
-def card_command(name: str) -> None:
+def card_command(name: str, as_json: bool) -> None:
     """Print a model's card.
 
     \b
@@ -114,7 +119,11 @@ def card_command(name: str) -> None:
     from cutaway.models import card
     from cutaway.views import terminal
 
-    click.echo(terminal.visible(card(name)), nl=False)
+    text = card(name)
+    if as_json:
+        click.echo(json.dumps({"schema": "cutaway.card/1", "name": name, "card": text}, ensure_ascii=False))
+    else:
+        click.echo(terminal.visible(text), nl=False)
 
 
 @command.command("save")
@@ -145,6 +154,7 @@ def save_command(name: str, directory: str | None, as_json: bool, output: str | 
 @click.argument("names", nargs=-1, required=True)
 @json_option
 @quiet_option
+@verbose_option
 @debug_option
 def rm_command(names: tuple[str, ...], as_json: bool) -> None:
     """Remove models from the cache; a shelf model can be fetched again.

@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from cutaway.cli.common import AtLeast, emit, known, load_options, loaded, output_options, text_options
+from cutaway.cli.help import Command
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
 
 __all__ = ["command"]
 
 
-@click.command("mutate")
+@click.command("mutate", cls=Command)
 @text_options
 @protein_option
 @load_options
@@ -47,7 +48,7 @@ def command(
       cutaway mutate EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIH
       cutaway mutate EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIH -o mutations.html
       cutaway mutate "CC(=O)Oc1ccccc1C(=O)O" -m rxnmapper --letters C,N,O,S
-      cutaway mutate -f protein.fasta --alignment family.fasta
+      printf ">one\\nEVQLVESGG\\n>two\\nQVQLVQSGA\\n" > all.fa && cutaway mutate EVQLVESGG --alignment all.fa
     """
     given = sequence_from(text, file, record)
     named = options.pop("letters")

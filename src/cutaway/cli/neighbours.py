@@ -17,12 +17,13 @@ from cutaway.cli.common import (
     output_options,
     records_from,
 )
+from cutaway.cli.help import Command
 from cutaway.errors import InputError, MissingText
 
 __all__ = ["command"]
 
 
-@click.command("neighbours")
+@click.command("neighbours", cls=Command)
 @click.argument("queries", nargs=-1, metavar="[QUERY]...")
 @model_options
 @click.option("-k", type=AtLeast(1), default=8, show_default=True, help="Show so many.")
@@ -69,9 +70,9 @@ def command(
     \b
     Examples:
       cutaway neighbours " Monday" " ocean"
-      cutaway neighbours "He has an account." --among records.txt
-      cutaway neighbours "He sat on the river bank." --word bank --among records.txt
-      cutaway neighbours water money --corpus records.txt -o neighbours.html
+      printf "a river bank\\na bank loan\\n" > r.txt && cutaway neighbours "He has an account." --among r.txt
+      printf "a river bank\\nthe bank lent\\n" > b.txt && cutaway neighbours "a bank loan" --word bank --among b.txt
+      printf "rain river\\nbank money\\nriver sea\\n" > c.txt && cutaway neighbours river --corpus c.txt --min-count 1
     """
     from cutaway.sequences import read_text
 

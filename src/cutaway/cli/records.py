@@ -21,6 +21,7 @@ from cutaway.cli.common import (
     verbose_option,
     wrote,
 )
+from cutaway.cli.help import Command
 from cutaway.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 SHOWN = 5
 
 
-@click.command("records")
+@click.command("records", cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--alphabet", type=click.Choice(ALPHABETS), default="text", show_default=True, help="What it is made of.")
 @click.option("--format", "kind", help="What the files are: fasta, csv, … instead of what the suffix says.")
@@ -71,10 +72,10 @@ def command(
 
     \b
     Examples:
-      cutaway records prompts.txt
+      printf "Water boils\\nThe sea is\\n" > two.txt && cutaway records two.txt
       printf ">one\\nACGTNNacg\\n>two\\nAUG\\n" > genes.fa && cutaway records genes.fa --alphabet dna
       printf "day,wind\\nMo,4.5\\nTu,\\n" > wind.csv && cutaway records wind.csv --alphabet series --json
-      cutaway records my-text.txt -o my-text.jsonl
+      seq 100 199 > numbers.txt && cutaway records numbers.txt -o numbers.jsonl
       printf "CCO,ethanol\\nO,water\\n" | cutaway records - --format smi
     """
     from cutaway.sequences import read_records

@@ -7,11 +7,12 @@ from typing import Any
 import click
 
 from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, some_text_from, text_options
+from cutaway.cli.help import Command
 
 __all__ = ["command"]
 
 
-@click.command("score")
+@click.command("score", cls=Command)
 @text_options
 @model_options
 @click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
@@ -25,7 +26,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     \b
     Examples:
       cutaway score "The capital of France is Paris."
-      cutaway score -f essay.txt --json
+      echo "The sea was calm." > sea.txt && cutaway score -f sea.txt --json
       cutaway score "No, I am your father" -o score.html
     """
     given = some_text_from(text, file)

@@ -24,6 +24,7 @@ from cutaway.cli.common import (
     tier_for,
     wrote,
 )
+from cutaway.cli.help import GENERATING, Command
 from cutaway.errors import InputError, cannot_write
 from cutaway.models.shelf import DEFAULT
 
@@ -61,7 +62,7 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@click.command("sweep")
+@click.command("sweep", cls=Command, sections=GENERATING)
 @text_options
 @click.option(
     "-m", "--model", "models", multiple=True, default=[DEFAULT], envvar="CUTAWAY_MODEL", show_default=True,
@@ -108,7 +109,7 @@ def command(
       cutaway sweep "The capital of France is" --max-new-tokens 8
       cutaway sweep "Once upon a time" --temperature 0.2,0.7,1.3 --top-p 0.8,1 --max-new-tokens 16
       cutaway sweep "What is a transformer?" --temperature 0.7 --chat no,yes --max-new-tokens 16 -o sweep.html
-      cutaway sweep -f prompts.txt --max-new-tokens 16 --resume -o runs.jsonl
+      printf "Water boils\\nThe sea is\\n" > two.txt && cutaway sweep -f two.txt --max-new-tokens 8 -o runs.jsonl
       cutaway sweep "Once" --max-new-tokens 4 -o once.jsonl && cutaway sweep --from once.jsonl -o once.html
     """
     if begun is not None:

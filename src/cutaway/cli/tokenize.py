@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from cutaway.cli.common import emit, model_name_option, note, offline_option, output_options, text_from, text_options
+from cutaway.cli.help import Command
 from cutaway.cli.sequence import record_from, record_option
 from cutaway.errors import InputError
 
 __all__ = ["command"]
 
 
-@click.command("tokenize")
+@click.command("tokenize", cls=Command)
 @text_options
 @model_name_option
 @click.option("--no-special-tokens", is_flag=True, help="Leave out tokens like [CLS] that stand for no text.")

@@ -24,6 +24,7 @@ from cutaway.cli.common import (
     rename_option,
     verbose_option,
 )
+from cutaway.cli.help import Group
 from cutaway.errors import BadSequence, InputError
 
 if TYPE_CHECKING:
@@ -34,13 +35,17 @@ __all__ = ["command"]
 _KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "selfies", "bins", "states")
 _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
+_SECTIONS = {
+    "Of some kinds": ("--frame", "--k", "--overlapping", "--closed", "--bins", "--limit", "--angles", "--seed")
+}
 
-@click.group("tokenizer")
+
+@click.group("tokenizer", cls=Group)
 def command() -> None:
     """Tokenizers of your own, of text, DNA, proteins, molecules and numbers: make them, compare them, hammer them."""
 
 
-@command.command("train")
+@command.command("train", sections=_SECTIONS)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--kind", type=click.Choice(_KINDS), default="bpe", show_default=True, help="What a token is.")
 @click.option("--alphabet", type=click.Choice(_ALPHABETS), help="What the files hold.  [default: what the kind is for]")
@@ -92,7 +97,7 @@ def train_command(
 
     \b
     Examples:
-      cutaway tokenizer train my-text.txt --vocab-size 300 -o my-bpe
+      seq 100 199 > numbers.txt && cutaway tokenizer train numbers.txt --vocab-size 300 -o my-bpe
       printf ">one\\nATGAAAGCGTTTAAAGCGTAA\\n" > cds.fa && cutaway tokenizer train cds.fa --kind codon -o codons
       printf "GATTACAGATTACA\\n" > dna.txt && cutaway tokenizer train dna.txt --alphabet dna --vocab-size 24 -o dna-bpe
       printf "0 3.1\\n0 -3.1\\n2 1\\n" > phi.txt && cutaway tokenizer train phi.txt --kind states --angles -o states
@@ -212,9 +217,9 @@ def compare_command(
 
     \b
     Examples:
-      cutaway tokenizer compare my-text.txt -t gpt2-vocab -t minilm-l6
-      printf ">a\\nATGAAAGCGTTTAAA\\n" > cds.fa && cutaway tokenizer compare cds.fa=dna prompts.txt -t gpt2-vocab --json
-      cutaway tokenizer compare prompts.txt -t gpt2-vocab -t smollm2-135m -o compared.html
+      printf "Water boils\\nThe sea is\\n" > two.txt && cutaway tokenizer compare two.txt -t gpt2-vocab -t minilm-l6
+      printf ">a\\nATGAAAGCGTTTAAA\\n" > cds.fa && cutaway tokenizer compare cds.fa=dna -t gpt2-vocab --json
+      echo "The sea was calm." > sea.txt && cutaway tokenizer compare sea.txt -t gpt2-vocab -t minilm-l6 -o sea.html
     """
     from cutaway.models.vocabulary import compare_tokenizers, load_tokenizer
     from cutaway.tokens import read_sample, selfies_text
@@ -262,7 +267,7 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
     "--alphabet", type=click.Choice(_ALPHABETS), help="What to try.  [default: what it was made for, or text]"
 )
 @click.option("-n", "--number", type=AtLeast(1), default=20_000, show_default=True, help="Adversarial inputs to try.")
-@click.option("--seed", type=Seed(), default=0, show_default=True)
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Which inputs.")
 @click.option("--revision", help="A branch, tag or commit of a Hub model.")
 @offline_option
 @output_options(".csv")

@@ -19,6 +19,7 @@ from cutaway.cli.common import (
     note,
     output_options,
 )
+from cutaway.cli.help import Command
 from cutaway.cli.on_path import line_for_the_shell
 from cutaway.errors import MissingText
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("tour")
+@click.command("tour", cls=Command)
 @model_options
 @click.option("--prompt", default="What is the ALCF?", show_default=True, help="The prompt of the first two sections.")
 @click.option("--steps", type=AtLeast(2), help="Length of the training run.  [default: as fit in 45 s]")

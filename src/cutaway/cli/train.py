@@ -7,24 +7,33 @@ from typing import Any
 import click
 
 from cutaway.cli.common import AtLeast, Seed, device_option, emit, folder_options
+from cutaway.cli.help import Command
 from cutaway.models.outline import check_device
 
 __all__ = ["command"]
 
+_SECTIONS = {
+    "Model": ("--arch", "--layers", "--heads", "--width", "--context"),
+    "Training": (
+        "--batch-size", "--steps", "--seconds", "--learning-rate", "--warmup", "--weight-decay", "--validate-every",
+        "--seed", "--device", "--threads",
+    ),
+}  # fmt: skip
 
-@click.command("train")
+
+@click.command("train", cls=Command, sections=_SECTIONS)
 @click.argument("data", default="built-in")
 @click.option("--arch", default="gpt2", show_default=True, help="gpt2 or llama.")
-@click.option("--layers", type=AtLeast(1), default=4, show_default=True)
+@click.option("--layers", type=AtLeast(1), default=4, show_default=True, help="Blocks, one after the other.")
 @click.option("--heads", type=AtLeast(1), default=4, show_default=True, help="Heads a layer.")
 @click.option("--width", type=AtLeast(1), default=64, show_default=True, help="Numbers in a token's vector.")
 @click.option("--context", type=AtLeast(1), default=128, show_default=True, help="Tokens in a row.")
 @click.option("--batch-size", type=AtLeast(1), default=8, show_default=True, help="Rows a step.")
-@click.option("--steps", type=AtLeast(1), default=500, show_default=True)
+@click.option("--steps", type=AtLeast(1), default=500, show_default=True, help="Changes of the weights.")
 @click.option("--seconds", type=float, help="Make only as many steps as fit in this time.")
 @click.option("--learning-rate", default=8e-3, show_default=True, help="At its peak.")
 @click.option("--warmup", type=AtLeast(0), help="Steps until the peak.  [default: a tenth]")
-@click.option("--weight-decay", default=0.1, show_default=True)
+@click.option("--weight-decay", default=0.1, show_default=True, help="How strongly weights are pulled to 0.")
 @click.option(
     "--validate-every", type=AtLeast(1), default=50, show_default=True, help="Steps between looks at held-out rows."
 )
@@ -46,7 +55,7 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
       cutaway train --steps 100
       cutaway train --seconds 10
       cutaway train --steps 20 -o tiny-model -o training.html
-      cutaway train my-text.txt --arch llama --steps 20 -o my-model
+      seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
     """
     from cutaway.sequences.recognised import read_plain_text
     from cutaway.training.config import BUILT_IN, Settings

@@ -1,0 +1,87 @@
+"""How --help looks: options in sections, and a summary of each command that ends where its first sentence ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["GENERATING", "Command", "Group"]
+
+FEW = 10  # options that need no sections
+
+_SECTIONS: Mapping[str, Sequence[str]] = {
+    "Input": (
+        "--file", "--truncate", "--skip-bad", "--record", "--format", "--column", "--label-column",
+        "--rename-duplicates", "--chat", "--system",
+    ),
+    "Model": (
+        "--model", "--tier", "--batch-size", "--revision", "--device", "--dtype", "--trust-remote-code", "--offline",
+    ),
+    "Output": ("--output", "--json", "--force", "--quiet", "--verbose", "--debug", "--help"),
+}  # fmt: skip
+
+GENERATING: Mapping[str, Sequence[str]] = {
+    "Sampling": (
+        "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--presence-penalty",
+        "--num-return-sequences", "--seed",
+    ),
+    "Length": ("--max-new-tokens", "--min-new-tokens", "--stop"),
+    "Beams": ("--num-beams", "--length-penalty"),
+    "What was behind each token": ("--trace", "--alternatives"),
+}  # fmt: skip
+"""The sections of commands that generate text."""
+
+
+class Command(click.Command):
+    """A command whose --help groups its options.
+
+    `sections` are the titles of the command's own groups, each with the long names of its options. Options that belong
+    to every command alike have groups of their own; all others come first.
+    """
+
+    def __init__(self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = dict(sections or {})
+        taken = {name for names in own.values() for name in names}
+        shared = {title: [name for name in names if name not in taken] for title, names in _SECTIONS.items()}
+        self.sections = {title: [*own.get(title, ()), *shared.get(title, ())] for title in own | shared}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, section by section, each section in the order of its names."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option) and not param.hidden]
+        if len(options) <= FEW:
+            super().format_options(ctx, formatter)
+            return
+        named = {name: option for option in options for name in option.opts}
+        taken = {name for names in self.sections.values() for name in names}
+        rest = [option for option in options if not taken & set(option.opts)]
+        groups = {"Options": rest} | {
+            title: [named[name] for name in names if name in named] for title, names in self.sections.items()
+        }
+        for title, members in groups.items():
+            if records := [record for option in members if (record := option.get_help_record(ctx)) is not None]:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class Group(click.Group):
+    """A group that lists its commands in the order they are added, each with its first sentence, whole."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in their order."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands; a sentence that is too long for its line goes on in the next."""
+        rows = [
+            (name, command.get_short_help_str(limit=1000))
+            for name in self.list_commands(ctx)
+            if (command := self.get_command(ctx, name)) is not None and not command.hidden
+        ]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
