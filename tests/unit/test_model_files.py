@@ -1,6 +1,7 @@
 """What a model's files say, by whatever name: chat templates, limits, ids without an embedding, missing packages."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cutaway.errors import CorruptFile, InputError, MissingPackage, ModelError, 
 from cutaway.models.limits import context_of
 from cutaway.models.packages import missing_package
 from cutaway.models.prompt import render_chat
+from cutaway.sequences.libraries import pip_install
 from tests.unit import tokenizer_layouts
 
 PLAIN = "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}<assistant>"
@@ -203,7 +205,7 @@ def test_quantised_weights_are_not_called_damaged(method, tiny_gpt2, copy):
     assert not isinstance(raised.value, CorruptFile), raised.value
     assert "damaged" not in str(raised.value) and "\n" not in raised.value.message
     if method == "gptq":
-        assert raised.value.hint.startswith("pip install ")
+        assert raised.value.hint.startswith(pip_install())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_quantised_weights_are_not_called_damaged(method, tiny_gpt2, copy):
     ],
 )
 def test_the_package_is_found_in_what_is_said(said, package):
-    assert missing_package("m", ImportError(said)).hint == f"pip install {package}"
+    assert missing_package("m", ImportError(said)).hint == f"{pip_install()} {shlex.quote(package)}"
 
 
 def test_what_is_no_missing_package_is_not_called_one():

@@ -13,6 +13,7 @@ from cutaway.errors import CorruptFile, MissingPackage
 from cutaway.models import tokenizer_files
 from cutaway.models.python_tokenizer import PythonBackend, spans
 from cutaway.models.tokenizer_files import forget_tokenizer, quiet_transformers
+from cutaway.sequences.libraries import pip_install
 from cutaway.tokens.tokenizer import ROLES
 from tests.unit import tokenizer_layouts as made
 
@@ -122,7 +123,7 @@ def test_a_missing_package_is_named_and_no_file_is_blamed(model_type, files, pac
         (tmp_path / name).write_bytes(content)
     with pytest.raises(MissingPackage) as raised:
         models.load_tokenizer(tmp_path)
-    assert raised.value.hint == f"pip install {package}" and package in raised.value.message
+    assert raised.value.hint == f"{pip_install()} {package}" and package in raised.value.message
 
 
 def test_a_damaged_file_is_told_as_one(tmp_path):

@@ -24,6 +24,7 @@ from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import quiet_transformers
 from cutaway.progress import step
 from cutaway.result import Result
+from cutaway.sequences.libraries import pip_install
 
 __all__ = ["Architecture", "Module", "architecture"]
 
@@ -151,7 +152,7 @@ def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
             ) from error
         raise UnsupportedArchitecture(
             f"transformers {transformers.__version__} does not know the architecture of {name}: {_type_in(path)}",
-            hint="a newer transformers may know it: pip install -U transformers",
+            hint=f"a newer transformers may know it: {pip_install()} -U transformers",
         ) from error
     except (OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
         raise CorruptFile(f"can't read the configuration of {name}: {str(error).splitlines()[0]}") from error

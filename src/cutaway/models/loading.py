@@ -37,6 +37,7 @@ from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
 from cutaway.progress import step
+from cutaway.sequences.libraries import pip_install
 from cutaway.tokens import Tokenizer
 
 __all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load", "shared"]
@@ -206,7 +207,7 @@ def _config(name: str, path: Path, trust: bool) -> Any:
                 raise UnsupportedArchitecture(
                     f"{name} is of a kind that transformers {transformers.__version__} does not know: "
                     f"{str(error).splitlines()[0]}",
-                    hint="a newer transformers may know it: pip install -U transformers",
+                    hint=f"a newer transformers may know it: {pip_install()} -U transformers",
                 ) from error
             raise
 

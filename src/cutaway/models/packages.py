@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from cutaway.errors import MissingPackage
+from cutaway.sequences.libraries import pip_install
 
 __all__ = ["missing_package"]
 
@@ -21,7 +23,7 @@ def missing_package(name: str, error: BaseException) -> MissingPackage | None:
 
     >>> print(missing_package("m", ImportError("A GPTQ quantized model requires optimum (`pip install optimum`)")))
     m needs the package optimum, which is not installed
-    pip install optimum
+    ... -m pip install optimum
     """
     cause = _import_error(error)
     if cause is None:
@@ -32,7 +34,8 @@ def missing_package(name: str, error: BaseException) -> MissingPackage | None:
     package = _package(cause)
     if package is None:
         return MissingPackage(f"{name} needs a package that is not installed: {said}")
-    return MissingPackage(f"{name} needs the package {package}, which is not installed", hint=f"pip install {package}")
+    hint = f"{pip_install()} {shlex.quote(package)}"
+    return MissingPackage(f"{name} needs the package {package}, which is not installed", hint=hint)
 
 
 def _import_error(error: BaseException) -> ImportError | None:

@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 from cutaway.errors import InputError
 
-__all__ = ["install_line", "library"]
+__all__ = ["install_line", "library", "pip_install"]
 
 
 def library(module: str, why: str, instead: str = "") -> Any:
@@ -40,7 +40,7 @@ def install_line(extra: str) -> str:
     >>> install_line("science").endswith("[science]'")
     True
     """
-    pip = f"{shlex.quote(_short(sys.executable or 'python'))} -m pip install"
+    pip = pip_install()
     came_from = _direct_url()
     url = str(came_from.get("url", ""))
     if "dir_info" not in came_from:
@@ -54,6 +54,15 @@ def install_line(extra: str) -> str:
     pinned = f" -c {shlex.quote(_short(constraints))}" if constraints.is_file() else ""
     editable = " -e" if (came_from["dir_info"] or {}).get("editable") else ""
     return f"{pip}{pinned}{editable} {_quoted(f'{_short(folder)}[{extra}]')}"
+
+
+def pip_install() -> str:
+    """Return how this interpreter's pip installs, whether or not its environment is active in the shell.
+
+    >>> pip_install().endswith(" -m pip install")
+    True
+    """
+    return f"{shlex.quote(_short(sys.executable or 'python'))} -m pip install"
 
 
 def _direct_url() -> dict[str, Any]:
