@@ -48,11 +48,11 @@ def test_saving_writes_over_nothing_and_leaves_the_model_as_it_was(tiny_gpt2, tm
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "README.md").write_text("mine")
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="is not empty"):
         save(str(tiny_gpt2), mine)
     assert (mine / "README.md").read_text() == "mine"
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OutputError, match="''"):
+    with pytest.raises(OutputError, match="name of the folder is empty"):
         save(str(tiny_gpt2), "")
     model = load(tiny_gpt2, "any")
     before = model.config.dtype

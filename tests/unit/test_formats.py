@@ -97,7 +97,8 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
             with click.Context(command):
                 try:
                     assert option.callback is not None
-                    option.callback(click.get_current_context(), option, f"/nowhere/x{suffix}")
+                    path = f"/nowhere/x{suffix}"
+                    option.callback(click.get_current_context(), option, (path,) if option.multiple else path)
                 except InputError:
                     assert suffix not in kinds[schema], (schema, suffix)
                 except OutputError:

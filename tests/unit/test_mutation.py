@@ -174,7 +174,7 @@ def test_ranks_with_ties_and_without_any_difference():
     [
         ("MKTA\n>one\nMKTA\n", "line 1: a sequence before the first header"),
         ("\n# nothing\n", "holds no sequence"),
-        (">one\nMKTA\n>two\nMKT\n", "line 3: 'two' has 3 columns, the first row 4"),
+        (">one\nMKTA\n>two\nMKT\n", "line 3: 'two' has 3 columns, and the first row 4"),
         (">one\nMKTW\n", "no row .* is the sequence"),
     ],
 )

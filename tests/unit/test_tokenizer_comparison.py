@@ -305,7 +305,7 @@ def test_bad_words_are_named(capsys: Any, files: list[str]) -> None:
         (["play.txt", "-t", "./nowhere"], 2, "nowhere"),
         (["nowhere.txt", "-t", "./letters"], 2, "there is no file 'nowhere.txt'"),
         (["play.txt", "-t", "./letters", "-o", "x.npz"], 2, "no .npz form"),
-        (["play.txt", "-t", "./letters", "--symbols", "0"], 2, "none to tokenize"),
+        (["play.txt", "-t", "./letters", "--symbols", "0"], 2, "--symbols is 0"),
         (["wind.csv=series:snow", "-t", "./bins"], 2, "no column 'snow'"),
     ):
         found, out, err = run(capsys, "tokenizer", "compare", *words)

@@ -78,8 +78,16 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         ((*TEXT, "--tier", "rough"), "rough"),
         (("--from", "nowhere.jsonl"), "nowhere.jsonl"),
     ],
-    "score": [(("-f", "nowhere.txt"), NO_FILE), (("", "-m", "MODEL"), "empty"), ((*TEXT, "--next-tokens", "-1"), "-1")],
-    "classify": [(("-f", "nowhere.txt"), NO_FILE), (("", "-m", "MODEL"), "empty"), (("a", "-m", "./nowhere"), UNKNOWN)],
+    "score": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("", "-m", "MODEL"), "there is no text"),
+        ((*TEXT, "--next-tokens", "-1"), "-1"),
+    ],
+    "classify": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("", "-m", "MODEL"), "there is no text"),
+        (("a", "-m", "./nowhere"), UNKNOWN),
+    ],
     "mutate": [
         (("-f", "nowhere.txt"), NO_FILE),
         (("ACD", "-m", "./nowhere"), UNKNOWN),
@@ -87,7 +95,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     ],
     "attention": [
         (("-f", "nowhere.txt"), NO_FILE),
-        (("", "-m", "MODEL"), "empty"),
+        (("", "-m", "MODEL"), "there is no text"),
         (("a", "-m", "./nowhere"), UNKNOWN),
         ((*TEXT, "--layers", "7"), "there is no layer 7"),
         ((*TEXT, "--heads", "x"), "--heads is 'x'"),
@@ -98,12 +106,12 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "lens": [
         ((*TEXT, "--top", "0"), "--top is 0"),
         ((*TEXT, "--positions", "a"), "'a'"),
-        (("", "-m", "MODEL"), "empty"),
+        (("", "-m", "MODEL"), "there is no text"),
     ],
     "ablate": [((*TEXT, "--heads", "9.0"), "there is no head 9.0"), ((*TEXT, "--heads", "9"), "layer.head")],
     "compare": [
         (("MODEL", "./nowhere", "text"), UNKNOWN),
-        (("MODEL", "MODEL", ""), "empty"),
+        (("MODEL", "MODEL", ""), "there is no text"),
         (("MODEL", "MODEL", "-f", "nowhere.txt"), NO_FILE),
     ],
     "embed": [

@@ -6,9 +6,7 @@ import click
 
 from cutaway.cli.common import emit, offline_option, output_options
 from cutaway.cli.help import Command
-from cutaway.models.outline import is_model_type
 from cutaway.models.shelf import DEFAULT, SHELF
-from cutaway.models.sources import resolve
 
 __all__ = ["command"]
 
@@ -31,6 +29,9 @@ def command(model: str, revision: str | None, tree: bool, as_json: bool, output:
       cutaway architecture gpt2 --tree
       cutaway architecture llama -o llama.html
     """
+    from cutaway.models.outline import is_model_type
+    from cutaway.models.sources import resolve
+
     if model in SHELF or not is_model_type(model):
         resolve(model, "config", revision)
 

@@ -389,7 +389,7 @@ def text_from(text: str | None, file: str | None) -> str:
 def some_text_from(text: str | None, file: str | None) -> str:
     """Return the text as `text_from` does. Raises `MissingText` if it is empty."""
     if not (given := text_from(text, file)):
-        what = "the text is empty" if file is None else f"{file!r} is empty"
+        what = "there is no text" if file is None else f"there is no text in {file!r}"
         raise MissingText(what, hint='give some, for example "No, I am your father"')
     return given
 

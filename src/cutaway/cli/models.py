@@ -20,7 +20,6 @@ from cutaway.cli.common import (
 )
 from cutaway.cli.help import Group
 from cutaway.errors import InputError
-from cutaway.models.outline import outline
 from cutaway.progress import paused
 
 __all__ = ["command"]
@@ -141,6 +140,8 @@ def save_command(name: str, directory: str | None, as_json: bool, output: str | 
         raise InputError(
             "there is no folder to save into", hint=f"name a new one: cutaway models save {name} -o my-model"
         )
+    from cutaway.models.outline import outline
+
     outline(name)
 
     from cutaway.models import save

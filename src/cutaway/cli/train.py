@@ -8,7 +8,6 @@ import click
 
 from cutaway.cli.common import AtLeast, Seed, device_option, emit, folder_options
 from cutaway.cli.help import Command
-from cutaway.models.outline import check_device
 
 __all__ = ["command"]
 
@@ -57,6 +56,7 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
       cutaway train --steps 20 -o tiny-model -o training.html
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
     """
+    from cutaway.models.outline import check_device
     from cutaway.sequences.recognised import read_plain_text
     from cutaway.training.config import BUILT_IN, Settings
 

@@ -12,6 +12,7 @@ from cutaway.lazy import exports
 if TYPE_CHECKING:
     from cutaway.inside.ablation import AblatedHead, Ablation, ablate
     from cutaway.inside.atlas import Head, Heads, heads
+    from cutaway.inside.attention_rollout import rollout, rollout_row
     from cutaway.inside.capture import Call, Tile, watch
     from cutaway.inside.compared import Comparison
     from cutaway.inside.comparison import compare
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from cutaway.inside.maps import AttentionMaps, attention
     from cutaway.inside.plane import EmbeddingMap, embedding_map
     from cutaway.inside.recording import Calls, Maps
-    from cutaway.inside.rollout import rollout, rollout_row
     from cutaway.inside.statistics import Statistics
     from cutaway.inside.vectors import Neighbours, neighbours
 
@@ -76,7 +76,7 @@ __getattr__ = exports(
         "maps": ["AttentionMaps", "attention"],
         "plane": ["EmbeddingMap", "embedding_map"],
         "recording": ["Calls", "Maps"],
-        "rollout": ["rollout", "rollout_row"],
+        "attention_rollout": ["rollout", "rollout_row"],
         "statistics": ["Statistics"],
         "vectors": ["Neighbours", "neighbours"],
     },

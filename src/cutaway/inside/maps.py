@@ -16,11 +16,11 @@ import torch
 
 from cutaway.errors import InputError, PromptTooLong
 from cutaway.inside.atlas import Head, describe
+from cutaway.inside.attention_rollout import rollout
 from cutaway.inside.capture import ROWS, Call, watch
 from cutaway.inside.focus import Focus, find_focus
 from cutaway.inside.reading import Reading, read
 from cutaway.inside.recording import Calls, Maps
-from cutaway.inside.rollout import rollout
 from cutaway.inside.statistics import Statistics
 from cutaway.models.loading import ModelLike
 from cutaway.models.shelf import DEFAULT

@@ -1,0 +1,30 @@
+"""Names that rooms export are imported on first use, and are always the function or class, never a module."""
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+ROOMS = ("generation", "guide", "inside", "models", "predict", "tokens", "training")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_name_is_what_it_says_whatever_was_imported_before(room):
+    package = importlib.import_module(f"cutaway.{room}")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"cutaway.{room}.{module.name}")  # which becomes an attribute of the package
+    for name in package.__all__:
+        assert not isinstance(getattr(package, name), ModuleType), f"cutaway.{room}.{name} is shadowed by a module"
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        package.nonsense  # noqa: B018
+
+
+def test_rooms_alone_import_nothing_heavy():
+    code = (
+        f"import sys; from cutaway import {', '.join(ROOMS)}; print(*({{'torch', 'transformers'}} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
