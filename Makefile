@@ -36,13 +36,14 @@ models: .venv/installed-dev
 	$(PYTHON) -m venv .venv
 
 # torch first and by its exact name: what it is here decides whether gigabytes of GPU libraries come along.
+# Without --no-compile pip compiles tens of thousands of modules, most of which nothing imports: half of the install.
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,science]"
+	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,science]"
 	@touch $@
 
 clean:

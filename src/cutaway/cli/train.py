@@ -22,7 +22,9 @@ _SECTIONS = {
 
 @click.command("train", cls=Command, sections=_SECTIONS)
 @click.argument("data", default="built-in")
-@click.option("--arch", default="gpt2", show_default=True, help="gpt2 or llama.")
+@click.option(
+    "--arch", type=click.Choice(["gpt2", "llama"]), default="gpt2", show_default=True, help="How it is built."
+)
 @click.option("--layers", type=AtLeast(1), default=4, show_default=True, help="Blocks, one after the other.")
 @click.option("--heads", type=AtLeast(1), default=4, show_default=True, help="Heads a layer.")
 @click.option("--width", type=AtLeast(1), default=64, show_default=True, help="Numbers in a token's vector.")
