@@ -270,7 +270,7 @@ def folder_options(*more: str) -> Callable[[F], F]:
             multiple=True,
             metavar="DIR",
             callback=sort_out,
-            help=f"Save into the new folder DIR. A name that ends in {', '.join(formats)} takes the result; both may be given.",
+            help=f"Save into the new folder DIR. A name in {', '.join(formats)} takes the result; give one or both.",
         ),
         force_option,
         debug_option,
