@@ -14,8 +14,8 @@ from cutaway.cli.common import (
     emit,
     forced,
     known,
-    loaded,
     model_options,
+    named_or_loaded,
     note,
     output_options,
 )
@@ -64,7 +64,7 @@ def command(
 
     from cutaway.guide import tour
 
-    chosen = loaded(model, "causal", options)
+    chosen = named_or_loaded(model, options)
     result = tour(chosen, prompt=prompt, steps=steps, seed=seed, folder=folder, on_section=_progress)
     emit([result], as_json=as_json, output=target, draw=None)
     if folder is not None:

@@ -79,7 +79,8 @@ def tour(
     """
     started = time.perf_counter()
     settings = Settings(seed=seed, seconds=TRAINING_SECONDS) if steps is None else Settings(seed=seed, steps=steps)
-    lesson = Lesson(shared(model), prompt, seed, settings, None if folder is None else Path(folder))
+    kept = None if folder is None else Path(folder)
+    lesson = Lesson(shared(model), prompt, seed, settings, kept, writer=model)
     done: list[Section] = []
     for number, make in enumerate(sections.ALL, 1):
         began = time.perf_counter()

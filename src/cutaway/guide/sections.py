@@ -18,6 +18,7 @@ from cutaway.generation import generate
 from cutaway.guide.kept import CARD, clear
 from cutaway.inside import attention, embedding_map, neighbours
 from cutaway.models import DEFAULT, DEFAULT_ENCODER, Model, architecture, list_models, load_tokenizer, save
+from cutaway.models.loading import ModelLike
 from cutaway.models.prompt import has_chat_template
 from cutaway.predict import classify, score
 from cutaway.result import Result
@@ -56,6 +57,7 @@ class Lesson:
     settings: Settings  # of the training run
     folder: Path | None = None  # where the trained model is kept
     trained: Model | None = None
+    writer: ModelLike | None = None  # the model by its name, if it was given so: it then starts from its kept weights
 
 
 @dataclasses.dataclass
@@ -104,7 +106,9 @@ def sequences(lesson: Lesson) -> Draft:
 def generation(lesson: Lesson) -> Draft:
     settings: dict[str, Any] = {"max_new_tokens": 48, "temperature": 0.8, "top_p": 0.95, "num_return_sequences": 2}
     chat = has_chat_template(lesson.model)
-    results = generate(lesson.prompt, lesson.model, **settings, alternatives=6, seed=lesson.seed, chat=chat)
+    results = generate(
+        lesson.prompt, lesson.writer or lesson.model, **settings, alternatives=6, seed=lesson.seed, chat=chat
+    )
     arguments = "".join(f", {name}={value}" for name, value in settings.items())
     return Draft(
         key="generation",
