@@ -55,7 +55,7 @@ def test_without_induction_heads_a_repeat_is_no_longer_foreseen(smollm2: str) ->
         assert found.heads[0].change > 5 * abs(float(np.median(changes)))
 
 
-@pytest.mark.parametrize(("size", "most"), [(128, 1.0), (512, 7.0)])
+@pytest.mark.parametrize(("size", "most"), [(128, 1.1), (512, 7.0)])
 def test_pages_of_270_heads_stay_small(smollm2: str, size: int, most: float) -> None:
     model = cutaway.load(smollm2, "any")
     text = (ENGLISH + " ") * (1 + size // 80)
