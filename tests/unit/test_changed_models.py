@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 import cutaway
+from cutaway.errors import InputError
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.rows import Row
@@ -344,6 +345,22 @@ def test_only_what_a_folder_has_is_kept_on_the_disk(tiny_llama: Path, tmp_path: 
 
 
 # The digest
+
+
+def test_an_embedding_that_grew_takes_the_new_ids_and_one_that_shrank_refuses_them(tiny_llama: Path) -> None:
+    model = load(tiny_llama)
+    rows = model.module.get_input_embeddings().num_embeddings
+    backend = model.tokenizer.backend
+    backend.add_tokens([f"<new{i}>" for i in range(rows - backend.get_vocab_size() + 1)])
+    text = f"The {backend.id_to_token(rows)} of"
+    with pytest.raises(InputError, match=f"has the id {rows:,}, and the embedding of .* has {rows:,} rows"):
+        cutaway.generate(text, model, max_new_tokens=2)
+    model.module.resize_token_embeddings(rows + 1, mean_resizing=False)
+    [found] = cutaway.generate(text, model, max_new_tokens=4, tier="exact")
+    assert found.token_ids == reference(model, model.tokenizer.encode(text).ids, 4)
+    model.module.resize_token_embeddings(rows, mean_resizing=False)
+    with pytest.raises(InputError, match=f"has {rows:,} rows"):
+        cutaway.generate(text, model, max_new_tokens=2)
 
 
 def test_the_digest_tells_any_change_of_any_number() -> None:

@@ -1,8 +1,11 @@
 """Ids, text and roles are those of `transformers.AutoTokenizer`, whatever files a folder brings them in."""
 
 import json
+import os
+import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 import transformers
@@ -14,7 +17,7 @@ from cutaway.models import tokenizer_files
 from cutaway.models.python_tokenizer import PythonBackend, spans
 from cutaway.models.tokenizer_files import forget_tokenizer, quiet_transformers
 from cutaway.sequences.libraries import pip_install
-from cutaway.tokens.tokenizer import ROLES
+from cutaway.tokens.tokenizer import ROLES, Tokenizer
 from tests.unit import tokenizer_layouts as made
 
 PYTHON_ONLY = {"esm", "byt5", "canine", "prophetnet", "ctrl"}
@@ -82,6 +85,57 @@ def test_a_folder_that_changed_is_read_anew(tmp_path):
     assert models.load_tokenizer(folder).decode(models.load_tokenizer(folder).encode("Hello").ids) == "hello"
     assert len([*tokenizer_files.cache.home().glob("tokenizers/*")]) == 1
     assert forget_tokenizer(folder) > 0 and not [*tokenizer_files.cache.home().glob("tokenizers/*")]
+
+
+def test_a_file_copied_over_with_its_time_is_read_anew(tmp_path):
+    """As by `cp -p` or `rsync -t`: the new file has the size and the time of writing of the old one."""
+    folder = layout("bert, vocab.txt", tmp_path)
+    file = folder / "vocab.txt"
+    models.load_tokenizer(folder)
+    first, second = file.read_text().splitlines()[-2:]
+    old = file.stat()
+    file.write_text(file.read_text().replace(f"{first}\n{second}", f"{second}\n{first}"))
+    os.utime(file, ns=(old.st_atime_ns, old.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (old.st_size, old.st_mtime_ns)
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    assert models.load_tokenizer(folder).vocabulary == theirs.get_vocab()
+
+
+def test_what_is_kept_is_there_for_all_and_never_missing(tmp_path):
+    """A second process that built the same must not remove what a third one is reading."""
+    folder = layout("bert", tmp_path)
+    tokenizer = models.load_tokenizer(folder)
+    kept = tokenizer_files._kept(folder)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o755
+    place, done, failed = kept.stat().st_ino, threading.Event(), []
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                found = Tokenizer.from_directory(kept)
+                assert found.special_id("cls") is not None
+            except Exception as error:  # whatever it is, the test has failed
+                failed.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(50):
+        tokenizer_files._keep(tokenizer, kept)
+    done.set()
+    reader.join()
+    assert not failed and kept.stat().st_ino == place
+    assert len([*kept.parent.iterdir()]) == 1
+
+
+@pytest.mark.parametrize("lost", ["tokenizer.json", "tokenizer_config.json"])
+def test_half_of_what_was_kept_is_not_taken_for_all(lost, tmp_path):
+    folder = layout("bert", tmp_path)
+    whole = models.load_tokenizer(folder)
+    (tokenizer_files._kept(folder) / lost).unlink()
+    for _ in range(2):
+        found = models.load_tokenizer(folder)
+        assert [found.special_id(role) for role in ROLES] == [whole.special_id(role) for role in ROLES]
+    assert (tokenizer_files._kept(folder) / lost).is_file()
 
 
 def test_esm(tmp_path):

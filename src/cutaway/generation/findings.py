@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cutaway.errors import counted
 from cutaway.generation.effects import Change, Effect, Table
 from cutaway.generation.legibility import MEASURES, Measure
 
@@ -81,17 +82,17 @@ def _no_interval(table: Table) -> str:
     elif len(table.greedy) == len({level for level, *_ in table.points}):
         why = "one prompt, and nothing is drawn at any setting"
     else:
-        why = f"one prompt and {_many(plan.samples, 'sample')} give too little for an interval"
+        why = f"one prompt and {counted(plan.samples, 'sample')} give too little for an interval"
     return f"No effect can be told from chance: {why}. Give more prompts or more samples."
 
 
 def _opening(table: Table) -> str:
     plan = table.plan
-    settings = f"{_many(len(plan.cells), 'setting')} × {_many(plan.samples, 'sample')}"
+    settings = f"{counted(len(plan.cells), 'setting')} × {counted(plan.samples, 'sample')}"
     greedy = any(plan.samples_of(cell) < plan.samples for cell in plan.cells)
     once = ", once where nothing is drawn" if greedy else ""
     return (
-        f"{_listed(list(map(_called, plan.models)))}: {_many(len(plan.prompts), 'prompt')} × {settings}{once}, "
+        f"{_listed(list(map(_called, plan.models)))}: {counted(len(plan.prompts), 'prompt')} × {settings}{once}, "
         f"{_runs(len(table.points), plan.runs_per_model * len(plan.models))}."
     )
 
@@ -152,12 +153,8 @@ def _called(model: str) -> str:
     return model.rstrip("/").rsplit("/", 1)[-1] if model[:1] in {"/", "."} else model
 
 
-def _many(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _runs(there: int, all_: int) -> str:
-    return _many(all_, "run") if there >= all_ else f"{there:,} of {_many(all_, 'run')}"
+    return counted(all_, "run") if there >= all_ else f"{there:,} of {counted(all_, 'run')}"
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cutaway.errors import NotFetched
+from cutaway.errors import NotFetched, counted
 from cutaway.generation import legibility
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of
@@ -153,7 +153,7 @@ def runs_of(
         if on_progress is not None:
             on_progress(count[0], total)
 
-    with step(f"{plan.runs_per_model * len(plan.models):,} runs", total) as shown:
+    with step(counted(plan.runs_per_model * len(plan.models), "run"), total) as shown:
         for name, model in zip(plan.models, models, strict=True):
             opened: tuple[_Pass, Model | None] | None = None
             for block in _blocks(plan, batch_size * _BLOCK):

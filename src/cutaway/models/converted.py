@@ -122,7 +122,8 @@ def read(name: str, path: Path) -> Converted | None:
                 return None
             parts = {part: opened.get_tensor(part) for part in opened.keys()}  # noqa: SIM118  it is no mapping
         tokenizer = read_tokenizer(path, name)
-        tokenizer.rows = known["shape"]["vocabulary"]
+        rows = int(known["shape"]["vocabulary"])
+        tokenizer.rows = lambda: rows
     except CorruptFile:
         raise
     except (OSError, SafetensorError, KeyError, ValueError, TypeError):

@@ -177,7 +177,7 @@ def _built(name: str, path: Path, kind: str, device: str, dtype: str, trust: boo
         if isinstance(error, torch.OutOfMemoryError):
             raise _too_large(name) from error
         raise InputError(f"no device {device!r} here: {str(error).splitlines()[0]}", hint="use --device cpu") from error
-    tokenizer.rows = _rows(module)
+    tokenizer.rows = functools.partial(_rows, module)
     return Model(name, path, module, tokenizer)
 
 

@@ -59,8 +59,8 @@ def read_tokenizer(path: Path, name: str, *, keep: bool = True) -> Tokenizer:
         if _stands(plain):
             return plain
     kept = _kept(path)
-    if (kept / "tokenizer.json").is_file():
-        with contextlib.suppress(CorruptFile):
+    with contextlib.suppress(CorruptFile, OSError):  # there is none, it is damaged, or it is not ours to read
+        if (kept / "tokenizer_config.json").is_file():  # without it every role would be missing
             return Tokenizer.from_directory(kept, name)
     if has_json:
         plain = Tokenizer.from_directory(path, name)  # a damaged file is told here, and in few words
@@ -200,26 +200,32 @@ def _of_path(path: Path) -> str:
 def _kept(path: Path) -> Path:
     """Return where the pipeline of a folder is kept: another one once a file or a version has changed."""
     versions = [importlib.metadata.version(package) for package in ("transformers", "tokenizers")]
-    states = sorted(
-        (file.name, file.stat().st_size, file.stat().st_mtime_ns)
-        for file in path.iterdir()
-        if file.suffix in {".json", ".txt", ".model", ".spm", ".tiktoken"} and file.exists()
-    )
+    kinds = {".json", ".txt", ".model", ".spm", ".tiktoken"}
+    states = [state for state in cache.stamp(path) if Path(state[0]).suffix in kinds]
     key = hashlib.sha256(f"{FORMAT} {versions} {states}".encode()).hexdigest()[:16]
     return cache.home() / "tokenizers" / f"{_of_path(path)}-{key}"
 
 
 def _keep(tokenizer: Tokenizer, target: Path) -> None:
-    """Write the pipeline beside and rename it. If the disk does not allow it, it is built again the next time."""
+    """Write the pipeline beside and move it into place. If the disk does not allow it, it is built again next time.
+
+    Another process may be reading what is in place, so that is never missing: its files are replaced one by one.
+    """
     with contextlib.suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
         for older in target.parent.glob(f"{target.name.partition('-')[0]}-*"):
-            shutil.rmtree(older, ignore_errors=True)
+            if older != target:
+                shutil.rmtree(older, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             (aside / "tokenizer.json").write_text(tokenizer.backend.to_str(), encoding="utf-8")
             (aside / "tokenizer_config.json").write_text(json.dumps(tokenizer.config), encoding="utf-8")
-            aside.rename(target)
+            aside.chmod(0o755)  # a cache is there to be shared
+            if target.is_dir():
+                for file in aside.iterdir():
+                    file.replace(target / file.name)
+            else:
+                aside.rename(target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

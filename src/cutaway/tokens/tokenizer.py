@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class MergeRules:
 class Tokenizer:
     """A `tokenizers` pipeline, or what has its surface, with the roles of its special tokens.
 
-    `rows` is how many ids the model has an embedding for, if one is known: `encode` refuses a greater id.
+    `rows` returns how many ids the model has an embedding for now, or None: `encode` refuses a greater id.
     """
 
     def __init__(self, backend: Any, config: dict[str, Any] | None = None, name: str = "") -> None:
@@ -61,7 +61,7 @@ class Tokenizer:
         self.backend = backend
         self.config = config or {}
         self.name = name
-        self.rows: int | None = None
+        self.rows: Callable[[], int | None] = lambda: None
         if self.config.get("split_special_tokens"):
             backend.encode_special_tokens = True
 
@@ -93,16 +93,17 @@ class Tokenizer:
         """
         check_text(text)
         encoding = self.backend.encode(text, add_special_tokens=add_special_tokens)
-        if self.rows is not None and max(encoding.ids, default=0) >= self.rows:
-            self._refuse(encoding.ids)
+        rows = self.rows()
+        if rows is not None and max(encoding.ids, default=0) >= rows:
+            self._refuse(encoding.ids, rows)
         special = [bool(flag) for flag in encoding.special_tokens_mask]
         return Encoding(encoding.ids, encoding.tokens, encoding.offsets, special, encoding.word_ids)
 
-    def _refuse(self, ids: Sequence[int]) -> None:
-        token_id = next(i for i in ids if i >= (self.rows or 0))
+    def _refuse(self, ids: Sequence[int], rows: int) -> None:
+        token_id = next(i for i in ids if i >= rows)
         raise InputError(
             f"the token {self.token(token_id)!r} has the id {token_id:,}, and the embedding of {self.name} has "
-            f"{self.rows:,} rows",
+            f"{rows:,} rows",
             hint="leave that token out, or take the model and the tokenizer from one folder",
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from cutaway.errors import cannot_write
+from cutaway.errors import cannot_write, counted
 from cutaway.training.config import BUILT_IN, Settings
 from cutaway.training.loop import StepRecord, ValidationRecord
 from cutaway.training.vocabulary import END
@@ -88,8 +88,8 @@ It continues text of that kind and knows nothing else.
 | layers × heads × width | {settings.layers} × {settings.heads} × {settings.width} |
 | context | {training.context:,} characters |
 | vocabulary | one token a character; every text begins with `{END}` |
-| training | {training.steps:,} steps of {training.batch_size} rows, {training.tokens_seen:,} characters, \
-seed {settings.seed}, {training.threads} {"thread" if training.threads == 1 else "threads"}{hurried} |
+| training | {counted(training.steps, "step")} of {counted(training.batch_size, "row")}, \
+{training.tokens_seen:,} characters, seed {settings.seed}, {counted(training.threads, "thread")}{hurried} |
 | optimizer | AdamW, learning rate {settings.learning_rate:g} after {settings.warmup_steps} steps of warm-up, \
 weight decay {settings.weight_decay:g} |
 | validation loss | {training.final_loss:.4f} nats per character{floor} |

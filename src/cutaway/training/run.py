@@ -21,7 +21,7 @@ import torch
 import transformers
 
 from cutaway.chance import seed32
-from cutaway.errors import InputError, TrainingError
+from cutaway.errors import InputError, TrainingError, counted
 from cutaway.folders import check_new_folder
 from cutaway.log import get_logger
 from cutaway.models import Model, save
@@ -146,8 +146,8 @@ class Run:
         started = said = time.perf_counter()
         settings, threads = _paced(self.model.module, self.rows, self.settings)
         _logger.info(
-            f"training {self.model.name}: {self.parameters:,} parameters, {_count(settings.steps, 'step')} of "
-            f"{settings.batch_size} rows of {settings.context} tokens, {_count(threads, 'thread')}"
+            f"training {self.model.name}: {self.parameters:,} parameters, {counted(settings.steps, 'step')} of "
+            f"{settings.batch_size} rows of {settings.context} tokens, {counted(threads, 'thread')}"
         )
         with threads_set(threads), record_files(directory) as write, step("training", settings.steps) as shown:
             for record in fit(self.model.module, self.rows, settings):
@@ -161,10 +161,10 @@ class Run:
                     validation.append(record)
                     if time.perf_counter() - said >= _SAY_EVERY:
                         said = time.perf_counter()
-                        _logger.info(f"after {_count(record.step, 'step')}: {_loss(record)}")
+                        _logger.info(f"after {counted(record.step, 'step')}: {_loss(record)}")
         seconds = time.perf_counter() - started
         hurried_at = next((record.step for record in metrics if _hurried(record, settings)), None)
-        _logger.info(f"trained for {_count(len(metrics), 'step')} in {duration(seconds)}: {_loss(validation[-1])}")
+        _logger.info(f"trained for {counted(len(metrics), 'step')} in {duration(seconds)}: {_loss(validation[-1])}")
         if len(metrics) < settings.steps:
             _logger.info(f"time ran out: {len(metrics):,} of the {settings.steps:,} steps planned were made")
         training = Training(
@@ -285,7 +285,3 @@ def _hurried(record: StepRecord, settings: Settings) -> bool:
 def _loss(record: ValidationRecord) -> str:
     floor = "" if record.floor is None else f" (the source's own: {record.floor:.4f})"
     return f"loss {record.loss:.4f} nats a token on held-out rows{floor}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" + ("" if number == 1 else "s")

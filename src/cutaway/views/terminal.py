@@ -15,6 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cutaway.errors import counted
 from cutaway.progress import hush
 
 if TYPE_CHECKING:
@@ -177,14 +178,14 @@ def training(result: Training) -> RenderableType:
     first = result.metrics[0].loss
     facts = [
         ("model", f"{result.architecture}, {result.parameters:,} parameters, context {result.context} tokens"),
-        ("data", f"{result.source}: {result.tokens_seen:,} tokens in {len(result.metrics):,} steps"),
+        ("data", f"{result.source}: {result.tokens_seen:,} tokens in {counted(len(result.metrics), 'step')}"),
         ("loss", f"{first:.4f} nats a token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
     ]
     if result.final_floor is not None:
         facts.append(("floor", f"{result.final_floor:.4f} nats a token on the same rows ({result.floor_label})"))
     hurried = ", cut short by the clock" if result.hurried_at is not None else ""
-    threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
-    facts.append(("took", f"{result.seconds:.1f} s on {threads}{hurried}"))
+    took = f"{result.seconds:.1f} s" if result.seconds >= 0.1 else "less than 0.1 s"
+    facts.append(("took", f"{took} on {counted(result.threads, 'thread')}{hurried}"))
     return _facts(facts + ([("saved", result.directory)] if result.directory else []))
 
 
