@@ -5,6 +5,7 @@ import { clip } from "./canvas.js";
 import { drawDepths } from "./depths.js";
 import { sortedTable } from "./headgrid.js";
 import { drawPairs } from "./pairs.js";
+import { edges } from "./edges.js";
 
 const FINDINGS = 3; // sentences of the summary that come first
 
@@ -55,7 +56,7 @@ function text(record, names, scored) {
   });
   const [from, to] = record.compared, unread = to - from < segments.length ? hint(`Both models have read segments ${from} to ${to - 1} of ${segments.length}.`) : null;
   rove.pick(widest(segments));
-  return [el("div", { class: "scroll tall" }, el("p", { class: "text" }, words)), unread, line, strip ? over("Surprisal of each segment, bits") : hint("Neither model predicts a next token: there is no surprisal."), strip, twin("The segments as a table", () => numbers(segments, names))].filter(Boolean);
+  return [edges(el("div", { class: "scroll tall" }, el("p", { class: "text" }, words))), unread, line, strip ? over("Surprisal of each segment, bits") : hint("Neither model predicts a next token: there is no surprisal."), strip, twin("The segments as a table", () => numbers(segments, names))].filter(Boolean);
 }
 
 // The segment on which the two differ most; where only one scores, the one that surprises it most.

@@ -4,6 +4,7 @@ import { MONO, byteOf, canvasOf, clip, hatch, image, shadesOf } from "./canvas.j
 import { shadeKey } from "./headgrid.js";
 import { openMaps } from "./packing.js";
 import { headMap, rowOf, shrink, weight } from "./weights.js";
+import { edges } from "./edges.js";
 
 const SMALL = 84, NAMED = 44;
 
@@ -72,7 +73,7 @@ function drawLarge(map, cells, shades, title, width) {
       pen.save(); pen.translate(side + (i + 0.5) * unit, side - 5); pen.rotate(-Math.PI / 3); pen.textAlign = "left"; pen.fillText(name, 0, 0); pen.restore();
     });
   }
-  return el("div", { class: "scroll" }, el("p", { class: "hint" }, title), canvas);
+  return edges(el("div", { class: "scroll" }, el("p", { class: "hint" }, title), canvas));
 }
 
 function paintCells(pen, map, shades, side, unit) {

@@ -3,7 +3,7 @@ import { bars, el, fixed, hint, legible, over, plain, table, twin } from "./draw
 import { flow, named, strip } from "./flow.js";
 import { columnOf, rowOf, strongest } from "./weights.js";
 
-const SHADES = [["sees", "where the chosen token looks"], ["seen", "who looks at the chosen token"], ["received", "what each token receives, mean of all heads"]];
+const SHADES = [["sees", "where the chosen token looks"], ["seen", "who looks at the chosen token"], ["received", "what each token receives, mean of the heads shown"]];
 
 // A cell's value, given to every token of the cell.
 function spread(values, groups) {

@@ -1,6 +1,7 @@
 // All runs of a sweep as a table to sort and filter, a page at a time, so that thousands stay quick.
 import { count, el, legible } from "./draw.js";
 import { SHORT, called, shown } from "./levels.js";
+import { edges } from "./edges.js";
 
 const PAGE = 20;
 
@@ -58,7 +59,7 @@ export function runsTable(record, values, of, choose) {
   const search = el("input", { type: "search", on: { input: () => { state.text = search.value; select(); } } });
   select();
   return el("div", {}, el("div", { class: "controls" }, boxes, el("label", {}, "prompt or text has", search), said, back, on),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "All runs" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body)));
+    edges(el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "All runs" }, el("table", {}, el("thead", {}, el("tr", {}, heads)), body))));
 }
 
 function begin(text, most) {
