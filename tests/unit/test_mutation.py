@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import cutaway
 from cutaway.cli import cli
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
+from cutaway.inside import contacts
 from cutaway.models import pickled
 from cutaway.predict import mutate
 from cutaway.predict.profile import spearman
@@ -73,6 +74,35 @@ def test_masked_marginals_are_those_of_a_loop(masked):
     assert (found.method, found.unit, found.alphabet) == ("masked marginals", "nats", "protein")
     assert found.positions == list(range(1, 23)) and "".join(found.wild) == SEQUENCE and found.unscored == 0
     assert np.ptp(found.effects) > 1
+
+
+def test_a_model_that_reads_words_gets_the_letters_apart(tmp_path):
+    """ProtBERT's tokenizer: a sequence without spaces is one unknown word to it."""
+    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *AMINO, "X"]))
+    theirs = transformers.BertTokenizer(str(tmp_path / "vocab.txt"), do_lower_case=False)
+    config = transformers.BertConfig(
+        vocab_size=len(theirs), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
+        max_position_embeddings=40,
+    )  # fmt: skip
+    folder = save(transformers.BertForMaskedLM(config), theirs, tmp_path / "protbert")
+    ids = theirs(" ".join(SEQUENCE), return_tensors="pt")["input_ids"]
+    model = transformers.AutoModelForMaskedLM.from_pretrained(folder, attn_implementation="eager").eval()
+    ids[0, 3], own = theirs.mask_token_id, int(ids[0, 3])
+    with torch.no_grad():
+        logprobs = model(ids).logits[0, 3].log_softmax(-1)
+        ids[0, 3] = own
+        maps = torch.stack(model(ids, output_attentions=True).attentions)[:, 0, :, 1:-1, 1:-1].double()
+    letters = theirs.convert_tokens_to_ids(list(AMINO))
+    expected = (logprobs[letters] - logprobs[own]).tolist()
+    for text in (SEQUENCE, " ".join(SEQUENCE)):
+        found = mutate(text, folder)
+        assert found.text == SEQUENCE and found.wild == list(SEQUENCE) and found.unscored == 0
+        np.testing.assert_allclose(found.effects[2], expected, atol=1e-5)
+        seen = contacts(text, folder, correct=False)
+        assert seen.text == SEQUENCE and seen.residues == list(SEQUENCE)
+        right = (maps + maps.transpose(-1, -2)).mean((0, 1))
+        both = np.triu_indices(len(SEQUENCE), 1)
+        np.testing.assert_allclose(seen.arrays()["scores"][both], right.numpy()[both], rtol=1e-4, atol=1e-6)
 
 
 def test_log_likelihood_ratios_are_those_of_a_loop(causal):

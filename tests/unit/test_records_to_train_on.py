@@ -101,6 +101,7 @@ def test_someone_may_mean_it(capsys) -> None:
         "ATOM by ATOM the world was made of atoms, one after another, and nobody knew\n" * 4,
         "a\tb\nc\td\ne\tf\n",
         "The whole of it; 3\nand more; 4\n",
+        "To be, or not\nRoses,\nViolets,\nDaisies,\n",
         "\n\n",
         "x",
     ],

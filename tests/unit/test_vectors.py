@@ -206,6 +206,18 @@ def test_a_recipe_that_can_not_be_followed_is_not_passed_off_as_one(tmp_path):
         embed(LONG, folder, max_tokens=2)
 
 
+def test_a_limit_is_checked_for_a_model_without_one_of_its_own(tmp_path):
+    backend = characters([" abcdefghijklmnopqrstuvwxyz"]).backend
+    transformers.PreTrainedTokenizerFast(tokenizer_object=backend).save_pretrained(tmp_path)
+    config = transformers.T5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    assert load(tmp_path, "any").context is None
+    assert embed("one two", tmp_path, max_tokens=3).cut == [4]
+    with pytest.raises(InputError, match="max-tokens is 0") as told:
+        embed("one two", tmp_path, max_tokens=0)
+    assert told.value.hint == "it has to be 1 or above"
+
+
 def test_a_saved_model_keeps_its_recipe(tmp_path):
     folder = encoder(tmp_path / "own", {"max_seq_length": 10}, {"pooling_mode_max_tokens": True})
     cutaway.save(folder, tmp_path / "saved")

@@ -28,7 +28,7 @@ from cutaway.packing import PackedArray, pack_array
 from cutaway.result import Result
 from cutaway.sequences import read_contacts
 from cutaway.sequences.structure import is_structure, read_structure
-from cutaway.tokens.letters import alphabet_of, sequence_in
+from cutaway.tokens.letters import alphabet_of, letters_apart, sequence_in
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Contact", "Contacts", "HeadContacts", "Precision", "apc", "contacts", "precision"]
@@ -163,7 +163,7 @@ def contacts(
     loaded = shared(model, "any")
     sequence, changes = sequence_in(_alphabet(loaded.tokenizer, text), text)
     try:
-        reading = read(sequence, loaded)
+        reading = read(letters_apart(loaded.tokenizer, sequence), loaded)
     except PromptTooLong as error:
         raise PromptTooLong(error.message, hint="give a part of the sequence") from error
     if reading.target_ids is not None:

@@ -143,9 +143,8 @@ def contextual_vectors(
     """Average a model's vectors of each word over its places in a corpus (Bommasani et al. 2020).
 
     A word's vector in a place is the mean over its tokens there. A line is read where it holds a word met fewer than
-    `occurrences` times before, up to 2,000 lines, and of a line what
-    the model reads: up to its recipe's limit, or its context. Words that do not occur are left out. Raises `InputError`
-    where none does, or a `ModelError`.
+    `occurrences` times before, up to 2,000 lines, and of a line what the model reads: up to its recipe's limit, or its
+    context. Words that do not occur are left out. Raises `InputError` if none does, or a `ModelError`.
 
     >>> contextual_vectors("the cat sat\\na dog sat", ["cat", "sat", "fish"]).counts
     [1, 2]

@@ -241,9 +241,8 @@ def hidden_vectors(
     recipe = recipe_of(model)
     if max_tokens is not None:
         if max_tokens < 1 or (model.context is not None and max_tokens > model.context):
-            raise InputError(
-                f"max-tokens is {max_tokens:,}", hint=f"it has to be from 1 to {model.context or 'any number':,}"
-            )
+            most = "it has to be 1 or above" if model.context is None else f"it has to be from 1 to {model.context:,}"
+            raise InputError(f"max-tokens is {max_tokens:,}", hint=most)
         recipe = dataclasses.replace(recipe, max_tokens=max_tokens)
     encoded = [encode_text(model, recipe, text, number, truncate) for number, text in enumerate(texts, 1)]
     body = _body(model)

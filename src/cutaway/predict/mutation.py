@@ -25,7 +25,7 @@ from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.predict.profile import Profile, column_profile, spearman
 from cutaway.progress import step
 from cutaway.result import Result
-from cutaway.tokens.letters import ALPHABETS, alphabet_of, sequence_in
+from cutaway.tokens.letters import ALPHABETS, alphabet_of, letters_apart, sequence_in
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
 __all__ = ["Mutations", "mutate"]
@@ -112,7 +112,8 @@ def mutate(
         raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
     loaded, mask = _language_model(model)
     name, chosen = _letters(loaded.tokenizer, text, alphabet, letters)
-    text, changes = sequence_in(name if name in ALPHABETS else None, text)
+    sequence, changes = sequence_in(name if name in ALPHABETS else None, text)
+    text = letters_apart(loaded.tokenizer, sequence) if name in ALPHABETS else sequence
     encoding = loaded.tokenizer.encode(text)
     sites, wild = _sites(loaded, text, encoding, chosen)
     try:
@@ -140,7 +141,7 @@ def mutate(
     effects = effects_PA.numpy()
     return Mutations(
         model=loaded.name,
-        text=text,
+        text=sequence,
         changes=changes,
         method="masked marginals" if mask is not None else "log-likelihood ratio",
         unit="nats",

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from cutaway.errors import InputError
@@ -103,11 +104,15 @@ def _table(lines: list[str]) -> str | None:
         head = rows[0]
         if len(head) < 2 or len(rows) < 3 or any(len(row) != len(head) for row in rows):
             continue
-        if not any(map(_is_number, head)) and any(
-            all(map(_is_number, column)) for column in zip(*rows[1:], strict=True)
-        ):
+        if not any(map(_is_number, head)) and any(map(_holds_numbers, zip(*rows[1:], strict=True))):
             return kind
     return None
+
+
+def _holds_numbers(column: Iterable[str]) -> bool:
+    """Say whether a column is of numbers, some of which may be missing: what stands behind a last comma may be empty."""
+    said = [cell for cell in column if not series.is_missing(cell)]
+    return bool(said) and all(map(_is_number, said))
 
 
 def _is_number(cell: str) -> bool:
@@ -138,7 +143,7 @@ def _alphabet(kind: str, text: str) -> tuple[str, str]:
         return _ALPHABETS[kind], ""
     if kind in ("fasta", "fastq"):
         rows = "".join(
-            line for line in text[: 1 << 16].split("\n")[1:40:1] if not line.startswith((">", "@", "+", ";"))
+            line for line in text[: 1 << 16].split("\n")[1:40] if not line.startswith((">", "@", "+", ";"))
         )
         if kind == "fastq" or _NUCLEIC.fullmatch(rows):
             return ("rna" if "U" in rows.upper() and "T" not in rows.upper() else "dna"), ""

@@ -9,7 +9,7 @@ from cutaway.errors import BadSequence, InputError
 from cutaway.log import get_logger
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
-__all__ = ["ALPHABETS", "alphabet_of", "sequence_in"]
+__all__ = ["ALPHABETS", "alphabet_of", "letters_apart", "sequence_in"]
 
 ALPHABETS: Final = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "ACGU"}
 """What may be put at a position, by the alphabet's name: the letters that stand for one thing only."""
@@ -67,3 +67,23 @@ def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
         why = f"letter {error.column:,} of the sequence: {error.message}"
         raise InputError(why, hint="mend it, or take a model of what the sequence is") from error
     return str(checked), changes
+
+
+def letters_apart(tokenizer: Tokenizer, sequence: str) -> str:
+    """Return a sequence as the tokenizer reads a token a letter.
+
+    Some, such as ProtBERT's, read words: a sequence is one unknown word to them unless a space parts its letters.
+    Any other tokenizer gets the sequence as it is.
+
+    >>> from cutaway.tokens import characters
+    >>> letters_apart(characters(["ACGT"]), "ACGT")
+    'ACGT'
+    """
+    unknown = tokenizer.special_id("unk")
+    if unknown is None or unknown not in tokenizer.encode(sequence).ids:
+        return sequence
+    apart = " ".join(sequence)
+    encoding = tokenizer.encode(apart)
+    read = [i for i, special in zip(encoding.ids, encoding.special, strict=True) if not special]
+    fewer = read.count(unknown) < len(read)
+    return apart if len(read) == len(sequence) and fewer else sequence
