@@ -115,7 +115,7 @@ def test_map_takes_groups_of_words_or_a_file_of_records(capsys, tiny_gpt2, recor
         (["neighbours", "a", "--among", "x", "--corpus", "y"], "--among and --corpus"),
         (["neighbours", "a", "--among", "nowhere.txt"], "there is no file 'nowhere.txt'"),
         (["neighbours", "zebra", "--corpus", "RECORDS"], "'zebra' is none of the"),
-        (["map", "a b"], "a map of 2 is none"),
+        (["map", "a b"], "a map needs three points or more, and has 2"),
         (["map", "a b c", "-f", "x.txt"], "a group and a file"),
         (["map", "-f", "RECORDS", "--method", "tsne", "--perplexity", "4"], "perplexity is 4 for 4 points"),
     ],

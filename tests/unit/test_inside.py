@@ -246,6 +246,7 @@ def test_encoder_decoders_have_three_stacks(name: str) -> None:
 class Letters:
     """A tokenizer of single letters for models that have none."""
 
+    kind = "letters"
     special_ids = frozenset({0, 1, 2})
 
     def encode(self, text: str, **_: Any) -> Any:
@@ -412,11 +413,25 @@ def test_a_target_is_for_encoder_decoders_and_a_model_without_attention_is_refus
             verb("some text", mamba)
 
 
+def test_whole_words_of_wordpiece_are_words_of_their_own(tmp_path) -> None:
+    """A text of common words has no token with ##, and no space stands in its pieces."""
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "i", "am", "##s", "it"]
+    (tmp_path / "vocab.txt").write_text("\n".join(tokens))
+    transformers.BertTokenizer(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    config = transformers.BertConfig(
+        vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    stack = cutaway.attention("I am it", tmp_path, link=("it", "am")).stacks[0]
+    assert stack.query_words == [0, 1, 2, 3, 4] and stack.queries[1:4] == ["i", "am", "it"]
+    assert cutaway.attention("it ams", tmp_path).stacks[0].query_words == [0, 1, 2, 2, 3]
+
+
 def test_words() -> None:
     plain = [False] * 9
     assert words_of(["The", " un", "related", ",", " yes"], [""] * 5, plain[:5]) == [0, 1, 1, 2, 3]
-    assert words_of(["[CLS]", "un", "related", "yes"], ["[CLS]", "un", "##related", "yes"], [True, *plain[:3]]) == [
-        0, 1, 1, 2,
-    ]  # fmt: skip
+    tokens = ["[CLS]", "un", "##related", "yes"]
+    assert words_of(["[CLS]", "un", "related", "yes"], tokens, [True, *plain[:3]], pieced=True) == [0, 1, 1, 2]
+    assert words_of(["i", "am"], ["i", "am"], plain[:2], pieced=True) == [0, 1]
     assert words_of(["a", " ", "b", "c"], ["a", " ", "b", "c"], plain[:4]) == [0, 1, 2, 2]
     assert words_of([" �", "�", "!"], ["x", "y", "z"], plain[:3]) == [0, 0, 1]

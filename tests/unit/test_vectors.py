@@ -482,8 +482,8 @@ def test_a_map_of_records_keeps_their_groups_and_their_whole_text(tiny_gpt2):
 def test_a_map_that_can_not_be_drawn_is_said(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     for groups, options, match in (
-        (["a"], {}, "a map of 1 is none"),
-        (["a", "b"], {"kind": "texts"}, "a map of 2 is none"),
+        (["a"], {}, "a map needs three points or more, and has 1"),
+        (["a", "b"], {"kind": "texts"}, "a map needs three points or more, and has 2"),
         ("abc", {}, "groups is the text 'abc'"),
         (["a", "b", "ab"], {}, "'ab' is not one token"),
         (["a", "b", "c"], {"method": "umap"}, "no method 'umap'"),

@@ -111,7 +111,7 @@ def embedding_map(
     groups = groups if isinstance(groups, Mapping) else {"": groups}
     chosen = [(group, word) for group, words in groups.items() for word in words]
     if len(chosen) < 3:
-        raise InputError(f"a map of {len(chosen)} is none", hint="give three or more")
+        raise InputError(f"a map needs three points or more, and has {len(chosen)}", hint="name more of them")
     words = [word for _, word in chosen]
     if perplexity is not None and not 0 < perplexity < len(words):
         raise InputError(

@@ -35,7 +35,9 @@ class Reading:
 
     def words(self, ids: list[int]) -> list[int]:
         """Return which word each token is part of, from 0; special tokens and punctuation are words of their own."""
-        return words_of(self.pieces(ids), [self.model.tokenizer.token(i) for i in ids], self._special(ids))
+        tokens = [self.model.tokenizer.token(i) for i in ids]
+        pieced = self.model.tokenizer.kind == "WordPiece" or any(token.startswith("##") for token in tokens)
+        return words_of(self.pieces(ids), tokens, self._special(ids), pieced=pieced)
 
     def ids_of(self, kind: str) -> tuple[list[int], list[int]]:
         """Return the ids of the queries and of the keys of a kind of attention."""
@@ -124,21 +126,22 @@ def not_finite(model: Model) -> ModelError:
     )
 
 
-def words_of(pieces: list[str], tokens: list[str], special: list[bool]) -> list[int]:
+def words_of(pieces: list[str], tokens: list[str], special: list[bool], *, pieced: bool = False) -> list[int]:
     """Return the word of each token: a new one after a space, at a special token, and where letters meet other signs.
+
+    `pieced` says that the tokens are WordPiece's: those mark what goes on ("##"), the others mark what begins.
 
     >>> words_of([" un", "related", ",", " yes"], ["Ġun", "related", ",", "Ġyes"], [False] * 4)
     [0, 0, 1, 2]
     """
     found: list[int] = []
-    pieced = any(token.startswith("##") for token in tokens)  # WordPiece marks what goes on, the others what begins
     for at, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
         if at == 0:
             found.append(0)
             continue
         before = pieces[at - 1]
         starts = special[at] or special[at - 1] or piece[:1].isspace() or before[-1:].isspace()
-        if pieced or token.startswith("##"):
+        if pieced:
             starts = starts or not token.startswith("##")
         else:
             starts = starts or _is_sign(before[-1:]) != _is_sign(piece[:1])

@@ -110,7 +110,7 @@ def _table(lines: list[str]) -> str | None:
 
 
 def _holds_numbers(column: Iterable[str]) -> bool:
-    """Say whether a column is of numbers, some of which may be missing: what stands behind a last comma may be empty."""
+    """Say whether a column is of numbers, of which some may be missing but not all: behind a last comma all are."""
     said = [cell for cell in column if not series.is_missing(cell)]
     return bool(said) and all(map(_is_number, said))
 
@@ -142,9 +142,7 @@ def _alphabet(kind: str, text: str) -> tuple[str, str]:
     if kind in _ALPHABETS:
         return _ALPHABETS[kind], ""
     if kind in ("fasta", "fastq"):
-        rows = "".join(
-            line for line in text[: 1 << 16].split("\n")[1:40] if not line.startswith((">", "@", "+", ";"))
-        )
+        rows = "".join(line for line in text[: 1 << 16].split("\n")[1:40] if not line.startswith((">", "@", "+", ";")))
         if kind == "fastq" or _NUCLEIC.fullmatch(rows):
             return ("rna" if "U" in rows.upper() and "T" not in rows.upper() else "dna"), ""
         return "protein", ""
