@@ -347,7 +347,9 @@ def test_only_what_a_folder_has_is_kept_on_the_disk(tiny_llama: Path, tmp_path: 
 # The digest
 
 
-def test_an_embedding_that_grew_takes_the_new_ids_and_one_that_shrank_refuses_them(tiny_llama: Path) -> None:
+def test_an_embedding_that_grew_takes_the_new_ids_and_one_that_shrank_refuses_them(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
     model = load(tiny_llama)
     rows = model.module.get_input_embeddings().num_embeddings
     backend = model.tokenizer.backend
@@ -358,6 +360,8 @@ def test_an_embedding_that_grew_takes_the_new_ids_and_one_that_shrank_refuses_th
     model.module.resize_token_embeddings(rows + 1, mean_resizing=False)
     [found] = cutaway.generate(text, model, max_new_tokens=4, tier="exact")
     assert found.token_ids == reference(model, model.tokenizer.encode(text).ids, 4)
+    cutaway.save(model, tmp_path / "grown")
+    assert cutaway.tokenize(text, str(tmp_path / "grown")).ids == model.tokenizer.encode(text).ids
     model.module.resize_token_embeddings(rows, mean_resizing=False)
     with pytest.raises(InputError, match=f"has {rows:,} rows"):
         cutaway.generate(text, model, max_new_tokens=2)

@@ -18,6 +18,7 @@ import cutaway
 from cutaway import cli, models
 from cutaway.errors import ModelError, OutputError
 from cutaway.models import saving
+from tests.unit import tokenizer_layouts
 
 IDS_BT = torch.arange(2, 42).reshape(1, -1)
 MODELS = ["tiny_gpt2", "tiny_llama", "tiny_bert_classifier"]
@@ -92,6 +93,20 @@ def test_a_model_that_was_made_here(tiny_llama, tmp_path):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "mine", local_files_only=True)
     assert tokenizer("abc")["input_ids"] == made.tokenizer.encode("abc").ids
     assert (tokenizer.eos_token, tokenizer.unk_token, tokenizer.model_max_length) == ("<|end|>", "<unk>", 128)
+
+
+def test_a_model_that_was_made_here_with_a_tokenizer_in_python(tmp_path):
+    folder = tmp_path / "esm"
+    folder.mkdir()
+    tokenizer_layouts.LAYOUTS["esm"](folder)
+    config = transformers.EsmConfig(
+        vocab_size=33, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, pad_token_id=1
+    )
+    module = transformers.EsmForMaskedLM(config).eval()
+    model = models.Model("made here", None, module, models.load_tokenizer(folder))
+    assert models.save(model, tmp_path / "saved").max_abs_difference == 0.0
+    saved = transformers.AutoTokenizer.from_pretrained(tmp_path / "saved")
+    assert saved("MKTAYIW")["input_ids"] == [0, 20, 15, 11, 5, 19, 12, 22, 2]
 
 
 @pytest.mark.parametrize("name", ["gpt2", "smollm2-135m", "of-my-own", "somebody/model"])

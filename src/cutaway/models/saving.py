@@ -17,6 +17,7 @@ from cutaway.folders import check_new_folder
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, card, files_in
 from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.models.python_tokenizer import PythonBackend
 from cutaway.models.sources import RECIPE
 from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
 from cutaway.progress import step
@@ -114,7 +115,13 @@ def _card(model: Model) -> str:
 def _save_tokenizer(model: Model, aside: Path) -> None:
     if model.path is not None and model.path.is_dir():
         kept = transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
+        known = kept.added_tokens_decoder
+        added = model.tokenizer.backend.get_added_tokens_decoder()
+        kept.add_tokens([token for number, token in sorted(added.items()) if number not in known])  # since it was read
         kept.save_pretrained(aside)
+        return
+    if isinstance(model.tokenizer.backend, PythonBackend):
+        model.tokenizer.backend.model.save_pretrained(aside)
         return
     roles = {f"{role}_token": model.tokenizer.config.get(f"{role}_token") for role in ROLES}
     given = {role: token for role, token in roles.items() if token is not None}
