@@ -402,3 +402,11 @@ def test_ctrl_c_keeps_the_responses_that_are_done(run, monkeypatch, tmp_path, fo
         assert [json.loads(line)["prompt"] for line in out.splitlines()] == ["The", "animal"]
     else:
         assert "── 2 · seed 1" in out and "── 3" not in out
+
+
+def test_a_word_processors_file_is_not_taken_for_text(run, tmp_path):
+    (tmp_path / "essay.rtf").write_text(r"{\rtf1\ansi The animal.}")
+    says(run("score", "-f", tmp_path / "essay.rtf"), 2, "essay.rtf", "RTF", "plain text (.txt)")
+    says(run("records", tmp_path / "essay.rtf", "--format", "txt"), 2, "essay.rtf", "RTF", "plain text (.txt)")
+    (tmp_path / "essay.docx").write_bytes(b"PK\x03\x04\x14\x00")
+    says(run("score", "-f", tmp_path / "essay.docx"), 2, "packed", "plain text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from cutaway.cli.help import GENERATING, Command
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
-    from cutaway.generation import Generation
+    from cutaway.generation import Generation, Step
     from cutaway.models import Model
 
 __all__ = ["command"]
@@ -100,12 +101,19 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     ready = named_or_loaded(model, options)
     one = len(prompts) * options["num_return_sequences"] == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
+    # The prompt comes with the first token: what is said while the model is prepared stands above both.
+    begun = functools.cache(lambda: terminal.prompt(prompts[0]))
+
+    def on_step(_row: int, step: Step, piece: str) -> None:
+        begun()
+        terminal_trace.stream(step, piece)
+
+    def on_text(_row: int, piece: str) -> None:
+        begun()
+        terminal.stream(piece)
+
     if streamed:
-        terminal.prompt(prompts[0])
-        if options["trace"]:
-            options["on_step"] = lambda _row, step, piece: terminal_trace.stream(step, piece)
-        else:
-            options["on_text"] = lambda _row, piece: terminal.stream(piece)
+        options |= {"on_step": on_step} if options["trace"] else {"on_text": on_text}
     found: dict[int, Generation] = {}
     shown = 0
 
@@ -127,6 +135,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
             emit(rest, as_json=as_json, output=output, draw=None if as_json else lambda: draw(rest))
         raise
     if streamed:
+        begun()
         terminal.stream("\n")
         if options["trace"]:
             terminal.show(terminal_trace.trace(results[0]))

@@ -153,7 +153,13 @@ def command(
                     click.echo(line)
         except KeyboardInterrupt:
             stack.close()
-            note(f"stopped after {len(keep.table.points):,} of {plan.runs_per_model * len(plan.models):,} runs")
+            stopped = f"stopped after {len(keep.table.points):,} of {plan.runs_per_model * len(plan.models):,} runs"
+            kept = Path(output) if into is not None and output is not None else None
+            if kept is not None and kept.stat().st_size == 0:
+                kept.unlink()
+            elif kept is not None:
+                stopped += f"; the same command with --resume -o {output} goes on"
+            note(stopped)
             if keep.table.points:
                 _end(summed_up, keep, as_json, output)
             raise

@@ -13,9 +13,14 @@ from typing import BinaryIO
 
 from cutaway.errors import InputError, MissingText
 
-__all__ = ["PACKED", "opened", "read_bytes", "read_text"]
+__all__ = ["no_plain_text", "opened", "read_bytes", "read_text"]
 
-PACKED = {b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"PK\x03\x04": "unzip", b"\x28\xb5\x2f\xfd": "unzstd"}
+PACKED = {
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ": "unxz",
+    b"PK\x03\x04": "unzip (a word processor saves plain text, too)",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+}
 """How a file begins that is packed otherwise than by gzip, and what unpacks it."""
 
 
@@ -52,14 +57,22 @@ def read_text(path: str | os.PathLike[str]) -> str:
     return text
 
 
+def no_plain_text(name: str, beginning: bytes) -> tuple[str, str] | None:
+    """Return what a file is instead of UTF-8 text, and what to do, told by how it begins; None if nothing speaks so."""
+    for magic, tool in PACKED.items():
+        if beginning.startswith(magic):
+            return "packed, and not by gzip", f"unpack it first: {tool}"
+    if beginning.startswith(b"{\\rtf"):
+        return "RTF of a word processor, not plain text", "save it there as plain text (.txt)"
+    if beginning[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return "UTF-16, not UTF-8", f"convert it first: iconv -f UTF-16 -t UTF-8 {shlex.quote(name)} > FILE"
+    return None
+
+
 def _no_other(name: str, data: bytes) -> None:
     """Raise `InputError` for what is packed, UTF-16, or not a text at all."""
-    for magic, tool in PACKED.items():
-        if data.startswith(magic):
-            raise InputError(f"{name!r} is packed, and not by gzip", hint=f"unpack it first: {tool}")
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        hint = f"convert it first: iconv -f UTF-16 -t UTF-8 {shlex.quote(name)} > FILE"
-        raise InputError(f"{name!r} is UTF-16, not UTF-8", hint=hint)
+    if other := no_plain_text(name, data):
+        raise InputError(f"{name!r} is {other[0]}", hint=other[1])
     zero = data.find(b"\0")
     if zero >= 0:
         hint = "name a text; UTF-16 becomes UTF-8 with: iconv -f UTF-16 -t UTF-8"

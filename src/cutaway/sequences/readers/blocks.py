@@ -18,7 +18,7 @@ import numpy as np
 
 from cutaway.errors import BadSequence, MissingText
 from cutaway.sequences.readers.wanted import Wanted
-from cutaway.sequences.text import PACKED, opened
+from cutaway.sequences.text import no_plain_text, opened
 
 __all__ = ["blocks", "lines", "local", "text_lines"]
 
@@ -124,12 +124,8 @@ def _first_checked(wanted: Wanted) -> Iterator[bytes]:
     for data in _unpacked(wanted):
         block = held + data if held else data
         if first:
-            if block[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-                hint = f"convert it first: iconv -f UTF-16 -t UTF-8 {wanted.file} > FILE"
-                raise wanted.bad("it is UTF-16, not UTF-8", 1, hint=hint)
-            for magic, tool in PACKED.items():
-                if block.startswith(magic):
-                    raise wanted.bad("it is packed, and not by gzip", 1, hint=f"unpack it first: {tool}")
+            if other := no_plain_text(wanted.file, block):
+                raise wanted.bad(f"it is {other[0]}", 1, hint=other[1])
             if block.startswith(b"\xef\xbb\xbf"):
                 wanted.counts["byte order marks removed"] += 1
                 block = block[3:]
