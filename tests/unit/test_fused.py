@@ -31,6 +31,14 @@ from cutaway.models.shapes import Shape, parts_of, shape_of
 from tests.unit import architectures
 from tests.unit.architectures import VOCAB
 
+
+@pytest.fixture(autouse=True)
+def nothing_prepared() -> None:
+    """Forget what another test prepared: it may have kept the weights in that test's own cache folder."""
+    decoders._of_loaded.cache_clear()
+    decoders._of_kept.cache_clear()
+
+
 SMALL = {
     "vocab_size": VOCAB, "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3,
     "num_attention_heads": 4, "num_key_value_heads": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,

@@ -275,7 +275,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_five_tokenizers_and_four_kinds_of_sequence_are_one_page(capsys: Any, files: list[str]) -> None:
     code, out, err = run(capsys, "tokenizer", "compare", *files, "--json", "-o", "page.html")
     record = json.loads(out)
-    assert code == 0 and err.startswith("wrote page.html")
+    assert code == 0 and "wrote page.html" in err
     assert record["schema"] == "cutaway.tokenizer_comparison/1" and len(record["cells"]) == 20
     assert [sample["unit"] for sample in record["samples"]] == ["word", "character", "character", "number"]
     page = Path("page.html").read_text()
