@@ -55,7 +55,7 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
     Examples:
       cutaway train --steps 100
       cutaway train --seconds 10
-      cutaway train --steps 20 -o tiny-model -o training.html
+      cutaway train --steps 20 -o small-model -o training.html
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
     """
     from cutaway.models.outline import check_device
