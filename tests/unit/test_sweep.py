@@ -681,6 +681,94 @@ def test_ctrl_c_prints_what_is_done_and_ends_with_130(capsys, tiny_llama, tmp_pa
     assert len(json.loads(path.read_text())["runs"]) == 20
 
 
+def assert_same_run(one, other):
+    """The same run, whoever was measured beside it: sums may be rounded otherwise."""
+    for name, value in other.metrics.items():
+        assert one.metrics[name] == (None if value is None else pytest.approx(value, rel=1e-5)), name
+    assert one.to_dict() | {"metrics": None} == other.to_dict() | {"metrics": None}
+
+
+def interrupting(monkeypatch, model, steps):
+    """Let the engine be interrupted after so many steps; later engines run through."""
+    real = sweeps_module.open_decoder
+
+    def opened(*args):
+        decoder, left = real(*args), [steps]
+
+        def step(ids):
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return type(decoder).step(decoder, ids)
+
+        decoder.step = step
+        monkeypatch.setattr(sweeps_module, "open_decoder", real)
+        return decoder
+
+    monkeypatch.setattr(sweeps_module, "open_decoder", opened)
+
+
+def test_ctrl_c_loses_no_run_that_has_ended(model, monkeypatch):
+    """The short runs of a block have ended, the long ones beside them have not; fewer than are measured together."""
+    asked = {"settings": {"max_new_tokens": [40, 3], "temperature": [0, 1.3]}, "scorer": model, "samples": 2}
+    whole = sweep(PROMPTS, model, **asked)
+    short = {run.key: run.to_dict() for run in whole.runs if run.settings["max_new_tokens"] == 3}
+    assert all(run.finish_reason == "length" for run in whole.runs) and len(short) == 9
+    kept = []
+    interrupting(monkeypatch, model, 10)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(PROMPTS, model, **asked, on_run=kept.append)
+    assert len(kept) == 9 and {run.key for run in kept} == set(short)
+    again = sweep(PROMPTS, model, **asked, done=kept)
+    for one, other in zip(again.runs, whole.runs, strict=True):
+        assert_same_run(one, other)
+
+
+def test_ctrl_c_while_runs_are_measured_loses_none(model, monkeypatch):
+    """All rows end at the same step: the engine has not yet said so of those behind the first 16."""
+    asked = {"settings": {"temperature": [0.5, 1.3]}, "max_new_tokens": 4, "samples": 5, "scorer": model}
+    prompts, real = [f"Prompt {i}" for i in range(5)], score_continuations
+    kept, calls = [], []
+
+    def scored(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(sweeps_module, "score_continuations", scored)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(prompts, model, **asked, on_run=kept.append)
+    assert len({run.key for run in kept}) == len(kept) == 50
+
+
+def test_a_file_of_runs_that_is_there_names_resume(capsys, tiny_llama, tmp_path):
+    path = tmp_path / "runs.jsonl"
+    path.touch()
+    code, _, err = run(capsys, "sweep", "x", "-m", tiny_llama, "-o", path)
+    assert code == 2 and "--resume" in err and "--force" in err
+    page = tmp_path / "runs.html"
+    page.touch()
+    code, _, err = run(capsys, "sweep", "x", "-m", tiny_llama, "-o", page)
+    assert code == 2 and "--resume" not in err and "--force" in err
+    assert ".jsonl" in run(capsys, "sweep", "--help")[1].split("--output FILE")[1].split("--force")[0]
+
+
+def test_ctrl_c_writes_what_has_ended_and_resume_goes_on(capsys, tiny_llama, tmp_path, monkeypatch):
+    whole, path = tmp_path / "whole.jsonl", tmp_path / "runs.jsonl"
+    args = ["sweep", "The animal", "-m", tiny_llama, "--max-new-tokens", "3,40", "--temperature", "1.3",
+            "--scorer", tiny_llama]  # fmt: skip
+    assert run(capsys, *args, "-o", whole)[0] == 0
+    interrupting(monkeypatch, None, 5)
+    code, _, err = run(capsys, *args, "-o", path)
+    assert code == 130 and "stopped after 2 of 4 runs" in err and f"--resume -o {path}" in err
+    assert len(path.read_text().splitlines()) == 2
+    assert run(capsys, *args, "-o", path, "--resume")[0] == 0
+    found = [sorted(read_runs(of), key=lambda one: one.key) for of in (path, whole)]
+    for one, other in zip(*found, strict=True):
+        assert_same_run(one, other)
+
+
 @pytest.mark.parametrize(
     ("more", "word"),
     [

@@ -150,7 +150,10 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
     with paused():
         agreed = someone_to_ask() and click.confirm(f"{path} is there already. Write over it?", err=True)
     if not agreed:
-        raise OutputError(f"{path!r} is there already", hint="give another name, or --force to write over it")
+        parameters = {parameter.name for parameter in click.get_current_context().command.params}
+        resume = "--resume to add the runs it lacks, " if "resume" in parameters and path.endswith(".jsonl") else ""
+        hint = f"give {resume}another name, or --force to write over it"
+        raise OutputError(f"{path!r} is there already", hint=hint)
 
 
 def forced() -> bool:
@@ -283,7 +286,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
             check_output(value, formats)
         return value
 
-    others = ", ".join(suffix for suffix in formats if suffix not in {".html", ".jsonl"})
+    others = ", ".join(suffix for suffix in formats if suffix != ".html")
     return _chain(
         quiet_option,
         verbose_option,

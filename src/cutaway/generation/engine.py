@@ -65,7 +65,7 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
             if not active:
                 return
             chosen = choose(logits_BV, active, decoder.model.end_ids, processed(logits_BV, active))
-            going = []
+            going, news = list[int](), list[tuple[Row, str]]()
             for slot, row in enumerate(active):
                 if row.traced:
                     end_ids = decoder.model.end_ids
@@ -81,9 +81,10 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                     row.finish = "length"
                 text = row.certain()
                 if text or row.finish is not None or row.traced:
-                    yield row, text
+                    news.append((row, text))
                 if row.finish is None:
                     going.append(slot)
+            yield from news  # after all rows took their token: an interrupted caller finds every row that has ended
             if len(going) < len(active):
                 going = _closed(going)
                 active = [active[slot] for slot in going]

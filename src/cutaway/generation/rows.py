@@ -94,18 +94,16 @@ class Row:
     def take(self, token_id: int, tokenizer: Tokenizer, end_ids: frozenset[int]) -> None:
         """Add the token that was chosen to the ids and the text, and end the row where that ends it."""
         self.ids.append(token_id)
-        if token_id in end_ids:
-            self.finish = "eos"
-        elif len(self.ids) >= self.max_new_tokens:
-            self.finish = "length"
+        finish = "eos" if token_id in end_ids else "length" if len(self.ids) >= self.max_new_tokens else None
         searched = len(self.text)
         self.text = self._settled + self._unsettled(token_id, tokenizer)
-        if self.finish is not None:
+        if finish is not None:
             self.text = self._whole(tokenizer)
         from_ = max(0, searched - max(map(len, self.stop), default=0))
         ends = [at for text in self.stop if (at := self.text.find(text, from_)) >= 0]
         if ends:
-            self.text, self.finish = self.text[: min(ends)], "stop"
+            self.text, finish = self.text[: min(ends)], "stop"
+        self.finish = finish  # last: whoever interrupts finds no row that has ended without its text
 
     def certain(self) -> str:
         """Return the text not shown yet that no later token can change: no half character, no beginning of a stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -141,6 +142,10 @@ def runs_of(
     The engine runs empty after each block of some batches. A block of which something is missing is run whole and in
     the same company, so that every number of a sweep that was broken off and taken up again with the same
     `batch_size` comes out the same, to the last bit. Rows are made as the engine asks for them.
+
+    On `KeyboardInterrupt` the completions that have ended are measured and yielded before it is raised again, except
+    samples whose prompt and setting still lack another sample. As the scorer then reads them in smaller company, its
+    numbers for them may be rounded otherwise.
     """
     total = len(plan.models) * len(plan.prompts) * sum(
         plan.samples_of(settings) * settings["max_new_tokens"] for settings in plan.cells
@@ -203,26 +208,50 @@ class _Pass:
     def run(
         self, block: Sequence[Group], batch_size: int, scorer: Model | None, advance: Callable[[int], None]
     ) -> Iterator[Run]:
-        """Decode a block and yield its runs in order, measured some groups at a time."""
-        ended: dict[tuple[int, int], Row] = {}
-        number: dict[int, tuple[int, int]] = {}
-        counted: dict[int, int] = {}
-        parts = list(_parts(block))
-        for row, _ in run(self.decoder, self._rows(block, number), batch_size=batch_size):
-            before = counted.get(id(row), 0)
-            counted[id(row)] = len(row.ids) if row.finish is None else row.max_new_tokens
-            advance(counted[id(row)] - before)
-            if row.finish is None:
-                continue
-            ended[number[id(row)]] = row
-            while parts and all((g, s) in ended for g in parts[0] for s in range(block[g].samples)):
-                part = parts.pop(0)
-                rows = [[ended.pop((g, s)) for s in range(block[g].samples)] for g in part]
-                for gone in (row for group in rows for row in group):
-                    counted.pop(id(gone)), number.pop(id(gone))
-                yield from self._measured([block[g] for g in part], rows, scorer)
+        """Decode a block and yield its runs in order, measured some groups at a time.
 
-    def _rows(self, block: Sequence[Group], number: dict[int, tuple[int, int]]) -> Iterator[Row]:
+        On `KeyboardInterrupt` it yields the runs of every group that has ended before it raises.
+        """
+        ended: dict[tuple[int, int], Row] = {}
+        number: dict[Row, tuple[int, int]] = {}
+        counted: dict[Row, int] = {}
+        parts = list(_parts(block))
+        measured: deque[Run] = deque()
+
+        def measure(part: Sequence[int]) -> None:
+            rows = [[ended[g, s] for s in range(block[g].samples)] for g in part]
+            found = list(self._measured([block[g] for g in part], rows, scorer))
+            for row in (row for group in rows for row in group):
+                del ended[number[row]]
+                counted.pop(row, None), number.pop(row)
+            measured.extend(found)
+
+        def whole(g: int) -> bool:
+            return all((g, s) in ended for s in range(block[g].samples))
+
+        try:
+            for row, _ in run(self.decoder, self._rows(block, number), batch_size=batch_size):
+                before = counted.get(row, 0)
+                counted[row] = len(row.ids) if row.finish is None else row.max_new_tokens
+                advance(counted[row] - before)
+                if row.finish is None:
+                    continue
+                ended[number[row]] = row
+                while parts and all(map(whole, parts[0])):
+                    measure(parts[0])
+                    del parts[0]
+                    while measured:
+                        yield measured.popleft()
+        except KeyboardInterrupt:
+            # The engine may hold rows that have ended too; a group that lacks a sample has no self-BLEU yet.
+            ended |= {at: row for row, at in number.items() if row.finish is not None}
+            for part in parts:
+                measure([g for g in part if whole(g)])
+            while measured:
+                yield measured.popleft()
+            raise
+
+    def _rows(self, block: Sequence[Group], number: dict[Row, tuple[int, int]]) -> Iterator[Row]:
         prompt, ids = None, list[int]()
         for g, group in enumerate(block):
             settings = group.settings
@@ -233,7 +262,7 @@ class _Pass:
             for s in range(group.samples):
                 seed = seed_of(self.plan.seed or 0, group.prompt, settings, s)
                 row = Row(group.prompt, ids, sampling_of(settings), seed, measured=True, **limits)
-                number[id(row)] = (g, s)
+                number[row] = (g, s)
                 yield row
 
     def _measured(self, groups: Sequence[Group], rows: Sequence[Sequence[Row]], scorer: Model | None) -> Iterator[Run]:
