@@ -11,7 +11,7 @@ import pytest
 
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets import CHECKS, codon, dna, protein, rna, series, smiles, text
-from cutaway.sequences.libraries import install_line
+from cutaway.sequences.extras import install_line
 
 
 def column(check, sequence) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.sequences import read_records
-from cutaway.sequences.libraries import install_line
+from cutaway.sequences.extras import install_line
 
 
 @pytest.fixture(autouse=True)
@@ -201,10 +201,10 @@ def test_parquet_that_is_none() -> None:
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
-    says("a.parquet", b"PAR1 and no more", "text", "no whole Parquet file")
+    says("a.parquet", b"PAR1 and no more", "text", "not a complete Parquet file")
     parquet.write_table(pa.table({"a": ["x" * 50] * 1000, "n": [1] * 1000}), "b.parquet")
     data = Path("b.parquet").read_bytes()
-    says("c.parquet", data[: len(data) // 2], "text", "no whole Parquet file")
+    says("c.parquet", data[: len(data) // 2], "text", "not a complete Parquet file")
     says("d.parquet", gzip.compress(data)[:-20], "text", "cut short or damaged", format="parquet")
     says("e.parquet", data, "text", "no column 'x'", "'a', 'n'", column="x")
     says("e.parquet", data, "text", "line 1, column 'n'", "no text but int", column="n")

@@ -15,7 +15,7 @@ from cutaway.errors import CorruptFile, InputError, MissingPackage, ModelError, 
 from cutaway.models.limits import context_of
 from cutaway.models.packages import missing_package
 from cutaway.models.prompt import render_chat
-from cutaway.sequences.libraries import pip_install
+from cutaway.sequences.extras import pip_install
 from tests.unit import tokenizer_layouts
 
 PLAIN = "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}<assistant>"

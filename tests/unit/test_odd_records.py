@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from cutaway.errors import BadSequence, InputError, MissingText
-from cutaway.sequences import CHECKS, ids, read_alignment, read_contacts, read_records
+from cutaway.sequences import CHECKS, read_alignment, read_contacts, read_records, seen_ids
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +95,9 @@ def test_records_without_an_id_that_begin_in_one_line_are_told_apart(monkeypatch
 
 
 def test_memory_for_ids_is_that_of_their_hashes(monkeypatch) -> None:
-    monkeypatch.setattr(ids, "_RECENT", 1 << 12)
-    monkeypatch.setattr(ids, "_MOST", 1 << 18)
-    seen = ids.Ids()
+    monkeypatch.setattr(seen_ids, "_RECENT", 1 << 12)
+    monkeypatch.setattr(seen_ids, "_MOST", 1 << 18)
+    seen = seen_ids.SeenIds()
     tracemalloc.start()
     try:
         assert all(seen.add(str(number)) for number in range(1 << 18))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from cutaway.errors import InputError
-from cutaway.sequences import Record, Records, ids, read_records
+from cutaway.sequences import Record, Records, read_records, seen_ids
 from cutaway.sequences.alphabets import series
 
 
@@ -211,11 +211,11 @@ def test_fasta(write) -> None:
 
 def test_fasta_against_biopython_whatever_its_lines(write) -> None:
     parser = pytest.importorskip("Bio.SeqIO.FastaIO").SimpleFastaParser
-    from cutaway.sequences.readers import blocks
+    from cutaway.sequences.readers import line_blocks
 
     rng = random.Random(0)  # noqa: S311
-    for size in (7, 64, blocks.BLOCK):
-        blocks.BLOCK, kept = size, blocks.BLOCK
+    for size in (7, 64, line_blocks.BLOCK):
+        line_blocks.BLOCK, kept = size, line_blocks.BLOCK
         try:
             for _ in range(60):
                 lines = []
@@ -230,7 +230,7 @@ def test_fasta_against_biopython_whatever_its_lines(write) -> None:
                 whole = Path(name).read_bytes().replace(b"\r\n", b"\n").split(b"\n")
                 assert all(whole[r.line - 1].startswith(b">" + r.id.encode()) for r in records)
         finally:
-            blocks.BLOCK = kept
+            line_blocks.BLOCK = kept
 
 
 def test_fastq(write) -> None:
@@ -425,9 +425,9 @@ def test_memory_is_bounded_by_the_longest_record(tmp_path, suffix: str) -> None:
 
 
 def test_ids_are_compared_in_eight_bytes_each(monkeypatch) -> None:
-    monkeypatch.setattr(ids, "_RECENT", 100)
-    monkeypatch.setattr(ids, "_MOST", 1000)
-    seen = ids.Ids()
+    monkeypatch.setattr(seen_ids, "_RECENT", 100)
+    monkeypatch.setattr(seen_ids, "_MOST", 1000)
+    seen = seen_ids.SeenIds()
     names = [f"r{number}" for number in range(1050)]
     assert all(seen.add(name) for name in names[:950])
     assert not any(seen.add(name) for name in names[:950])

@@ -18,7 +18,7 @@ from rdkit import Chem
 from tokenizers import normalizers
 
 from cutaway.errors import BadSequence, InputError
-from cutaway.sequences.libraries import install_line
+from cutaway.sequences.extras import install_line
 from cutaway.tokens import (
     Sample,
     Tokenizer,

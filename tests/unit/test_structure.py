@@ -8,7 +8,7 @@ from Bio import PDB
 from Bio.SeqUtils import seq3
 
 from cutaway.errors import InputError
-from cutaway.sequences.structure import read_structure
+from cutaway.sequences.structure_contacts import read_structure
 
 SEQUENCE = "MKTAYIAKQRGGSFVKSHWS"
 MISSING = (0, 7, 8, 9)  # places that the structure does not show

@@ -16,7 +16,7 @@ from cutaway.errors import CorruptFile, MissingPackage
 from cutaway.models import tokenizer_files
 from cutaway.models.python_tokenizer import PythonBackend, spans
 from cutaway.models.tokenizer_files import forget_tokenizer, quiet_transformers
-from cutaway.sequences.libraries import pip_install
+from cutaway.sequences.extras import pip_install
 from cutaway.tokens.tokenizer import ROLES, Tokenizer
 from tests.unit import tokenizer_layouts as made
 

@@ -59,7 +59,7 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
     """
     from cutaway.models.outline import check_device
-    from cutaway.sequences.recognised import read_plain_text
+    from cutaway.sequences.format_detection import read_plain_text
     from cutaway.training.config import BUILT_IN, Settings
 
     Settings(data=data, **options)

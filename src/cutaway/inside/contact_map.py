@@ -27,7 +27,7 @@ from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.packing import PackedArray, pack_array
 from cutaway.result import Result
 from cutaway.sequences import read_contacts
-from cutaway.sequences.structure import is_structure, read_structure
+from cutaway.sequences.structure_contacts import is_structure, read_structure
 from cutaway.tokens.letters import alphabet_of, letters_apart, sequence_in
 from cutaway.tokens.tokenizer import Tokenizer
 

@@ -24,7 +24,7 @@ from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import quiet_transformers
 from cutaway.progress import step
 from cutaway.result import Result
-from cutaway.sequences.libraries import pip_install
+from cutaway.sequences.extras import pip_install
 
 __all__ = ["Architecture", "Module", "architecture"]
 

@@ -37,7 +37,7 @@ from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
 from cutaway.progress import step
-from cutaway.sequences.libraries import pip_install
+from cutaway.sequences.extras import pip_install
 from cutaway.tokens import Tokenizer
 
 __all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load", "shared"]

@@ -33,7 +33,7 @@ def missing_package(name: str, error: BaseException) -> MissingPackage | None:
     package = _package(cause)
     if package is None:
         return MissingPackage(f"{name} needs a package that is not installed: {said}")
-    from cutaway.sequences.libraries import pip_install  # this room's neighbours bring numpy along
+    from cutaway.sequences.extras import pip_install  # this room's neighbours bring numpy along
 
     hint = f"{pip_install()} {shlex.quote(package)}"
     return MissingPackage(f"{name} needs the package {package}, which is not installed", hint=hint)

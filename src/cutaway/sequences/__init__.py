@@ -7,13 +7,13 @@ for the floors above.
 
 from cutaway.sequences.alignment import read_alignment
 from cutaway.sequences.alphabets import CHECKS
-from cutaway.sequences.collective import dihedrals, distances
+from cutaway.sequences.collective_variables import dihedrals, distances
 from cutaway.sequences.contacts import read_contacts
+from cutaway.sequences.format_detection import read_plain_text
 from cutaway.sequences.prompts import read_prompts
-from cutaway.sequences.recognised import read_plain_text
 from cutaway.sequences.records import Record, Records, read_records
-from cutaway.sequences.source import SENTENCES, Slot, Source
-from cutaway.sequences.text import read_text
+from cutaway.sequences.synthetic_text import SENTENCES, Slot, Source
+from cutaway.sequences.text_files import read_text
 
 __all__ = [
     "CHECKS",

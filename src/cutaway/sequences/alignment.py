@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from cutaway.errors import InputError, counted
-from cutaway.sequences.text import read_text
+from cutaway.sequences.text_files import read_text
 
 __all__ = ["read_alignment"]
 

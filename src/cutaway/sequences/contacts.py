@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cutaway.errors import InputError, counted
-from cutaway.sequences.text import read_bytes, read_text
+from cutaway.sequences.text_files import read_bytes, read_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from cutaway.errors import InputError, MissingText
-from cutaway.sequences.text import read_bytes
+from cutaway.sequences.text_files import read_bytes
 
 __all__ = ["read_prompts"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.sequences.alphabets import CHECKS, smiles
-from cutaway.sequences.ids import Ids
-from cutaway.sequences.readers import LIBRARIES, READERS, Raw, Wanted, format_of
-from cutaway.sequences.readers.wanted import MEND
+from cutaway.sequences.readers import LIBRARIES, READERS, Raw, Request, format_of
+from cutaway.sequences.readers.request import MEND
+from cutaway.sequences.seen_ids import SeenIds
 
 __all__ = ["Record", "Records", "read_records"]
 
@@ -60,8 +60,8 @@ class Records(Iterator[Record]):
         counts = Counter(records=0, skipped=0)
         self.counts: dict[str, int] = counts
         self.first_skipped: list[str] = []
-        self._wanted = [
-            Wanted(file, kind, alphabet, columns, label_column, skip_bad, counts, self.first_skipped)
+        self._requests = [
+            Request(file, kind, alphabet, columns, label_column, skip_bad, counts, self.first_skipped)
             for file, kind in files
         ]
         self._check, self._also = CHECKS[alphabet], check
@@ -76,56 +76,56 @@ class Records(Iterator[Record]):
 
     def __repr__(self) -> str:
         said = ", ".join(f"{rule}: {count:,}" for rule, count in self.counts.items())
-        return f"Records({', '.join(wanted.file for wanted in self._wanted)}; {said})"
+        return f"Records({', '.join(request.file for request in self._requests)}; {said})"
 
     def _all(self) -> Iterator[Record]:
-        for wanted in self._wanted:
+        for request in self._requests:
             try:
-                yield from self._of(wanted)
+                yield from self._of(request)
             except (BadSequence, MissingText) as error:
-                self._skip(wanted, error)
+                self._skip(request, error)
         if not self.counts["records"]:
-            names = ", ".join(repr(wanted.file) for wanted in self._wanted[:3])
+            names = ", ".join(repr(request.file) for request in self._requests[:3])
             lost = self.counts["skipped"]
             why = f"no record of {names} is left: {lost:,} {'was' if lost == 1 else 'were'} skipped"
             raise MissingText(why, hint=next(iter(self.first_skipped), None))
 
-    def _of(self, wanted: Wanted) -> Iterator[Record]:
-        if Path(wanted.file).is_dir():
-            raise BadSequence(f"{wanted.file!r} is a directory", hint="name the files in it")
-        seen, counts, found = Ids(), self.counts, False
+    def _of(self, request: Request) -> Iterator[Record]:
+        if Path(request.file).is_dir():
+            raise BadSequence(f"{request.file!r} is a directory", hint="name the files in it")
+        seen, counts, found = SeenIds(), self.counts, False
         copies, last, alike = dict[str, int](), 0, 0
-        name = "stdin" if wanted.file == "-" else PurePath(wanted.file).name
-        for raw in READERS[wanted.format](wanted):
+        name = "stdin" if request.file == "-" else PurePath(request.file).name
+        for raw in READERS[request.format](request):
             found = True
             try:
                 if isinstance(raw, BadSequence):
                     raise raw
-                sequence, changes = self._checked(wanted, raw)
+                sequence, changes = self._checked(request, raw)
                 called = raw.id
                 if called is None:
                     alike = alike + 1 if raw.line == last else 1  # records without an id may begin in one line
                     last, called = raw.line, f"{name}:{raw.line}" + (f"/{alike}" if alike > 1 else "")
                 elif not seen.add(called):
                     if not self._rename:
-                        raise wanted.bad(f"there is a record {_short(called)} already", raw.line, hint=_KEEP)
+                        raise request.bad(f"there is a record {_short(called)} already", raw.line, hint=_KEEP)
                     called = _renamed(called, seen, copies)
                     counts["duplicate ids renamed"] += 1
             except BadSequence as error:
-                self._skip(wanted, error)
+                self._skip(request, error)
                 continue
             for rule, count in changes.items():
                 counts[rule] += count
             if seen.full:
                 counts["ids not compared"] += 1
             counts["records"] += 1
-            yield Record(called, sequence, raw.label, wanted.file, raw.line)
+            yield Record(called, sequence, raw.label, request.file, raw.line)
         if not found:
             raise MissingText(
-                f"{wanted.file!r} holds no record", hint=f"it was read as {wanted.format}: --format says another"
+                f"{request.file!r} holds no record", hint=f"it was read as {request.format}: --format says another"
             )
 
-    def _checked(self, wanted: Wanted, raw: Raw) -> tuple[Any, dict[str, int]]:
+    def _checked(self, request: Request, raw: Raw) -> tuple[Any, dict[str, int]]:
         try:
             sequence, changes = self._check(raw.sequence)
             if self._also is not None:
@@ -133,15 +133,15 @@ class Records(Iterator[Record]):
             return sequence, changes
         except BadSequence as error:
             which = "" if raw.id is None else f" (record {_short(raw.id)})"
-            message = f"{raw.place(error.column)} of {wanted.file!r}: {error.message}{which}"
+            message = f"{raw.place(error.column)} of {request.file!r}: {error.message}{which}"
             raise BadSequence(message, hint=error.hint or MEND, column=error.column) from error
 
-    def _skip(self, wanted: Wanted, error: BadSequence | MissingText) -> None:
-        wanted.skip(error)
+    def _skip(self, request: Request, error: BadSequence | MissingText) -> None:
+        request.skip(error)
         self.counts["skipped"] += 1
 
 
-def _renamed(name: str, seen: Ids, copies: dict[str, int]) -> str:
+def _renamed(name: str, seen: SeenIds, copies: dict[str, int]) -> str:
     """Return the id with the first number behind it that makes it one of its own; `copies` remembers the last ones."""
     number = copies.get(name, 1) + 1
     while not seen.add(f"{name}/{number}"):
@@ -208,11 +208,11 @@ def read_records(
     csv, tsv, parquet, fasta, fastq, genbank, smi, sdf, xtc, dcd, trr or pdb; how each is read says its function in
     `cutaway.sequences.readers`. `column` is where a table or JSON object has the sequence (of a series one or several
     channels; of a trajectory a selection of atoms, or a collective variable: "distance 1 10", "dihedral 5 7 9 15",
-    "phi", "psi"; see `cutaway.sequences.readers.chosen`), `label_column` where it has the label (of FASTA, FASTQ
-    "description", the header behind the id; of SDF a property; of GenBank a qualifier). Ids are unique in a file:
+    "phi", "psi"; see `cutaway.sequences.readers.selection`), `label_column` where it has the label (of FASTA, FASTQ
+    "description", the header behind the id; of SDF a property; of GenBank a qualifier). SeenIds are unique in a file:
     a second record of one id is an error, or with `rename_duplicates` called "id/2" and counted. The path "-" is the
     standard input, whose format has to be said. `check` is called with each sequence that its alphabet allows, and
-    raises `BadSequence` for what else is not wanted.
+    raises `BadSequence` for what else is not request.
 
     Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading
     `BadSequence` for what is wrong in a file, which says line, column and what to do, and `MissingText` for an empty

@@ -15,7 +15,7 @@ from typing import Any, Final
 from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.libraries import library
+from cutaway.sequences.extras import library
 from cutaway.tokens.assembly import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 

@@ -11,7 +11,7 @@ Rules, each counted under the name in quotation marks:
 
 from __future__ import annotations
 
-from cutaway.sequences.alphabets.letters import nucleotides
+from cutaway.sequences.alphabets.letter_checks import nucleotides
 
 __all__ = ["STOPS", "check"]
 

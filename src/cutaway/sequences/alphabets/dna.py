@@ -13,7 +13,7 @@ Anything else is an error: E, F, I, L, P, Q and Z tell a protein.
 
 from __future__ import annotations
 
-from cutaway.sequences.alphabets.letters import nucleotides
+from cutaway.sequences.alphabets.letter_checks import nucleotides
 
 __all__ = ["check"]
 

@@ -14,7 +14,7 @@ Rules, each counted under the name in quotation marks:
 from __future__ import annotations
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.alphabets.letters import ascii_letters, bad_letter, upper
+from cutaway.sequences.alphabets.letter_checks import ascii_letters, bad_letter, upper
 
 __all__ = ["check"]
 

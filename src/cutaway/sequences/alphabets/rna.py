@@ -5,7 +5,7 @@ Rules: those of DNA, but that "T to U" (letters) reads a gene as its transcript.
 
 from __future__ import annotations
 
-from cutaway.sequences.alphabets.letters import nucleotides
+from cutaway.sequences.alphabets.letter_checks import nucleotides
 
 __all__ = ["check"]
 

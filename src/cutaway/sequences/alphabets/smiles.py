@@ -21,8 +21,8 @@ import re
 from collections.abc import Callable
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.alphabets.letters import ascii_letters
-from cutaway.sequences.libraries import library
+from cutaway.sequences.alphabets.letter_checks import ascii_letters
+from cutaway.sequences.extras import library
 
 __all__ = ["canonical", "check", "rdkit_says", "reader"]
 

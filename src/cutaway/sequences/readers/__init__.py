@@ -1,4 +1,4 @@
-"""How files hold sequences: for each format a function that takes what is wanted and yields raw records.
+"""How files hold sequences: for each format a function that takes what is asked for and yields raw records.
 
 A raw record is what the file says, with the place of each letter; alphabets check it afterwards. What is wrong with one
 record is yielded as a `BadSequence`, so that reading can go on behind it; what is wrong with the rest of a file is
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePath
 
 from cutaway.errors import BadSequence, InputError
-from cutaway.sequences.readers import fasta, fastq, genbank, molecules, plain, tables, trajectories
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.readers import fasta, fastq, genbank, molecules, tables, trajectories, txt_jsonl
+from cutaway.sequences.readers.request import Raw, Request
 
-__all__ = ["LIBRARIES", "READERS", "Raw", "Wanted", "format_of", "suffix_format"]
+__all__ = ["LIBRARIES", "READERS", "Raw", "Request", "format_of", "suffix_format"]
 
-READERS: dict[str, Callable[[Wanted], Iterator[Raw | BadSequence]]] = {
-    "txt": plain.read_txt,
-    "jsonl": plain.read_jsonl,
+READERS: dict[str, Callable[[Request], Iterator[Raw | BadSequence]]] = {
+    "txt": txt_jsonl.read_txt,
+    "jsonl": txt_jsonl.read_jsonl,
     "csv": tables.read_csv,
     "tsv": tables.read_csv,
     "parquet": tables.read_parquet,

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.readers.blocks import text_lines
-from cutaway.sequences.readers.wanted import MEND, Wanted
+from cutaway.sequences.readers.line_blocks import text_lines
+from cutaway.sequences.readers.request import MEND, Request
 
 __all__ = ["Delimited"]
 
@@ -43,10 +43,10 @@ class Delimited:
 
     quotes = True
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
+    def __init__(self, request: Request) -> None:
+        self.request = request
         self.names: list[str] = []
-        self._lines = text_lines(wanted)
+        self._lines = text_lines(request)
         self._ahead: deque[tuple[int, str | BadSequence]] = deque()
         self._within: deque[int] = deque()  # of the first lines ahead, which leave a quote open: the cells begun there
         self._size = self._cells = 0  # of these lines
@@ -73,17 +73,17 @@ class Delimited:
         sample = [text for _, text in self._ahead if isinstance(text, str) and text]
         said = _SEP.fullmatch(sample[0]) if sample else None
         if said:
-            self.wanted.counts["sep= lines left out"] += 1
+            self.request.counts["sep= lines left out"] += 1
             self._ahead = deque(pair for pair in self._ahead if pair[1] is not sample[0])
             sample = sample[1:]
-        if self.wanted.format == "tsv":
+        if self.request.format == "tsv":
             self.mark = "\t"
             self.quotes = bool(sample) and all(map(_is_quoted, sample[0].split("\t")))
         else:
             self.mark = said[1] if said else _mark(sample)
 
     def _rows(self, width: int | None, single: int | None) -> Iterator[tuple[int, list[str] | BadSequence]]:
-        mark, quotes, counts = self.mark, self.quotes, self.wanted.counts
+        mark, quotes, counts = self.mark, self.quotes, self.request.counts
         while found := self._next():
             number, text = found
             if isinstance(text, BadSequence):
@@ -142,7 +142,7 @@ class Delimited:
             return self._no_row(row, number, _CLOSE)
         if single is not None and "\n" in row[single]:
             why = f"a cell in quotes goes on to line {last:,}, and a sequence is of one line"
-            return self.wanted.bad(why, number, self.names[single], _CLOSE)
+            return self.request.bad(why, number, self.names[single], _CLOSE)
         for _ in range(taken):
             self._ahead.popleft()
         self._within.clear()
@@ -196,13 +196,13 @@ class Delimited:
             return str(error)
 
     def _no_row(self, why: str, number: int, hint: str = MEND) -> BadSequence:
-        return self.wanted.bad(f"it is no row of a table ({why})", number, hint=hint)
+        return self.request.bad(f"it is no row of a table ({why})", number, hint=hint)
 
     def _ragged(self, cells: int, width: int, number: int, last: int = 0) -> BadSequence:
         why = f"{cells} cell{'s' * (cells != 1)}, and the header has {width}"
         if last:
             why += f"; one of them goes on to line {last:,}"
-        return self.wanted.bad(why, number, min(cells, width), _CLOSE if last else MEND)
+        return self.request.bad(why, number, min(cells, width), _CLOSE if last else MEND)
 
 
 def _mark(sample: list[str]) -> str:

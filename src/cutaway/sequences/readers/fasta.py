@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.readers.blocks import blocks, decoded
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.readers.line_blocks import blocks, decoded
+from cutaway.sequences.readers.request import Raw, Request
 
 __all__ = ["in_body", "not_utf8", "read_fasta"]
 
@@ -18,22 +18,22 @@ _NEWLINE = ord("\n")
 _COMMENT = re.compile(rb"^;.*\n", re.MULTILINE)
 
 
-def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_fasta(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each record: its id is the first word of its header, its label (where asked for) the rest.
 
     A record's line is its header's. Lines that begin with ";" are comments, counted and left out. Memory is a few times
     the longest record. Text before the first header is an error, which is not held.
     """
-    line, told, source = 1, False, blocks(wanted)
+    line, told, source = 1, False, blocks(request)
     first = block = b""
     for block in source:  # up to the first header
         at = 0 if block[:1] == b">" else block.find(b"\n>") + 1 or len(block)
         before, comments = _COMMENT.subn(b"", block[:at])
         if comments:
-            wanted.counts["comment lines"] += comments
+            request.counts["comment lines"] += comments
         if before.strip() and not told:
             told = True
-            yield _headless(wanted, block[:at], line)
+            yield _headless(request, block[:at], line)
         line += block.count(b"\n", 0, at)
         if at < len(block):
             first = block[at:]
@@ -47,17 +47,17 @@ def read_fasta(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             kept, comments = _COMMENT.subn(b"", body)
             letters = kept.replace(b"\n", b"")
             if comments:
-                wanted.counts["comment lines"] += comments
+                request.counts["comment lines"] += comments
         if b" " in letters or b"\t" in letters:
             spaced, letters = len(letters), letters.translate(None, _SPACE)
-            wanted.counts["spaces inside removed"] += spaced - len(letters)
+            request.counts["spaces inside removed"] += spaced - len(letters)
         try:
             sequence, words = letters.decode("utf-8"), header.decode("utf-8").split(None, 1)
         except UnicodeDecodeError:
-            yield not_utf8(wanted, b">" + text, line)
+            yield not_utf8(request, b">" + text, line)
         else:
             del text, letters  # a chromosome needs the room
-            label = wanted.label(words[1].strip() if len(words) > 1 else None) if wanted.label_column else None
+            label = request.label(words[1].strip() if len(words) > 1 else None) if request.label_column else None
             yield Raw(words[0] if words else None, sequence, label, line, functools.partial(in_body, body, line))
         line += ends
 
@@ -86,13 +86,13 @@ def _headed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _headless(wanted: Wanted, text: bytes, first: int) -> BadSequence:
+def _headless(request: Request, text: bytes, first: int) -> BadSequence:
     number, row = next(
         (number, row) for number, row in enumerate(text.split(b"\n"), first) if row.strip() and not row.startswith(b";")
     )
     hint = "put a line like >name before it, or read it with --format txt"
     why = "a FASTA record begins with '>', and this does not"
-    return wanted.bad(why, number, len(row) - len(row.lstrip()) + 1, hint)
+    return request.bad(why, number, len(row) - len(row.lstrip()) + 1, hint)
 
 
 def in_body(body: bytes, line: int, letter: int) -> str:
@@ -109,10 +109,10 @@ def in_body(body: bytes, line: int, letter: int) -> str:
     return f"line {line:,}, column 1"  # there is no letter at all
 
 
-def not_utf8(wanted: Wanted, text: bytes, line: int) -> BadSequence:
+def not_utf8(request: Request, text: bytes, line: int) -> BadSequence:
     """Return the error that says which byte of a record that begins in this line is not UTF-8."""
     for number, row in enumerate(text.split(b"\n"), line):
-        error = decoded(wanted, row, number)
+        error = decoded(request, row, number)
         if isinstance(error, BadSequence):
             return error
-    raise AssertionError(f"{wanted.file!r} is UTF-8 after all")
+    raise AssertionError(f"{request.file!r} is UTF-8 after all")

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 
 from cutaway.errors import BadSequence, counted
-from cutaway.sequences.readers.blocks import lines
 from cutaway.sequences.readers.fasta import in_body, not_utf8
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.readers.line_blocks import lines
+from cutaway.sequences.readers.request import Raw, Request
 
 __all__ = ["read_fastq"]
 
@@ -21,7 +21,7 @@ _MEND = "mend it (was it cut short?), or leave it out with --skip-bad"
 Line = tuple[int, bytes]
 
 
-def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_fastq(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each record: sequence and qualities, each on one line or on several. Qualities are counted and left out.
 
     Qualities end when there are as many as letters, since a line of them may begin with '@' or '+'. The next record
@@ -30,7 +30,7 @@ def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
 
     The two reads of a pair in one file ("name 1:N:0" and "name 2:N:0") are named name/1 and name/2.
     """
-    source, back = lines(wanted), deque[Line | None]()
+    source, back = lines(request), deque[Line | None]()
 
     def take() -> Line | None:
         return back.popleft() if back else next(source, None)
@@ -41,10 +41,10 @@ def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         number, header = current
         if header[:1] != b"@":
             if header.strip() and not searching:
-                yield wanted.bad("a FASTQ record begins with '@', and this does not", number)
+                yield request.bad("a FASTQ record begins with '@', and this does not", number)
                 searching = True
             elif not header.strip():
-                wanted.counts["blank lines"] += not searching
+                request.counts["blank lines"] += not searching
             current = take()
             continue
         rows = list[bytes]()
@@ -54,7 +54,7 @@ def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
             current = take()
         if current is None or current[1][:1] == b"@":
             if not searching:
-                yield wanted.bad(_without_plus(current), number, hint=_MEND)
+                yield request.bad(_without_plus(current), number, hint=_MEND)
             continue
         body, plus = b"\n".join(rows), current
         letters, count, taken = body.translate(None, _SPACE), 0, list[Line]()
@@ -72,22 +72,22 @@ def read_fastq(wanted: Wanted) -> Iterator[Raw | BadSequence]:
         elif searching and not _is_of(plus[1], header):
             why = "the line with '+' names another record"
         if why:
-            yield wanted.bad(why, plus[0] + 1, hint=_MEND)
+            yield request.bad(why, plus[0] + 1, hint=_MEND)
             back.extendleft(reversed([*taken, current]))
             current, searching = take(), True
             continue
         searching = False
-        wanted.counts["qualities left out"] += 1
+        request.counts["qualities left out"] += 1
         try:
             sequence, words = letters.decode("utf-8"), header[1:].decode("utf-8").split(None, 1)
         except UnicodeDecodeError:
-            yield not_utf8(wanted, header + b"\n" + body, number)
+            yield not_utf8(request, header + b"\n" + body, number)
             continue
         name = words[0] if words else None
         rest = words[1] if len(words) > 1 else ""
         if name and (mate := _MATE.match(rest)):
             name = f"{name}/{mate[1]}"
-        label = wanted.label(rest.strip()) if wanted.label_column else None
+        label = request.label(rest.strip()) if request.label_column else None
         yield Raw(name, sequence, label, number, functools.partial(in_body, body, number))
 
 

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.libraries import library
-from cutaway.sequences.readers.blocks import text_lines
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.extras import library
+from cutaway.sequences.readers.line_blocks import text_lines
+from cutaway.sequences.readers.request import Raw, Request
 
 __all__ = ["need_biopython", "read_genbank"]
 
 _HEADLESS = "a GenBank entry begins with LOCUS, and this does not"
 
 
-def read_genbank(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_genbank(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield records of each entry. What a record is depends on the alphabet:
 
     - dna, rna, text: the entry; its id is accession and version;
@@ -31,49 +31,49 @@ def read_genbank(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     ("organism"). Lines before an entry's LOCUS are counted and left out. Memory is bounded by the longest entry.
     """
     from_biopython = need_biopython()
-    for start, rows in _entries(wanted):
+    for start, rows in _entries(request):
         if isinstance(rows, BadSequence):
             yield rows
             continue
-        entry = _parsed(wanted, from_biopython, rows, start)
+        entry = _parsed(request, from_biopython, rows, start)
         if isinstance(entry, BadSequence):
             yield entry
             continue
         is_protein = entry.annotations.get("molecule_type") == "protein"
-        if wanted.alphabet == "codon" and is_protein:
-            yield wanted.bad("this entry is a protein's: it has no codons", start)
-        elif wanted.alphabet == "codon" or (wanted.alphabet == "protein" and not is_protein):
-            yield from _genes(wanted, entry, start, rows)
+        if request.alphabet == "codon" and is_protein:
+            yield request.bad("this entry is a protein's: it has no codons", start)
+        elif request.alphabet == "codon" or (request.alphabet == "protein" and not is_protein):
+            yield from _genes(request, entry, start, rows)
         elif not entry.seq.defined:
-            yield wanted.bad("this entry has no sequence", start)
+            yield request.bad("this entry has no sequence", start)
         else:
-            label = wanted.label(entry.annotations.get(wanted.label_column)) if wanted.label_column else None
+            label = request.label(entry.annotations.get(request.label_column)) if request.label_column else None
             origin = next((i for i, row in enumerate(rows, start) if row.startswith("ORIGIN")), start)
             yield Raw(entry.id, str(entry.seq), label, start, functools.partial(_in_origin, origin))
 
 
-def _parsed(wanted: Wanted, from_biopython: Any, rows: list[str], start: int) -> Any:
+def _parsed(request: Request, from_biopython: Any, rows: list[str], start: int) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             entry = from_biopython.read(io.StringIO("\n".join(rows) + "\n"), "genbank")
         except Exception as error:  # whatever its parser stumbles over is the file's fault
-            return wanted.bad(f"Biopython can't read this entry: {' '.join(str(error).split())[:160]}", start)
+            return request.bad(f"Biopython can't read this entry: {' '.join(str(error).split())[:160]}", start)
     if caught:
-        wanted.counts["oddities that Biopython warned of"] += len(caught)
+        request.counts["oddities that Biopython warned of"] += len(caught)
     return entry
 
 
-def _entries(wanted: Wanted) -> Iterator[tuple[int, list[str] | BadSequence]]:
+def _entries(request: Request) -> Iterator[tuple[int, list[str] | BadSequence]]:
     """Yield the line in which each entry begins, and its lines, or what is wrong with it."""
     rows, start, broken = list[str](), 0, None
     before, first = 0, 0  # lines before LOCUS, which are not held
-    for number, line in text_lines(wanted):
+    for number, line in text_lines(request):
         if not rows and not (isinstance(line, str) and line.startswith("LOCUS")):
             if isinstance(line, BadSequence) or line.strip():
                 first, before = first or number, before + 1
                 if isinstance(line, str) and line.rstrip() == "//":
-                    yield first, wanted.bad(_HEADLESS, first)
+                    yield first, request.bad(_HEADLESS, first)
                     before = first = 0
             continue
         if isinstance(line, BadSequence):
@@ -82,7 +82,7 @@ def _entries(wanted: Wanted) -> Iterator[tuple[int, list[str] | BadSequence]]:
         if not rows:
             start = number
             if before:
-                wanted.counts["lines before LOCUS left out"] += before
+                request.counts["lines before LOCUS left out"] += before
                 before = first = 0
         rows.append(line)
         if line.rstrip() == "//":
@@ -90,19 +90,19 @@ def _entries(wanted: Wanted) -> Iterator[tuple[int, list[str] | BadSequence]]:
             rows, broken = [], None
     if rows:
         hint = "was it cut short? fetch it anew, or leave its last entry out with --skip-bad"
-        yield start, broken or wanted.bad("this entry has no end: a line with //", start, hint=hint)
+        yield start, broken or request.bad("this entry has no end: a line with //", start, hint=hint)
     elif before:
-        yield first, wanted.bad(_HEADLESS, first)
+        yield first, request.bad(_HEADLESS, first)
 
 
-def _genes(wanted: Wanted, entry: Any, start: int, rows: list[str]) -> Iterator[Raw | BadSequence]:
+def _genes(request: Request, entry: Any, start: int, rows: list[str]) -> Iterator[Raw | BadSequence]:
     lines = [number for number, row in enumerate(rows, start) if row.startswith("     CDS ")]
     genes = [feature for feature in entry.features if feature.type == "CDS"]
     names = set[str]()
     if len(lines) != len(genes):
         lines = [start] * len(genes)
     if not genes:
-        wanted.counts["entries without CDS"] += 1
+        request.counts["entries without CDS"] += 1
     for number, gene in zip(lines, genes, strict=True):
         said = gene.qualifiers
         name = next(
@@ -111,12 +111,12 @@ def _genes(wanted: Wanted, entry: Any, start: int, rows: list[str]) -> Iterator[
         )
         names |= {name} if name else set()
         translation = said.get("translation", [None])[0]
-        label = translation if wanted.alphabet == "codon" else None
-        if wanted.label_column is not None:
-            label = wanted.label(said.get(wanted.label_column, [None])[0])
-        if wanted.alphabet == "protein":
+        label = translation if request.alphabet == "codon" else None
+        if request.label_column is not None:
+            label = request.label(said.get(request.label_column, [None])[0])
+        if request.alphabet == "protein":
             if translation is None:
-                wanted.counts["CDS without translation left out"] += 1
+                request.counts["CDS without translation left out"] += 1
                 continue
             yield Raw(name, translation, label, number, functools.partial(_in_gene, number))
             continue
@@ -124,12 +124,12 @@ def _genes(wanted: Wanted, entry: Any, start: int, rows: list[str]) -> Iterator[
             letters = str(gene.extract(entry.seq))
             skipped = int(said.get("codon_start", ["1"])[0]) - 1
         except Exception as error:  # a part that lies in another entry, a location that Biopython couldn't read
-            yield wanted.bad(f"this CDS can't be spliced: {' '.join(str(error).split())[:160]}", number, 22)
+            yield request.bad(f"this CDS can't be spliced: {' '.join(str(error).split())[:160]}", number, 22)
             continue
         if skipped:
-            wanted.counts["codon_start letters left out"] += skipped
+            request.counts["codon_start letters left out"] += skipped
         if translation is None:
-            wanted.counts["CDS without translation"] += 1
+            request.counts["CDS without translation"] += 1
         yield Raw(name, letters[skipped:], label, number, functools.partial(_in_gene, number))
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets.smiles import rdkit_says
-from cutaway.sequences.libraries import library
-from cutaway.sequences.readers.blocks import text_lines
-from cutaway.sequences.readers.wanted import Raw, Wanted, in_line
+from cutaway.sequences.extras import library
+from cutaway.sequences.readers.line_blocks import text_lines
+from cutaway.sequences.readers.request import Raw, Request, in_line
 
 __all__ = ["need_rdkit", "read_sdf", "read_smi"]
 
@@ -21,38 +21,38 @@ _NAMES = 1000
 _PROPERTY = re.compile(r"\s*>[^<]*<(.+)>")
 
 
-def read_smi(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_smi(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each line's SMILES, up to the first space or comma; what is behind it is the record's id.
 
     A first line that begins with the word SMILES is a header, a line that begins with # a comment, and "|…|" behind a
     SMILES an extension of another program's; all three are counted and left out.
     """
     begun = False
-    for number, line in text_lines(wanted):
+    for number, line in text_lines(request):
         if isinstance(line, BadSequence):
             yield line
             continue
         words = line.split(None, 1)
         if not words:
-            wanted.counts["blank lines"] += 1
+            request.counts["blank lines"] += 1
             continue
         if words[0][0] == "#":
-            wanted.counts["comment lines"] += 1
+            request.counts["comment lines"] += 1
             continue
         if "," in words[0]:  # which no SMILES holds
             words = _COMMA.split(line.strip(), maxsplit=1)
         first, begun = not begun, True
         if first and words[0].lower() in _HEADERS:
-            wanted.counts["header lines left out"] += 1
+            request.counts["header lines left out"] += 1
             continue
         name = words[1].strip() if len(words) > 1 else ""
         if name.startswith("|") and "|" in name[1:]:
-            wanted.counts["CXSMILES extensions left out"] += 1
+            request.counts["CXSMILES extensions left out"] += 1
             name = name[1:].partition("|")[2].strip()
         yield Raw(name or None, words[0], None, number, in_line(number, len(line) - len(line.lstrip())))
 
 
-def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_sdf(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each molecule as RDKit's canonical SMILES with stereo marks; its id is its title.
 
     A `label_column` names a property ("> <NAME>"). As in RDKit the name runs from the first "<" of its line to the last
@@ -63,17 +63,17 @@ def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     chem = need_rdkit()
     rows, start, number, broken, ended = list[str](), 1, 0, None, False
     names = dict[str, None]()  # of properties
-    for number, line in text_lines(wanted):
+    for number, line in text_lines(request):
         if isinstance(line, BadSequence):
             broken = broken or line
         elif line.rstrip() == "$$$$":
-            yield broken or _molecule(wanted, chem, rows, start, names)
+            yield broken or _molecule(request, chem, rows, start, names)
             rows, start, broken, ended = [], number + 1, None, False
         else:
             if line.startswith("M  END"):
                 if ended:
                     why = "a second molecule before '$$$$' ends the one that began here"
-                    broken = broken or wanted.bad(why, start)
+                    broken = broken or request.bad(why, start)
                 ended = True
             rows.append(line)
     if broken:
@@ -81,35 +81,35 @@ def read_sdf(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     elif any(row.strip() for row in rows):
         if not any(row.startswith("M  END") for row in rows):
             hint = "was it cut short? fetch it anew, or leave its last molecule out with --skip-bad"
-            yield wanted.bad("the file ends inside this molecule", start, hint=hint)
+            yield request.bad("the file ends inside this molecule", start, hint=hint)
         else:
-            yield _molecule(wanted, chem, rows, start, names)
-    if wanted.label_column is not None and number and wanted.label_column not in names:
-        raise wanted.absent(wanted.label_column, list(names))
+            yield _molecule(request, chem, rows, start, names)
+    if request.label_column is not None and number and request.label_column not in names:
+        raise request.absent(request.label_column, list(names))
 
 
-def _molecule(wanted: Wanted, chem: Any, rows: list[str], start: int, names: dict[str, None]) -> Raw | BadSequence:
+def _molecule(request: Request, chem: Any, rows: list[str], start: int, names: dict[str, None]) -> Raw | BadSequence:
     found: list[Any] = []
     block = "\n".join(rows)
     said = rdkit_says(lambda: found.append(chem.MolFromMolBlock(block)))
     if not found or found[0] is None:
         at = re.search(r"on line (\d+)", said)
         why = re.sub(r" on line \d+.*| line: \d+", "", said.splitlines()[0]) if said else "it can't be read"
-        return wanted.bad(f"RDKit refuses this molecule: {why[:160]}", start + (int(at[1]) - 1 if at else 0))
-    wanted.counts["molecules to canonical SMILES"] += 1
+        return request.bad(f"RDKit refuses this molecule: {why[:160]}", start + (int(at[1]) - 1 if at else 0))
+    request.counts["molecules to canonical SMILES"] += 1
     label = None
-    if wanted.label_column is not None:
-        properties = _properties(wanted, rows)
+    if request.label_column is not None:
+        properties = _properties(request, rows)
         if len(names) < _NAMES:
             names.update(dict.fromkeys(properties))
-        if wanted.label_column in properties:
-            names[wanted.label_column] = None
-        label = wanted.label(properties.get(wanted.label_column))
+        if request.label_column in properties:
+            names[request.label_column] = None
+        label = request.label(properties.get(request.label_column))
     title = rows[0].strip() if rows else ""
     return Raw(title or None, chem.MolToSmiles(found[0]), label, start, functools.partial(_in_smiles, start))
 
 
-def _properties(wanted: Wanted, rows: list[str]) -> dict[str, str]:
+def _properties(request: Request, rows: list[str]) -> dict[str, str]:
     """Return the properties that stand below a molecule, by name; of two with one name the last."""
     found, value = dict[str, list[str]](), None
     end = next((at for at, row in enumerate(rows) if row.startswith("M  END")), len(rows))
@@ -121,7 +121,7 @@ def _properties(wanted: Wanted, rows: list[str]) -> dict[str, str]:
         elif name := _PROPERTY.match(row):
             value = found[name[1]] = []
         elif row.strip():
-            wanted.counts["lines outside of properties left out"] += 1
+            request.counts["lines outside of properties left out"] += 1
     return {name: "\n".join(value).strip() for name, value in found.items()}
 
 

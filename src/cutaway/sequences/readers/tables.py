@@ -14,12 +14,12 @@ from typing import Any
 from cutaway.errors import BadSequence
 from cutaway.log import get_logger
 from cutaway.sequences.alphabets import series
-from cutaway.sequences.libraries import library
-from cutaway.sequences.readers.blocks import local
-from cutaway.sequences.readers.channels import Channels
+from cutaway.sequences.extras import library
 from cutaway.sequences.readers.delimited import Delimited
-from cutaway.sequences.readers.plain import json_channels
-from cutaway.sequences.readers.wanted import DECIMAL_COMMA, Raw, Wanted, listed
+from cutaway.sequences.readers.line_blocks import local
+from cutaway.sequences.readers.request import DECIMAL_COMMA, Raw, Request, listed
+from cutaway.sequences.readers.series_builder import SeriesBuilder
+from cutaway.sequences.readers.txt_jsonl import json_channels
 
 __all__ = ["need_pyarrow", "read_csv", "read_parquet"]
 
@@ -35,7 +35,7 @@ _DATE = re.compile(r"\s*(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\
 _logger = get_logger(__name__)
 
 
-def read_csv(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_csv(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each row below the header: its sequence, its "id" if there is such a column, and its label.
 
     What parts the cells, and what quotes mean, says `Delimited`. Of the alphabet series the rows are time steps and the
@@ -43,25 +43,25 @@ def read_csv(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     for times: a column called time, date, step, t, index or the like, or without a name, whose numbers only grow. A new
     record begins where the label changes. A bad row, skipped, is a time step of missing numbers.
     """
-    table = Delimited(wanted)
+    table = Delimited(request)
     if table.names:
         single = None
-        if wanted.letters and wanted.alphabet != "series":
-            single = table.names.index(wanted.choose(table.names)[0])
-        yield from _records(wanted, table.names, table.rows(single), table.mark)
+        if request.letters and request.alphabet != "series":
+            single = table.names.index(request.choose(table.names)[0])
+        yield from _records(request, table.names, table.rows(single), table.mark)
 
 
-def _records(wanted: Wanted, names: Sequence[str], rows: Rows, mark: str = "") -> Iterator[Raw | BadSequence]:
+def _records(request: Request, names: Sequence[str], rows: Rows, mark: str = "") -> Iterator[Raw | BadSequence]:
     label_at = None
-    if wanted.label_column is not None:
-        if wanted.label_column not in names:
-            raise wanted.absent(wanted.label_column, names)
-        label_at = names.index(wanted.label_column)
+    if request.label_column is not None:
+        if request.label_column not in names:
+            raise request.absent(request.label_column, names)
+        label_at = names.index(request.label_column)
     id_at = next((i for i, name in enumerate(names) if name.strip().lower() == "id"), None)
-    if wanted.alphabet == "series":
-        yield from _down(wanted, names, rows, label_at, {label_at, id_at} - {None}, mark)
+    if request.alphabet == "series":
+        yield from _down(request, names, rows, label_at, {label_at, id_at} - {None}, mark)
         return
-    column = wanted.choose(names)[0]
+    column = request.choose(names)[0]
     at = names.index(column)
     if id_at == at:
         id_at = None
@@ -69,20 +69,20 @@ def _records(wanted: Wanted, names: Sequence[str], rows: Rows, mark: str = "") -
         if isinstance(row, BadSequence):
             yield row
             continue
-        label = None if label_at is None else wanted.label(row[label_at])
-        name = None if id_at is None else wanted.name(row[id_at])
-        yield Raw(name, wanted.stripped(row[at]), label, line, functools.partial(_in_cell, "line", line, column))
+        label = None if label_at is None else request.label(row[label_at])
+        name = None if id_at is None else request.name(row[id_at])
+        yield Raw(name, request.stripped(row[at]), label, line, functools.partial(_in_cell, "line", line, column))
 
 
 def _down(
-    wanted: Wanted, names: Sequence[str], rows: Rows, label_at: int | None, others: set[int | None], mark: str
+    request: Request, names: Sequence[str], rows: Rows, label_at: int | None, others: set[int | None], mark: str
 ) -> Iterator[Raw | BadSequence]:
-    channels, said, label = Channels(wanted), None, None
-    if wanted.columns:
-        picked = [names.index(name) for name in wanted.choose(names)]
+    channels, said, label = SeriesBuilder(request), None, None
+    if request.columns:
+        picked = [names.index(name) for name in request.choose(names)]
     else:
         first = list(itertools.islice(rows, _LOOKED_AT))
-        picked = _without_times(wanted, names, first, _with_numbers(wanted, names, first, others, mark), label_at)
+        picked = _without_times(request, names, first, _with_numbers(request, names, first, others, mark), label_at)
         rows = itertools.chain(first, rows)
     for line, row in rows:
         if isinstance(row, BadSequence):
@@ -90,28 +90,28 @@ def _down(
             continue
         if label_at is not None and (row[label_at] != said or not channels.begun):
             yield from channels.end(label)
-            said, label = row[label_at], wanted.label(row[label_at])
-        yield from channels.add(line, [wanted.number(row[i], line, names[i]) for i in picked], label)
+            said, label = row[label_at], request.label(row[label_at])
+        yield from channels.add(line, [request.number(row[i], line, names[i]) for i in picked], label)
     yield from channels.end(label)
 
 
 def _with_numbers(
-    wanted: Wanted, names: Sequence[str], first: list[tuple[int, Any]], others: set[int | None], mark: str
+    request: Request, names: Sequence[str], first: list[tuple[int, Any]], others: set[int | None], mark: str
 ) -> list[int]:
     """Return the columns that are channels, by their first cells that are not missing; count the others by name."""
     picked, words, dates, empty = list[int](), list[str](), list[str](), list[str]()
     rows = [(line, row) for line, row in first if not isinstance(row, BadSequence)]
     if mark and all(_is_number(name) for name in names):
         hint = f"put names above them, or read it with --format txt; if they are names: --column {names[0].strip()}"
-        raise wanted.bad("these are numbers, and no names of columns", 1, hint=hint)
+        raise request.bad("these are numbers, and no names of columns", 1, hint=hint)
     for i, name in enumerate(names):
         if i in others:
             continue
         line, cell = next(((line, row[i]) for line, row in rows if not series.is_missing(row[i])), (1, None))
         if isinstance(cell, str) and DECIMAL_COMMA.fullmatch(cell):
             point = f"write it with a decimal point: {cell.strip().replace(',', '.')}"
-            hint = wanted.points if mark in set(";\t") else f"{point}; or name the columns of numbers: --column NAME"
-            raise wanted.bad(f"{cell!r} is written with a decimal comma", line, name, hint)
+            hint = request.points if mark in set(";\t") else f"{point}; or name the columns of numbers: --column NAME"
+            raise request.bad(f"{cell!r} is written with a decimal comma", line, name, hint)
         if cell is None:
             empty.append(name)
         elif _is_number(cell):
@@ -119,18 +119,18 @@ def _with_numbers(
         else:
             (dates if _is_date(cell) else words).append(name)
     if rows and not picked:
-        raise wanted.bad("no column begins with a number", rows[0][0], hint=f"the columns are {listed(names)}")
+        raise request.bad("no column begins with a number", rows[0][0], hint=f"the columns are {listed(names)}")
     if dates:
-        wanted.counts[f"columns of times left out ({listed(dates)})"] += len(dates)
+        request.counts[f"columns of times left out ({listed(dates)})"] += len(dates)
     if words:
-        wanted.counts[f"columns of words left out ({listed(words)})"] += len(words)
+        request.counts[f"columns of words left out ({listed(words)})"] += len(words)
     if empty and rows:
-        wanted.counts[f"columns without a number in {len(rows)} rows left out ({listed(empty)})"] += len(empty)
+        request.counts[f"columns without a number in {len(rows)} rows left out ({listed(empty)})"] += len(empty)
     return picked
 
 
 def _without_times(
-    wanted: Wanted, names: Sequence[str], first: list[tuple[int, Any]], picked: list[int], label_at: int | None
+    request: Request, names: Sequence[str], first: list[tuple[int, Any]], picked: list[int], label_at: int | None
 ) -> list[int]:
     """Return the channels but for those that are called like times and only grow, and say which these are."""
     rows = [row for _, row in first if not isinstance(row, BadSequence)]
@@ -139,9 +139,9 @@ def _without_times(
     if not times or not kept:
         return picked
     left_out = listed([names[i] for i in times])
-    wanted.counts[f"columns of times left out ({left_out})"] += len(times)
+    request.counts[f"columns of times left out ({left_out})"] += len(times)
     _logger.info(
-        f"{wanted.file}: {left_out} left out, as times: numbers that only grow. "
+        f"{request.file}: {left_out} left out, as times: numbers that only grow. "
         f"To have {'it' if len(times) == 1 else 'them'} as well, name every channel: "
         + " ".join(f"--column {shlex.quote(names[i])}" for i in picked[:4])
         + (" …" if len(picked) > 4 else "")
@@ -182,66 +182,68 @@ def _is_number(cell: object) -> bool:
     return True
 
 
-def read_parquet(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_parquet(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each row as from a CSV, a batch at a time; a row's line is its number, from 1.
 
     Of the alphabet series a column of lists holds a record a row; columns of numbers are channels that run down.
     """
     parquet = need_pyarrow()
-    with local(wanted) as name:
+    with local(request) as name:
         try:
             file = parquet.ParquetFile(name, pre_buffer=False, buffer_size=1 << 20)
         except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
-            raise wanted.bad(
-                f"it is no whole Parquet file ({_first(error)})", 1, hint="write or fetch it anew"
+            raise request.bad(
+                f"this is not a complete Parquet file ({_first(error)})", 1, hint="write or download it again"
             ) from error
         with file:
             names = list(file.schema_arrow.names)
             try:
-                yield from _parquet_records(wanted, file, names)
+                yield from _parquet_records(request, file, names)
             except (OSError, ValueError) as error:
-                raise wanted.bad(f"damaged Parquet file ({_first(error)})", 1, hint="write or fetch it anew") from error
+                raise request.bad(
+                    f"damaged Parquet file ({_first(error)})", 1, hint="write or fetch it anew"
+                ) from error
 
 
-def _parquet_records(wanted: Wanted, file: Any, names: list[str]) -> Iterator[Raw | BadSequence]:
-    if wanted.alphabet == "series" and not _has_lists(wanted, file, names):
-        yield from _records(wanted, names, _parquet_rows(wanted, file, names))
+def _parquet_records(request: Request, file: Any, names: list[str]) -> Iterator[Raw | BadSequence]:
+    if request.alphabet == "series" and not _has_lists(request, file, names):
+        yield from _records(request, names, _parquet_rows(request, file, names))
         return
-    column = wanted.choose(names)[0]
-    if wanted.label_column is not None and wanted.label_column not in names:
-        raise wanted.absent(wanted.label_column, names)
+    column = request.choose(names)[0]
+    if request.label_column is not None and request.label_column not in names:
+        raise request.absent(request.label_column, names)
     id_name = next((name for name in names if name.strip().lower() == "id" and name != column), None)
-    read = [name for name in (column, wanted.label_column, id_name) if name is not None]
-    for number, row in _parquet_rows(wanted, file, read):
+    read = [name for name in (column, request.label_column, id_name) if name is not None]
+    for number, row in _parquet_rows(request, file, read):
         cells = dict(zip(read, row, strict=True))
-        label = None if wanted.label_column is None else wanted.label(cells[wanted.label_column])
-        name = None if id_name is None else wanted.name(cells[id_name])
+        label = None if request.label_column is None else request.label(cells[request.label_column])
+        name = None if id_name is None else request.name(cells[id_name])
         said, place = cells[column], functools.partial(_in_cell, "row", number, column)
-        if wanted.alphabet == "series":
+        if request.alphabet == "series":
             try:
-                yield Raw(name, json_channels(wanted, said, number, column), label, number, place)
+                yield Raw(name, json_channels(request, said, number, column), label, number, place)
             except BadSequence as error:
                 yield error
         elif isinstance(said, str):
-            yield Raw(name, wanted.stripped(said), label, number, place)
+            yield Raw(name, request.stripped(said), label, number, place)
         else:
-            yield wanted.bad(f"it is no text but {type(said).__name__}", number, column)
+            yield request.bad(f"it is no text but {type(said).__name__}", number, column)
 
 
-def _has_lists(wanted: Wanted, file: Any, names: list[str]) -> bool:
+def _has_lists(request: Request, file: Any, names: list[str]) -> bool:
     from pyarrow import types
 
     kinds = (
         types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view, types.is_large_list_view,
     )  # fmt: skip
-    looked = wanted.columns or [name for name in names if name.strip().lower() in {"series", "sequence", "seq"}]
+    looked = request.columns or [name for name in names if name.strip().lower() in {"series", "sequence", "seq"}]
     return any(is_kind(field.type) for field in file.schema_arrow if field.name in looked for is_kind in kinds)
 
 
-def _parquet_rows(wanted: Wanted, file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
+def _parquet_rows(request: Request, file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
     first, all_names = 1, file.schema_arrow.names
     if twice := [name for name in names if all_names.count(name) > 1]:
-        raise wanted.bad(f"{all_names.count(twice[0])} columns have this name", 1, twice[0], "rename all but one")
+        raise request.bad(f"{all_names.count(twice[0])} columns have this name", 1, twice[0], "rename all but one")
     for batch in file.iter_batches(batch_size=128, columns=names):
         columns = [batch.column(name).to_pylist() for name in names]
         yield from enumerate(map(list, zip(*columns, strict=True)), first)

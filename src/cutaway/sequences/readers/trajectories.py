@@ -1,8 +1,8 @@
-"""Trajectories of molecular dynamics: frames are time steps, and x, y and z of each atom channels, in nanometres.
+"""Trajectories of molecular dynamics: frames are time steps; x, y and z of each atom are channels, in nanometres.
 
-Instead of all atoms a `column` chooses some of them, or collective variables: `cutaway.sequences.readers.chosen` says
-how. A record of a long trajectory holds as many frames as fit into `series.PIECE` numbers; the next goes on behind it.
-The line of a record is its first frame, from 1; in a .pdb file it is a line.
+A `column` selects some atoms, or collective variables, instead: see `cutaway.sequences.readers.selection`. A long
+trajectory becomes several records, each of at most `series.PIECE` numbers. A record's line is the number of its first
+frame, from 1; in a .pdb file it is a line of the file.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ import numpy.typing as npt
 
 from cutaway.errors import BadSequence, counted
 from cutaway.sequences.alphabets import series
-from cutaway.sequences.readers.blocks import local, text_lines
-from cutaway.sequences.readers.channels import Channels
-from cutaway.sequences.readers.chosen import Chosen, beside, chosen_of, model_of, need_mdtraj
-from cutaway.sequences.readers.frames import TrrFrames, dcd_frames, trr_frames, xtc_frames
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.readers.frame_index import TrrFrames, dcd_frames, trr_frames, xtc_frames
+from cutaway.sequences.readers.line_blocks import local, text_lines
+from cutaway.sequences.readers.request import Raw, Request
+from cutaway.sequences.readers.selection import Selection, need_mdtraj, selection_of, topology_beside, topology_of_model
+from cutaway.sequences.readers.series_builder import SeriesBuilder
 
 __all__ = ["need_mdtraj", "read_pdb", "read_trajectory", "read_trr"]
 
@@ -38,7 +38,7 @@ _Block = tuple[_Floats, _Floats | None]
 """Frames, F × A × 3, and their boxes, F × 3 × 3, in nanometres."""
 
 
-def read_trajectory(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_trajectory(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield the frames of an .xtc or .dcd file, as mdtraj reads them.
 
     A file that was cut short is an error, behind all that was whole; one whose packed coordinates were changed can make
@@ -46,56 +46,56 @@ def read_trajectory(wanted: Wanted) -> Iterator[Raw | BadSequence]:
     """
     mdtraj = need_mdtraj()
     kinds = {"xtc": (mdtraj.formats.XTCTrajectoryFile, 1.0), "dcd": (mdtraj.formats.DCDTrajectoryFile, 0.1)}
-    opener, nanometres = kinds[wanted.format]
-    chosen = chosen_of(wanted, beside(wanted))
-    with local(wanted) as name:
+    opener, nanometres = kinds[request.format]
+    selection = selection_of(request, topology_beside(request))
+    with local(request) as name:
         try:
             with Path(name).open("rb") as file:
-                whole, cut, atoms = (xtc_frames if wanted.format == "xtc" else dcd_frames)(file)
-            chosen.check(wanted, atoms)
+                whole, cut, atoms = (xtc_frames if request.format == "xtc" else dcd_frames)(file)
+            selection.check(request, atoms)
             with _silent():
                 opened = opener(name)
             with opened:
-                read = functools.partial(_next_frames, opened, chosen, nanometres)
-                yield from _pieces(wanted, chosen, atoms, range(1, whole + 1), read)
+                read = functools.partial(_next_frames, opened, selection, nanometres)
+                yield from _pieces(request, selection, atoms, range(1, whole + 1), read)
         except (OSError, RuntimeError, ValueError, struct.error) as error:
-            raise _unreadable(wanted, error) from error
+            raise _unreadable(request, error) from error
     if cut:
-        raise _cut(wanted, whole + 1)
+        raise _cut(request, whole + 1)
 
 
-def read_trr(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_trr(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield the frames of a .trr file, in the precision that it was written in.
 
     Frames with velocities or forces alone are counted and left out. The file is read here and not by mdtraj, which
     fills such frames with what was in memory, rounds doubles, and trusts each frame's header. A file that was cut short
     or damaged is an error, behind all that was whole.
     """
-    chosen = chosen_of(wanted, beside(wanted))
-    with local(wanted) as name, Path(name).open("rb") as file:
+    selection = selection_of(request, topology_beside(request))
+    with local(request) as name, Path(name).open("rb") as file:
         try:
             frames = trr_frames(file)
         except ValueError as error:
-            raise _unreadable(wanted, error) from error
+            raise _unreadable(request, error) from error
         if frames.whole:
-            chosen.check(wanted, frames.atoms)
+            selection.check(request, frames.atoms)
         if frames.whole > len(frames.numbers):
-            wanted.counts["frames without coordinates"] += frames.whole - len(frames.numbers)
+            request.counts["frames without coordinates"] += frames.whole - len(frames.numbers)
         yield from _pieces(
-            wanted, chosen, frames.atoms, frames.numbers, functools.partial(_trr_block, file, frames, chosen)
+            request, selection, frames.atoms, frames.numbers, functools.partial(_trr_block, file, frames, selection)
         )
     if frames.problem == "cut":
-        raise _cut(wanted, frames.whole + 1)
+        raise _cut(request, frames.whole + 1)
     if frames.problem:
         why = f"frame {frames.whole + 1:,} is {frames.problem}"
-        raise wanted.bad(why, frames.whole + 1, hint="fetch it anew, or keep the frames before it with --skip-bad")
+        raise request.bad(why, frames.whole + 1, hint="fetch it anew, or keep the frames before it with --skip-bad")
     if not frames.numbers:
         why = f"none of its {frames.whole:,} frames has coordinates"
-        raise wanted.bad(why, 1, hint="name the file that they were written to")
+        raise request.bad(why, 1, hint="name the file that they were written to")
 
 
-def _next_frames(file: Any, chosen: Chosen, nanometres: float, start: int, count: int) -> _Block:
-    xyz_FA3, *rest = file.read(count, atom_indices=chosen.atoms)
+def _next_frames(file: Any, selection: Selection, nanometres: float, start: int, count: int) -> _Block:
+    xyz_FA3, *rest = file.read(count, atom_indices=selection.atoms)
     if len(xyz_FA3) != count:
         raise OSError(f"{len(xyz_FA3):,} frames came where {count:,} were asked for")
     boxes_F33 = rest[2] if len(rest) == 3 else None if rest[0] is None else _boxes(*rest)
@@ -115,9 +115,9 @@ def _boxes(lengths_F3: _Floats, angles_F3: _Floats) -> _Floats:
     return boxes_F33
 
 
-def _trr_block(file: BinaryIO, frames: TrrFrames, chosen: Chosen, start: int, count: int) -> _Block:
+def _trr_block(file: BinaryIO, frames: TrrFrames, selection: Selection, start: int, count: int) -> _Block:
     width = 3 * frames.atoms
-    xyz_FA3 = np.empty((count, frames.atoms if chosen.atoms is None else len(chosen.atoms), 3))
+    xyz_FA3 = np.empty((count, frames.atoms if selection.atoms is None else len(selection.atoms), 3))
     boxes_F33 = np.zeros((count, 3, 3))
     with np.errstate(invalid="ignore"):
         for i in range(count):
@@ -127,40 +127,40 @@ def _trr_block(file: BinaryIO, frames: TrrFrames, chosen: Chosen, start: int, co
                 boxes_F33[i] = np.frombuffer(file.read(9 * size), dtype=kind).reshape(3, 3)
             file.seek(frames.starts[start + i])
             xyz_A3 = np.frombuffer(file.read(width * size), dtype=kind).reshape(-1, 3)
-            xyz_FA3[i] = xyz_A3 if chosen.atoms is None else xyz_A3[chosen.atoms]
+            xyz_FA3[i] = xyz_A3 if selection.atoms is None else xyz_A3[selection.atoms]
     return xyz_FA3, boxes_F33
 
 
 def _pieces(
-    wanted: Wanted, chosen: Chosen, atoms: int, frames: Sequence[int], read: Callable[[int, int], _Block]
+    request: Request, selection: Selection, atoms: int, frames: Sequence[int], read: Callable[[int, int], _Block]
 ) -> Iterator[Raw]:
     """Yield the frames of these numbers as records; `read` gives so many of them, from one on."""
-    most = max(1, series.PIECE // max(1, chosen.width(atoms)))
-    read_atoms = atoms if chosen.atoms is None else len(chosen.atoms)
+    most = max(1, series.PIECE // max(1, selection.width(atoms)))
+    read_atoms = atoms if selection.atoms is None else len(selection.atoms)
     block = max(1, series.PIECE // (3 * read_atoms + 9))
     for start in range(0, len(frames), most):
         end, parts = min(start + most, len(frames)), list[_Floats]()
         for at in range(start, end, block):
             xyz_FA3, boxes_F33 = read(at, min(block, end - at))
-            _only_finite(wanted, chosen, xyz_FA3, frames[at : at + block])
-            parts.append(chosen.of(xyz_FA3, boxes_F33))
+            _only_finite(request, selection, xyz_FA3, frames[at : at + block])
+            parts.append(selection.of(xyz_FA3, boxes_F33))
         numbers_CF = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         if start:
-            wanted.counts["long series cut"] += 1
+            request.counts["long series cut"] += 1
         place = functools.partial(_frame, frames[start:end])
         yield Raw(None, tuple(map(_array, numbers_CF)), None, frames[start], place)
 
 
-def _only_finite(wanted: Wanted, chosen: Chosen, xyz_FA3: _Floats, frames: Sequence[int]) -> None:
+def _only_finite(request: Request, selection: Selection, xyz_FA3: _Floats, frames: Sequence[int]) -> None:
     """Raise where a coordinate is no finite number, or with `skip_bad` make it a missing one."""
     finite_FA3 = np.isfinite(xyz_FA3)
     if finite_FA3.all():
         return
     frame, atom, axis = (int(i) for i in np.argwhere(~finite_FA3)[0])
-    of = atom if chosen.atoms is None else int(chosen.atoms[atom])
+    of = atom if selection.atoms is None else int(selection.atoms[atom])
     why = f"{'xyz'[axis]} of atom {of + 1:,} is no finite number"
-    wanted.skip(wanted.bad(why, frames[frame], 3 * atom + axis + 1))
-    wanted.counts["bad numbers to missing"] += int((~finite_FA3).sum())
+    request.skip(request.bad(why, frames[frame], 3 * atom + axis + 1))
+    request.counts["bad numbers to missing"] += int((~finite_FA3).sum())
     xyz_FA3[~finite_FA3] = np.nan
 
 
@@ -174,14 +174,14 @@ def _frame(frames: Sequence[int], step: int) -> str:
     return f"frame {frames[step - 1]:,}"
 
 
-def _cut(wanted: Wanted, frame: int) -> BadSequence:
+def _cut(request: Request, frame: int) -> BadSequence:
     why = f"frame {frame:,} is not whole: the file was cut short"
-    return wanted.bad(why, frame, hint="fetch it anew, or keep the frames before it with --skip-bad")
+    return request.bad(why, frame, hint="fetch it anew, or keep the frames before it with --skip-bad")
 
 
-def _unreadable(wanted: Wanted, error: Exception) -> BadSequence:
-    why = f"can't read this as .{wanted.format} ({' '.join(str(error).split())[:120]})"
-    return wanted.bad(why, 1, hint="check that it is what its name says, or fetch it anew")
+def _unreadable(request: Request, error: Exception) -> BadSequence:
+    why = f"can't read this as .{request.format} ({' '.join(str(error).split())[:120]})"
+    return request.bad(why, 1, hint="check that it is what its name says, or fetch it anew")
 
 
 @contextlib.contextmanager
@@ -201,43 +201,43 @@ def _silent() -> Iterator[None]:
         os.close(nowhere)
 
 
-def read_pdb(wanted: Wanted) -> Iterator[Raw | BadSequence]:
+def read_pdb(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield the models of a .pdb file as frames, their atoms as they follow.
 
     Of an atom's alternate locations the first is taken, and of residues that alternate their atoms alike; the others
     are counted. A `column` chooses as of a trajectory; selections, phi and psi alone need mdtraj.
     """
-    channels, chosen = Channels(wanted), None
+    channels, selection = SeriesBuilder(request), None
     first, locations = list[str](), _Locations()
     frame, start, model, width = list[float](), 0, 0, 0
-    for number, line in itertools.chain(text_lines(wanted), [(0, "END")]):
+    for number, line in itertools.chain(text_lines(request), [(0, "END")]):
         if isinstance(line, BadSequence):
             yield line
         elif line.startswith(("ATOM  ", "HETATM")):
             start = start or number
             if locations.another(line):
-                wanted.counts["alternate locations left out"] += 1
+                request.counts["alternate locations left out"] += 1
                 continue
-            if chosen is None and wanted.columns:
+            if selection is None and request.columns:
                 first.append(line)
             for column in (31, 39, 47):
-                frame.append(_coordinate(wanted, line, number, column))
+                frame.append(_coordinate(request, line, number, column))
         elif line.startswith(("MODEL ", "END")):
             if model and not line.startswith("ENDMDL"):
                 why = f"another begins in line {number:,}" if line.startswith("MODEL ") else "the file was cut short"
-                yield wanted.bad(f"this model has no end (ENDMDL): {why}", model)
+                yield request.bad(f"this model has no end (ENDMDL): {why}", model)
             elif frame and line.startswith("MODEL "):
-                yield wanted.bad(f"these atoms are of no model, and one begins in line {number:,}", start)
+                yield request.bad(f"these atoms are of no model, and one begins in line {number:,}", start)
             elif frame and len(frame) != (width or len(frame)):
-                yield wanted.bad(f"{counted(len(frame) // 3, 'atom')}, and {width // 3:,} in the first model", start)
+                yield request.bad(f"{counted(len(frame) // 3, 'atom')}, and {width // 3:,} in the first model", start)
             elif frame:
-                if chosen is None:
-                    chosen = chosen_of(wanted, model_of(wanted, first))
-                    chosen.check(wanted, len(frame) // 3)
+                if selection is None:
+                    selection = selection_of(request, topology_of_model(request, first))
+                    selection.check(request, len(frame) // 3)
                 width = len(frame)
-                yield from channels.add(start, _chosen(chosen, frame))
+                yield from channels.add(start, _selected(selection, frame))
             elif model:
-                yield wanted.bad("this model has no atoms", model)
+                yield request.bad("this model has no atoms", model)
             first, locations, frame = [], _Locations(), []
             start = model = number if line.startswith("MODEL ") else 0
     yield from channels.end()
@@ -260,19 +260,19 @@ class _Locations:
         return self.atoms.setdefault(name, location) != location
 
 
-def _coordinate(wanted: Wanted, line: str, number: int, column: int) -> float:
+def _coordinate(request: Request, line: str, number: int, column: int) -> float:
     """Return a coordinate of a .pdb in nanometres; where it is cut or blank it is an error, or with `skip_bad` NaN."""
     said = line[column - 1 : column + 7]
     if len(said) == 8 and not series.is_missing(said):
-        return wanted.number(said, number, column) / 10
+        return request.number(said, number, column) / 10
     why = "missing" if not said.strip() else f"no finite number: {said!r}" if len(said) == 8 else "cut short"
-    wanted.skip(wanted.bad(f"{'xyz'[(column - 31) // 8]} of this atom is {why}", number, column))
-    wanted.counts["bad numbers to missing"] += 1
+    request.skip(request.bad(f"{'xyz'[(column - 31) // 8]} of this atom is {why}", number, column))
+    request.counts["bad numbers to missing"] += 1
     return math.nan
 
 
-def _chosen(chosen: Chosen, frame: list[float]) -> Sequence[float]:
-    if chosen.atoms is None:
+def _selected(selection: Selection, frame: list[float]) -> Sequence[float]:
+    if selection.atoms is None:
         return frame
-    values: list[float] = chosen.of(np.array(frame).reshape(1, -1, 3)[:, chosen.atoms])[:, 0].tolist()
+    values: list[float] = selection.of(np.array(frame).reshape(1, -1, 3)[:, selection.atoms])[:, 0].tolist()
     return values

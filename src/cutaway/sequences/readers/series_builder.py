@@ -9,23 +9,23 @@ from collections.abc import Iterator, Sequence
 
 from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets import series
-from cutaway.sequences.readers.wanted import Raw, Wanted
+from cutaway.sequences.readers.request import Raw, Request
 
-__all__ = ["Channels"]
+__all__ = ["SeriesBuilder"]
 
 
-class Channels:
+class SeriesBuilder:
     """The channels of the record that is being read; `end` hands it on and begins the next."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted = wanted
+    def __init__(self, request: Request) -> None:
+        self.request = request
         self.arrays: tuple[array[float], ...] = ()
         self.line = 0
 
     def add(self, line: int, values: Sequence[float], label: str | None = None) -> Iterator[Raw]:
         """Take the numbers of one time step; yield the record before it where that has reached its greatest length."""
         if self.arrays and (len(self.arrays[0]) + 1) * len(values) > series.PIECE:
-            self.wanted.counts["long series cut"] += 1
+            self.request.counts["long series cut"] += 1
             yield from self.end(label)
         if not self.arrays:
             self.arrays, self.line = tuple(array("d") for _ in values), line
@@ -37,8 +37,8 @@ class Channels:
         if not self.begun:
             yield error
             return
-        self.wanted.skip(error)
-        self.wanted.counts["bad steps to missing"] += 1
+        self.request.skip(error)
+        self.request.counts["bad steps to missing"] += 1
         yield from self.add(line, [math.nan] * len(self.arrays), label)
 
     @property

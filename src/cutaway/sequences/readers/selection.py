@@ -27,11 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cutaway.errors import InputError, counted
-from cutaway.sequences.collective import dihedrals, distances
-from cutaway.sequences.libraries import library
-from cutaway.sequences.readers.wanted import Wanted
+from cutaway.sequences.collective_variables import dihedrals, distances
+from cutaway.sequences.extras import library
+from cutaway.sequences.readers.request import Request
 
-__all__ = ["Chosen", "beside", "chosen_of", "model_of", "need_mdtraj"]
+__all__ = ["Selection", "need_mdtraj", "selection_of", "topology_beside", "topology_of_model"]
 
 _VARIABLES = {"distance": 2, "dihedral": 4}
 _EXAMPLE = {"distance": "distance 1 10", "dihedral": "dihedral 5 7 9 15"}
@@ -42,7 +42,7 @@ Topology = Callable[[], tuple[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
+class Selection:
     """The atoms that are read, ascending from 0 (None: all of them), and what is made of them.
 
     `places` says which of these have their coordinates as channels, `variables` has rows of two or four for distances
@@ -58,17 +58,17 @@ class Chosen:
         """Return how many channels there are of so many atoms."""
         return 3 * atoms if self.atoms is None else 3 * len(self.places) + sum(map(len, self.variables))
 
-    def check(self, wanted: Wanted, atoms: int) -> None:
-        """Raise `InputError` where there are fewer atoms than are chosen, or the names are those of other atoms."""
+    def check(self, request: Request, atoms: int) -> None:
+        """Raise `InputError` where there are fewer atoms than are selected, or the names are those of other atoms."""
         if self.named and self.named[1] != atoms:
             file, names = self.named
             raise InputError(
-                f"{wanted.file!r} has {counted(atoms, 'atom')}, and mdtraj finds {names:,} in {file!r}",
+                f"{request.file!r} has {counted(atoms, 'atom')}, and mdtraj finds {names:,} in {file!r}",
                 hint="a file with their names has to be of the same atoms",
             )
         if self.atoms is not None and self.atoms[-1] >= atoms:
             raise InputError(
-                f"{wanted.file!r} has {counted(atoms, 'atom')}, and atom {self.atoms[-1] + 1:,} is chosen",
+                f"{request.file!r} has {counted(atoms, 'atom')}, and atom {self.atoms[-1] + 1:,} is chosen",
                 hint="atoms are numbered from 1",
             )
 
@@ -85,17 +85,17 @@ class Chosen:
         return np.concatenate(parts, axis=1).T
 
 
-def chosen_of(wanted: Wanted, topology: Topology) -> Chosen:
+def selection_of(request: Request, topology: Topology) -> Selection:
     """Return what the columns choose. Raises `InputError` for what is no selection and no variable."""
-    if not wanted.columns:
-        return Chosen(None, np.empty(0, np.int64), [])
-    selections = [column for column in wanted.columns if _kind(column) is None]
-    named = topology() if selections or any(_kind(column) in _BACKBONE for column in wanted.columns) else None
-    picked = _selected(selections, *named) if selections and named else np.empty(0, np.int64)
-    variables = [rows for column in wanted.columns if (rows := _variable(column, named)) is not None]
+    if not request.columns:
+        return Selection(None, np.empty(0, np.int64), [])
+    queries = [column for column in request.columns if _kind(column) is None]
+    named = topology() if queries or any(_kind(column) in _BACKBONE for column in request.columns) else None
+    picked = _selected(queries, *named) if queries and named else np.empty(0, np.int64)
+    variables = [rows for column in request.columns if (rows := _variable(column, named)) is not None]
     atoms = np.unique(np.concatenate([picked, *(rows.ravel() for rows in variables)]))
     places, rows_of = np.searchsorted(atoms, picked), [np.searchsorted(atoms, rows) for rows in variables]
-    return Chosen(atoms, places, rows_of, (named[0], named[1].n_atoms) if named else None)
+    return Selection(atoms, places, rows_of, (named[0], named[1].n_atoms) if named else None)
 
 
 def _kind(column: str) -> str | None:
@@ -110,7 +110,7 @@ def _variable(column: str, named: tuple[str, Any] | None) -> npt.NDArray[np.int6
         return None
     if kind in _VARIABLES:
         return np.array([_numbers(column, kind, column.split()[1:])], dtype=np.int64) - 1
-    assert named is not None  # noqa: S101 (chosen_of has read it)
+    assert named is not None  # noqa: S101 (selection_of has read it)
     file, topology = named
     from mdtraj.geometry import dihedral
 
@@ -134,42 +134,42 @@ def _numbers(column: str, kind: str, words: Sequence[str]) -> list[int]:
 
 
 def _selected(columns: Sequence[str], file: str, topology: Any) -> npt.NDArray[np.int64]:
-    selection = " or ".join(f"({column})" for column in columns)
+    query = " or ".join(f"({column})" for column in columns)
     hint = 'a selection is like "name CA" or "protein and not element H"; a variable like "distance 1 10" or "phi"'
     try:
-        atoms: npt.NDArray[np.int64] = np.asarray(topology.select(selection), dtype=np.int64)
+        atoms: npt.NDArray[np.int64] = np.asarray(topology.select(query), dtype=np.int64)
     except Exception as error:  # of its parser
         said = " ".join(str(error).split())[:120]
-        raise InputError(f"mdtraj can't select {selection!r} in {file!r}: {said}", hint=hint) from error
+        raise InputError(f"mdtraj can't select {query!r} in {file!r}: {said}", hint=hint) from error
     if not len(atoms):
-        raise InputError(f"no atom of {file!r} is {selection!r}", hint=hint)
+        raise InputError(f"no atom of {file!r} is {query!r}", hint=hint)
     return atoms
 
 
-def beside(wanted: Wanted) -> Topology:
+def topology_beside(request: Request) -> Topology:
     """Return what reads the file with the atoms beside a trajectory."""
 
     def read() -> tuple[str, Any]:
         for suffix in (".pdb", ".gro", ".psf"):
-            file = Path(wanted.file).parent / (wanted.stem + suffix)
+            file = Path(request.file).parent / (request.stem + suffix)
             if file.is_file():
                 return str(file), _topology(str(file), str(file))
         raise InputError(
-            f"which atoms {wanted.columns[0]!r} are, {wanted.file!r} does not say",
-            hint=f"put a file with the atoms beside it: {wanted.stem}.pdb, .gro or .psf",
+            f"which atoms {request.columns[0]!r} are, {request.file!r} does not say",
+            hint=f"put a file with the atoms beside it: {request.stem}.pdb, .gro or .psf",
         )
 
     return read
 
 
-def model_of(wanted: Wanted, atoms: Sequence[str]) -> Topology:
+def topology_of_model(request: Request, atoms: Sequence[str]) -> Topology:
     """Return what reads the atoms of a .pdb file's first model."""
 
     def read() -> tuple[str, Any]:
         with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
             model = Path(folder) / "model.pdb"
             model.write_text("\n".join([*atoms, "END", ""]), encoding="utf-8")
-            return wanted.file, _topology(wanted.file, str(model))
+            return request.file, _topology(request.file, str(model))
 
     return read
 
@@ -178,7 +178,7 @@ def _topology(name: str, file: str) -> Any:
     mdtraj = need_mdtraj()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of guessed bonds, elements and unit cells: only names are wanted
+            warnings.simplefilter("ignore")  # of guessed bonds, elements and unit cells: only the names are needed
             return mdtraj.load_topology(file)
     except Exception as error:  # whatever its parsers trip over
         said = " ".join(str(error).split())[:120]

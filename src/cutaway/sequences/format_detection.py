@@ -12,9 +12,9 @@ from pathlib import Path
 from cutaway.errors import InputError
 from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers import suffix_format
-from cutaway.sequences.text import read_text
+from cutaway.sequences.text_files import read_text
 
-__all__ = ["read_plain_text", "records_in"]
+__all__ = ["detect_format", "read_plain_text"]
 
 _LOOKED_AT = 200
 _NUCLEIC = re.compile(r"[ACGTURYKMSWBDHVN*.-]+", re.IGNORECASE)
@@ -43,18 +43,18 @@ def read_plain_text(path: str | os.PathLike[str], *, as_text: bool = False) -> s
     if said not in (None, "txt") and said in _NUMBERS | {"parquet"}:
         raise _refused(name, said, "")
     text = read_text(path)
-    kind = records_in(text) or (said if said != "txt" else None)
+    kind = detect_format(text) or (said if said != "txt" else None)
     if kind is not None:
         raise _refused(name, kind, text)
     return text
 
 
-def records_in(text: str) -> str | None:
+def detect_format(text: str) -> str | None:
     """Return the format of the records that a text holds, as its first lines say it, or None for a plain text.
 
     One line that begins with ">" or "@" is not enough: the lines below it must be sequences, too.
 
-    >>> records_in(">one\\nACGT\\n>two\\nGGTT\\n"), records_in("> he said\\nYes, I will.\\n")
+    >>> detect_format(">one\\nACGT\\n>two\\nGGTT\\n"), detect_format("> he said\\nYes, I will.\\n")
     ('fasta', None)
     """
     lines = [line for line in text[: 1 << 16].split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets import series
 
-__all__ = ["DECIMAL_COMMA", "Raw", "Wanted", "in_line", "listed"]
+__all__ = ["DECIMAL_COMMA", "Raw", "Request", "in_line", "listed"]
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
@@ -32,8 +32,8 @@ class Raw(NamedTuple):
 
 
 @dataclasses.dataclass
-class Wanted:
-    """One file, what is wanted of it, and the tally of what was noticed, which all files share."""
+class Request:
+    """One file, what is asked of it, and the tally of what was noticed, which all files share."""
 
     file: str
     format: str

@@ -6,13 +6,13 @@ from bisect import bisect_left
 
 import numpy as np
 
-__all__ = ["Ids"]
+__all__ = ["SeenIds"]
 
 _RECENT = 1 << 19
 _MOST = 1 << 25
 
 
-class Ids:
+class SeenIds:
     """The ids seen so far. Two ids have one hash (64 bits) by a chance of one in 30,000 among 33 million.
 
     Recent hashes are in a set, older ones in one sorted array; of more than 33,554,432 ids the rest is let through, so

@@ -17,8 +17,8 @@ from typing import BinaryIO
 import numpy as np
 
 from cutaway.errors import BadSequence, MissingText
-from cutaway.sequences.readers.wanted import Wanted
-from cutaway.sequences.text import no_plain_text, opened
+from cutaway.sequences.readers.request import Request
+from cutaway.sequences.text_files import no_plain_text, opened
 
 __all__ = ["blocks", "lines", "local", "text_lines"]
 
@@ -26,7 +26,7 @@ BLOCK = 1 << 20
 _NEWLINE = ord("\n")
 
 
-def blocks(wanted: Wanted) -> Iterator[bytes]:
+def blocks(request: Request) -> Iterator[bytes]:
     """Yield the file in blocks that begin and end with whole lines; the last one gets a newline where it has none.
 
     A byte order mark is taken off and counted, and so are line ends of several kinds. Raises `BadSequence` for UTF-16,
@@ -35,7 +35,7 @@ def blocks(wanted: Wanted) -> Iterator[bytes]:
     """
     line, held, ends = 1, list[bytes](), set[bytes]()
     try:
-        for block in _first_checked(wanted):
+        for block in _first_checked(request):
             zero = block.find(b"\0")
             if zero >= 0:
                 block = block[:zero]
@@ -51,83 +51,83 @@ def blocks(wanted: Wanted) -> Iterator[bytes]:
                 held.append(block[whole:])
             if zero >= 0:
                 hint = "say with --format what it is; UTF-16 becomes text with: iconv -f UTF-16 -t UTF-8"
-                raise wanted.bad("byte 0x00: this is no text", line, sum(map(len, held)) + 1, hint)
+                raise request.bad("byte 0x00: this is no text", line, sum(map(len, held)) + 1, hint)
     except (EOFError, zlib.error) as error:
         why = (
             "the .gz ends before its end: it was cut short" if isinstance(error, EOFError) else f"damaged .gz: {error}"
         )
         hint = "fetch or pack it anew; gzip -t FILE checks it"
-        raise wanted.bad(why, line, sum(map(len, held)) + 1, hint) from error
+        raise request.bad(why, line, sum(map(len, held)) + 1, hint) from error
     if len(ends) > 1:
-        wanted.counts["mixed line ends"] += 1
+        request.counts["mixed line ends"] += 1
     if held:
         yield b"".join([*held, b"\n"])
 
 
-def lines(wanted: Wanted) -> Iterator[tuple[int, bytes]]:
+def lines(request: Request) -> Iterator[tuple[int, bytes]]:
     """Yield each line with its number, from 1, without its end."""
     first = 1
-    for block in blocks(wanted):
+    for block in blocks(request):
         found = block[:-1].split(b"\n")
         yield from enumerate(found, first)
         first += len(found)
 
 
-def text_lines(wanted: Wanted) -> Iterator[tuple[int, str | BadSequence]]:
+def text_lines(request: Request) -> Iterator[tuple[int, str | BadSequence]]:
     """Yield each line as text, or as the error that it isn't UTF-8."""
     first = 1
-    for block in blocks(wanted):
+    for block in blocks(request):
         found: list[str] | list[str | BadSequence]
         try:
             found = block[:-1].decode("utf-8").split("\n")
         except UnicodeDecodeError:
-            found = [decoded(wanted, line, number) for number, line in enumerate(block[:-1].split(b"\n"), first)]
+            found = [decoded(request, line, number) for number, line in enumerate(block[:-1].split(b"\n"), first)]
         yield from enumerate(found, first)
         first += len(found)
 
 
-def decoded(wanted: Wanted, line: bytes, number: int) -> str | BadSequence:
+def decoded(request: Request, line: bytes, number: int) -> str | BadSequence:
     """Return a line as text, or as the error that says which byte is not UTF-8."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode("utf-8")) + 1
-        hint = f"save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(wanted.file)} > FILE"
-        return wanted.bad(f"byte {line[error.start]:#04x} is not UTF-8", number, column, hint)
+        hint = f"save it as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(request.file)} > FILE"
+        return request.bad(f"byte {line[error.start]:#04x} is not UTF-8", number, column, hint)
 
 
 @contextlib.contextmanager
-def local(wanted: Wanted) -> Iterator[str]:
+def local(request: Request) -> Iterator[str]:
     """Give the name of a file for a library that opens files itself; what is gzipped or piped is written to one."""
-    if wanted.file != "-":
-        with opened(wanted.file) as file:
+    if request.file != "-":
+        with opened(request.file) as file:
             head = file.read(2)
         if not head:
-            raise MissingText(f"{wanted.file!r} is empty")
+            raise MissingText(f"{request.file!r} is empty")
         if head != b"\x1f\x8b":
-            yield wanted.file
+            yield request.file
             return
     with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
-        name = Path(folder) / Path(wanted.file).name.removesuffix(".gz")
+        name = Path(folder) / Path(request.file).name.removesuffix(".gz")
         with name.open("wb") as unpacked:
             try:
-                for block in _unpacked(wanted):
+                for block in _unpacked(request):
                     unpacked.write(block)
             except (EOFError, zlib.error) as error:
-                raise wanted.bad("the .gz is cut short or damaged", 1, hint="fetch or pack it anew") from error
+                raise request.bad("the .gz is cut short or damaged", 1, hint="fetch or pack it anew") from error
         yield str(name)
 
 
-def _first_checked(wanted: Wanted) -> Iterator[bytes]:
+def _first_checked(request: Request) -> Iterator[bytes]:
     """Yield blocks of which none ends between a carriage return and its newline, without a byte order mark."""
     first, held = True, b""
-    for data in _unpacked(wanted):
+    for data in _unpacked(request):
         block = held + data if held else data
         if first:
-            if other := no_plain_text(wanted.file, block):
-                raise wanted.bad(f"it is {other[0]}", 1, hint=other[1])
+            if other := no_plain_text(request.file, block):
+                raise request.bad(f"it is {other[0]}", 1, hint=other[1])
             if block.startswith(b"\xef\xbb\xbf"):
-                wanted.counts["byte order marks removed"] += 1
+                request.counts["byte order marks removed"] += 1
                 block = block[3:]
             first = False
         held = b"\r" if block.endswith(b"\r") else b""
@@ -136,12 +136,12 @@ def _first_checked(wanted: Wanted) -> Iterator[bytes]:
         yield held
 
 
-def _unpacked(wanted: Wanted) -> Iterator[bytes]:
+def _unpacked(request: Request) -> Iterator[bytes]:
     """Yield what the file holds; its first bytes say whether it is gzipped, whatever its name."""
-    with _standard_input() if wanted.file == "-" else opened(wanted.file) as file:
+    with _standard_input() if request.file == "-" else opened(request.file) as file:
         data = file.read(BLOCK)
         if not data:
-            raise MissingText(f"{wanted.file!r} is empty")
+            raise MissingText(f"{request.file!r} is empty")
         if data.startswith(b"\x1f\x8b"):
             yield from _inflated(file, data)
             return

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cutaway.errors import InputError
-from cutaway.sequences.libraries import library
-from cutaway.sequences.text import read_bytes
+from cutaway.sequences.extras import library
+from cutaway.sequences.text_files import read_bytes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
