@@ -361,6 +361,26 @@ def test_a_change_is_over_what_both_levels_have_and_its_ends_are_told_so():
     assert (change.before, change.after, change.change, change.n) == pytest.approx((10.75, 18.0, 7.25, 2))
 
 
+def test_levels_that_go_up_and_down_are_told_so():
+    def told(*levels):
+        own = {f"p{i}": {0.5 * k: [mean + 7 * i + 0.1 * k * i] for k, mean in enumerate(levels)} for i in range(4)}
+        return " ".join(sentences(table := table_of(own), effects_of(table)))
+
+    rising = told(10.0, 30.0, 60.0)
+    assert "reading ease rises from 20.5 to 70.8 (" in rising and "not steadily" not in rising
+    peak = told(10.0, 80.0, 30.0)
+    assert "reading ease rises from 20.5 to 40.8 (" in peak
+    assert ", not steadily: 20.5, 90.7, 40.8 at 0, 0.5, 1" in peak
+
+
+def test_the_largest_clear_effect_on_the_way_is_told():
+    own = {f"p{i}": {0.0: [10.0 + i], 0.5: [15.0 + 1.1 * i], 1.0: [60.0 + 1.2 * i], 1.5: [10.0 + i + 9 * (-1) ** i]}
+           for i in range(6)}  # fmt: skip
+    told = " ".join(sentences(table := table_of(own), effects_of(table)))
+    assert "reading ease rises between 0 and 1 from 12.5 to 63 (" in told
+    assert ", not steadily: 12.5, 17.8, 63, 12.5 at 0, 0.5, 1, 1.5" in told
+
+
 def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
     for numbers, why in (
         ({0.5: [10.0], 1.5: [60.0]}, "one prompt and 1 sample give too little"),

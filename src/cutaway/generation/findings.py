@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from cutaway.errors import counted
@@ -37,8 +39,8 @@ def sentences(table: Table, effects: Iterable[Effect]) -> list[str]:
                 continue
             measure = _MEASURE[key]
             change = effect.changes[-1]
-            if not change.clear:  # what is not clear from end to end may be on the way
-                change = next((one for one in effect.changes if one.clear), change)
+            if not change.clear:  # no clear effect from end to end: the largest that is clear on the way
+                change = max((one for one in effect.changes if one.clear), key=_size(measure), default=change)
             if not change.clear:
                 differs = change.low is None and change.before != change.after
                 (unknown if differs else unclear).append(measure.name)
@@ -115,7 +117,30 @@ def _told(table: Table, measure: Measure, effect: Effect, change: Change) -> str
         size = f"{signed[0]}, {signed[1]} to {signed[2]}"
     prompts = len(table.plan.prompts)
     part = f"; {change.n:,} of {prompts:,} prompts" if prompts > 1 and change.n < prompts else ""
-    return f"{measure.name} {rises}{where} {ends} ({size}{part})"
+    return f"{measure.name} {rises}{where} {ends} ({size}{part}){_wavering(measure, effect)}"
+
+
+def _wavering(measure: Measure, effect: Effect) -> str:
+    """Return the means at all levels if they go both up and down; nothing if the levels have no order."""
+    known = [level for level in effect.levels if level.mean is not None]
+    if not all(isinstance(level.value, (int, float)) and not isinstance(level.value, bool) for level in known):
+        return ""
+    means = [_shown(measure, level.mean) for level in known]
+    steps = [
+        b.mean > a.mean
+        for a, b in itertools.pairwise(known)
+        if a.mean is not None and b.mean is not None and _shown(measure, a.mean) != _shown(measure, b.mean)
+    ]
+    if len(set(steps)) < 2:
+        return ""
+    return f", not steadily: {', '.join(means)} at {', '.join(_level(level.value) for level in known)}"
+
+
+def _size(measure: Measure) -> Callable[[Change], float]:
+    def size(change: Change) -> float:
+        return 0.0 if change.change is None else abs(math.log(change.change) if measure.log else change.change)
+
+    return size
 
 
 def _known(change: Change) -> list[float]:
