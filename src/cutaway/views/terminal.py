@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -236,8 +236,18 @@ def _console() -> Console:
     )
 
 
+class _WholeWords(Table):
+    """A table that folds its cells in a narrow terminal, but breaks no word of a heading and no number."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for column in self.columns:
+            whole = [column.header, *(column.cells if column.justify == "right" else ())]
+            column.min_width = max((console.measure(cell).minimum for cell in whole), default=0)
+        yield from super().__rich_console__(console, options)
+
+
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = _WholeWords(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")

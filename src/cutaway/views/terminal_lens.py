@@ -14,23 +14,27 @@ if TYPE_CHECKING:
 
 __all__ = ["lens"]
 
+BAR = 12  # cells of a bar: a line fits into 80 columns
+
 
 def lens(result: Lens) -> RenderableType:
     """Draw a line a position (the output's answer and the layer at which it settled), then the last one's layers."""
     last = result.layers[-1]
-    positions = _table(">position", "token", "answer", ">probability", ">settled at", "really", ">rank", ">bits", "")
+    positions = _table(">pos.", "token", "answer", ">p", ">settled at", "really", ">rank", ">bits", "")
     for p, position in list(enumerate(result.positions))[:MOST]:
         cell, settled = result.grid[-1].cells[p], result.settled[p]
         target = cell.target
         seen = ("", "", "") if target is None else (_shown(target.token), f"{target.rank:,}", _bits(target))
         # Hatched: the layers that still said something else. Solid: those that said it already.
-        bar = Text("░" * settled, style="dim") + Text("█" * (last + 1 - settled), style="cyan")
+        cells = min(last + 1, BAR)
+        hatched = min(round(settled * cells / (last + 1)), cells - 1)
+        bar = Text("░" * hatched, style="dim") + Text("█" * (cells - hatched), style="cyan")
         answer, likely = _shown(cell.top[0].token), f"{cell.top[0].probability:.1%}"
-        where = f"{settled} of {last}" if settled < last else f"{last} (output)"
-        positions.add_row(str(position), _shown(result.tokens[position]), answer, likely, where, *seen, bar)
+        token = _shown(result.tokens[position])
+        positions.add_row(str(position), token, answer, likely, str(settled), *seen, bar)
     drawn = len(result.positions) - MOST
     more = [f"… and {drawn:,} more positions (--json has all)"] if drawn > 0 else []
-    layers = _table(">layer", "top token", ">probability", ">entropy, bits", ">KL, bits", "then")
+    layers = _table(">layer", "top token", ">p", ">entropy, bits", ">KL, bits", "then")
     for row in reversed(result.grid):
         cell = row.cells[-1]
         name = "output" if row.layer == last else "embeddings" if row.layer == 0 else ""
@@ -47,7 +51,8 @@ def lens(result: Lens) -> RenderableType:
     what = "the next token" if result.predicts == "next token" else "the token in the same place"
     facts = [
         ("answer", f"what the output ranks first; each layer guesses {what}"),
-        ("settled at", "the first layer from which on the top token is the answer, up to the output"),
+        ("p", "the probability of that token"),
+        ("settled at", f"the first layer from which on the top token is the answer, up to the output, layer {last}"),
         ("KL", "KL(output ‖ layer): how far the layer's guess is from the output, in bits"),
     ]
     head = Text(f"position {at}, {_piece(result.tokens[at])!r}, from the output down to the embeddings", style="dim")

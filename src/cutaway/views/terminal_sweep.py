@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 MOST = 60  # combinations drawn
-# The measures a terminal has room for.
+# The measures that 80 columns have room for: beside one or two settings all, else the first few.
+FEW = 4
 SHOWN = (
     ("scorer_perplexity", "surprise", ""), ("perplexity", "surprise", ""),
     ("dictionary_words", "English", "{:.0%}"),
-    ("repeated_4grams", "repeated", "{:.0%}"),
-    ("self_bleu", "self-BLEU", "{:.2f}"), ("reading_ease", "ease", "{:.0f}"), ("finished", "finished", "{:.0%}"),
+    ("repeated_4grams", "repeats", "{:.0%}"),
+    ("self_bleu", "self BLEU", "{:.2f}"), ("reading_ease", "ease", "{:.0f}"), ("finished", "finished", "{:.0%}"),
     ("tokens", "tokens", "{:.0f}"),
 )  # fmt: skip
 
@@ -34,18 +35,16 @@ def sweep(result: Sweep) -> RenderableType:
         one for one in SHOWN
         if one[0] != left_out and any(cell.means.get(one[0]) is not None for cell in result.cells)
     ]  # fmt: skip
-    table = _table(
-        *(f"{'' if n == 'model' else '>'}{n.replace('_', ' ')}" for n in names),
-        ">runs", *(f">{name}" for _, name, _ in shown), "text",
-    )  # fmt: skip
-    for column in table.columns[:-1]:
-        column.no_wrap = True
+    if "model" in names or len(names) > 2:
+        shown = shown[:FEW]
+    titles = [f"{'' if name == 'model' else '>'}{name.replace('_', ' ')}" for name in names]
+    table = _table(*titles, ">runs", *(f">{name}" for _, name, _ in shown))
+    table.padding = (0, 1, 0, 0)
+    texts = _table(*titles, "a text")
     for cell in result.cells[:MOST]:
         values = [_value(cell.settings.get(name, result.model)) for name in names]
-        means = [_mean(cell.means.get(key), form) for key, _, form in shown]
-        # Of all columns only this one may be cut where the terminal is narrow.
-        example = Text(_example(result, cell), no_wrap=True, overflow="ellipsis")
-        table.add_row(*values, f"{cell.runs:,}", *means, example)
+        table.add_row(*values, f"{cell.runs:,}", *(_mean(cell.means.get(key), form) for key, _, form in shown))
+        texts.add_row(*values, Text(_example(result, cell), no_wrap=True, overflow="ellipsis"))
     more = len(result.cells) - MOST
     meaning = {measure.key: measure.meaning for measure in result.measures}
     scorer = f" Here that model is {result.scorer}; means are geometric." if result.scorer else " Means are geometric."
@@ -55,6 +54,8 @@ def sweep(result: Sweep) -> RenderableType:
         "",
         table,
         *([f"… and {more:,} more combinations"] if more > 0 else []),
+        "",
+        texts,
         "",
         *(Text(line, style="dim") for line in legend),
         Text("-o sweep.html has every run, all measures and intervals.", style="dim"),
@@ -79,5 +80,5 @@ def _example(result: Sweep, cell: Cell) -> str:
     for run in result.runs:
         own = {**run.settings, "model": run.model}
         if all(own[name] == value for name, value in cell.settings.items()):
-            return _short(_piece(run.completion), 28)
+            return _short(_piece(run.completion), 100)
     return ""

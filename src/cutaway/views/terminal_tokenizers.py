@@ -123,19 +123,14 @@ def comparison(result: TokenizerComparison) -> RenderableType:
     lossy = any(not cell.comparable for cell in result.cells)
     series = any(sample.alphabet == "series" for sample in result.samples)
     facts = [
-        ("symbols/t", "symbols (characters, or numbers) a token, and bytes a token"),
         ("as bytes", "tokens that stand for bytes which are no whole character"),
-        ("exact", "records that come back to the letter; used: share of the vocabulary that occurs"),
+        ("exact", "records that come back to the letter"),
         *([("error", "of numbers: root mean square, in standard deviations of their channel")] if series else []),
-        (
-            "replaced",
-            f"tokens that one replaced symbol changes, and in/out one more or less: means of {result.edits:,}",
-        ),
-        (
-            "bits",
-            "a symbol, of a bigram model of the tokens, learned on half of the records and scored on the other half",
-        ),
-        ("(bits)", "not comparable: what is lost is not paid for" if lossy else ""),
+        ("used", "the share of the vocabulary that occurs"),
+        ("replaced", f"how many tokens change if one symbol is replaced: the mean of {result.edits:,}"),
+        ("in/out", "how many tokens change if one symbol is put in or taken out"),
+        ("bits", "of a bigram model of the tokens, trained on half of the records and measured on the other half"),
+        ("(number)", "not comparable: what the tokenizer loses costs it no bits" if lossy else ""),
         ("MB/s", "measured in this run"),
     ]
     return Group(*parts, _facts([(name, said) for name, said in facts if said]), "", *map(_piece, result.summary))
@@ -231,28 +226,37 @@ def _described(sample: ComparedSample) -> str:
 
 
 def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
-    unit = "letter" if sample.unit == "character" else sample.unit
-    back = "error" if sample.alphabet == "series" else "exact"
-    columns = (f"a {unit}", "symbols/t", "bytes/t", "unknown", "as bytes", back, "used", "replaced", "in/out")
-    table = _table("tokenizer", ">tokens", *(f">{name}" for name in columns), ">bits", ">MB/s")
-    for cell in result.cells[start : start + len(result.tokenizers)]:
-        table.add_row(_piece(cell.tokenizer), f"{cell.tokens:,}", *_measures(cell, back), f"{cell.encode_mb_per_s:.2g}")
+    cells = result.cells[start : start + len(result.tokenizers)]
+    table = _table("", *(f">{_piece(cell.tokenizer)}" for cell in cells))
+    names = _measures(cells[0], sample)
+    for name, *values in zip(names, *(_measures(cell, sample).values() for cell in cells), strict=True):
+        table.add_row(name, *values)
     return [table]
 
 
-def _measures(cell: TokenizerCell, back: str) -> list[str]:
+def _measures(cell: TokenizerCell, sample: ComparedSample) -> dict[str, str]:
+    unit = "letter" if sample.unit == "character" else sample.unit
     error = "–" if cell.error is None else f"{cell.error:.3g}"
     bits = "–" if cell.bits_per_symbol is None else f"{cell.bits_per_symbol:.3f}"
-    return [
-        "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
-        *(f"{size:.2f}" if size < 1000 else f"{size:,.0f}" for size in (cell.symbols_per_token, cell.bytes_per_token)),
-        _percent(cell.unknown),
-        _percent(cell.byte_fallback),
-        error if back == "error" else _percent(cell.exact),
-        _percent(cell.used),
-        *("–" if changed is None else f"{changed:.2f}" for changed in (cell.substitution, cell.indel)),
-        bits if cell.comparable else f"({bits})",
-    ]
+    last = {"error": error} if sample.alphabet == "series" else {"exact": _percent(cell.exact)}
+    return {
+        "tokens": f"{cell.tokens:,}",
+        f"tokens a {unit}": "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
+        f"{sample.symbol}s a token": _size(cell.symbols_per_token),
+        "bytes a token": _size(cell.bytes_per_token),
+        "unknown": _percent(cell.unknown),
+        "as bytes": _percent(cell.byte_fallback),
+        **last,
+        "used": _percent(cell.used),
+        "replaced": "–" if cell.substitution is None else f"{cell.substitution:.2f}",
+        "in/out": "–" if cell.indel is None else f"{cell.indel:.2f}",
+        f"bits a {sample.symbol}": bits if cell.comparable else f"({bits})",
+        "MB/s": f"{cell.encode_mb_per_s:.2g}",
+    }
+
+
+def _size(size: float) -> str:
+    return f"{size:.2f}" if size < 1000 else f"{size:,.0f}"
 
 
 def _percent(share: float) -> str:
