@@ -343,3 +343,50 @@ def test_a_record_of_a_fasta(masked, tmp_path):
             assert isinstance(said.exception, InputError) and words in said.exception.message
     said = CliRunner().invoke(cli, [*asked, "MKTA", "--record", "a"])
     assert "in a bare sequence" in said.exception.message
+
+
+@pytest.fixture
+def chemical(tmp_path):
+    """A masked model of SMILES that no table says is one."""
+    tokens = [*pickled._BERT.values(), "C", "c", "N", "O", "Cl", "=", "(", ")", "1", "[nH]", ">"]
+    config = transformers.BertConfig(
+        vocab_size=len(tokens), hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+    )
+    save(transformers.BertForMaskedLM(config), tokenizer(tokens, split=r"\[[^\]]*\]|Cl|."), tmp_path / "chemical")
+    return tmp_path / "chemical"
+
+
+def test_a_broken_smiles_is_refused_before_the_weights_are_loaded(chemical, tmp_path, monkeypatch):
+    pytest.importorskip("rdkit")
+    assert mutate("CC(=O)Cl", chemical, letters=["C", "N", "O"]).wild == ["C", "C", "O"]
+    with pytest.raises(InputError, match="letter 3: RDKit refuses 'CC\\(=O'"):
+        mutate("CC(=O", chemical, letters=["C", "N"])
+    (tmp_path / "two.smi").write_text("CCO good\nCC(=O bad\n")
+    loads = []
+    monkeypatch.setattr("cutaway.models.load", lambda *args, **options: loads.append(args))
+    asked = ["mutate", "-m", str(chemical), "--letters", "C,N"]
+    for more in (["CC(=O"], ["-f", str(tmp_path / "two.smi"), "--record", "bad"]):
+        said = CliRunner().invoke(cli, [*asked, *more])
+        assert isinstance(said.exception, InputError) and "RDKit refuses" in said.exception.message
+    assert not loads
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["MKTA", "--letters", "M"], "letters are 'M'"),
+        (["MK1A", "--alphabet", "protein"], "'1' is no letter of protein"),
+        (["ACGT", "--alphabet", "dna", "--letters", "ACGT"], "letters and an alphabet"),
+        (["MKTA", "--alignment", "nowhere.a3m"], "no file 'nowhere.a3m'"),
+        ([" "], "no sequence"),
+    ],
+)
+def test_what_no_model_is_needed_for_is_told_before_it_is_looked_for(more, words):
+    said = CliRunner().invoke(cli, ["mutate", "-m", "./no-such-model", *more])
+    assert isinstance(said.exception, InputError | MissingText) and words in said.exception.message
+
+
+def test_letters_are_compared_with_the_tokenizer_before_the_weights_are_loaded(masked, monkeypatch):
+    monkeypatch.setattr("cutaway.models.load", lambda *args, **options: pytest.fail("weights were loaded"))
+    said = CliRunner().invoke(cli, ["mutate", "MKTA", "-m", str(masked), "--letters", "MZ"])
+    assert isinstance(said.exception, InputError) and "Z is no single token" in said.exception.message

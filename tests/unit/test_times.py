@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cutaway.errors import MissingText
+from cutaway.errors import BadSequence, MissingText
 from cutaway.sequences import read_records
 from tests.unit.commands import run
 
@@ -41,6 +41,45 @@ def read(head: str, times: list[str], **options):
 def test_dates_are_no_numbers_whatever_their_column_is_called(head: str, times: list[str]) -> None:
     found, counts = read(head, times)
     assert found == [[5, 3, 4]] and counts[f"columns of times left out ('{head}')"] == 1
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2020-01-02", "03/01/2020", "2020-01-04"],
+        ["2020-01-02", "2020-01-03", "2020/01/04"],
+        ["31.12.2023", "NA", "2024-01-01"],
+        ["00:00", "2020-01-02", "00:20"],
+    ],
+)
+def test_dates_of_two_styles_in_a_column_are_refused(times: list[str]) -> None:
+    odd = next(i for i, time in enumerate(times) if time != "NA" and len({*times[0]} - {*time, *"0123456789"}) > 0)
+    with pytest.raises(BadSequence, match=f"line {odd + 2}, column 'date' of 'a.csv': '{times[odd]}' is a date"):
+        read("date", times)
+    found, counts = read("date", times, skip_bad=True)
+    assert found == [[5, 3, 4]] and counts["dates of another style"] == 1
+    assert read("date", times, column="x")[0] == [[5, 3, 4]]
+
+
+def test_the_command_names_the_alphabet_of_numbers(capsys) -> None:
+    Path("two.csv").write_text("temp,wind\n4.5,1\n4.6,2\n")
+    code, _, err = run(capsys, "records", "two.csv")
+    assert code == 2 and "--alphabet series" in err
+    Path("one.csv").write_text("temp\n4.5\n4.6\n")
+    code, _, err = run(capsys, "records", "one.csv")
+    assert code == 0 and "--alphabet series" in err
+    Path("words.csv").write_text("text\nfour\n4.6\n")
+    code, _, err = run(capsys, "records", "words.csv")
+    assert code == 0 and "--alphabet series" not in err
+
+
+def test_the_command_checks_a_smi_file_as_smiles(capsys) -> None:
+    pytest.importorskip("rdkit")
+    Path("two.smi").write_text("CCO good\nCC(=O bad\n")
+    code, _, err = run(capsys, "records", "two.smi")
+    assert code == 2 and "line 2" in err and "RDKit refuses 'CC(=O'" in err
+    assert run(capsys, "records", "two.smi", "--alphabet", "text")[0] == 0
+    assert run(capsys, "records", "two.smi", "--format", "txt")[0] == 0
 
 
 NAMES = [

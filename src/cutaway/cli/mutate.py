@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from cutaway.cli.common import AtLeast, emit, known, load_options, loaded, output_options, text_options
 from cutaway.cli.help import Command
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
+from cutaway.errors import InputError
 
 __all__ = ["command"]
 
@@ -50,10 +52,23 @@ def command(
       cutaway mutate "CC(=O)Oc1ccccc1C(=O)O" -m rxnmapper --letters C,N,O,S
       printf ">one\\nEVQLVESGG\\n>two\\nQVQLVQSGA\\n" > all.fa && cutaway mutate EVQLVESGG --alignment all.fa
     """
+    from cutaway.sequences.readers import suffix_format
+    from cutaway.tokens.letters import check_letters, check_smiles, letters_of
+
     given = sequence_from(text, file, record)
     named = options.pop("letters")
     letters = named if named is None or "," not in named else [one.strip() for one in named.split(",")]
+    check_letters(given, options["alphabet"], letters)
+    if file is not None and suffix_format(file) == "smi":
+        check_smiles(given)
+    if (alignment := options["alignment"]) is not None and not Path(alignment).is_file():
+        raise InputError(f"there is no file {alignment!r}", hint="check the name and the folder you are in")
     known(model, options)
+
+    from cutaway.models import load_tokenizer
+
+    # Before the weights are loaded: what can be wrong with the letters, the tokenizer knows.
+    letters_of(load_tokenizer(model, revision=options["revision"]), given, options["alphabet"], letters)
 
     from cutaway.predict import mutate
     from cutaway.views import terminal_sequences

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import math
 from collections.abc import Iterable, Iterator
@@ -35,7 +36,9 @@ SHOWN = 5
 
 @click.command("records", cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--alphabet", type=click.Choice(ALPHABETS), default="text", show_default=True, help="What it is made of.")
+@click.option(
+    "--alphabet", type=click.Choice(ALPHABETS), help="What it is made of.  [default: smiles for .smi, else text]"
+)
 @click.option("--format", "kind", help="What the files are: fasta, csv, … instead of what the suffix says.")
 @click.option(
     "--column",
@@ -54,7 +57,7 @@ SHOWN = 5
 @debug_option
 def command(
     files: tuple[str, ...],
-    alphabet: str,
+    alphabet: str | None,
     kind: str | None,
     column: tuple[str, ...],
     label_column: str | None,
@@ -83,6 +86,7 @@ def command(
 
     if output is not None:
         check_output(output, (".jsonl", ".txt"))
+    alphabet = alphabet or _alphabet(files, kind)
     records = read_records(
         files,
         alphabet,
@@ -109,10 +113,24 @@ def command(
         from cutaway.views.terminal import show
 
         show(terminal_records.records(shown, dataclasses.asdict(lengths), records.counts, records.first_skipped))
+        if alphabet == "text" and all(map(_is_number, (record.sequence for record in shown))):
+            note("each record is a number; to read them as one series: --alphabet series")
         return
     note(", ".join(f"{rule}: {count:,}" for rule, count in records.counts.items()))
     for place in records.first_skipped:
         note(f"  {place}")
+
+
+def _alphabet(files: tuple[str, ...], kind: str | None) -> str:
+    """Return what the files are made of if nobody says it; SMILES are checked if RDKit is installed."""
+    from cutaway.sequences.readers import suffix_format
+
+    if not all((kind or suffix_format(file)) == "smi" for file in files):
+        return "text"
+    if importlib.util.find_spec("rdkit") is None:
+        note("not checked as SMILES: RDKit is not installed")
+        return "text"
+    return "smiles"
 
 
 @dataclasses.dataclass
@@ -131,6 +149,14 @@ class Lengths:
             self.longest = max(self.longest, length)
             self.total += length
             yield record
+
+
+def _is_number(sequence: Any) -> bool:
+    try:
+        float(sequence)
+    except ValueError:
+        return False
+    return True
 
 
 def _steps(records: Iterable[Record]) -> Iterator[str]:

@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
+from cutaway.errors import InputError, ModelError, PromptTooLong, WrongKind
 from cutaway.models.loading import Model, ModelLike, shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.predict.profile import Profile, column_profile, spearman
 from cutaway.progress import step
 from cutaway.result import Result
-from cutaway.tokens.letters import ALPHABETS, alphabet_of, letters_apart, sequence_in
-from cutaway.tokens.tokenizer import Encoding, Tokenizer
+from cutaway.tokens.letters import ALPHABETS, check_letters, letters_apart, letters_of
+from cutaway.tokens.tokenizer import Encoding
 
 __all__ = ["Mutations", "mutate"]
 
@@ -97,7 +97,7 @@ def mutate(
     The `alphabet` is protein, dna or rna: by default what the tokenizer's single letters are, and where they are all
     characters what the text looks like. White space is left out, and the rules of the alphabet are those of records.
     `letters` are what may stand at a position instead ("ACGT", or a list of tokens), in a text as it is; by default
-    the 20 amino acids, or A, C, G and T or U. `alignment` is a FASTA or A3M file with the sequence in
+    the 20 amino acids, or A, C, G and T or U. A text for a tokenizer of SMILES has to be a SMILES. `alignment` is a FASTA or A3M file with the sequence in
     it, for the column-profile baseline and its rank correlation with the model. Under a causal model whose tokenizer
     puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
     `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
@@ -106,13 +106,11 @@ def mutate(
     >>> effects.rows()[0]["mutation"]  # doctest: +SKIP
     'E1A'
     """
-    if not text.strip():
-        raise MissingText("there is no sequence to mutate", hint="give one, for example: cutaway mutate EVQLVESGGGLVQ")
+    check_letters(text, alphabet, letters)
     if batch_size < 1:
         raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
     loaded, mask = _language_model(model)
-    name, chosen = _letters(loaded.tokenizer, text, alphabet, letters)
-    sequence, changes = sequence_in(name if name in ALPHABETS else None, text)
+    name, chosen, sequence, changes = letters_of(loaded.tokenizer, text, alphabet, letters)
     text = letters_apart(loaded.tokenizer, sequence) if name in ALPHABETS else sequence
     encoding = loaded.tokenizer.encode(text)
     sites, wild = _sites(loaded, text, encoding, chosen)
@@ -171,34 +169,6 @@ def _language_model(model: ModelLike) -> tuple[Model, int | None]:
             hint=f"take a masked or a causal language model of sequences, for example -m {DEFAULT_PROTEIN}",
         ) from error
     return loaded, None
-
-
-def _letters(
-    tokenizer: Tokenizer, text: str, alphabet: str | None, given: str | Sequence[str] | None
-) -> tuple[str, dict[str, int]]:
-    """Return what the alphabet is called, and the id of each letter."""
-    if given is not None and alphabet is not None:
-        raise InputError("there are letters and an alphabet", hint="give one of them")
-    if alphabet is not None and alphabet not in ALPHABETS:
-        raise InputError(f"there is no alphabet {alphabet!r} to mutate in", hint=f"one of {', '.join(ALPHABETS)}")
-    name = "letters" if given is not None else alphabet or alphabet_of(tokenizer, text)
-    if name is None:
-        single = "".join(sorted(token for token in tokenizer.vocabulary if len(token) == 1))[:40]
-        raise InputError(
-            f"{tokenizer.name} has single letters of no alphabet known here ({single or 'none'})",
-            hint="name what may stand at a position: --letters ACGT, or --letters C,N,O,Cl",
-        )
-    wanted = list(dict.fromkeys(ALPHABETS[name] if given is None else given))
-    unknown = tokenizer.special_id("unk")
-    ids = {letter: tokenizer.encode(letter, add_special_tokens=False).ids for letter in wanted}
-    found = {letter: ids_of[0] for letter, ids_of in ids.items() if len(ids_of) == 1 and ids_of[0] != unknown}
-    if len(wanted) < 2 or len(found) < len(wanted):
-        lost = [letter for letter in wanted if letter not in found]
-        raise InputError(
-            f"{', '.join(lost)} is no single token of {tokenizer.name}" if lost else f"letters are {given!r}",
-            hint="give at least two letters, each one token: --letters ACGT, or --letters C,N,O,Cl",
-        )
-    return name, found
 
 
 def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:

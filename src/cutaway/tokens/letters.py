@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import string
+from collections.abc import Sequence
 from typing import Final
 
-from cutaway.errors import BadSequence, InputError
+from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.log import get_logger
+from cutaway.tokens.molecules import ATOM
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
-__all__ = ["ALPHABETS", "alphabet_of", "letters_apart", "sequence_in"]
+__all__ = [
+    "ALPHABETS",
+    "alphabet_of",
+    "check_letters",
+    "check_smiles",
+    "letters_apart",
+    "letters_of",
+    "reads_smiles",
+    "sequence_in",
+]
 
 ALPHABETS: Final = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "ACGU"}
 """What may be put at a position, by the alphabet's name: the letters that stand for one thing only."""
 
 _CODES: Final = set("RYSWKMBDHVN-")  # beside the four letters of DNA and RNA; most of them are amino acids too
 _PLAIN: Final = 0.9  # of the letters of a DNA or RNA that are none of the codes
+_TWO: Final = "give at least two letters, each one token: --letters ACGT, or --letters C,N,O,Cl"
 _LONG: Final = 8  # letters from which on A, C, G and T alone are hardly a protein
 
 
@@ -44,6 +58,81 @@ def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:
         if name != "protein" and set(upper) <= {*ALPHABETS[name], *_CODES} and plain >= _PLAIN * len(upper):
             return name
     return next(iter(fits), None)
+
+
+def reads_smiles(tokenizer: Tokenizer) -> bool:
+    """Say whether a tokenizer is made for SMILES: nearly all of its tokens are atoms, bonds, branches or ring numbers.
+
+    >>> from cutaway.tokens import train_tokenizer
+    >>> reads_smiles(train_tokenizer(["c1ccccc1Cl", "C=O"], "smiles", alphabet="smiles"))
+    True
+    """
+    declared = tokenizer.config.get("cutaway", {})
+    if "alphabet" in declared:
+        return bool(declared["alphabet"] == "smiles" and declared["kind"] != "selfies")
+    tokens = [token for token, i in tokenizer.vocabulary.items() if i not in tokenizer.special_ids]
+    single = sum(re.fullmatch(ATOM, token) is not None for token in tokens)
+    return {"C", "c", "Cl", "="} <= set(tokens) and single >= _PLAIN * len(tokens)
+
+
+def check_letters(text: str, alphabet: str | None, letters: str | Sequence[str] | None) -> None:
+    """Raise `InputError` for what is wrong with a sequence, its alphabet or its letters whatever the tokenizer is.
+
+    >>> check_letters("ACGT", "dna", None)
+    """
+    if not text.strip():
+        raise MissingText("there is no sequence to mutate", hint="give one, for example: cutaway mutate EVQLVESGGGLVQ")
+    if letters is not None and alphabet is not None:
+        raise InputError("there are letters and an alphabet", hint="give one of them")
+    if alphabet is not None and alphabet not in ALPHABETS:
+        raise InputError(f"there is no alphabet {alphabet!r} to mutate in", hint=f"one of {', '.join(ALPHABETS)}")
+    if letters is not None and len(set(letters)) < 2:
+        raise InputError(f"letters are {letters!r}", hint=_TWO)
+    sequence_in(alphabet, text)
+
+
+def letters_of(
+    tokenizer: Tokenizer, text: str, alphabet: str | None = None, given: str | Sequence[str] | None = None
+) -> tuple[str, dict[str, int], str, dict[str, int]]:
+    """Return what may stand at a position of a sequence, and the sequence as the alphabet's rules leave it.
+
+    First the alphabet's name, or "letters" if they are `given`; then each letter with its id; then the sequence, and
+    what the rules changed. A SMILES for a tokenizer of SMILES has to be one that RDKit reads, if RDKit is installed.
+    Raises `InputError`.
+
+    >>> from cutaway.tokens import characters
+    >>> letters_of(characters(["ACGT"]), "acgt")[2:]
+    ('ACGT', {'lower case to upper': 4})
+    """
+    check_letters(text, alphabet, given)
+    name = "letters" if given is not None else alphabet or alphabet_of(tokenizer, text)
+    if name is None:
+        single = "".join(sorted(token for token in tokenizer.vocabulary if len(token) == 1))[:40]
+        raise InputError(
+            f"{tokenizer.name} has single letters of no alphabet known here ({single or 'none'})",
+            hint="name what may stand at a position: --letters ACGT, or --letters C,N,O,Cl",
+        )
+    wanted = list(dict.fromkeys(ALPHABETS[name] if given is None else given))
+    unknown = tokenizer.special_id("unk")
+    ids = {letter: tokenizer.encode(letter, add_special_tokens=False).ids for letter in wanted}
+    found = {letter: ids_of[0] for letter, ids_of in ids.items() if len(ids_of) == 1 and ids_of[0] != unknown}
+    if lost := [letter for letter in wanted if letter not in found]:
+        raise InputError(f"{', '.join(lost)} is no single token of {tokenizer.name}", hint=_TWO)
+    if name == "letters" and reads_smiles(tokenizer):
+        check_smiles(text)
+    return name, found, *sequence_in(name if name in ALPHABETS else None, text)
+
+
+def check_smiles(text: str) -> None:
+    """Raise `InputError` for a text that is not a SMILES; without RDKit every text passes."""
+    from cutaway.sequences import CHECKS
+
+    if importlib.util.find_spec("rdkit") is None:
+        return
+    try:
+        CHECKS["smiles"](text.strip())
+    except BadSequence as error:
+        raise InputError(f"letter {error.column:,}: {error.message}", hint="mend the SMILES") from error
 
 
 def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:

@@ -118,8 +118,9 @@ class Request:
             raise self.bad(f"{_short(names[0])} is no name of a column, but a sequence", line, hint=hint)
         if len(names) == 1:
             return list(names)
+        numbers = "; columns of numbers: --alphabet series" if self.alphabet == "text" else ""
         raise self.bad(
-            f"which column holds the sequences? There are {listed(names)}", line, hint="say it: --column NAME"
+            f"which column holds the sequences? There are {listed(names)}", line, hint=f"say it: --column NAME{numbers}"
         )
 
     def _is_sequence(self, name: str) -> bool:

@@ -83,7 +83,8 @@ def _down(
     else:
         first = list(itertools.islice(rows, _LOOKED_AT))
         picked = _without_times(request, names, first, _with_numbers(request, names, first, others, mark), label_at)
-        rows = itertools.chain(first, rows)
+        dates = [i for i in range(len(names)) if i not in picked]
+        rows = _with_dates_alike(request, names, dates, itertools.chain(first, rows))
     for line, row in rows:
         if isinstance(row, BadSequence):
             yield from channels.lost(line, row, label)
@@ -169,6 +170,30 @@ def _grows(rows: list[Any], column: int, label_at: int | None) -> bool:
 def _is_date(cell: object) -> bool:
     """Say whether a cell is a date or a time of day: as Parquet has them, or as text like 2024-01-31 12:00."""
     return isinstance(cell, (datetime.date, datetime.time)) or (isinstance(cell, str) and bool(_DATE.fullmatch(cell)))
+
+
+def _with_dates_alike(request: Request, names: Sequence[str], columns: list[int], rows: Rows) -> Rows:
+    """Yield the rows; raise at a date that is written in another style than the first of its column."""
+    styles: dict[int, tuple[str, str]] = {}
+    for line, row in rows:
+        for i in columns if not isinstance(row, BadSequence) else ():
+            style = _style(row[i])
+            if style is not None and styles.setdefault(i, (style, row[i]))[0] != style:
+                why = f"{row[i].strip()!r} is a date of another style than {styles[i][1].strip()!r}"
+                hint = "write all dates of the column in one style, such as 2024-01-31; or name the channels: --column"
+                request.skip(request.bad(why, line, names[i], hint))
+                request.counts["dates of another style"] += 1
+        yield line, row
+
+
+def _style(cell: object) -> str | None:
+    """Return how a date or a time of day is written: what parts it, and whether the year comes first."""
+    found = _DATE.fullmatch(cell) if isinstance(cell, str) else None
+    if found is None:
+        return None
+    first = re.match(r"\d+", found[1])
+    size = 0 if first is None else first.end()
+    return f"{found[1][size]}{'year first' if size == 4 else ''}"
 
 
 def _is_number(cell: object) -> bool:
