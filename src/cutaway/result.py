@@ -274,6 +274,9 @@ def _more(results: Sequence[Result]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    numpy = sys.modules.get("numpy")  # whoever has one of its numbers has imported it
+    if numpy is not None and isinstance(value, numpy.generic):
+        value = value.item()
     if isinstance(value, Result):
         public = [field.name for field in dataclasses.fields(value) if field.metadata.get("json", True)]
         fields = {name: _plain(getattr(value, name)) for name in public}

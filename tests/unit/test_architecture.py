@@ -68,6 +68,21 @@ def test_flops_of_an_encoder_decoder_are_shared_by_the_tokens_of_both_sides():
     assert result.flops_per_token == (encoder + decoder) * T / (2 * T)
 
 
+def test_flops_of_bart_are_counted_too():
+    """As of T5, but its feed-forward network and its attention have other widths: D and F are free of each other."""
+    D, L, F, V = 32, 3, 48, 300
+    config = transformers.BartConfig(
+        vocab_size=V, d_model=D, encoder_layers=L, decoder_layers=L, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=F, decoder_ffn_dim=F, max_position_embeddings=64,
+        architectures=["BartForConditionalGeneration"],
+    )  # fmt: skip
+    result = architecture(config)
+    T, block = result.flops_context, 4 * D * D + 2 * D * F
+    encoder = L * (2 * block + 2 * 2 * T * D)
+    decoder = L * (2 * (block + 4 * D * D) + 2 * 2 * 2 * T * D) + 2 * V * D
+    assert T == 64 and result.flops_per_token == (encoder + decoder) / 2
+
+
 @pytest.mark.parametrize("folder", ["tiny_gpt2", "tiny_llama", "tiny_bert_classifier"])
 def test_a_folder_gives_what_its_weights_hold(folder, request):
     path = request.getfixturevalue(folder)

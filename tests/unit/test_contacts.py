@@ -119,6 +119,15 @@ def test_the_map_is_that_of_eager_attention(request, kind, causal, correct):
     assert list(found.residues) == list(SEQUENCE) and found.truth is None and found.best is None
 
 
+def test_a_head_that_is_named_twice_is_taken_once(random_bert, tiny_gpt2):
+    once, twice = (contacts(SEQUENCE, random_bert, layers=[0], heads=heads) for heads in ([1, 0], [1, 0, 1]))
+    assert twice.heads == once.heads and len(twice.heads) == 2
+    assert np.array_equal(once.scores.array(), twice.scores.array())
+    once, twice = (cutaway.attention("No, I am", tiny_gpt2, heads=heads) for heads in ([1, 0], [1, 0, 1]))
+    assert twice.stacks[0].heads == once.stacks[0].heads == [1, 0]
+    assert twice.to_json() == once.to_json()
+
+
 def test_planted_contacts_come_out_first(planted):
     truth = [(i + 1, j + 1) for i, j in PLANTED]
     found = contacts(SEQUENCE, planted, truth=truth)

@@ -93,3 +93,19 @@ def test_responses_are_a_list_that_saves_and_turns_into_json_lines(tiny_gpt2, tm
     assert responses._repr_html_().count("<iframe") == 1
     assert str(responses) == f"{responses[0]}\n\n{responses[1]}"
     assert Results([])._repr_html_() is None and repr(Results([])) == "[]"
+
+
+def test_numbers_of_numpy_are_plain_numbers_in_json(tiny_llama):
+    settings = {"temperature": np.float32(0.7), "top_k": np.int64(5), "top_p": np.float64(0.9), "chat": np.bool_(False)}
+    [found] = cutaway.generate("No, I am", tiny_llama, max_new_tokens=np.int64(2), seed=np.int64(3), **settings)
+    record = json.loads(found.to_json())
+    assert record["settings"]["temperature"] == pytest.approx(0.7) and record["settings"]["top_k"] == 5
+    assert record["settings"]["max_new_tokens"] == 2 and record["seed"] == 3 and record["settings"]["chat"] is False
+
+    @dataclasses.dataclass(frozen=True, repr=False)
+    class Odd(Result):
+        schema = "odd"
+        values: dict[str, object]
+
+    odd = Odd({"a": np.float32("nan"), "b": [np.float16(0.5)], "c": np.str_("x")})
+    assert odd.to_dict()["values"] == {"a": None, "b": [0.5], "c": "x"}

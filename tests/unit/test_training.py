@@ -353,6 +353,33 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step() -> None:
         run.train(on_step=spoil)
 
 
+def test_a_run_that_ends_in_nan_leaves_nothing_behind(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    run = Run(Settings(**TINY))
+
+    def spoil(record: StepRecord) -> None:
+        assert (output / "metrics.jsonl").exists()
+        if record.step == 2:
+            next(run.model.module.parameters()).data.fill_(math.nan)
+
+    with pytest.raises(TrainingError, match="loss is nan"):
+        run.train(output=output, on_step=spoil)
+    assert not output.exists()
+    output.mkdir()
+    (output / "README.md").touch()  # a folder that holds something else is refused before, and never taken away
+    with pytest.raises(OutputError):
+        train(**TINY, output=output)
+    assert (output / "README.md").exists()
+
+
+def test_settings_may_be_numbers_of_numpy(tmp_path: Path) -> None:
+    options = TINY | {"learning_rate": np.float32(0.005), "steps": np.int64(3), "weight_decay": np.float16(0.5)}
+    result = train(**options, output=tmp_path / "out")
+    record = json.loads(result.to_json())
+    assert record["steps"] == 3 and len((tmp_path / "out" / "metrics.jsonl").read_text().splitlines()) == 3
+    assert record["metrics"][-1]["learning_rate"] == pytest.approx(0.0005, rel=1e-3)
+
+
 def test_an_interruption_goes_through_and_leaves_whole_lines_and_no_model(tmp_path: Path) -> None:
     def interrupt(record: StepRecord) -> None:
         if record.step == 2:

@@ -46,6 +46,7 @@ __all__ = [
     "output_options",
     "quiet",
     "records_from",
+    "refuse_unused",
     "some_text_from",
     "someone_to_ask",
     "text_from",
@@ -356,6 +357,14 @@ def known(model: str, options: dict[str, Any]) -> Outline:
 
     check_device(options["device"])
     return outline(model, revision=options.get("revision"))
+
+
+def refuse_unused(why: str, *names: str) -> None:
+    """Raise `InputError` for an option that was given although it has no effect, `why` says when: "with --corpus"."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise InputError(f"--{name.replace('_', '-')} has no effect {why}", hint="leave it out")
 
 
 def encoder_unless_chosen(model: str) -> str:

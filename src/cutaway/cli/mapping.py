@@ -18,6 +18,7 @@ from cutaway.cli.common import (
     model_options,
     output_options,
     records_from,
+    refuse_unused,
 )
 from cutaway.cli.help import Command
 from cutaway.errors import InputError
@@ -88,6 +89,12 @@ def command(
     if groups and file is not None:
         raise InputError("there is a group and a file", hint="give one of them")
     records = not (groups or words or corpus)
+    if not records:
+        refuse_unused("without records", "pooling", "truncate")
+    if corpus is None:
+        refuse_unused("without --corpus", "min_count")
+        if not records:
+            refuse_unused("on single tokens", "layer")
     model = encoder_unless_chosen(model) if records or corpus else model
     texts: dict[str, list[str]] = {}
     for record, group in records_from(file or "-") if records else ():

@@ -16,6 +16,7 @@ from cutaway.cli.common import (
     model_options,
     output_options,
     records_from,
+    refuse_unused,
 )
 from cutaway.cli.help import Command
 from cutaway.errors import InputError, MissingText
@@ -80,6 +81,14 @@ def command(
         raise MissingText("there is no query", hint='give a word, for example: cutaway neighbours " Monday"')
     if among is not None and corpus is not None:
         raise InputError("there is --among and --corpus", hint="give one of them")
+    if corpus is not None:
+        refuse_unused("with --corpus", "pooling", "truncate")
+    else:
+        refuse_unused("without --corpus", "min_count", "window")
+    if word is not None:
+        refuse_unused("with --word", "pooling")
+    if among is None and corpus is None:
+        refuse_unused("without --among", "pooling", "truncate", "layer")
     if among is not None or corpus is not None:
         model = encoder_unless_chosen(model)
     records = None if among is None else [text for text, _ in records_from(among)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.chance import check_seed
-from cutaway.errors import MissingText
+from cutaway.errors import InputError, MissingText
 from cutaway.generation.beams import beam_search, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
@@ -132,7 +132,12 @@ def generate(
     prompts = [prompts] if isinstance(prompts, str) else list(prompts)
     if not prompts:
         raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
-    check_seed(seed + len(prompts) * num_return_sequences - 1)
+    responses = len(prompts) * num_return_sequences
+    if seed + responses > 2**63:
+        raise InputError(
+            f"seed is {seed}, and {responses:,} responses draw from the streams of {seed} and above",
+            hint=f"the last stream is 2**63 - 1: give a seed of at most {2**63 - responses}",
+        )
     decoder = open_decoder(model, tier)
     loaded = decoder.model
     encoded = [encode_prompt(loaded, prompt, chat=chat, system=system, truncate=truncate) for prompt in prompts]

@@ -248,7 +248,7 @@ class _Measured:
         known: Map | None,
     ) -> None:
         self.places, self.correct, self.known = places, correct, known
-        self.wanted = (layers, heads)
+        self.wanted = (layers, None if heads is None else list(dict.fromkeys(heads)))
         self.pairs = np.triu_indices(len(places), SEPARATIONS[0])
         self.heads: list[HeadContacts] = []
         self.maps: dict[tuple[int, int], Map] = {}

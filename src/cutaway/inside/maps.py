@@ -190,6 +190,7 @@ def attention(
     except PromptTooLong as error:
         raise _too_long(error, text, model) from error
     shape, each = _shape(reading)
+    heads = None if heads is None else list(dict.fromkeys(heads))
     chosen = {kind: _chosen(kind, *size, layers, heads) for kind, size in shape.items()}
     pool = _pool(reading, chosen)
     wanted = None if neurons is None else [_neuron(place, shape) for place in neurons]

@@ -127,6 +127,8 @@ def neighbours(
     if isinstance(among, str) or not among:
         raise InputError(f"among is {among!r}", hint="give a list of texts")
     loaded = shared(model or DEFAULT_ENCODER, "any")
+    if word is not None and pooling != RECIPE:
+        raise InputError(f"a word has its own vector, so pooling {pooling!r} has no effect", hint="leave it out")
     if word is not None:
         return _in_context(words, word, list(among), loaded, k, layer, truncate)
     return _among_records(words, list(among), loaded, k, layer, pooling, truncate)

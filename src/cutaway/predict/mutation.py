@@ -97,8 +97,9 @@ def mutate(
     The `alphabet` is protein, dna or rna: by default what the tokenizer's single letters are, and where they are all
     characters what the text looks like. White space is left out, and the rules of the alphabet are those of records.
     `letters` are what may stand at a position instead ("ACGT", or a list of tokens), in a text as it is; by default
-    the 20 amino acids, or A, C, G and T or U. A text for a tokenizer of SMILES has to be a SMILES. `alignment` is a FASTA or A3M file with the sequence in
-    it, for the column-profile baseline and its rank correlation with the model. Under a causal model whose tokenizer
+    the 20 amino acids, or A, C, G and T or U. A text for a tokenizer of SMILES has to be a SMILES. `alignment` is a
+    FASTA or A3M file with the sequence in it, for the column-profile baseline and its rank correlation with the model.
+    Under a causal model whose tokenizer
     puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
     `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
 

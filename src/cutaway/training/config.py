@@ -10,6 +10,8 @@ import math
 import os
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from cutaway.chance import check_seed
 from cutaway.errors import InputError
 
@@ -55,6 +57,9 @@ class Settings:
     as_text: bool = False
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if isinstance(value := getattr(self, field.name), np.generic):
+                object.__setattr__(self, field.name, value.item())
         if self.arch not in ARCHITECTURES:
             raise InputError(f"no architecture {self.arch!r}", hint=f"choose one of: {', '.join(ARCHITECTURES)}")
         for name in ("layers", "heads", "width", "context", "batch_size", "steps", "validate_every"):

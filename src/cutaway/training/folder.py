@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from cutaway.errors import cannot_write, counted
+from cutaway.errors import TrainingError, cannot_write, counted
 from cutaway.training.config import BUILT_IN, Settings
 from cutaway.training.loop import StepRecord, ValidationRecord
 from cutaway.training.vocabulary import END
@@ -29,7 +29,10 @@ def made(directory: Path) -> Path:
 
 @contextlib.contextmanager
 def record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | ValidationRecord], None]]:
-    """Give a function that appends a record to its file as one whole line; without a directory it does nothing."""
+    """Give a function that appends a record to its file as one whole line; without a directory it does nothing.
+
+    A `TrainingError` takes the files away again, and the folder with them: the same command can be given once more.
+    """
     if directory is None:
         yield lambda record: None
         return
@@ -46,7 +49,15 @@ def record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | Vali
             with _explained(directory):
                 streams[type(record)].write(json.dumps(dataclasses.asdict(record)) + "\n")
 
-        yield write
+        try:
+            yield write
+        except TrainingError:
+            files.close()
+            for name in ("metrics.jsonl", "validation.jsonl"):
+                (directory / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # something else is in it
+                directory.rmdir()
+            raise
 
 
 @contextlib.contextmanager

@@ -102,19 +102,25 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
         for name, value in (("loss", told), ("gradient's norm", norm.item())):
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"the {name} is {value} at step {step}",
-                    hint=f"lower the learning rate (it is {settings.learning_rate:g}) or warm up for longer",
-                )
+            _check_finite(name, value, step, settings)
         optimizer.step()
         tokens = step * settings.batch_size * settings.context
         yield StepRecord(step, told, rate, norm.item(), tokens)
         if step % settings.validate_every == 0 or place >= settings.steps:
-            yield ValidationRecord(step, validate(module, validation_BT, settings.batch_size), floor)
+            held_out = validate(module, validation_BT, settings.batch_size)
+            _check_finite("loss on held-out rows", held_out, step, settings)
+            yield ValidationRecord(step, held_out, floor)
         if place >= settings.steps:
             break
     module.eval()
+
+
+def _check_finite(name: str, value: float, step: int, settings: Settings) -> None:
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the {name} is {value} at step {step}",
+            hint=f"lower the learning rate (it is {settings.learning_rate:g}) or warm up for longer",
+        )
 
 
 def _place(step: int, settings: Settings, elapsed: float) -> float:
