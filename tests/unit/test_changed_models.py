@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import nn
 
 import cutaway
@@ -279,13 +280,52 @@ def test_a_trained_run_says_what_its_folder_says(arch: str, tmp_path: Path) -> N
 
 
 def test_after_training_the_tour_s_sample_is_made_of_the_source_s_words() -> None:
-    """Most words, that is: a model that has seen 200 batches still slips."""
+    """One word may slip: how sums are rounded differs between processors, and the tour itself takes more steps."""
     known = {word for sentence, _ in SENTENCES.sentences() for word in sentence.split()}
-    lesson = Lesson(lively("llama"), "", 0, Settings(steps=200))
+    lesson = Lesson(lively("llama"), "", 0, Settings(steps=300))
     [_, before, after] = [result for _, result in training(lesson).results]
-    right = [sum(word in known for word in of.completion.split()[:-1]) for of in (before, after)]
-    assert right[0] < 2
-    assert right[1] >= 0.7 * (len(after.completion.split()) - 1) > 12
+    unknown = [[word for word in of.completion.split()[:-1] if word not in known] for of in (before, after)]
+    assert len(unknown[0]) >= len(before.completion.split()) - 2
+    assert len(unknown[1]) <= 1 and len(after.completion.split()) > 20
+
+
+# Training mode
+
+DROPOUT = {"resid_pdrop": 0.5, "embd_pdrop": 0.5, "attn_pdrop": 0.5}
+
+
+@pytest.mark.parametrize("tier", ["exact", "near"])
+def test_a_model_in_training_mode_is_looked_at_in_eval_mode_and_keeps_its_mode(tier: str) -> None:
+    """Dropout would make each number a random one."""
+    text = "The animal"
+    found = lively("gpt2")
+    tokenizer, config = found.tokenizer, transformers.GPT2Config(**{**found.config.to_dict(), **DROPOUT})
+    module = transformers.GPT2LMHeadModel(config).eval()
+    module.load_state_dict(found.module.state_dict())
+    model = Model(found.name, None, module, tokenizer)
+
+    def verbs() -> list[Any]:
+        return [
+            cutaway.score(text, model).to_dict(),
+            cutaway.attention(text, model).to_dict(),
+            cutaway.lens(text, model).to_dict(),
+            cutaway.ablate(text, model, heads=[(0, 1)]).to_dict(),
+            cutaway.embed([text], model).to_dict(),
+        ]
+
+    right, texts = verbs(), said(model, tier)
+    module.train()
+    module.transformer.h[0].eval()
+    modes = [part.training for part in module.modules()]
+    assert verbs() == right
+    for (ids, logprobs), (right_ids, right_logprobs) in zip(said(model, tier), texts, strict=True):
+        assert ids == right_ids and logprobs == pytest.approx(right_logprobs, abs=1e-4)
+    with pytest.raises(InputError):
+        cutaway.score("", model)
+    assert [part.training for part in module.modules()] == modes
+    changed = matrix(model).data.mul_(-2.0)  # the copy that is looked at stands on the same weights
+    assert changed is not None and verbs() != right
+    assert [ids for ids, _ in said(model, tier)] != [ids for ids, _ in texts]
 
 
 # Names

@@ -381,7 +381,7 @@ def text_from(text: str | None, file: str | None) -> str:
     if text is not None and file is not None:
         raise InputError("there is a text and a file", hint="give one of them")
     if file is not None and file != "-":
-        from cutaway.sequences import read_text
+        from cutaway.sequences.text_files import read_text
 
         return _chomp(read_text(Path(file)))
     if text is not None and text != "-" and file is None:

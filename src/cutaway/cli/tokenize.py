@@ -41,9 +41,6 @@ def command(
       echo "a longer text" | cutaway tokenize --json
       cutaway tokenize "Counselor, please" -m gpt2-vocab -o tokens.html
     """
-    from cutaway.models import tokenize
-    from cutaway.views import terminal
-
     of_record = None
     if file is not None and text is None and file != "-":
         of_record = record_from(file, record)
@@ -52,6 +49,9 @@ def command(
             f"there is no record {record!r} in a text", hint="a FASTA has records: -f genes.fa --record ID"
         )
     given = text_from(text, file) if of_record is None else of_record
+    from cutaway.models import tokenize
+    from cutaway.views import terminal
+
     result = tokenize(given, model, add_special_tokens=not no_special_tokens)
     lost = [piece for piece, i in zip(result.pieces, result.ids, strict=True) if i == result.unknown_id]
     if any(len(piece) == 1 and "a" <= piece <= "z" for piece in lost) and given != given.upper():

@@ -221,6 +221,10 @@ def compare_command(
       printf ">a\\nATGAAAGCGTTTAAA\\n" > cds.fa && cutaway tokenizer compare cds.fa=dna -t gpt2-vocab --json
       echo "The sea was calm." > sea.txt && cutaway tokenizer compare sea.txt -t gpt2-vocab -t minilm-l6 -o sea.html
     """
+    from cutaway.models.sources import resolve
+
+    for name in names:
+        resolve(name, "tokenizer")  # one that is not there is told before the slower imports
     from cutaway.models.vocabulary import compare_tokenizers, load_tokenizer
     from cutaway.tokens import read_sample, selfies_text
     from cutaway.views import terminal_tokenizers
@@ -288,6 +292,9 @@ def check_command(
     Example:
       cutaway tokenizer check gpt2-vocab -n 2000
     """
+    from cutaway.models.sources import resolve
+
+    resolve(tokenizer, "tokenizer", revision)  # one that is not there is told before the slower imports
     from cutaway.models.vocabulary import load_tokenizer
     from cutaway.tokens import check_tokenizer
     from cutaway.views import terminal_tokenizers

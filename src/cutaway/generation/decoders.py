@@ -77,7 +77,7 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
             if new is not None:
                 return new()
     from cutaway.models.digest import digest, is_altered
-    from cutaway.models.loading import shared  # transformers: seconds
+    from cutaway.models.loading import Model, shared  # transformers: seconds
 
     loaded = shared(model, "generator")
     if loaded.device.type != "cpu" or loaded.module.dtype != torch.float32 or is_altered(loaded.module):
@@ -85,7 +85,7 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
 
         return open_module(loaded)
     # A shared model does not change; a user's may have changed since the last call.
-    state = stamp if loaded is not model else digest(loaded.module)
+    state = digest(loaded.module) if isinstance(model, Model) else stamp
     return _of_loaded(loaded, tier, state, stamp)()
 
 

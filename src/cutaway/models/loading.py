@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import functools
 import json
@@ -111,12 +112,23 @@ def load(
 
 
 def shared(model: ModelLike, kind: str = "causal") -> Model:
-    """Return a model to read from: a loaded one as it is, and for a name one that all verbs share.
+    """Return a model to read from, in eval mode: the loaded one, or for a name one that all verbs share.
 
-    The two used last stay in memory, so that a second verb on the same name starts at once. What is shared is never
-    changed and never handed to the user. Raises a `ModelError`.
+    The two names used last stay in memory, so that a second verb on the same name starts at once. What is shared is
+    never changed and never handed to the user. Raises a `ModelError`.
     """
-    return _opened(_kept, model, kind)
+    return _in_eval_mode(_opened(_kept, model, kind))
+
+
+def _in_eval_mode(model: Model) -> Model:
+    """Return the model if no part of it is in training mode, else a copy in eval mode on the same weights.
+
+    Dropout would make every number a random one. The user's module keeps its mode, whatever fails or runs beside it.
+    """
+    if not any(part.training for part in model.module.modules()):
+        return model
+    weights = {id(tensor): tensor for tensor in (*model.module.parameters(), *model.module.buffers())}
+    return dataclasses.replace(model, module=copy.deepcopy(model.module, weights).eval())
 
 
 def _opened(

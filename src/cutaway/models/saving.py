@@ -143,7 +143,6 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
     if read_tokenizer(aside, model.name, keep=False).encode(PROBE).ids[: len(ids_T)] != ids_T and ids_T != [0]:
         raise ModelError(f"the saved tokenizer of {model.name} gives other ids than the one in use")
     ids_BT = torch.tensor([ids_T], device=model.device)
-    model.module.eval()
     with torch.inference_mode():
         before, after = (_output(module(input_ids=ids_BT)) for module in (model.module, again))
     difference = float((before - after).abs().max())
