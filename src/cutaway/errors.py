@@ -33,6 +33,7 @@ __all__ = [
     "at_least",
     "cannot_write",
     "counted",
+    "sized",
 ]
 
 
@@ -161,6 +162,19 @@ def counted(number: int, word: str, several: str | None = None) -> str:
     ('1 record', '2,000 qualities')
     """
     return f"{number:,} {word if number == 1 else several or f'{word}s'}"
+
+
+def sized(size: int) -> str:
+    """Return a number of bytes as people say it.
+
+    >>> sized(98_200_000), sized(1_240_000), sized(48_700), sized(1)
+    ('98 MB', '1.2 MB', '49 kB', '1 byte')
+    """
+    if size < 1000:
+        return counted(size, "byte")
+    if size < 1e6:
+        return f"{size / 1e3:,.0f} kB"
+    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"
 
 
 def at_least(least: int, **values: int) -> None:

@@ -143,7 +143,7 @@ def _line(record: logging.LogRecord, *, colour: bool) -> str:
     time = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S.%f")
     letter = record.levelname[:1]
     module = "cell" if _NOTEBOOK_CELL.search(record.pathname) else record.module
-    place = f"{module}:{record.lineno}"
+    place = getattr(record, "place", "") or f"{module}:{record.lineno}"  # a helper may log for another module
     if colour:
         time, place = f"{_DIM}{time}{_PLAIN}", f"{_DIM}{place}{_PLAIN}"
         letter = f"{_COLOURS.get(letter, '')}{letter}{_PLAIN}"

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from cutaway.log import get_logger
@@ -35,6 +36,7 @@ class Step:
     what: str
     total: float | None = None
     done: float = 0.0
+    place: str = ""  # module:line of who says it, for the log
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     def advance(self, by: float = 1) -> None:
@@ -137,11 +139,12 @@ class Lines(Listener):
             return
         share, left = step.share, step.left
         if share is not None and left is not None:
-            _logger.info("%s: %.0f %%, about %s left", step.what, 100 * share, duration(left))
+            said = f"{step.what}: {100 * share:.0f} %, about {duration(left)} left"
         elif step is self._said:
-            _logger.info("%s: %s so far", step.what, duration(step.seconds))
+            said = f"{step.what}: {duration(step.seconds)} so far"
         else:
-            _logger.info("%s …", step.what)
+            said = f"{step.what} …"
+        _logger.info("%s", said, extra={"place": step.place})
         self._said, self._at = step, now
 
 
@@ -159,7 +162,10 @@ def step(what: str, total: float | None = None) -> Iterator[Step]:
         >>> round(counting.share, 3)
         0.667
     """
-    new, listener = Step(what, total), _current()
+    caller = sys._getframe(2)  # behind this generator and contextlib
+    file = Path(caller.f_code.co_filename)
+    module = file.parent.name if file.stem == "__init__" else file.stem
+    new, listener = Step(what, total, place=f"{module}:{caller.f_lineno}"), _current()
     if listener is None:
         yield new
         return

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from cutaway.views.terminal import visible
 from tests.unit.commands import run
 
 TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
@@ -60,3 +61,16 @@ def test_a_question_that_is_continued(capsys, ends_at_once, tiny_gpt2, tmp_path)
     for arguments in (["A codon is", "-m", folder, "--min-new-tokens", 4], ["What is a codon?", "-m", tiny_gpt2]):
         code, _, err = run(capsys, "generate", *arguments, "--max-new-tokens", 4, "--json")
         assert code == 0 and "--chat" not in err
+
+
+def test_an_answer_in_a_chat_is_not_glued_to_its_prompt(capsys, ends_at_once, monkeypatch):
+    folder = ends_at_once(template=True)
+    args = ["generate", "The sea", "-m", folder, "--min-new-tokens", 4, "--max-new-tokens", 4]
+    [answer] = [json.loads(run(capsys, *args, "--json", "--chat")[1])["completion"]]
+    several = run(capsys, *args, "--chat", "-n", 2)[1]
+    assert several.splitlines().count("The sea") == 2
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = run(capsys, *args, "--chat")[1]
+    assert "The sea" not in shown and visible(answer).strip("\n") == shown.strip("\n")
+    assert "The sea" in run(capsys, *args)[1]  # a text that is continued stands behind its beginning

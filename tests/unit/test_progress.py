@@ -29,7 +29,7 @@ def said(monkeypatch):
     """What is written to the log of progress."""
     lines: list[str] = []
     monkeypatch.setattr(
-        logging.getLogger("cutaway.progress"), "info", lambda form, *values: lines.append(form % values)
+        logging.getLogger("cutaway.progress"), "info", lambda form, *values, **_: lines.append(form % values)
     )
     return lines
 
@@ -66,6 +66,13 @@ def test_a_quick_step_has_no_line_and_a_slow_one_has_few(said):
     assert "outer …" not in said
     shares = [int(found[1]) for line in said if (found := re.fullmatch(r"slow: (\d+) %, about 1 s left", line))]
     assert shares == sorted(set(shares)) and 1 <= len(shares) <= 4 and len(said) <= 5
+
+
+def test_a_line_in_a_pipe_names_who_is_at_work_and_not_the_helper(capfd):
+    with listening(Quick()), step("a"), step("looking"):
+        time.sleep(0.2)
+    lines = [line for line in capfd.readouterr().err.splitlines() if "looking" in line]
+    assert lines and all(re.search(r" I test_progress:\d+ looking", line) for line in lines)
 
 
 def test_a_step_of_unknown_length_says_how_long_it_takes(said):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import click
 
 from cutaway import log
-from cutaway.errors import InputError, MissingText, OutputError, TextError
+from cutaway.errors import InputError, MissingText, OutputError, TextError, sized
 from cutaway.folders import check_new_folder
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, DTYPES
 from cutaway.progress import hush, paused, step
@@ -466,4 +466,4 @@ def emit(
 def wrote(path: Path) -> None:
     """Say on stderr what was written."""
     size = path.stat().st_size if path.is_file() else 0
-    note(f"wrote {path}" + (f" ({size / 1e6:.1f} MB)" if size > 1e5 else ""))
+    note(f"wrote {path}" + (f" ({sized(size)})" if size > 1e5 else ""))

@@ -102,7 +102,8 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     one = len(prompts) * options["num_return_sequences"] == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     # The prompt comes with the first token: what is said while the model is prepared stands above both.
-    begun = functools.cache(lambda: terminal.prompt(prompts[0]))
+    # An answer in a chat does not continue the prompt, so it stands alone.
+    begun = functools.cache(lambda: None if options["chat"] else terminal.prompt(prompts[0]))
 
     def on_step(_row: int, step: Step, piece: str) -> None:
         begun()

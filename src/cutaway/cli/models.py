@@ -19,7 +19,7 @@ from cutaway.cli.common import (
     verbose_option,
 )
 from cutaway.cli.help import Group
-from cutaway.errors import InputError
+from cutaway.errors import InputError, sized
 from cutaway.progress import paused
 
 __all__ = ["command"]
@@ -168,6 +168,6 @@ def rm_command(names: tuple[str, ...], as_json: bool) -> None:
 
     for name in names:
         freed = remove(name)
-        note(f"removed {name}: {freed / 1e6:,.0f} MB")
+        note(f"removed {name}: {sized(freed)}")
         if as_json:
             click.echo(json.dumps({"schema": "cutaway.removed/1", "name": name, "bytes": freed}))

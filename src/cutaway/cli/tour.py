@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,9 @@ def command(
 
     if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: --prompt "Water boils at"')
+    began = time.perf_counter()
     known(model, options)
+    before = time.perf_counter() - began
     target = output or (None if as_json else "tour.html")
     if output is None and target is not None:
         check_output(target)
@@ -69,7 +72,11 @@ def command(
     emit([result], as_json=as_json, output=target, draw=None)
     if folder is not None:
         note(f"the model it trained is in {folder}")
-    note(f"the tour took {result.seconds:.0f} s" + (f"; open {Path(target).resolve().as_uri()}" if target else ""))
+    fetched = f", after {before:.0f} s of fetching and converting the model" if before >= 1 else ""
+    note(
+        f"the tour took {result.seconds:.0f} s{fetched}"
+        + (f"; open {Path(target).resolve().as_uri()}" if target else "")
+    )
     if line := line_for_the_shell():
         note(f"to use the command cutaway in this shell: {line}")
 

@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, UnknownModel
+from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, UnknownModel, sized
 from cutaway.log import get_logger
 from cutaway.models import cache, prepared
 from cutaway.models.datasets import DATASETS, Dataset
@@ -194,7 +194,7 @@ def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
             f"{entry.name} comes in Debian's package {package}, and there is no apt-get here",
             hint="get it on Debian or Ubuntu (a container will do) and copy the folder, or: cutaway data list",
         )
-    log.info("fetching %s: Debian package %s, %.0f MB", entry.name, package, entry.download_bytes / 1e6)
+    log.info("fetching %s: Debian package %s, %s", entry.name, package, sized(entry.download_bytes))
     run = subprocess.run(
         ["apt-get", "download", "-q", package], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         check=False,

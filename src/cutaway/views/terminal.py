@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from cutaway.errors import counted
+from cutaway.errors import counted, sized
 from cutaway.progress import hush
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def architecture(result: Architecture) -> RenderableType:
     flops = "unknown" if result.flops_per_token is None else f"{result.flops_per_token:,.0f}"
     facts = [
         ("model", f"{result.model}: {result.class_name}, from {result.source}"),
-        ("parameters", f"{result.parameters:,} ({result.bytes / 1e6:,.1f} MB in {result.dtype})"),
+        ("parameters", f"{result.parameters:,} ({sized(result.bytes)} in {result.dtype})"),
         ("FLOPs", f"{flops} a token, forward, over {result.flops_context} tokens"),
         (
             "layers",
@@ -134,8 +134,9 @@ def generations(results: Sequence[Generation]) -> RenderableType:
     parts: list[RenderableType] = []
     for number, result in enumerate(results, 1):
         which = f"seed {result.seed}" if result.score is None else f"score {result.score:.3f} nats"
-        head = f"── {number} · {which} · {len(result.token_ids)} tokens · {result.finish_reason}"
-        parts += [Text(head, style="dim"), Text(visible(result.prompt + result.completion)), ""]
+        head = f"── {number} · {which} · {counted(len(result.token_ids), 'token')} · {result.finish_reason}"
+        between = "\n" if result.settings.get("chat") else ""  # an answer does not continue the prompt's line
+        parts += [Text(head, style="dim"), Text(visible(result.prompt + between + result.completion)), ""]
     return Group(*parts[:-1])
 
 
@@ -225,9 +226,7 @@ def saved(result: Saved) -> RenderableType:
     checked = (
         f"loaded again: logits equal on {result.probe_tokens} tokens (largest difference {result.max_abs_difference:g})"
     )
-    return _facts(
-        [("saved", f"{result.model} → {result.directory} ({result.bytes / 1e6:,.1f} MB)"), ("checked", checked)]
-    )
+    return _facts([("saved", f"{result.model} → {result.directory} ({sized(result.bytes)})"), ("checked", checked)])
 
 
 def _console() -> Console:
