@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console, Group
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from cutaway.generation import generate, sweep
 from cutaway.inside import attention, lens
-from cutaway.models import load
+from cutaway.models import load, tokenize
 from cutaway.predict import score
 from cutaway.tokens import Sample, compare_tokenizers, train_tokenizer
 from cutaway.views import terminal, terminal_inside, terminal_lens, terminal_sweep, terminal_tokenizers, terminal_trace
@@ -65,3 +66,18 @@ def test_a_heading_folds_between_words_only():
     Console(file=stream, width=16).print(table, crop=False)
     lines = stream.getvalue().splitlines()
     assert lines[0].split()[0] == "as" and lines[1].split()[0] == "bytes" and lines[2].split()[0] == "1,234.5"
+
+
+def test_one_of_a_thing_is_told_in_the_singular(tiny_llama):
+    model = load(tiny_llama)
+    drawn = [
+        terminal_inside.attention(attention("a", model, layers=[0], heads=[0])),
+        terminal.score(score("ab", model)),
+        terminal.tokens(tokenize("a", model)),
+        terminal.generations(generate("a", model, max_new_tokens=1, num_return_sequences=2)),
+    ]
+    stream = io.StringIO()
+    for drawing in drawn:
+        Console(file=stream, width=200).print(drawing)
+    found = re.findall(r"\b1 (?:layer|head|quer|key|token|character|byte)\w*", stream.getvalue())
+    assert len(found) > 5 and not [one for one in found if one.endswith("s")], stream.getvalue()

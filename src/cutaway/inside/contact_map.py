@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.errors import InputError, PromptTooLong, WrongKind
+from cutaway.errors import InputError, PromptTooLong, WrongKind, counted
 from cutaway.inside.capture import Call, watch
 from cutaway.inside.reading import Reading, read
 from cutaway.models.loading import ModelLike, shared
@@ -305,7 +305,9 @@ def _residues(reading: Reading) -> tuple[list[int], list[str]]:
     pieces = [(at, reading.text[a:b].strip()) for at, ((a, b), special) in spans if not special]
     found = [(at, piece) for at, piece in pieces if piece]
     if len(found) < 2:
-        raise InputError(f"{reading.text[:40]!r} has {len(found)} tokens of text", hint="a contact takes two residues")
+        raise InputError(
+            f"{reading.text[:40]!r} has {counted(len(found), 'token')} of text", hint="a contact takes two residues"
+        )
     return [at for at, _ in found], [piece for _, piece in found]
 
 
@@ -323,7 +325,7 @@ def _known(
         if any(len(residue) != 1 for residue in residues):
             raise InputError("a structure is of a protein, read a letter a token", hint=f"-m {DEFAULT_PROTEIN}")
         structure = read_structure(os.fspath(truth), "".join(residues))
-        shown = f"{structure.resolved:,} of {length:,} residues"
+        shown = f"{structure.resolved:,} of {counted(length, 'residue')}"
         return structure.contacts, f"chain {structure.chain} of {name}, which shows {shown}"
     given = np.asarray(truth)
     if given.ndim == 2 and given.shape == (length, length):
@@ -333,7 +335,7 @@ def _known(
     if not pairs or not ((given >= 1) & (given <= length)).all():
         shape = " × ".join(map(str, given.shape)) or "one number"
         raise InputError(
-            f"the truth is an array of {shape}, the sequence has {length:,} tokens",
+            f"the truth is an array of {shape}, the sequence has {counted(length, 'token')}",
             hint=f"give a matrix of {length} × {length}, or pairs of positions from 1 to {length}",
         )
     found = np.zeros((length, length), bool)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cutaway.errors import InputError, ModelError
+from cutaway.errors import InputError, ModelError, counted
 from cutaway.inside.cooccurrence import span_vector, words_of
 from cutaway.inside.embeddings import RECIPE, Embeddings, embed, hidden_vectors, said_cut
 from cutaway.inside.recipe import recipe_of
@@ -243,7 +243,7 @@ def find_row(table: Embeddings, word: str) -> int:
         if spelling in table.texts:
             return table.texts.index(spelling)
     raise InputError(
-        f"{word!r} is none of the {len(table.texts):,} words of {table.model}",
+        f"{word!r} is none of the {counted(len(table.texts), 'word')} of {table.model}",
         hint=f"it has, for example, {', '.join(text[:30] for text in table.texts[:5])}",
     )
 

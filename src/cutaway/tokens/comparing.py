@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.chance import check_seed
-from cutaway.errors import BadSequence, InputError, MissingText
+from cutaway.errors import BadSequence, InputError, MissingText, counted
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
@@ -325,7 +325,7 @@ def _sentence(facts: ComparedSample, cells: Sequence[TokenizerCell]) -> str:
         return f"On {of} each of them loses something, so their bits can't be compared."
     fewest = min(whole, key=lambda cell: cell.tokens)
     best = min(whole, key=lambda cell: cell.bits_per_symbol or 0.0)
-    few = f"{fewest.tokens:,} tokens, {fewest.fertility:.3g} a {facts.unit}"
+    few = f"{counted(fewest.tokens, 'token')}, {fewest.fertility:.3g} a {facts.unit}"
     bits = "" if best.bits_per_symbol is None else f"{best.bits_per_symbol:.3f} bits a {facts.symbol}"
     if len(whole) == 1:
         only = "" if len(cells) == 1 else "only "

@@ -91,10 +91,10 @@ def tokens(result: Tokens) -> RenderableType:
         [
             ("pieces", pieces),
             ("ids", ids),
-            ("tokens", f"{count:,} for {len(result.text):,} characters, {result.bytes:,} bytes{per}"),
+            ("tokens", f"{count:,} for {counted(len(result.text), 'character')}, {counted(result.bytes, 'byte')}{per}"),
             *([("unknown", f"{result.unknown:,} of them: not in the vocabulary")] if result.unknown else []),
             ("round trip", trip),
-            ("vocabulary", f"{result.vocab_size:,} tokens ({result.model}, {result.kind})"),
+            ("vocabulary", f"{counted(result.vocab_size, 'token')} ({result.model}, {result.kind})"),
         ]
     )
     if result.merges is None and result.numbers is None and result.states is None:
@@ -111,14 +111,15 @@ def architecture(result: Architecture) -> RenderableType:
         shape = ", ".join(f"{name} {' × '.join(map(str, dims))}" for name, dims in module.shapes.items())
         label = "  " * module.depth + module.label + (f"  × {module.repeat}" if module.repeat > 1 else "")
         table.add_row(label, module.type, shape, f"{module.parameters:,}" if module.parameters else "")
+    heads = "head" if result.heads == 1 else "heads"
     flops = "unknown" if result.flops_per_token is None else f"{result.flops_per_token:,.0f}"
     facts = [
         ("model", f"{result.model}: {result.class_name}, from {result.source}"),
         ("parameters", f"{result.parameters:,} ({sized(result.bytes)} in {result.dtype})"),
-        ("FLOPs", f"{flops} a token, forward, over {result.flops_context} tokens"),
+        ("FLOPs", f"{flops} a token, forward, over {counted(result.flops_context, 'token')}"),
         (
             "layers",
-            f"{_count(result.layers)}, {_count(result.heads)} heads each ({result.kv_heads} for keys and values)",
+            f"{_count(result.layers)}, {_count(result.heads)} {heads} each ({result.kv_heads} for keys and values)",
         ),
         ("width", _count(result.width)),
         ("vocabulary", _count(result.vocab_size)),
@@ -151,7 +152,10 @@ def score(result: Score) -> RenderableType:
     drawn = len(result.tokens) - MOST
     following = "  ".join(f"{_piece(n.token)} {n.probability:.1%}" for n in result.next[:6])
     facts = [
-        ("total", f"{result.total_bits:.3f} bits ({result.total_nats:.3f} nats) over {len(result.tokens):,} tokens"),
+        (
+            "total",
+            f"{result.total_bits:.3f} bits ({result.total_nats:.3f} nats) over {counted(len(result.tokens), 'token')}",
+        ),
         ("mean", f"{result.bits_per_token:.3f} bits a token, {result.bits_per_byte:.3f} bits a byte"),
         ("perplexity", f"{result.perplexity:.3f}"),
         ("next", following),
@@ -178,7 +182,10 @@ def training(result: Training) -> RenderableType:
     """Draw where a run began, where it ended, and how far its provable floor is."""
     first = result.metrics[0].loss
     facts = [
-        ("model", f"{result.architecture}, {result.parameters:,} parameters, context {result.context} tokens"),
+        (
+            "model",
+            f"{result.architecture}, {result.parameters:,} parameters, context {counted(result.context, 'token')}",
+        ),
         ("data", f"{result.source}: {result.tokens_seen:,} tokens in {counted(len(result.metrics), 'step')}"),
         ("loss", f"{first:.4f} nats a token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
     ]
@@ -223,9 +230,8 @@ def model(result: ModelInfo) -> RenderableType:
 
 def saved(result: Saved) -> RenderableType:
     """Draw what was saved and how it was checked."""
-    checked = (
-        f"loaded again: logits equal on {result.probe_tokens} tokens (largest difference {result.max_abs_difference:g})"
-    )
+    tokens = counted(result.probe_tokens, "token")
+    checked = f"loaded again: logits equal on {tokens} (largest difference {result.max_abs_difference:g})"
     return _facts([("saved", f"{result.model} → {result.directory} ({sized(result.bytes)})"), ("checked", checked)])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cutaway.errors import counted
 from cutaway.views.terminal import MOST, _facts, _piece, _short, _table
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def attention(result: AttentionMaps) -> RenderableType:
     parts: list[RenderableType] = []
     for stack in result.stacks:
         maps = stack.maps
-        count = f"{len(stack.layers)} layers × {len(stack.heads)} heads"
+        count = f"{counted(len(stack.layers), 'layer')} × {counted(len(stack.heads), 'head')}"
         pooled = f", maps pooled {maps.pool} × {maps.pool} tokens" if maps.pool > 1 else ""
-        title = f"{stack.kind} attention: {count}, {len(stack.queries):,} tokens look at {len(stack.keys):,}{pooled}"
+        size = f"{counted(len(stack.queries), 'query', 'queries')} × {counted(len(stack.keys), 'key')}"
+        title = f"{stack.kind} attention: {count}, {size}{pooled}"
         parts += [Text(title, style="dim"), _looks(stack) if maps.pool == 1 else _received(stack), ""]
     if result.focus is not None:
         stack, at = result.stacks[0], result.focus
@@ -87,8 +89,8 @@ def heads(result: Heads) -> RenderableType:
     chance = "  ".join(f"{name} {value:.3f}" for name, value in result.chance.items() if value is not None)
     text = _short(result.text, 80) if result.text else "random tokens, twice"
     facts = [
-        ("text", f"{text} ({len(result.tokens):,} tokens)"),
-        ("model", f"{result.model}: {result.layers} layers × {result.heads_per_layer} heads"),
+        ("text", f"{text} ({counted(len(result.tokens), 'token')})"),
+        ("model", f"{result.model}: {counted(result.layers, 'layer')} × {counted(result.heads_per_layer, 'head')}"),
         ("score", "mean weight on that token; local: distance in tokens; broad: entropy in bits"),
         ("certainty", "at least so many of the positions agree (lower end of the 95 % interval)"),
         ("by chance", chance),
@@ -119,8 +121,10 @@ def ablation(result: Ablation) -> RenderableType:
     left = len(ordered) - len(shown)
     text = _short(result.text, 80) if result.text else "random tokens, twice: loss of the second half"
     facts = [
-        ("text", f"{text} ({len(result.tokens):,} tokens)"),
+        ("text", f"{text} ({counted(len(result.tokens), 'token')})"),
         ("loss", f"{result.loss:.4f} nats a token with all heads of {result.model}"),
         ("method", "a head's output replaced by " + ("zeros" if result.method == "zero" else "its mean over the text")),
     ]
-    return Group(table, *([f"… and {left:,} heads between (--json has all)"] if left else []), "", _facts(facts))
+    return Group(
+        table, *([f"… and {counted(left, 'head')} between (--json has all)"] if left else []), "", _facts(facts)
+    )

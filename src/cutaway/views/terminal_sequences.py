@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cutaway.errors import counted
 from cutaway.views.terminal import _facts, _short, _table
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def mutations(result: Mutations) -> RenderableType:
     facts = [
         (
             "sequence",
-            f"{_short(result.text, 80)} ({len(result.positions):,} positions × {len(result.letters)} letters)",
+            f"{_short(result.text, 80)} "
+            f"({counted(len(result.positions), 'position')} × {counted(len(result.letters), 'letter')})",
         ),
         ("model", result.model),
         ("method", f"{result.method}, {result.unit}; above 0 the model prefers the mutant"),
@@ -48,10 +50,12 @@ def mutations(result: Mutations) -> RenderableType:
         facts.append(("changed", _counted(result.changes)))
     facts.append(("alphabet", f"{result.alphabet}: {' '.join(result.letters)}"))
     if result.unscored:
-        facts.append(("not scored", f"{result.unscored:,} tokens that are none of {' '.join(result.letters)}"))
+        facts.append(("not scored", f"{counted(result.unscored, 'token')} outside {' '.join(result.letters)}"))
     if profile := result.profile:
         alike = "undefined" if profile.spearman is None else f"{profile.spearman:+.3f}"
-        facts.append(("profile", f"{profile.alignment}: {profile.rows:,} rows, pseudocount {profile.pseudocount:g}"))
+        facts.append(
+            ("profile", f"{profile.alignment}: {counted(profile.rows, 'row')}, pseudocount {profile.pseudocount:g}")
+        )
         facts.append(("Spearman", f"{alike} between model and profile, over {profile.pairs:,} substitutions"))
     return Group(*parts, _facts(facts))
 
@@ -78,9 +82,9 @@ def contacts(result: Contacts) -> RenderableType:
         table.add_row(str(pair.i), pair.first, str(pair.j), pair.second, f"{pair.score:.4f}", *known, bar)
     method = "symmetrised attention" + (", average product corrected" if result.apc else "")
     facts = [
-        ("sequence", f"{_short(result.text, 80)} ({len(result.residues):,} residues)"),
-        ("model", f"{result.model}: the mean of {len(result.heads):,} heads"),
-        ("score", f"{method}; pairs at least {result.separation} residues apart"),
+        ("sequence", f"{_short(result.text, 80)} ({counted(len(result.residues), 'residue')})"),
+        ("model", f"{result.model}: the mean of {counted(len(result.heads), 'head')}"),
+        ("score", f"{method}; pairs at least {counted(result.separation, 'residue')} apart"),
     ]
     if result.changes:
         facts.append(("changed", _counted(result.changes)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cutaway.errors import counted
 from cutaway.views.terminal import _facts, _piece, _table, visible
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def saved(result: SavedTokenizer) -> RenderableType:
         ("loses", _loses(result.loses) if result.loses else "nothing: every text comes back as it was"),
         ("first writes", f"{result.written}; other programs have to do that themselves" if result.written else ""),
         ("took", "" if result.seconds is None else f"{result.seconds:.1f} s"),
-        ("saved in", f"{result.directory} ({result.bytes:,} bytes), which transformers' AutoTokenizer loads"),
+        ("saved in", f"{result.directory} ({counted(result.bytes, 'byte')}), which transformers' AutoTokenizer loads"),
         ("try next", _next(result)),
     ]
     return _facts([(name, value) for name, value in facts if value])
@@ -97,7 +98,7 @@ def check(result: TokenizerCheck) -> RenderableType:
     bound = "the distance from the nearest of all centres" if result.kind == "states" else "the stated bound"
     verdict = "passed: every input came back, or was lost as declared" if result.passed else "FAILED"
     facts = [
-        ("tokenizer", f"{result.model} ({result.kind}, {result.vocab_size:,} tokens)"),
+        ("tokenizer", f"{result.model} ({result.kind}, {counted(result.vocab_size, 'token')})"),
         ("tried", f"{result.tried:,} adversarial inputs of {result.alphabet}, seed {result.seed}"),
         ("exact", f"{result.exact:,} ({result.exact / result.tried:.1%})"),
         ("error", "" if result.worst is None else f"at most {result.worst:.6g} of {bound}"),
@@ -217,11 +218,11 @@ def _digits(value: float | None) -> str:
 
 
 def _described(sample: ComparedSample) -> str:
-    words = f", {sample.words:,} words" if sample.words else ""
+    words = f", {counted(sample.words, 'word')}" if sample.words else ""
     rest = "" if sample.whole else "; there is more in the file"
     skipped = f"; broken records left out: {sample.skipped:,}" if sample.skipped else ""
-    size = f"{sample.symbols:,} {sample.symbol}s{words}, {sample.bytes:,} bytes"
-    records = f"{sample.records:,} record{'s' if sample.records != 1 else ''}"
+    size = f"{counted(sample.symbols, sample.symbol)}{words}, {counted(sample.bytes, 'byte')}"
+    records = counted(sample.records, "record")
     return f"{sample.name} ({sample.alphabet}): {records}, {size}{rest}{skipped}"
 
 

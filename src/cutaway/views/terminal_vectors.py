@@ -11,6 +11,7 @@ from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cutaway.errors import counted
 from cutaway.views.terminal import _facts, _piece, _short, _table
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ def _map(result: EmbeddingMap) -> RenderableType:
     key = "   ".join(f"{MARKS[i % len(MARKS)]} {_piece(group) or 'all'}" for i, group in enumerate(groups))
     kept = sum(result.explained)
     shown = f", {kept:.1%} of the variance" if result.explained else "; its axes have no unit"
-    facts = [("model", f"{result.model}: {result.space}"), ("map", f"{len(places):,} points, {result.method}{shown}")]
+    facts = [
+        ("model", f"{result.model}: {result.space}"),
+        ("map", f"{counted(len(places), 'point')}, {result.method}{shown}"),
+    ]
     if result.trustworthiness is not None:
         trust = f"{result.trustworthiness:.3f} (1: the {result.near} nearest on the sheet are near; 0.5: by chance)"
         facts.append(("trust", trust))
