@@ -121,11 +121,11 @@ def test_bytes_of_another_encoding_in_the_argument(tiny_gpt2, argument):
         ("nothing.txt", "there is no file 'nothing.txt'"),
         ("nowhere/nothing.txt", "there is no file"),
         ("folder", "is a directory"),
-        ("file/below", "can't read"),
+        ("file/below", "cannot read"),
         ("latin1.txt", "not UTF-8 text: byte 0xe9 at position 3"),
         ("empty.txt", "is empty"),
-        ("nul\0.txt", "can't read"),
-        ("x" * 300, "can't read"),
+        ("nul\0.txt", "cannot read"),
+        ("x" * 300, "cannot read"),
         ("\udcff.txt", "there is no file"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_text_and_a_file(run, tmp_path, verb):
 
 def test_a_file_of_blank_lines_holds_no_prompt(run, tmp_path):
     (tmp_path / "prompts.txt").write_text("\n  \n\n")
-    says(run("generate", "-f", tmp_path / "prompts.txt"), 2, "holds no prompt", "one prompt a line")
+    says(run("generate", "-f", tmp_path / "prompts.txt"), 2, "has no prompts", "one prompt per line")
 
 
 @pytest.mark.parametrize("verb", ["score", "generate", "classify"])
@@ -409,4 +409,4 @@ def test_a_word_processors_file_is_not_taken_for_text(run, tmp_path):
     says(run("score", "-f", tmp_path / "essay.rtf"), 2, "essay.rtf", "RTF", "plain text (.txt)")
     says(run("records", tmp_path / "essay.rtf", "--format", "txt"), 2, "essay.rtf", "RTF", "plain text (.txt)")
     (tmp_path / "essay.docx").write_bytes(b"PK\x03\x04\x14\x00")
-    says(run("score", "-f", tmp_path / "essay.docx"), 2, "packed", "plain text")
+    says(run("score", "-f", tmp_path / "essay.docx"), 2, "compressed, but not with gzip", "plain text")

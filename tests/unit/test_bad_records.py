@@ -56,30 +56,30 @@ def skipped_of(names: list[str], **options) -> tuple[list[str], int]:
         ("a.fa", ">x\nACGT\nACE\n>y\nTT\n", "dna", ["line 3, column 3", "'E'", "(record 'x')", "protein"], ["TT"]),
         ("a.fa", ">x\nAC GT\r\nA  CJ\n>y\nT\n", "dna", ["line 3, column 5 of", "'J'"], ["T"]),
         ("a.fa", ">y\nT\n>p\n\n\nMKé\n", "protein", ["line 6, column 3 of", "'é'"], ["T"]),
-        ("a.fa", ">x\n>y\nT\n", "dna", ["line 1, column 1 of", "there is no sequence", "(record 'x')"], ["T"]),
+        ("a.fa", ">x\n>y\nT\n", "dna", ["line 1, column 1 of", "the sequence is empty", "(record 'x')"], ["T"]),
         ("a.txt", "ACGT\n  AC1\n", "dna", ["line 2, column 5 of", "'1'"], ["ACGT"]),
         ("a.csv", "id,seq\nx,ACE\ny,T\n", "dna", ["line 2, column 'seq', letter 3 of", "'E'", "(record 'x')"], ["T"]),
-        ("a.csv", "id,seq\nx,\ny,T\n", "dna", ["line 2, column 'seq', letter 1 of", "no sequence"], ["T"]),
+        ("a.csv", "id,seq\nx,\ny,T\n", "dna", ["line 2, column 'seq', letter 1 of", "the sequence is empty"], ["T"]),
         ("a.jsonl", '{"dna": "AC"}\n{"dna": "ACE"}\n', "dna", ["line 2, column 'dna', letter 3 of", "'E'"], ["AC"]),
         ("a.fq", "@x\nACE\n+\nIII\n@y\nT\n+\nI\n", "dna", ["line 2, column 3 of", "'E'"], ["T"]),
         ("a.fa", ">x\nATGA-G\n>y\nATG\n", "codon", ["line 2, column 5 of", "'-'", "gaps"], ["ATG"]),
         # records
-        ("a.fa", "ACGT\nAC\n>y\nTT\n", "dna", ["line 1, column 1 of", "begins with '>'", ">name"], ["TT"]),
-        ("a.fa", "\n\n  AC\n>y\nTT\n", "dna", ["line 3, column 3 of", "begins with '>'"], ["TT"]),
-        ("a.fa", ">x\nA\n>y\nC\n>x again\nG\n", "dna", ["line 5, column 1", "'x' already", "of its own"], ["A", "C"]),
-        ("a.csv", "id,dna\nx,A\nx,C\n", "dna", ["line 3, column 1 of", "'x' already"], ["A"]),
-        ("a.jsonl", '{"id": 1, "dna": "A"}\n{"id": "1", "dna": "C"}\n', "dna", ["line 2", "'1' already"], ["A"]),
-        ("a.fq", "ACGT\n@y\nT\n+\nI\n", "dna", ["line 1, column 1 of", "begins with '@'"], ["T"]),
+        ("a.fa", "ACGT\nAC\n>y\nTT\n", "dna", ["line 1, column 1 of", "must begin with '>'", ">name"], ["TT"]),
+        ("a.fa", "\n\n  AC\n>y\nTT\n", "dna", ["line 3, column 3 of", "must begin with"], ["TT"]),
+        ("a.fa", ">x\nA\n>y\nC\n>x again\nG\n", "dna", ["line 5, column 1", "record 'x'", "unique"], ["A", "C"]),
+        ("a.csv", "id,dna\nx,A\nx,C\n", "dna", ["line 3, column 1 of", "already a record 'x'"], ["A"]),
+        ("a.jsonl", '{"id": 1, "dna": "A"}\n{"id": "1", "dna": "C"}\n', "dna", ["line 2", "record '1'"], ["A"]),
+        ("a.fq", "ACGT\n@y\nT\n+\nI\n", "dna", ["line 1, column 1 of", "must begin with '@'"], ["T"]),
         ("a.fq", "@x\nACGT\n+\nII\n@y\nT\n+\nI\n", "dna", ["line 4", "2 qualities for 4 letters"], ["T"]),
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n+\nIIIII\n@z\nG\n+\nI\n", "dna", ["line 8", "5 qualities for 4"], ["T", "G"]),
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n", "dna", ["line 5, column 1 of", "ends inside"], ["T"]),
         ("a.fq", "@y\nT\n+\nI\n@x\nACGT\n+\n", "dna", ["line 8", "0 qualities for 4 letters"], ["T"]),
-        ("a.csv", "dna,n\nA,1\nC\nG,1,2\nT,2\n", "dna", ["line 3, column 1", "1 cell, and the header"], ["A", "T"]),
-        ("a.csv", 'dna,n\nA,1\n"C"x,2\nT,2\n', "dna", ["line 3", "no row of a table"], ["A", "T"]),
-        ("a.csv", 'dna,n\nA,1\n"C,2\nT,2\n', "dna", ["line 3", "no row of a table", "never closes"], ["A", "T"]),
-        ("a.jsonl", '{"dna": "A"}\n{"dna": \n{"dna": "T"}\n', "dna", ["line 2, column 9 of", "no JSON"], ["A", "T"]),
+        ("a.csv", "dna,n\nA,1\nC\nG,1,2\nT,2\n", "dna", ["line 3, column 1", "1 cell, but the header"], ["A", "T"]),
+        ("a.csv", 'dna,n\nA,1\n"C"x,2\nT,2\n', "dna", ["line 3", "not a row of a table"], ["A", "T"]),
+        ("a.csv", 'dna,n\nA,1\n"C,2\nT,2\n', "dna", ["line 3", "not a row", "never closed"], ["A", "T"]),
+        ("a.jsonl", '{"dna": "A"}\n{"dna": \n{"dna": "T"}\n', "dna", ["line 2, column 9", "not valid"], ["A", "T"]),
         ("a.jsonl", '{"dna": "A"}\n{"rna": "A", "x": 1}\n', "dna", ["line 2", "no column 'dna'", "'rna', 'x'"], ["A"]),
-        ("a.jsonl", '{"dna": "A"}\n{"dna": 7}\n[1]\n', "dna", ["line 2, column 'dna' of", "no text but int"], ["A"]),
+        ("a.jsonl", '{"dna": "A"}\n{"dna": 7}\n[1]\n', "dna", ["line 2, column 'dna'", "text, got int"], ["A"]),
         ("a.jsonl", "[" * 100_000 + "\n" + '"A"\n', "dna", ["line 1", "nested"], ["A"]),
         # encoding
         ("a.txt", b"one\ncaf\xe9\ntwo\n", "text", ["line 2, column 4 of", "0xe9", "iconv"], ["one", "two"]),
@@ -99,7 +99,7 @@ def test_bad_records(name: str, content: str | bytes, alphabet: str, words: list
         found, count = skipped(name, alphabet)
         assert found == left and count >= 1
     else:
-        with pytest.raises(MissingText, match=r"no record of .* is left: 1 was skipped") as caught:
+        with pytest.raises(MissingText, match=r"no record of .* could be used: 1 was skipped") as caught:
             skipped(name, alphabet)
         assert words[0] in str(caught.value)  # it says why
 
@@ -119,7 +119,7 @@ def test_a_gz_that_was_cut_in_half(alphabet: str) -> None:
     rng = np.random.default_rng(0)
     rows = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(40_000)]
     whole = gzip.compress("".join(f">{i}\n{row}\n" for i, row in enumerate(rows)).encode())
-    error = says("a.fa.gz", whole[: len(whole) // 2], alphabet, "cut short", "gzip -t")
+    error = says("a.fa.gz", whole[: len(whole) // 2], alphabet, "truncated", "gzip -t")
     line = int(error.message.removeprefix("line ").partition(", ")[0].replace(",", ""))
     assert abs(line - 40_000) < 1000  # half of the 80,000 lines
     found, count = skipped("a.fa.gz", alphabet)
@@ -131,9 +131,9 @@ def test_a_gz_that_was_cut_in_half(alphabet: str) -> None:
 
 def test_a_gz_that_was_changed_or_goes_on_as_something_else() -> None:
     packed = bytearray(gzip.compress(b">x\nACGT\n" * 1))
-    says("a.fa.gz", bytes(packed) + b"trailing", "dna", "damaged .gz")
+    says("a.fa.gz", bytes(packed) + b"trailing", "dna", "the .gz file is damaged")
     packed[-6] ^= 1  # in the checksum
-    says("a.fa.gz", bytes(packed), "dna", "damaged .gz", "gzip -t")
+    says("a.fa.gz", bytes(packed), "dna", "the .gz file is damaged", "gzip -t")
 
 
 def test_a_gz_of_several_members_and_of_zeros_behind() -> None:
@@ -164,7 +164,7 @@ def test_an_empty_file(name: str, packed: bool) -> None:
 def test_a_file_of_nothing_but_space(content: str) -> None:
     for name in ("a.txt", "a.fa", "a.fq", "a.jsonl", "a.smi"):
         Path(name).write_text(content, encoding="utf-8")
-        with pytest.raises(MissingText, match="holds no record"):
+        with pytest.raises(MissingText, match="has no records"):
             list(read_records(name))
 
 
@@ -205,9 +205,9 @@ def test_parquet_that_is_none() -> None:
     parquet.write_table(pa.table({"a": ["x" * 50] * 1000, "n": [1] * 1000}), "b.parquet")
     data = Path("b.parquet").read_bytes()
     says("c.parquet", data[: len(data) // 2], "text", "not a complete Parquet file")
-    says("d.parquet", gzip.compress(data)[:-20], "text", "cut short or damaged", format="parquet")
+    says("d.parquet", gzip.compress(data)[:-20], "text", "truncated or damaged", format="parquet")
     says("e.parquet", data, "text", "no column 'x'", "'a', 'n'", column="x")
-    says("e.parquet", data, "text", "line 1, column 'n'", "no text but int", column="n")
+    says("e.parquet", data, "text", "line 1, column 'n'", "expected text, got int", column="n")
     parquet.write_table(pa.table({"x": [1.0, math.inf]}), "f.parquet")
     says("f.parquet", Path("f.parquet").read_bytes(), "series", "line 2, column 'x'", "inf")
 
@@ -218,9 +218,12 @@ def test_parquet_that_is_none() -> None:
 @pytest.mark.parametrize("said", ["inf", "-inf", "1e999", "abc", "1_0"])
 def test_numbers_that_are_none(said: str) -> None:
     files = {
-        "a.csv": (f"t,wind\nx,1\ny,{said}\n", f"line 3, column 'wind' of 'a.csv': '{said}' is no finite number"),
-        "a.txt": (f"1 2\n3   {said}\n", f"line 2, column 5 of 'a.txt': '{said}' is no finite number"),
-        "a.jsonl": (f'[1]\n[1, "{said}"]\n', f"line 2, column 'sequence' of 'a.jsonl': '{said}' is no finite number"),
+        "a.csv": (f"t,wind\nx,1\ny,{said}\n", f"line 3, column 'wind' of 'a.csv': '{said}' is not a finite number"),
+        "a.txt": (f"1 2\n3   {said}\n", f"line 2, column 5 of 'a.txt': '{said}' is not a finite number"),
+        "a.jsonl": (
+            f'[1]\n[1, "{said}"]\n',
+            f"line 2, column 'sequence' of 'a.jsonl': {said!r} is not a finite number",
+        ),
     }
     for name, (content, message) in files.items():
         assert says(name, content, "series", "--skip-bad").message == message
@@ -233,14 +236,16 @@ def test_numbers_that_are_none(said: str) -> None:
 
 @pytest.mark.parametrize("said", ["Infinity", "-Infinity", "true", "1e999", "{}", '"x"'])
 def test_json_values_that_are_no_number(said: str) -> None:
-    says("a.jsonl", f'{{"series": [1, {said}]}}\n', "series", "line 1, column 'series' of", "no finite number")
+    says("a.jsonl", f'{{"series": [1, {said}]}}\n', "series", "line 1, column 'series' of", "not a finite number")
 
 
 def test_series_of_other_shapes() -> None:
-    says("a.txt", "1 2\n3\n", "series", "line 2, column 1 of", "1 number, and 2 in the lines before")
-    says("a.jsonl", '{"series": [[1, 2], [1]]}\n', "series", "line 1", "unequal length: 2, 1")
-    says("a.jsonl", '{"series": "1 2"}\n', "series", "line 1, column 'series' of", "no list of numbers but str")
-    says("a.jsonl", '{"series": []}\n', "series", "line 1", "no number")
+    says("a.txt", "1 2\n3\n", "series", "line 2, column 1 of", "1 number, but 2 in the lines")
+    says("a.jsonl", '{"series": [[1, 2], [1]]}\n', "series", "line 1", "different lengths: 2, 1")
+    says(
+        "a.jsonl", '{"series": "1 2"}\n', "series", "line 1, column 'series' of", "expected a list of numbers, got str"
+    )
+    says("a.jsonl", '{"series": []}\n', "series", "line 1", "no numbers")
     says("a.csv", "a,b\nx,y\n", "series", "line 2", "no column begins with a number", "'a', 'b'")
 
 
@@ -271,10 +276,17 @@ def test_genbank_that_is_none(capfd) -> None:
     pytest.importorskip("Bio")
     from tests.unit.test_records import GENBANK
 
-    says("a.gb", GENBANK + GENBANK.replace("TEST", "BEST")[:-20], "dna", "line 26, column 1 of", "no end", "cut short")
+    says(
+        "a.gb",
+        GENBANK + GENBANK.replace("TEST", "BEST")[:-20],
+        "dna",
+        "line 26, column 1 of",
+        "does not end",
+        "truncated",
+    )
     assert len(skipped("a.gb", "dna")[0]) == 1
     says("a.gb", ">x\nACGT\n//\n", "dna", "line 1, column 1 of", "LOCUS")
-    says("a.gb", GENBANK.replace("join(4..9", "join(X1.1:4..9"), "codon", "line 9, column 22 of", "can't be spliced")
+    says("a.gb", GENBANK.replace("join(4..9", "join(X1.1:4..9"), "codon", "line 9, column 22 of", "cannot be spliced")
     # The line and column of a letter in the sequence itself, whose sixty letters a line stand in groups of ten.
     says("a.gb", GENBANK.replace("tgcnnn", "tgcnnx"), "dna", "line 24, column 16 of", "'X'")
     says("a.gb", GENBANK.replace(" DNA ", " aa  ").replace("66 bp", "66 aa"), "codon", "line 1")
@@ -294,12 +306,12 @@ def test_a_trajectory_that_was_cut_short(kind: str, atoms: int, capfd) -> None:
     data, name = Path(f"a.{kind}").read_bytes(), f"b.{kind}"
     assert len(next(read_records(f"a.{kind}", "series")).sequence[0]) == 9
     for cut in (len(data) // 2, len(data) - 1, len(data) - 30):
-        error = says(name, data[:cut], "series", "cut short", "--skip-bad")
+        error = says(name, data[:cut], "series", "truncated", "--skip-bad")
         frame = int(error.message.split("line ")[1].split(",")[0])
         records = read_records(name, "series", skip_bad=True)
         (record,) = records
         assert len(record.sequence[0]) == frame - 1 and records.counts["skipped"] == 1
-    says(name, b"this is no trajectory" * 20, "series", f"can't read this as .{kind}")
+    says(name, b"this is no trajectory" * 20, "series", f"cannot read this as .{kind}")
     says(name, b"1", "series", f"of {name!r}")
     assert capfd.readouterr().out.count("dcdplugin") <= 2 * (kind == "dcd")  # of the writer above
 
@@ -316,11 +328,14 @@ def test_an_xtc_frame_that_would_lead_mdtraj_astray() -> None:
 def test_a_trajectory_without_what_it_needs(monkeypatch) -> None:
     pytest.importorskip("mdtraj")
     Path("a.xtc").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"which atoms 'name CA' are") as caught:
+    with pytest.raises(InputError, match=r"stores no atom names, so 'name CA' cannot be resolved") as caught:
         list(read_records("a.xtc", "series", column="name CA"))
     assert "a.pdb" in (caught.value.hint or "")
     says(
-        "a.pdb", "MODEL        1\nATOM      1  CA  ALA A   1       1.000   2.000   3.000\n", "series", "no end (ENDMDL)"
+        "a.pdb",
+        "MODEL        1\nATOM      1  CA  ALA A   1       1.000   2.000   3.000\n",
+        "series",
+        "does not end with ENDMDL",
     )
     says(
         "a.pdb",
@@ -339,8 +354,8 @@ def test_a_trajectory_without_what_it_needs(monkeypatch) -> None:
     [
         (("a.fa", "klingon"), {}, "no alphabet 'klingon'"),
         (("a.fa", "dna"), {"format": "excel"}, "no format 'excel'"),
-        (([], "dna"), {}, "no file to read"),
-        (("a.fa", "series"), {}, "holds no series"),
+        (([], "dna"), {}, "no file was given"),
+        (("a.fa", "series"), {}, "cannot hold series"),
         (("a.fa", "dna"), {"column": "x"}, "no columns"),
         (("a.fa", "dna"), {"label_column": "x"}, "no label 'x'"),
         (("a.txt", "dna"), {"label_column": "x"}, "no labels"),
@@ -404,7 +419,7 @@ def test_the_command_says_what_a_file_holds(run) -> None:
     Path("a.fa").write_text(">one\nACGTNNacg\n>two\nAUG\n>bad\nACE\n")
     code, out, err = run("a.fa", "--alphabet", "dna")
     assert (code, out) == (2, "") and len(err.splitlines()) == 2
-    assert err.startswith("cutaway: line 6, column 3 of 'a.fa': 'E' is no letter of dna (record 'bad')\n")
+    assert err.startswith("cutaway: line 6, column 3 of 'a.fa': 'E' is not a letter of dna (record 'bad')\n")
     code, out, err = run("a.fa", "--alphabet", "dna", "--skip-bad")
     assert (code, err) == (0, "")
     for words in (

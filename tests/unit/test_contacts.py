@@ -188,14 +188,14 @@ def test_files_of_contacts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.csv", "1,9\n", "line 1: 1,9 is no pair of positions"),
-        ("a.csv", "i,j\n1,2\n0,2\n", "line 3: 0,2 is no pair"),
-        ("a.csv", "1,2\n1.5,2\n", "line 2: 1.5,2 is no pair"),
+        ("a.csv", "1,9\n", "line 1: 1,9 is not a pair of positions"),
+        ("a.csv", "i,j\n1,2\n0,2\n", "line 3: 0,2 is not a pair"),
+        ("a.csv", "1,2\n1.5,2\n", "line 2: 1.5,2 is not a pair"),
         ("a.csv", "1,2\n1,2,3\n", "line 2: '1,2,3' is not 2 numbers"),
         ("a.csv", "1,2\nx,y\n", "line 2: 'x,y' is not 2 numbers"),
-        ("a.csv", "1,0,0\n0,1,0\n0,0,1\n", "holds 3 × 3 of float64, the sequence has 4 positions"),
-        ("a.csv", "i,j\n", "holds 0 of float64"),
-        ("a.npy", "not numpy", "is no array of numbers"),
+        ("a.csv", "1,0,0\n0,1,0\n0,0,1\n", "holds 3 × 3 of type float64; the sequence has 4 positions"),
+        ("a.csv", "i,j\n", "holds 0 of type float64"),
+        ("a.npy", "not numpy", "is not an array of numbers"),
     ],
 )
 def test_files_that_hold_no_contacts(tmp_path, name, text, words):
@@ -216,7 +216,7 @@ def test_a_head_of_several_words_is_left_out(tmp_path, mark):
 
 def test_a_pickle_in_npy_is_not_opened(tmp_path):
     np.save(tmp_path / "truth.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match="is no array of numbers"):
+    with pytest.raises(InputError, match="is not an array of numbers"):
         read_contacts(tmp_path / "truth.npy", 4)
     with pytest.raises(InputError, match=r"no file .*nothing\.npy"):
         read_contacts(tmp_path / "nothing.npy", 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import time
 from pathlib import Path
@@ -98,6 +99,18 @@ def test_behind_a_damaged_record_the_others_are_read(seed: int) -> None:
     assert len(found) <= 10 and counts["skipped"] <= 2
 
 
+def test_a_plus_that_names_another_record_is_an_error_as_in_biopython() -> None:
+    """Four lines are lost, from the first record's '+' to the second one's letters: what is left counts up."""
+    quality_io = pytest.importorskip("Bio.SeqIO.QualityIO")
+    content, good = "@b\nACGT\n+c\nIIII\n", "@g length=4\nACGT\n+g length=4\nIIII\n"
+    with pytest.raises(BadSequence, match=r"line 4, column 1 of 'a\.fq': the line with '\+' names another record"):
+        read(content + good)
+    found, counts = read(content + good, skip_bad=True)
+    assert found == [("g", "ACGT")] and counts["skipped"] == 1
+    with pytest.raises(ValueError, match="captions differ"):
+        list(quality_io.FastqGeneralIterator(io.StringIO(content)))
+
+
 def test_what_is_lost_is_counted_and_named() -> None:
     good = "@g\nACGT\n+\nIIII\n"
     for bad, said in {
@@ -106,7 +119,7 @@ def test_what_is_lost_is_counted_and_named() -> None:
         "@b\nACGT\n+\nIIII\nII\n": "line 4, column 1 of 'a.fq': 6 qualities or more for 4 letters",
         "@b\nACGT\n": "line 1, column 1 of 'a.fq': this record has no line with '+' before line 3",
         "@b\nACGT\n+\n": "line 4, column 1 of 'a.fq'",
-        "b\nACGT\n+\nIIII\n": "line 1, column 1 of 'a.fq': a FASTQ record begins with '@'",
+        "b\nACGT\n+\nIIII\n": "line 1, column 1 of 'a.fq': a FASTQ record must begin with '@'",
     }.items():
         with pytest.raises(BadSequence, match=said.replace("+", r"\+")):
             read(bad + good)

@@ -202,9 +202,9 @@ def test_ranks_with_ties_and_without_any_difference():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("MKTA\n>one\nMKTA\n", "line 1: a sequence before the first header"),
-        ("\n# nothing\n", "holds no sequence"),
-        (">one\nMKTA\n>two\nMKT\n", "line 3: 'two' has 3 columns, and the first row 4"),
+        ("MKTA\n>one\nMKTA\n", "line 1: there is a sequence before the first header"),
+        ("\n# nothing\n", "has no sequences"),
+        (">one\nMKTA\n>two\nMKT\n", "line 3: 'two' has 3 columns, but the first row has 4"),
         (">one\nMKTW\n", "no row .* is the sequence"),
     ],
 )
@@ -217,7 +217,7 @@ def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, wor
     ("text", "options", "error", "words"),
     [
         (" ", {}, MissingText, "no sequence"),
-        ("MK1A", {}, InputError, "letter 3 of the sequence: '1' is no letter of protein"),
+        ("MK1A", {}, InputError, "letter 3 of the sequence: '1' is not a letter of protein"),
         ("MKTA", {"alphabet": "rna", "letters": "MK"}, InputError, "letters and an alphabet"),
         ("MKTA", {"alphabet": "text"}, InputError, "no alphabet 'text'"),
         ("ACGU", {"alphabet": "rna"}, InputError, "U is no single token"),

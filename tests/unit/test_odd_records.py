@@ -51,7 +51,7 @@ def test_lines_before_locus_are_counted_and_move_nothing() -> None:
     genes, _ = read("a.gb", content, "codon", rename_duplicates=True)
     assert all(lines[r.line - 1].startswith("     CDS ") for r in genes) and len(genes) == 6
     assert "line 27, column 16 of" in refused("a.gb", content.replace("tgcnnn", "tgcnnx", 1), "dna")
-    assert "line 1, column 1 of 'a.gb': a GenBank entry begins with LOCUS" in refused("a.gb", ">x\nACGT\n", "dna")
+    assert "line 1, column 1 of 'a.gb': a GenBank entry must begin with LOCUS" in refused("a.gb", ">x\nACGT\n", "dna")
     found, counts = read("a.gb", "no entry\n//\n" + GENBANK, "dna", skip_bad=True)
     assert len(found) == counts["skipped"] == 1
 
@@ -71,7 +71,7 @@ def test_an_empty_id_is_none() -> None:
 
 def test_duplicates_may_be_renamed(monkeypatch) -> None:
     content = "CCO 0.5\nCCC 0.5\nCCN 0.5/2\nCCS 0.5\nO x\nN x\n"
-    assert "line 2, column 1 of 'a.smi': there is a record '0.5' already" in refused("a.smi", content)
+    assert "line 2, column 1 of 'a.smi': there is already a record '0.5'" in refused("a.smi", content)
     assert "--rename-duplicates" in refused("a.smi", content)
     found, counts = read("a.smi", content, rename_duplicates=True)
     assert [r.id for r in found] == ["0.5", "0.5/2", "0.5/2/2", "0.5/3", "x", "x/2"]
@@ -112,7 +112,7 @@ def test_memory_for_ids_is_that_of_their_hashes(monkeypatch) -> None:
 
 def test_a_number_of_too_many_digits_is_an_error_in_its_line() -> None:
     content = '{"text": "a"}\n{"text": ' + "7" * 5000 + '}\n{"text": "b"}\n'
-    assert "line 2, column 1 of 'a.jsonl': it is no JSON that can be read" in refused("a.jsonl", content)
+    assert "line 2, column 1 of 'a.jsonl': cannot read this JSON" in refused("a.jsonl", content)
     found, counts = read("a.jsonl", content, skip_bad=True)
     assert [r.sequence for r in found] == ["a", "b"] and counts == {"skipped": 1}
 
@@ -149,7 +149,7 @@ class Piped(io.TextIOWrapper):
 
 
 def test_a_pipe_is_read_where_its_format_is_said(monkeypatch) -> None:
-    with pytest.raises(InputError, match="no name that tells its format") as caught:
+    with pytest.raises(InputError, match="needs a format") as caught:
         read_records("-", "dna")
     assert "--format txt|" in (caught.value.hint or "")
     Path("b.fa").write_text(">b\nGG\n")
@@ -163,7 +163,7 @@ def test_a_pipe_is_read_where_its_format_is_said(monkeypatch) -> None:
     with pytest.raises(BadSequence, match="line 2, column 3 of '-'"):
         list(read_records("-", "dna", format="fasta"))
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(MissingText, match="nothing comes through a pipe"):
+    with pytest.raises(MissingText, match="reads a pipe, and there is none"):
         list(read_records("-", "dna", format="fasta"))
 
 
@@ -225,7 +225,7 @@ def test_comments_of_old_fasta() -> None:
 
 def test_fasta_in_a_text_file_is_told() -> None:
     said = refused("a.txt", ">x\nACGT\n", "dna")
-    assert "'>' is no letter of dna" in said and "--format fasta" in said
+    assert "'>' is not a letter of dna" in said and "--format fasta" in said
     assert "--format fasta" in refused("a.txt", ">x\nMK\n", "protein")
 
 
@@ -265,7 +265,7 @@ def test_labels_of_sdf_may_be_missing_or_of_several_lines(block: str) -> None:
 
 def test_conformers_of_one_title(block: str) -> None:
     same = f"ethanol{block}$$$$\n" * 2
-    assert "'ethanol' already" in refused("a.sdf", same, "smiles")
+    assert "already a record 'ethanol'" in refused("a.sdf", same, "smiles")
     assert [r.id for r in read("a.sdf", same, "smiles", rename_duplicates=True)[0]] == ["ethanol", "ethanol/2"]
 
 
@@ -314,7 +314,7 @@ def test_what_is_not_known_is_no_contact() -> None:
 def test_alignments_of_other_formats_are_named() -> None:
     for name, content in (("Stockholm", "# STOCKHOLM 1.0\nx ACG\n//\n"), ("Clustal", "CLUSTAL W (1.8)\n\nx ACG\n")):
         Path("a.sto").write_text(content)
-        with pytest.raises(InputError, match=f"in the format of {name}") as caught:
+        with pytest.raises(InputError, match=f"is in {name} format; only FASTA") as caught:
             read_alignment("a.sto")
         assert "convert it" in (caught.value.hint or "")
 
@@ -329,7 +329,7 @@ def test_a_stop_that_ends_every_row_is_no_column() -> None:
 def test_two_molecules_without_a_line_between_them_are_no_one() -> None:
     chem = pytest.importorskip("rdkit.Chem")
     first, second = (chem.MolToMolBlock(chem.MolFromSmiles(smiles)) for smiles in ("CCO", "CN"))
-    assert "a second molecule before '$$$$' ends the one" in refused("a.sdf", first + second, "smiles")
+    assert "this molecule is not ended by '$$$$'" in refused("a.sdf", first + second, "smiles")
     found, counts = read("a.sdf", f"{first}$$$$\n{first}{second}$$$$\n{second}", "smiles", skip_bad=True)
     assert [record.sequence for record in found] == ["CCO", "CN"] and counts["skipped"] == 1
 
@@ -342,7 +342,7 @@ def test_a_table_without_a_head_loses_no_row(alphabet: str, first: str, name: st
     if alphabet == "smiles":
         pytest.importorskip("rdkit")
     said = refused("a.csv", f"{first}\n{first}\n", alphabet)
-    assert f"{first!r} is no name of a column, but a sequence" in said and f"--column {first}" in said
+    assert f"{first!r} looks like a sequence, not like the name of a column" in said and f"--column {first}" in said
     assert len(read("a.csv", f"{name}\n{first}\n{first}\n", alphabet)[0]) == 2
     assert len(read("a.csv", f"{first}\n{first}\n", alphabet, column=first)[0]) == 1
     assert len(read("a.csv", f"{first}\n{first}C\n", alphabet, format="txt")[0]) == 2
@@ -351,7 +351,7 @@ def test_a_table_without_a_head_loses_no_row(alphabet: str, first: str, name: st
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 def test_a_table_of_numbers_without_a_head_loses_no_row(mark: str) -> None:
     rows = [f"0.5{mark}1", f"1.5{mark}2", f"2.5{mark}3"]
-    assert "these are numbers, and no names of columns" in refused("a.csv", "\n".join(rows), "series")
+    assert "these are numbers, not names of columns" in refused("a.csv", "\n".join(rows), "series")
     [record], _ = read("a.csv", "\n".join([f"x{mark}y", *rows]), "series")
     assert [list(channel) for channel in record.sequence] == [[0.5, 1.5, 2.5], [1, 2, 3]]
     [record], _ = read("a.csv", "\n".join([f"1990{mark}1991", *rows]), "series", column=["1991"])

@@ -396,7 +396,7 @@ def test_chosen_atoms_of_a_pdb(write, frames) -> None:
     pytest.importorskip("mdtraj")
     (record,), _ = both(write("a.pdb", pdb(frames)), "series", column="name CA")
     np.testing.assert_allclose(np.array(record.sequence).T.reshape(25, 6, 3), frames[:, 1::2], atol=6e-5)
-    with pytest.raises(InputError, match="can't select"):
+    with pytest.raises(InputError, match="cannot select"):
         list(read_records("a.pdb", "series", column="nume CA"))
 
 
@@ -438,7 +438,7 @@ def test_ids_are_compared_in_eight_bytes_each(monkeypatch) -> None:
 
 def test_formats_are_told_by_suffix_or_said(write) -> None:
     name = write("a.dat", ">x\nAC\n")
-    with pytest.raises(InputError, match=r"can't tell a format from the name 'a\.dat'"):
+    with pytest.raises(InputError, match=r"the name 'a\.dat' does not tell its format"):
         read_records(name)
     (record,) = read_records(name, "dna", format="fasta")
     assert record.sequence == "AC"

@@ -149,7 +149,7 @@ def test_read_text_unpacks_what_is_gzipped(tmp_path: Path) -> None:
     whole = gzip.compress("one\r\ntwo é\n".encode())
     (tmp_path / "a.txt.gz").write_bytes(whole)
     assert read_text(tmp_path / "a.txt.gz") == "one\ntwo é\n"
-    for damaged, words in ((whole[:-6], "it was cut short"), (whole[:12] + b"!!!!" + whole[16:], "can't unpack")):
+    for damaged, words in ((whole[:-6], "it is truncated"), (whole[:12] + b"!!!!" + whole[16:], "cannot decompress")):
         (tmp_path / "a.txt.gz").write_bytes(damaged)
         with pytest.raises(InputError, match=words):
             read_text(tmp_path / "a.txt.gz")
@@ -164,9 +164,9 @@ def test_read_text_names_what_is_wrong(tmp_path: Path) -> None:
         read_text(tmp_path / "absent.txt")
     with pytest.raises(InputError, match="is a directory"):
         read_text(tmp_path)
-    with pytest.raises(InputError, match="can't read"):
+    with pytest.raises(InputError, match="cannot read"):
         read_text(latin / "inside.txt")
-    with pytest.raises(InputError, match="can't read"):
+    with pytest.raises(InputError, match="cannot read"):
         read_text("nul\0name")
 
 

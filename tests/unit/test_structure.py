@@ -100,12 +100,12 @@ def test_mmcif_gzipped_says_the_same(pdb, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("other.pdb", None, "no chain of .* in chain B, the nearest, 7 of its 40 residues are found"),
-        ("empty.pdb", b"", "can't read|holds no chain"),
-        ("words.pdb", b"hello\n", "holds no chain of amino acids"),
-        ("words.cif", b"hello\n", "Biopython can't read the structure"),
-        ("cut.cif.gz", gzip.compress(b"data_x\n" * 99, mtime=0)[:20], "Biopython can't read the structure"),
-        ("bytes.pdb", bytes(range(128, 256)), "Biopython can't read the structure"),
+        ("other.pdb", None, "no chain of .* the closest, chain B, has 7 of its 40 residues"),
+        ("empty.pdb", b"", "cannot read|has no protein chain"),
+        ("words.pdb", b"hello\n", "has no protein chain"),
+        ("words.cif", b"hello\n", "Biopython cannot read"),
+        ("cut.cif.gz", gzip.compress(b"data_x\n" * 99, mtime=0)[:20], "Biopython cannot read"),
+        ("bytes.pdb", bytes(range(128, 256)), "Biopython cannot read"),
     ],
 )
 def test_what_is_no_structure_of_the_sequence(pdb, tmp_path, name, content, words):

@@ -74,7 +74,8 @@ def test_a_stray_quote_in_a_long_file(monkeypatch) -> None:
     finally:
         tracemalloc.stop()
     assert (
-        "line 102, column 1 of" in records.first_skipped[0] and "more than 65,536 letters" in records.first_skipped[0]
+        "line 102, column 1 of" in records.first_skipped[0]
+        and "more than 65,536 characters" in records.first_skipped[0]
     )
 
 
@@ -216,7 +217,7 @@ def test_a_column_that_begins_with_missing_numbers_is_a_channel() -> None:
     late = "a,b\n" + "1,NA\n" * 150 + "1,2\n"
     assert series("a.csv", late)[1] == {"columns without a number in 100 rows left out ('b')": 1}
     assert series("a.csv", late, column=["a", "b"])[0][1][-1] == 2
-    assert "'inf' is no finite number" in refused("a.csv", "a,b\n1,inf\n", "series")
+    assert "'inf' is not a finite number" in refused("a.csv", "a,b\n1,inf\n", "series")
 
 
 # Parquet

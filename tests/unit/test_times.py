@@ -134,7 +134,7 @@ def test_parquet_has_times_too() -> None:
 
 def test_every_verb_that_reads_a_table_leaves_them_out_and_says_so(capsys) -> None:
     Path("a.csv").write_text("time,x\n" + "".join(f"{i},{i * 7 % 5}\n" for i in range(40)))
-    said = "'time' left out, as times: numbers that only grow."
+    said = "'time' left out as times, because the numbers only grow."
     code, out, err = run(capsys, "records", "a.csv", "--alphabet", "series", "--json")
     assert code == 0 and len(json.loads(out)["sequence"]) == 1
     assert said in " ".join(err.split()) and "--column time --column x" in " ".join(err.split())
@@ -151,5 +151,5 @@ def test_every_verb_that_reads_a_table_leaves_them_out_and_says_so(capsys) -> No
 def test_what_was_skipped_is_told_in_the_right_number() -> None:
     for bad, said in {1: "1 was skipped", 2: "2 were skipped"}.items():
         Path("a.fa").write_text(">a\nAC1T\n" + ">b\nAC1T\n" * (bad - 1))
-        with pytest.raises(MissingText, match=f"no record of 'a.fa' is left: {said}"):
+        with pytest.raises(MissingText, match=f"no record of 'a.fa' could be used: {said}"):
             list(read_records("a.fa", "dna", skip_bad=True))

@@ -300,7 +300,7 @@ def test_bad_words_are_named(capsys: Any, files: list[str]) -> None:
     Path("a=dna").write_text("a text in a file of an odd name\n")
     assert run(capsys, "tokenizer", "compare", "a=dna", "-t", "./letters", "--format", "txt")[0] == 0
     for words, code, said in (
-        (["play.txt=dna", "-t", "./letters"], 2, "is no letter of dna"),
+        (["play.txt=dna", "-t", "./letters"], 2, "is not a letter of dna"),
         (["play.txt"], 2, "Missing option '-t'"),
         (["play.txt", "-t", "./nowhere"], 2, "nowhere"),
         (["nowhere.txt", "-t", "./letters"], 2, "there is no file 'nowhere.txt'"),
@@ -314,7 +314,7 @@ def test_bad_words_are_named(capsys: Any, files: list[str]) -> None:
 
 def test_broken_records_that_were_left_out_are_said(capsys: Any, files: list[str]) -> None:
     Path("mixed.fa").write_text(">a\nACGT\n>b\nMKF\n>c\nGATTACA\n")
-    with pytest.raises(BadSequence, match="is no letter of dna"):
+    with pytest.raises(BadSequence, match="is not a letter of dna"):
         read_sample("mixed.fa", "dna")
     code, out, _ = run(capsys, "tokenizer", "compare", "mixed.fa=dna", "-t", "./letters", "--skip-bad")
     assert code == 0 and "2 records" in out and "broken records left out: 1" in out

@@ -53,7 +53,7 @@ def test_names_of_other_atoms_choose_none(kind: str) -> None:
         for column in ("name CA", ["distance 1 2", "name CA"]):
             with pytest.raises(InputError) as caught:
                 list(read_records(f"big.{kind}", "series", column=column))
-            assert f"'big.{kind}' has 10 atoms, and mdtraj finds {len(rows)} in 'big.pdb'" in str(caught.value)
+            assert f"'big.{kind}' has 10 atoms, but mdtraj finds {len(rows)} in 'big.pdb'" in str(caught.value)
         assert len(list(read_records(f"big.{kind}", "series", column="distance 1 2"))) == 1  # needs no names
     Path("big.pdb").write_text("".join(atom(i + 1, name) for i, name in enumerate(names)) + "END\n")
     (record,) = read_records(f"big.{kind}", "series", column="name CA")
@@ -63,9 +63,7 @@ def test_names_of_other_atoms_choose_none(kind: str) -> None:
 # .pdb
 
 
-@pytest.mark.parametrize(
-    ("kept", "axis", "word"), [(50, "z", "cut short"), (46, "z", "missing"), (37, "x", "cut short")]
-)
+@pytest.mark.parametrize(("kept", "axis", "word"), [(50, "z", "cut off"), (46, "z", "missing"), (37, "x", "cut off")])
 def test_a_coordinate_that_is_cut_or_blank_is_an_error(kept: int, axis: str, word: str) -> None:
     whole = atom(1, "N", 5) + atom(2, "CA", 6)
     column = {"x": 31, "z": 47}[axis]
@@ -83,13 +81,15 @@ def test_a_coordinate_that_is_cut_or_blank_is_an_error(kept: int, axis: str, wor
 def test_a_model_without_an_end_is_an_error() -> None:
     one, two = (atom(1, "N", x) + atom(2, "CA", x + 1) for x in (1, 3))
     content = f"MODEL        1\n{one}MODEL        2\n{two}ENDMDL\nMODEL        3\n{two}ENDMDL\nEND\n"
-    assert "line 1, column 1 of 'm.pdb': this model has no end (ENDMDL): another begins in line 4" in refused(content)
+    said = refused(content)
+    assert "line 1, column 1 of 'm.pdb': this model does not end with ENDMDL: another begins on line 4" in said
     for column in (None, "name N"):  # the atoms that names are of are those of the first whole model
         frames, counts = read(content, skip_bad=True, column=column)
         assert frames[:, 0].tolist() == pytest.approx([3, 3]) and counts == {"skipped": 1}
         assert frames.shape == (2, 6 if column is None else 3)
     content = f"{one}MODEL        1\n{two}ENDMDL\n"
-    assert "line 1, column 1 of 'm.pdb': these atoms are of no model, and one begins in line 3" in refused(content)
+    said = refused(content)
+    assert "line 1, column 1 of 'm.pdb': these atoms are outside any model, and a model begins on line 3" in said
     assert read(content, skip_bad=True)[0][:, 0].tolist() == pytest.approx([3])
 
 

@@ -138,8 +138,8 @@ def test_frames_without_coordinates_are_counted_and_not_invented() -> None:
     assert (np.array(record.sequence).T.reshape(2, -1, 3) == x[[0, 3]]).all()
     assert records.counts["frames without coordinates"] == 2
     bad = np.where(np.arange(x[3].size).reshape(x[3].shape) == 7, np.nan, x[3])
-    says(b"".join([*kinds[:3], trr_frame(3, bad)]), "line 4, column 8", "y of atom 3 is no finite number")
-    says(kinds[1] * 3, "none of its 3 frames has coordinates")
+    says(b"".join([*kinds[:3], trr_frame(3, bad)]), "line 4, column 8", "y of atom 3 is not a finite number")
+    says(kinds[1] * 3, "none of the 3 frames has coordinates")
 
 
 def test_a_trr_that_was_cut_or_damaged_is_an_error() -> None:
@@ -147,8 +147,8 @@ def test_a_trr_that_was_cut_or_damaged_is_an_error() -> None:
     one = len(data) // len(WALK)
     for cut in (1, 30, 83, 84, one - 1, one + 1, len(data) // 2, len(data) - 1):
         kept = cut // one
-        says(data[:cut], f"frame {kept + 1} is not whole", "cut short", kept=kept)
-    says(b"this is no trajectory" * 20, "can't read this as .trr")
+        says(data[:cut], f"frame {kept + 1} is incomplete", "truncated", kept=kept)
+    says(b"this is no trajectory" * 20, "cannot read this as .trr")
     says(data[:one] + b"\0" * one, "frame 2 is damaged", kept=1)
     for at in range(0, 76, 4):  # every number of a header, the sizes of nothing too
         if at in (68, 72):  # step and nre say nothing about the frame
@@ -156,7 +156,7 @@ def test_a_trr_that_was_cut_or_damaged_is_an_error() -> None:
         hurt = bytearray(data[: 2 * one])
         hurt[one + at : one + at + 4] = struct.pack(">i", 0x0F0F0F0F)
         says(bytes(hurt), "frame 2 is", kept=1)
-    says(data[:one] + trr_frame(1, WALK[1, :4]), "frame 2 is of 4 atoms, where the first has 20", kept=1)
+    says(data[:one] + trr_frame(1, WALK[1, :4]), "frame 2 is of 4 atoms, but the first frame has 20", kept=1)
     for lie in ({"atoms": 0}, {"atoms": -1}, {"x": 12}, {"box": 71}, {"vir": 36, "box": 72}, {"f": -240}, {"ir": 4}):
         says(data[:one] + trr_frame(1, WALK[1], **lie), "frame 2 is damaged", kept=1)
 
@@ -229,7 +229,7 @@ def test_the_nearest_of_very_many_images() -> None:
         np.linalg.norm(ways[1::4], axis=1)
     )
     assert found[3::4] == pytest.approx(nearest[3::4], rel=1e-12)
-    with pytest.raises(InputError, match="boxes are F x 3 x 3, not 3 x 3"):
+    with pytest.raises(InputError, match="boxes must be F x 3 x 3, not 3 x 3"):
         distances(ends, [[0, 1]], BOXES["square"])
 
 
@@ -237,7 +237,7 @@ def test_distances_need_no_names() -> None:
     name = trajectory("trr")
     Path("a.pdb").unlink()
     assert read(name, column="distance 1 20")[:, 0] == pytest.approx(np.linalg.norm(WALK[:, 0] - WALK[:, 19], axis=1))
-    with pytest.raises(InputError, match="which atoms 'phi' are"):
+    with pytest.raises(InputError, match="stores no atom names, so 'phi' cannot be resolved"):
         read(name, column="phi")
 
 
@@ -248,7 +248,7 @@ def test_variables_of_a_pdb() -> None:
     assert read("m.pdb", column="psi") == pytest.approx(mdtraj.compute_psi(whole, periodic=False)[1], abs=1e-5)
     apart = mdtraj.compute_distances(whole, [[0, 19]], periodic=False)
     assert read("m.pdb", column="distance 1 20") == pytest.approx(apart, abs=1e-5)
-    with pytest.raises(InputError, match=r"'m\.pdb' has 20 atoms, and atom 21 is chosen"):
+    with pytest.raises(InputError, match=r"'m\.pdb' has 20 atoms; atom 21 does not exist"):
         read("m.pdb", column="distance 1 21")
     text = Path("m.pdb").read_text().replace(f"{10 * WALK[1, 0, 1]:8.3f}", "     NaN", 1)
     Path("n.pdb").write_text(text)
@@ -259,19 +259,19 @@ def test_variables_of_a_pdb() -> None:
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        ("distance 0 5", "there is no atom 0 for 'distance 0 5'\natoms are numbered from 1"),
-        ("distance 1 2 3", "a distance is of 2 atoms, by their numbers, and not 'distance 1 2 3'"),
-        ("distance", "a distance is of 2 atoms"),
-        ("distance one two", "a distance is of 2 atoms"),
-        ("distance 1 ²", "a distance is of 2 atoms"),
-        ("distance 5 5", "'distance 5 5' has one atom twice"),
-        ("dihedral 1 2 3", "a dihedral is of 4 atoms, by their numbers, and not 'dihedral 1 2 3'"),
-        ("dihedral 1 2 3 21", "'a.trr' has 20 atoms, and atom 21 is chosen"),
+        ("distance 0 5", "'distance 0 5': there is no atom 0\natoms are numbered from 1"),
+        ("distance 1 2 3", "a distance needs the numbers of 2 atoms; got 'distance 1 2 3'"),
+        ("distance", "a distance needs the numbers of 2 atoms"),
+        ("distance one two", "a distance needs the numbers of 2 atoms"),
+        ("distance 1 ²", "a distance needs the numbers of 2 atoms"),
+        ("distance 5 5", "'distance 5 5' names one atom twice"),
+        ("dihedral 1 2 3", "a dihedral needs the numbers of 4 atoms; got 'dihedral 1 2 3'"),
+        ("dihedral 1 2 3 21", "'a.trr' has 20 atoms; atom 21 does not exist"),
         ("distance 1 99999999999", "there is no atom 99999999999"),
-        ("omicron", "mdtraj can't select '(omicron)' in 'a.pdb'"),
-        ("phi 3", "mdtraj can't select '(phi 3)'"),
-        ("name XX", "no atom of 'a.pdb' is '(name XX)'"),
-        ("", "mdtraj can't select '()'"),
+        ("omicron", "mdtraj cannot select '(omicron)' in 'a.pdb'"),
+        ("phi 3", "mdtraj cannot select '(phi 3)'"),
+        ("name XX", "no atom of 'a.pdb' matches '(name XX)'"),
+        ("", "mdtraj cannot select '()'"),
     ],
 )
 def test_bad_variables_are_named(column: str, said: str) -> None:
@@ -284,10 +284,10 @@ def test_bad_variables_are_named(column: str, said: str) -> None:
 def test_a_file_of_names_that_is_none() -> None:
     name = trajectory("trr")
     Path("a.pdb").write_text(pdb(WALK[0]).replace(" CA ", " CX "))
-    with pytest.raises(InputError, match=r"no residue in 'a\.pdb' has a phi"):
+    with pytest.raises(InputError, match=r"no residue in 'a\.pdb' has a phi angle"):
         read(name, column="phi")
     Path("a.pdb").write_text("ATOM  nonsense\n")
-    with pytest.raises(InputError, match=r"mdtraj finds no atoms in 'a\.pdb'"):
+    with pytest.raises(InputError, match=r"mdtraj cannot read the atoms of 'a\.pdb'"):
         read(name, column="phi")
 
 
@@ -295,7 +295,7 @@ def test_a_bad_coordinate_names_its_atom_and_the_variable_is_missing() -> None:
     walk = WALK.copy()
     walk[6, 4, 2] = np.inf
     name = trajectory("trr", walk)
-    with pytest.raises(BadSequence, match=r"line 7, column 6 .*z of atom 5 is no finite number"):
+    with pytest.raises(BadSequence, match=r"line 7, column 6 .*z of atom 5 is not a finite number"):
         read(name, column="distance 1 5")
     records = read_records(name, "series", column=["distance 1 5", "distance 1 4"], skip_bad=True)
     (record,) = records
@@ -307,9 +307,9 @@ def test_a_bad_coordinate_names_its_atom_and_the_variable_is_missing() -> None:
 def test_an_angle_that_is_none_is_missing() -> None:
     line = [[[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 1, 0]], [[0, 1, 0], [1, 0, 0], [2, 0, 0], [3, 1, 0]]]
     assert dihedrals(line, [[0, 1, 2, 3]]).ravel().tolist() == pytest.approx([math.nan, 0.0], nan_ok=True)
-    with pytest.raises(InputError, match="atoms 0 to 3, not 0 to 5"):
+    with pytest.raises(InputError, match="atoms are 0 to 3; got 0 to 5"):
         distances(line, [[0, 5]])
-    with pytest.raises(InputError, match="each variable is of 4 atoms"):
+    with pytest.raises(InputError, match="each variable needs 4 atoms"):
         dihedrals(line, [[0, 1, 2]])
 
 

@@ -1,8 +1,8 @@
-"""Where sequences come from: files of records, text, and a small source whose entropy is known exactly.
+"""Where sequences come from: files of records, plain text, and a synthetic source of known entropy.
 
-`read_records` reads what files hold, record by record: readers (a function a format) say what a file says, alphabets (a
-module a kind) what a sequence may be made of. This room knows letters, numbers and probabilities; ids and models are
-for the floors above.
+`read_records` reads files one record at a time. Each format has a reader (a function in `readers`), and each kind of
+sequence has rules (a module in `alphabets`). This room knows letters, numbers and probabilities, but no tokens and no
+models.
 """
 
 from cutaway.sequences.alignment import read_alignment

@@ -1,8 +1,9 @@
-"""Collective variables of molecular dynamics: a few numbers that say what many atoms do.
+"""Collective variables of molecular dynamics: distances and dihedral angles.
 
-Frames are coordinates in any unit of length, an array F × A × 3; a variable gives each frame one number. With `boxes`,
-F × 3 × 3 (a row a box vector, in the same unit), the way from atom to atom leads to the nearest periodic image, so that
-a molecule which the box cuts in two is whole; a box without volume is none.
+Frames are coordinates in any unit of length, an array F × A × 3; a variable has one number per frame. `boxes` are
+F × 3 × 3, one box vector per row, in the same unit. With boxes, the vector between two atoms leads to the nearest
+periodic image (minimum image convention), so that a molecule across the boundary counts as whole. A box without
+volume is ignored.
 
 Axis letters: `F` frames, `A` atoms, `C` collective variables.
 """
@@ -22,15 +23,15 @@ __all__ = ["dihedrals", "distances"]
 _Floats = NDArray[np.float64]
 
 _LINE = 1e-6
-"""The sine up to which two bonds lie on a line: near the origin float32 tells no more, and no bend is so small."""
+"""Two bonds are on a line if the sine between them is at most this, the precision of float32 coordinates."""
 _FLAT = 1e-6
-"""The part of its lengths' product up to which a box has no volume."""
+"""A box has no volume if it is at most this fraction of the product of its lengths."""
 
 
 def distances(frames: ArrayLike, pairs: ArrayLike, boxes: ArrayLike | None = None) -> _Floats:
     """Return the F × C distances between C pairs of atoms (from 0), in the unit of the coordinates.
 
-    Raises `InputError` for frames or boxes of another shape and for atoms that there aren't.
+    Raises `InputError` for frames or boxes of another shape and for atoms that do not exist.
 
     >>> distances([[[0, 0, 0], [3, 4, 0]]], [[0, 1]])
     array([[5.]])
@@ -45,8 +46,8 @@ def distances(frames: ArrayLike, pairs: ArrayLike, boxes: ArrayLike | None = Non
 def dihedrals(frames: ArrayLike, quadruples: ArrayLike, boxes: ArrayLike | None = None) -> _Floats:
     """Return the F × C dihedral angles of C quadruples of atoms (from 0), in radians from -π to π.
 
-    The sign is IUPAC's: positive where the far bond is turned clockwise. NaN where three of the atoms lie on a line,
-    to a millionth of a radian: then there is no angle. Raises `InputError` as `distances` does.
+    The sign follows IUPAC: positive if the far bond is turned clockwise. If three of the atoms are on a line, to a
+    millionth of a radian, the angle is undefined: NaN. Raises `InputError` as `distances` does.
 
     >>> dihedrals([[[1, 0, 0], [0, 0, 0], [0, 0, 1], [0, 1, 1]]], [[0, 1, 2, 3]]).round(3)
     array([[1.571]])
@@ -64,17 +65,17 @@ def dihedrals(frames: ArrayLike, quadruples: ArrayLike, boxes: ArrayLike | None 
 
 
 def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
-    """Return each way to the nearest of the periodic images of where it leads.
+    """Return each vector to the nearest periodic image of its end.
 
-    Whole box vectors, the shortest that span the same lattice, are taken off until it lies around the middle of the
-    box. In a box that isn't square another image may still be nearer where that is far off: then the 26 around it are
-    tried, and with the shortest vectors it is one of them.
+    First the shortest vectors that span the same lattice replace the box vectors, and whole ones are subtracted. In a
+    box that is not rectangular another image may still be nearer, if the vector is long: then the 26 images around it
+    are tried. With the shortest lattice vectors the nearest image is one of these.
     """
     if boxes is None:
         return ways_FC3
     boxes_F33 = np.asarray(boxes, dtype=np.float64)
     if boxes_F33.shape != (len(ways_FC3), 3, 3):
-        raise InputError(f"boxes are F x 3 x 3, not {' x '.join(map(str, boxes_F33.shape))}")
+        raise InputError(f"boxes must be F x 3 x 3, not {' x '.join(map(str, boxes_F33.shape))}")
     boxes_F33 = np.where(np.isfinite(boxes_F33).all(axis=(1, 2), keepdims=True), boxes_F33, 0.0)
     lengths_F = np.linalg.norm(boxes_F33, axis=2).prod(axis=1)
     there_F = np.flatnonzero(np.abs(np.linalg.det(boxes_F33)) > _FLAT * lengths_F)
@@ -82,7 +83,7 @@ def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
     ways_FC3 = ways_FC3[there_F]
     turned_F33 = np.linalg.inv(boxes_F33)
     ways_FC3 = ways_FC3 - np.rint(ways_FC3 @ turned_F33) @ boxes_F33
-    heights_F = 1 / np.linalg.norm(turned_F33, axis=1).max(axis=1, initial=0)  # between the nearest opposite faces
+    heights_F = 1 / np.linalg.norm(turned_F33, axis=1).max(axis=1, initial=0)  # smallest distance of opposite faces
     frames, columns = np.nonzero(np.linalg.norm(ways_FC3, axis=-1) > heights_F[:, None] / 2)
     far_N3, boxes_N33 = ways_FC3[frames, columns], boxes_F33[frames]
     best_N3 = far_N3
@@ -96,10 +97,10 @@ def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
 
 
 def _reduced(boxes_F33: _Floats) -> _Floats:
-    """Return the shortest vectors that span the same lattices: Minkowski's, by steps that each make a vector shorter.
+    """Return the shortest vectors that span the same lattices (Minkowski reduction); each step shortens a vector.
 
-    In three dimensions no more is needed than that none is longer than with the others added to or taken from it
-    (Nguyen and Stehlé 2009, Low-dimensional lattice basis reduction revisited).
+    In three dimensions a basis is reduced if no vector gets shorter by adding or subtracting the others (Nguyen and
+    Stehlé 2009, Low-dimensional lattice basis reduction revisited).
     """
     boxes_F33, shorter = boxes_F33.copy(), True
     while shorter:
@@ -110,7 +111,9 @@ def _reduced(boxes_F33: _Floats) -> _Floats:
             steps += [a * others[0] + b * others[1] for a, b in itertools.product((-1, 1), repeat=2)]
             tried_FN3 = own_F3[:, None] - np.stack(steps, axis=1)
             lengths_FN = np.linalg.norm(tried_FN3, axis=-1)
-            better_F = lengths_FN.min(axis=1) < np.linalg.norm(own_F3, axis=-1) * (1 - 1e-9)  # halves go on for ever
+            better_F = lengths_FN.min(axis=1) < np.linalg.norm(own_F3, axis=-1) * (
+                1 - 1e-9
+            )  # without the factor, ties never end
             boxes_F33[better_F, i] = tried_FN3[better_F, lengths_FN.argmin(axis=1)[better_F]]
             shorter |= bool(better_F.any())
     return boxes_F33
@@ -119,9 +122,9 @@ def _reduced(boxes_F33: _Floats) -> _Floats:
 def _frames(frames: ArrayLike, atoms: ArrayLike, width: int) -> tuple[_Floats, NDArray[Any]]:
     frames_FA3, atoms_Cn = np.asarray(frames, dtype=np.float64), np.asarray(atoms, dtype=np.int64)
     if frames_FA3.ndim != 3 or frames_FA3.shape[2] != 3:
-        raise InputError(f"frames are F x atoms x 3, not {' x '.join(map(str, frames_FA3.shape))}")
+        raise InputError(f"frames must be F x atoms x 3, not {' x '.join(map(str, frames_FA3.shape))}")
     if atoms_Cn.ndim != 2 or atoms_Cn.shape[1] != width:
-        raise InputError(f"each variable is of {width} atoms", hint="give rows of that many indices")
+        raise InputError(f"each variable needs {width} atoms", hint="give rows of that many indices")
     if atoms_Cn.size and not 0 <= atoms_Cn.min() <= atoms_Cn.max() < frames_FA3.shape[1]:
-        raise InputError(f"there are atoms 0 to {frames_FA3.shape[1] - 1}, not {atoms_Cn.min()} to {atoms_Cn.max()}")
+        raise InputError(f"atoms are 0 to {frames_FA3.shape[1] - 1}; got {atoms_Cn.min()} to {atoms_Cn.max()}")
     return frames_FA3, atoms_Cn

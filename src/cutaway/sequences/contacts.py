@@ -1,4 +1,4 @@
-"""Known contacts of a sequence, from a file: a matrix, or pairs of positions."""
+"""Read the known contacts of a sequence from a file: a matrix, or pairs of positions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MARK = re.compile(r"\s*[,;\t]\s*")
 
 
 def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
-    """Return a symmetric matrix of booleans [length, length] from a .npy file, or a .csv of a matrix or of pairs.
+    """Return a symmetric boolean matrix [length, length] from a .npy file, or from a .csv of a matrix or of pairs.
 
-    In a matrix whatever is above 0 is a contact (-1 is often written where it is not known). Pairs are two positions a
-    line, counted from 1. Cells are parted by commas, semicolons or tabs, in a line without them by spaces; a head whose
-    cells all begin with a letter, and lines that begin with #, are left out. Raises `InputError`, with the line.
+    In a matrix every number above 0 is a contact (-1 often means unknown). A pair is two positions on one line, counted
+    from 1. Cells are separated by commas, semicolons or tabs, or by spaces if a line has none of these. Lines that
+    begin with #, and a header whose cells all begin with a letter, are skipped. Raises `InputError`, with the line.
     """
     import numpy as np
 
@@ -32,7 +32,7 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
         try:
             matrix = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise InputError(f"{str(file)!r} is no array of numbers: {error}") from error
+            raise InputError(f"{str(file)!r} is not an array of numbers: {error}") from error
         return _symmetric(file, matrix, length)
     lines = enumerate(map(str.strip, read_text(file).splitlines()), 1)
     numbered = [(number, _cells(line)) for number, line in lines if line.strip(",;\t ") and line[0] != "#"]
@@ -42,13 +42,13 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
         if not _numbers(row) or len(row) != len(numbered[0][1]):
             raise InputError(
                 f"{str(file)!r}, line {number}: {','.join(row)[:40]!r} is not {len(numbered[0][1])} numbers",
-                hint="give a matrix of numbers, or two positions a line, counted from 1",
+                hint="give a matrix of numbers, or two positions per line, counted from 1",
             )
     values = np.array([[float(cell) for cell in row] for _, row in numbered])
     if values.ndim == 2 and 2 < values.shape[1] != values.shape[0]:
         raise InputError(
-            f"{str(file)!r} has {counted(values.shape[1], 'column')}, and the sequence {counted(length, 'position')}",
-            hint=f"pairs are two columns, without a score; a matrix has {length:,}",
+            f"{str(file)!r} has {counted(values.shape[1], 'column')}; the sequence has {counted(length, 'position')}",
+            hint=f"give two columns (pairs, without a score) or {length:,} (a matrix)",
         )
     if values.ndim == 2 and values.shape[1] == 2 and length != 2:
         return _from_pairs(file, [number for number, _ in numbered], values, length)
@@ -62,8 +62,8 @@ def _from_pairs(file: Path, lines: list[int], pairs: npt.NDArray[Any], length: i
     for number, (i, j) in zip(lines, pairs.tolist(), strict=True):
         if not (i.is_integer() and j.is_integer() and 1 <= i <= length and 1 <= j <= length):
             raise InputError(
-                f"{str(file)!r}, line {number}: {i:g},{j:g} is no pair of positions of the sequence",
-                hint=f"positions go from 1 to {length:,}",
+                f"{str(file)!r}, line {number}: {i:g},{j:g} is not a pair of positions in the sequence",
+                hint=f"positions run from 1 to {length:,}",
             )
         matrix[int(i) - 1, int(j) - 1] = matrix[int(j) - 1, int(i) - 1] = True
     return matrix
@@ -75,8 +75,8 @@ def _symmetric(file: Path, matrix: npt.NDArray[Any], length: int) -> npt.NDArray
     if matrix.shape != (length, length) or matrix.dtype.kind not in "biuf":
         shape = " × ".join(map(str, matrix.shape)) or "one number"
         raise InputError(
-            f"{str(file)!r} holds {shape} of {matrix.dtype}, the sequence has {length:,} positions",
-            hint=f"give a matrix of {length} × {length} numbers (0: no contact), or pairs of positions",
+            f"{str(file)!r} holds {shape} of type {matrix.dtype}; the sequence has {length:,} positions",
+            hint=f"give a matrix of {length} × {length} numbers (0 is no contact), or pairs of positions",
         )
     found = np.nan_to_num(matrix) > 0
     either: npt.NDArray[Any] = found | found.T

@@ -1,4 +1,4 @@
-"""Libraries that not every installation has: the extra `science`, and the line that installs it."""
+"""Optional libraries: import one of the extra `science`, or say how to install it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["install_line", "library", "pip_install"]
 def library(module: str, why: str, instead: str = "") -> Any:
     """Return a module of the extra `science`. Raises `InputError` if it is not installed.
 
-    `why` says what needs which library, `instead` what else can be done.
+    `why` says what needs which library; `instead` names an alternative for the hint.
 
     >>> library("json", "reading numbers needs json").loads("[1]")
     [1]
     """
     try:
-        importlib.import_module(module.partition(".")[0])  # of a package that is gone a part may still be loaded
+        importlib.import_module(module.partition(".")[0])  # parts of a removed package may still be loaded
         return importlib.import_module(module)
     except ImportError as error:
         line = install_line("science")
@@ -35,7 +35,7 @@ def library(module: str, why: str, instead: str = "") -> Any:
 
 
 def install_line(extra: str) -> str:
-    """Return the shell line that adds an extra to this installation, with this interpreter and from where it came.
+    """Return the shell command that adds an extra to this installation: same interpreter, same source.
 
     >>> install_line("science").endswith("[science]'")
     True
@@ -57,7 +57,7 @@ def install_line(extra: str) -> str:
 
 
 def pip_install() -> str:
-    """Return how this interpreter's pip installs, whether or not its environment is active in the shell.
+    """Return the command `PYTHON -m pip install` of this interpreter, which works in an inactive environment, too.
 
     >>> pip_install().endswith(" -m pip install")
     True
@@ -66,7 +66,7 @@ def pip_install() -> str:
 
 
 def _direct_url() -> dict[str, Any]:
-    """Return what pip noted of a package that came from no index: a folder, a repository or a file (PEP 610)."""
+    """Return pip's record of a package installed from a folder, a repository or a file (PEP 610)."""
     try:
         noted = importlib.metadata.distribution("cutaway").read_text("direct_url.json")
         found = json.loads(noted) if noted else {}
@@ -76,7 +76,7 @@ def _direct_url() -> dict[str, Any]:
 
 
 def _short(path: str | Path) -> str:
-    """Return the path as seen from the current folder if it lies in or below it."""
+    """Return the path relative to the current folder if it lies inside it."""
     try:
         return str(Path(path).absolute().relative_to(Path.cwd()))
     except (OSError, ValueError):
@@ -84,4 +84,4 @@ def _short(path: str | Path) -> str:
 
 
 def _quoted(requirement: str) -> str:
-    return "'" + requirement.replace("'", "'\"'\"'") + "'"  # brackets are patterns to some shells
+    return "'" + requirement.replace("'", "'\"'\"'") + "'"  # some shells treat brackets as patterns

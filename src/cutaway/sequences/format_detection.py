@@ -1,4 +1,4 @@
-"""What a file holds: a text, or records whose headers, names and punctuation are no part of any sequence."""
+"""Detect whether a file holds plain text, or records whose headers, names and punctuation are not sequence."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _NUMBERS = frozenset({"xtc", "dcd", "trr", "pdb"})
 
 
 def read_plain_text(path: str | os.PathLike[str], *, as_text: bool = False) -> str:
-    """Return the text of a file, as `read_text` does, unless it holds records.
+    """Return the text of a file, as `read_text` does, unless the file holds records.
 
-    Its name or its first lines say so. With `as_text` any text will do. Raises `InputError` for records, and says how
-    to write their sequences alone.
+    It holds records if its suffix or its first lines say so. `as_text` turns this check off. Raises `InputError` for
+    records; the hint gives the command that writes only their sequences.
 
     Example:
         >>> file = Path("genes.fa")
         >>> _ = file.write_text(">one\\nACGT\\n")
         >>> read_plain_text(file)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        cutaway.errors.InputError: 'genes.fa' holds records (fasta), and not a text: ...
+        cutaway.errors.InputError: 'genes.fa' holds records (fasta), not plain text: ...
     """
     name = os.fspath(path)
     if as_text or not Path(name).is_file():
@@ -50,9 +50,9 @@ def read_plain_text(path: str | os.PathLike[str], *, as_text: bool = False) -> s
 
 
 def detect_format(text: str) -> str | None:
-    """Return the format of the records that a text holds, as its first lines say it, or None for a plain text.
+    """Return the format of the records in a text, judged by its first lines, or None for plain text.
 
-    One line that begins with ">" or "@" is not enough: the lines below it must be sequences, too.
+    A line that begins with ">" or "@" is not enough: the lines below it must look like sequences.
 
     >>> detect_format(">one\\nACGT\\n>two\\nGGTT\\n"), detect_format("> he said\\nYes, I will.\\n")
     ('fasta', None)
@@ -98,7 +98,7 @@ def _is_object(line: str) -> bool:
 
 
 def _table(lines: list[str]) -> str | None:
-    """Return csv or tsv for lines of as many cells as the first, with numbers in a column that has a name."""
+    """Return csv or tsv if all lines have as many cells as the first and a named column holds numbers."""
     for mark, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
         rows = [line.split(mark) for line in (lines[:-1] if len(lines) > 5 else lines)]
         head = rows[0]
@@ -110,7 +110,7 @@ def _table(lines: list[str]) -> str | None:
 
 
 def _holds_numbers(column: Iterable[str]) -> bool:
-    """Say whether a column is of numbers, of which some may be missing but not all: behind a last comma all are."""
+    """Return whether a column holds numbers; some may be missing, but not all (as after a trailing comma)."""
     said = [cell for cell in column if not series.is_missing(cell)]
     return bool(said) and all(map(_is_number, said))
 
@@ -131,14 +131,14 @@ def _refused(name: str, kind: str, text: str) -> InputError:
     said = "" if suffix_format(name) == kind else f" --format {kind}"
     file, out = shlex.quote(name), shlex.quote(new)
     return InputError(
-        f"{name!r} holds records ({kind}), and not a text: names and marks would be learned as if they were sequence",
-        hint=f"write the sequences alone: cutaway records {file}{said} --alphabet {alphabet}{column} -o {out}; "
-        f"then train on {out}. --as-text takes the file as it is",
+        f"{name!r} holds records ({kind}), not plain text: a model would learn names and punctuation as sequence",
+        hint=f"write only the sequences: cutaway records {file}{said} --alphabet {alphabet}{column} -o {out}; "
+        f"then train on {out}. --as-text uses the file as it is",
     )
 
 
 def _alphabet(kind: str, text: str) -> tuple[str, str]:
-    """Return the alphabet that such records have, and what else has to be said to read them."""
+    """Return the likely alphabet of the records, and further options that are needed to read them."""
     if kind in _ALPHABETS:
         return _ALPHABETS[kind], ""
     if kind in ("fasta", "fastq"):

@@ -1,4 +1,4 @@
-"""Reading a file of prompts, one a line, with errors that say which lines are broken."""
+"""Read a file of prompts, one per line; errors name the lines that cannot be read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["read_prompts"]
 
 
 def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tuple[list[str], list[int]]:
-    """Return the prompts of a file and the numbers of the lines that were left out because they are broken.
+    """Return the prompts of a file, and the numbers of the bad lines that were skipped.
 
-    A line is a prompt, in a .jsonl file an object with a "prompt" (any other keys are not looked at); blank lines are
-    none. Broken is a line that is not UTF-8, or in a .jsonl file no such object. Raises `InputError` for a file that
-    can't be read and, unless `skip_bad`, for broken lines: it names the first and counts them; `MissingText` where no
-    prompt is left.
+    Each line is a prompt; in a .jsonl file it is an object with the key "prompt" (other keys are ignored). Blank lines
+    are ignored. A line is bad if it is not UTF-8, or in a .jsonl file not such an object. Raises `InputError` if the
+    file cannot be read, or for bad lines unless `skip_bad` (the message names the first and counts them). Raises
+    `MissingText` if no prompt is left.
 
     Example:
         >>> read_prompts("prompts.txt")  # doctest: +SKIP
@@ -36,14 +36,14 @@ def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tup
             bad.append(number)
             why = why or str(error)
     if bad and not skip_bad:
-        others = f"; {len(bad):,} lines are broken" if len(bad) > 1 else ""
+        others = f"; {len(bad):,} lines are bad" if len(bad) > 1 else ""
         raise InputError(
-            f"line {bad[0]:,} of {name!r} is no prompt: {why}{others}", hint="mend it, or leave it out with --skip-bad"
+            f"line {bad[0]:,} of {name!r} is not a prompt: {why}{others}", hint="fix it, or skip it with --skip-bad"
         )
     if not data:
         raise MissingText(f"{name!r} is empty")
     if not prompts:
-        raise MissingText(f"{name!r} holds no prompt", hint="write one prompt a line")
+        raise MissingText(f"{name!r} has no prompts", hint="write one prompt per line")
     return prompts, bad
 
 
@@ -57,8 +57,8 @@ def _prompt(line: bytes, as_json: bool) -> str:
     try:
         record = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"it is not JSON ({error})") from error
+        raise ValueError(f"not JSON ({error})") from error
     prompt = record.get("prompt") if isinstance(record, dict) else None
     if not isinstance(prompt, str) or not prompt:
-        raise ValueError('it has no "prompt" that is a text')
+        raise ValueError('there is no "prompt" that is a non-empty text')
     return prompt

@@ -1,4 +1,4 @@
-"""`read_records`: the records of files, one after another, checked against an alphabet, and what was done to them."""
+"""`read_records`: read the records of files, check each against an alphabet, and count every change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cutaway.sequences.seen_ids import SeenIds
 
 __all__ = ["Record", "Records", "read_records"]
 
-_KEEP = "give each an id of its own, number the later ones with --rename-duplicates, or leave them out with --skip-bad"
+_KEEP = "make the ids unique, number the later ones with --rename-duplicates, or skip them with --skip-bad"
 _COPIES = 1 << 16
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -28,9 +28,9 @@ Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 class Record:
     """One sequence and where it came from.
 
-    `id` is what the file calls it, else file and line. `sequence` is a text in the letters of its alphabet, or of the
-    alphabet series a tuple of channels, each an `array.array` of doubles in which NaN is a missing number. `line` is
-    where the record starts, from 1 (in a Parquet file its row, in a trajectory its frame).
+    `id` is its name in the file, or else file and line. `sequence` is a text in the letters of its alphabet. For the
+    alphabet series it is a tuple of channels, each an `array.array` of doubles in which NaN is a missing number.
+    `line` is the line where the record starts, from 1 (the row of a Parquet file, the frame of a trajectory).
     """
 
     id: str
@@ -41,10 +41,10 @@ class Record:
 
 
 class Records(Iterator[Record]):
-    """Records as they are read, once, and the tally of what was noticed on the way.
+    """An iterator over records, with counts of what was read, changed and skipped so far.
 
-    `counts` has "records", "skipped", and an entry for each rule that changed or found something, as the modules of
-    `cutaway.sequences.alphabets` name them; `first_skipped` says of the first five what was wrong with them, and where.
+    `counts` has "records", "skipped", and an entry for each rule that changed or found something; the rules are in the
+    modules of `cutaway.sequences.alphabets`. `first_skipped` has the error messages of the first five skipped records.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Records(Iterator[Record]):
         if not self.counts["records"]:
             names = ", ".join(repr(request.file) for request in self._requests[:3])
             lost = self.counts["skipped"]
-            why = f"no record of {names} is left: {lost:,} {'was' if lost == 1 else 'were'} skipped"
+            why = f"no record of {names} could be used: {lost:,} {'was' if lost == 1 else 'were'} skipped"
             raise MissingText(why, hint=next(iter(self.first_skipped), None))
 
     def _of(self, request: Request) -> Iterator[Record]:
         if Path(request.file).is_dir():
-            raise BadSequence(f"{request.file!r} is a directory", hint="name the files in it")
+            raise BadSequence(f"{request.file!r} is a directory", hint="give the names of the files in it")
         seen, counts, found = SeenIds(), self.counts, False
         copies, last, alike = dict[str, int](), 0, 0
         name = "stdin" if request.file == "-" else PurePath(request.file).name
@@ -104,11 +104,11 @@ class Records(Iterator[Record]):
                 sequence, changes = self._checked(request, raw)
                 called = raw.id
                 if called is None:
-                    alike = alike + 1 if raw.line == last else 1  # records without an id may begin in one line
+                    alike = alike + 1 if raw.line == last else 1  # several records without an id may begin on one line
                     last, called = raw.line, f"{name}:{raw.line}" + (f"/{alike}" if alike > 1 else "")
                 elif not seen.add(called):
                     if not self._rename:
-                        raise request.bad(f"there is a record {_short(called)} already", raw.line, hint=_KEEP)
+                        raise request.bad(f"there is already a record {_short(called)}", raw.line, hint=_KEEP)
                     called = _renamed(called, seen, copies)
                     counts["duplicate ids renamed"] += 1
             except BadSequence as error:
@@ -122,7 +122,7 @@ class Records(Iterator[Record]):
             yield Record(called, sequence, raw.label, request.file, raw.line)
         if not found:
             raise MissingText(
-                f"{request.file!r} holds no record", hint=f"it was read as {request.format}: --format says another"
+                f"{request.file!r} has no records", hint=f"it was read as {request.format}; --format changes that"
             )
 
     def _checked(self, request: Request, raw: Raw) -> tuple[Any, dict[str, int]]:
@@ -142,7 +142,7 @@ class Records(Iterator[Record]):
 
 
 def _renamed(name: str, seen: SeenIds, copies: dict[str, int]) -> str:
-    """Return the id with the first number behind it that makes it one of its own; `copies` remembers the last ones."""
+    """Return the id with the first free number after it; `copies` remembers the last number of each id."""
     number = copies.get(name, 1) + 1
     while not seen.add(f"{name}/{number}"):
         number += 1
@@ -159,19 +159,19 @@ _WITH_LABELS = _WITH_COLUMNS - _FRAMES | {"fasta", "fastq", "genbank", "sdf"}
 
 
 def _fits(file: str, kind: str, alphabet: str, columns: tuple[str, ...], label_column: str | None) -> None:
-    """Raise where a format can't hold what is asked of it, or where its library is missing."""
+    """Raise `InputError` if the format cannot hold what is requested, or if its library is not installed."""
     if alphabet == "series" and kind not in _WITH_NUMBERS:
-        raise InputError(f"{file!r} ({kind}) holds no series of numbers", hint="say what it holds: --alphabet")
+        raise InputError(f"{file!r} ({kind}) cannot hold series of numbers", hint="choose another --alphabet")
     if kind in _FRAMES and alphabet != "series":
-        raise InputError(f"{file!r} ({kind}) holds coordinates, no {alphabet}", hint="read it with --alphabet series")
+        raise InputError(f"{file!r} ({kind}) holds coordinates, not {alphabet}", hint="read it with --alphabet series")
     if columns and kind not in _WITH_COLUMNS:
-        raise InputError(f"{file!r} ({kind}) has no columns to choose {columns[0]!r} from", hint="leave --column out")
+        raise InputError(f"{file!r} ({kind}) has no columns; got column {columns[0]!r}", hint="leave --column out")
     if label_column is not None and kind not in _WITH_LABELS:
         raise InputError(f"{file!r} ({kind}) has no labels", hint="leave --label-column out")
     if kind in {"fasta", "fastq"} and label_column not in (None, "description"):
         raise InputError(
             f"there is no label {label_column!r} in {file!r} ({kind})",
-            hint="--label-column description is what stands behind the id",
+            hint="only --label-column description, the text after the id",
         )
     if kind in LIBRARIES:
         LIBRARIES[kind]()
@@ -182,7 +182,7 @@ def _fits(file: str, kind: str, alphabet: str, columns: tuple[str, ...], label_c
 def _exists(name: str) -> bool:
     try:
         return Path(name).exists()
-    except OSError:  # longer than any name may be
+    except OSError:  # the name is too long
         return False
 
 
@@ -201,22 +201,26 @@ def read_records(
     check: Callable[[Any], object] | None = None,
     rename_duplicates: bool = False,
 ) -> Records:
-    """Return the records of one file or several, as they are read, in memory bounded by the longest record.
+    """Return an iterator over the records of one or more files; memory is bounded by the longest record.
 
-    The alphabet is text, dna, rna, codon, protein, smiles or series; its rules are in the module of that name in
-    `cutaway.sequences.alphabets`. The format is told by the suffix, .gz or not, unless `format` says it: txt, jsonl,
-    csv, tsv, parquet, fasta, fastq, genbank, smi, sdf, xtc, dcd, trr or pdb; how each is read says its function in
-    `cutaway.sequences.readers`. `column` is where a table or JSON object has the sequence (of a series one or several
-    channels; of a trajectory a selection of atoms, or a collective variable: "distance 1 10", "dihedral 5 7 9 15",
-    "phi", "psi"; see `cutaway.sequences.readers.selection`), `label_column` where it has the label (of FASTA, FASTQ
-    "description", the header behind the id; of SDF a property; of GenBank a qualifier). SeenIds are unique in a file:
-    a second record of one id is an error, or with `rename_duplicates` called "id/2" and counted. The path "-" is the
-    standard input, whose format has to be said. `check` is called with each sequence that its alphabet allows, and
-    raises `BadSequence` for what else is not request.
+    - `alphabet`: text, dna, rna, codon, protein, smiles or series. Its rules are in the module of that name in
+      `cutaway.sequences.alphabets`.
+    - `format`: txt, jsonl, csv, tsv, parquet, fasta, fastq, genbank, smi, sdf, xtc, dcd, trr or pdb; by default what
+      the suffix says, with or without .gz. How each is read is in its function in `cutaway.sequences.readers`.
+    - `column`: the column of a table, or the key of a JSON object, that has the sequence; for a series one or more
+      channels. For a trajectory it is a selection of atoms or a collective variable ("distance 1 10",
+      "dihedral 5 7 9 15", "phi", "psi"): see `cutaway.sequences.readers.selection`.
+    - `label_column`: where the label is. For FASTA and FASTQ "description" means the header after the id; for SDF it
+      is a property, for GenBank a qualifier.
+    - `skip_bad`: count bad records under "skipped" and continue.
+    - `check`: a further check, called with each sequence that its alphabet allows; it raises `BadSequence`.
+    - `rename_duplicates`: call the second record with one id "id/2" and count it; otherwise it is an error.
 
-    Raises `InputError` for an unknown alphabet or format, a missing file and a missing library; while reading
-    `BadSequence` for what is wrong in a file, which says line, column and what to do, and `MissingText` for an empty
-    one. With `skip_bad` these are counted under "skipped" and reading goes on; `MissingText` then is for nothing left.
+    The path "-" means standard input and needs a `format`.
+
+    Raises `InputError` for an unknown alphabet or format, a missing file or a missing library. While reading it raises
+    `BadSequence`, with line, column and what to do, for errors in a file, and `MissingText` for an empty file; with
+    `skip_bad` it raises `MissingText` only if no record is left.
 
     Example:
         >>> file = Path("genes.fa")
@@ -230,22 +234,23 @@ def read_records(
     names = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     columns = () if column is None else (column,) if isinstance(column, str) else tuple(column)
     if not names:
-        raise InputError("there is no file to read", hint="name one")
+        raise InputError("no file was given", hint="give the name of at least one")
     if alphabet not in CHECKS:
-        raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(CHECKS)}")
+        raise InputError(f"there is no alphabet {alphabet!r}", hint=f"choose from {', '.join(CHECKS)}")
     if format is not None and format not in READERS:
-        raise InputError(f"there is no format {format!r}", hint=f"there are {', '.join(READERS)}")
+        raise InputError(f"there is no format {format!r}", hint=f"choose from {', '.join(READERS)}")
     if len(columns) > 1 and alphabet != "series":
-        raise InputError(f"a sequence of {alphabet} is one column, not {len(columns)}", hint="several are of a series")
+        why = f"a {alphabet} sequence is one column, not {len(columns)}"
+        raise InputError(why, hint="only --alphabet series takes several")
     files = []
     for name in names:
         if name == "-" and format is None:
-            hint = f"say it: --format {'|'.join(READERS)}"
-            raise InputError("what comes through a pipe ('-') has no name that tells its format", hint=hint)
+            hint = f"give it: --format {'|'.join(READERS)}"
+            raise InputError("standard input ('-') needs a format", hint=hint)
         if name != "-" and not _exists(name):
             hint = "check the name and the folder you are in"
             if len(name) > 255 or "\n" in name:
-                hint = "a sequence itself goes through a pipe: printf 'ACGT' | cutaway records - --format txt"
+                hint = "to pass a sequence itself, use a pipe: printf 'ACGT' | cutaway records - --format txt"
             raise InputError(f"there is no file {_short(name)}", hint=hint)
         kind = format or ("txt" if Path(name).is_dir() else format_of(name))
         _fits(name, kind, alphabet, columns, label_column)

@@ -1,4 +1,4 @@
-"""Which ids of a file have been seen: by their hashes, eight bytes an id."""
+"""Remember which record ids a file has had, at eight bytes per id, to find duplicates."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST = 1 << 25
 
 
 class SeenIds:
-    """The ids seen so far. Two ids have one hash (64 bits) by a chance of one in 30,000 among 33 million.
+    """The 64-bit hashes of the ids seen so far: recent ones in a set, older ones in a sorted array.
 
-    Recent hashes are in a set, older ones in one sorted array; of more than 33,554,432 ids the rest is let through, so
-    that memory stays below 400 MB, and `full` says so.
+    Among 33 million ids the chance that any two have the same hash is one in 30,000. After 33,554,432 ids `full` is
+    true and every further id counts as new, so that memory stays below 400 MB.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class SeenIds:
         self.full = False
 
     def add(self, name: str) -> bool:
-        """Take an id; say whether it is new."""
+        """Add an id; return whether it is new."""
         if self.full:
             return True
         key, old = hash(name), self._old
@@ -39,9 +39,9 @@ class SeenIds:
         if len(self._recent) == _RECENT:
             recent = np.fromiter(self._recent, np.int64, _RECENT)
             self._recent.clear()
-            old.release()  # of an array that grows in place
+            old.release()  # so that the array can grow in place
             self._older.resize(len(self._older) + _RECENT, refcheck=False)
             self._older[-_RECENT:] = np.sort(recent)
-            self._older.sort(kind="stable")  # two sorted runs: one merge, which needs room for the shorter
+            self._older.sort(kind="stable")  # merges two sorted runs, with memory for the shorter one
             self._old, self.full = self._older.data, len(self._older) >= _MOST
         return True

@@ -1,4 +1,4 @@
-"""Contacts of a protein's structure: which residues of a sequence touch, from a .pdb or .cif file."""
+"""Read the contacts of a sequence from a protein structure, a .pdb or .cif file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["StructureContacts", "is_structure", "read_structure"]
 
-TOUCHING: Final = 8.0  # ångström between Cβ atoms, as the assessments of structure predictions (CASP) count contacts
-ALIKE: Final = 0.9
+CONTACT: Final = 8.0  # ångström between Cβ atoms: the definition of a contact in CASP
+IDENTITY: Final = 0.9
 MISSING: Final = "?"
-FARTHEST: Final = 1000  # a larger jump of the numbers is no loop that is missing
+LONGEST_GAP: Final = 1000  # a larger jump in the residue numbers is not a missing loop
 _PARSERS: Final = {".pdb": "PDBParser", ".ent": "PDBParser", ".cif": "MMCIFParser"}
 
 
 @dataclasses.dataclass(frozen=True)
 class StructureContacts:
-    """Which of P residues touch, [P, P] booleans, by the chain that shows `resolved` of them."""
+    """Which of P residues touch, [P, P] booleans, and the chain, which has coordinates for `resolved` of them."""
 
     chain: str
     resolved: int
@@ -35,7 +35,7 @@ class StructureContacts:
 
 
 def is_structure(path: str | Path) -> bool:
-    """Say whether a file's suffix is that of a structure: .pdb, .ent or .cif, gzipped or not.
+    """Return whether the suffix is that of a structure: .pdb, .ent or .cif, gzipped or not.
 
     >>> is_structure("1igy.cif.gz"), is_structure("pairs.csv")
     (True, False)
@@ -46,36 +46,36 @@ def is_structure(path: str | Path) -> bool:
 def read_structure(path: str | Path, sequence: str) -> StructureContacts:
     """Return which residues of a sequence touch in the first model of a structure.
 
-    Two residues touch where their Cβ (Cα of glycine) are nearer than 8 Å. The chain is the one in whose residues most
-    of the sequence is found, aligned without penalty for what is missing at the ends; where its numbers jump, residues
-    may be missing. A residue that it does not show touches none. Raises `InputError` where no chain is this sequence:
-    at least nine in ten of what is laid over each other have to be the same, and half of the sequence has to be there.
+    Two residues touch if their Cβ atoms (Cα for glycine) are less than 8 Å apart. The chain used is the one that
+    matches most of the sequence in a global alignment without end-gap penalties. If the residue numbers jump, residues
+    may be missing there. A residue without coordinates has no contacts. Raises `InputError` if no chain matches: at
+    least 90 % of the aligned residues must be identical, and they must cover half of the sequence.
     """
     import numpy as np
 
     chains = _chains(path)
     found = [(_aligned(letters, sequence), name, letters, xyz_R3) for name, letters, xyz_R3 in chains if letters]
     if not found:
-        raise InputError(f"{str(path)!r} holds no chain of amino acids", hint="give a structure of the sequence")
+        raise InputError(f"{str(path)!r} has no protein chain", hint="give a structure of this protein")
     pairs, name, letters, xyz_R3 = max(found, key=lambda one: sum(one[2][r] == sequence[p] for r, p in one[0]))
     same = sum(letters[r] == sequence[p] for r, p in pairs)
-    if same < ALIKE * len(pairs) or 2 * len(pairs) < len(sequence):
+    if same < IDENTITY * len(pairs) or 2 * len(pairs) < len(sequence):
         raise InputError(
-            f"no chain of {str(path)!r} is this sequence: in chain {name}, the nearest, {same:,} of its "
-            f"{len(sequence):,} residues are found",
-            hint="give the structure of the same protein, or the sequence of one of its chains",
+            f"no chain of {str(path)!r} matches the sequence: the closest, chain {name}, has {same:,} of its "
+            f"{len(sequence):,} residues",
+            hint="give a structure of the same protein, or the sequence of one of its chains",
         )
     rows, places = np.array([r for r, _ in pairs]), np.array([p for _, p in pairs])
     apart_RR = np.linalg.norm(xyz_R3[rows][:, None] - xyz_R3[rows][None], axis=-1)
     contacts = np.zeros((len(sequence),) * 2, bool)
-    contacts[np.ix_(places, places)] = (apart_RR < TOUCHING) & ~np.eye(len(places), dtype=bool)
+    contacts[np.ix_(places, places)] = (apart_RR < CONTACT) & ~np.eye(len(places), dtype=bool)
     return StructureContacts(name, len(pairs), contacts)
 
 
 def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
-    """Return each chain of the first model: its name, its residues' letters, and where their Cβ are.
+    """Return the name, residue letters and Cβ coordinates of each chain of the first model.
 
-    Where the numbering jumps, `?` stand for what may be missing, at no place.
+    If the residue numbers jump, `?` stands for each residue that may be missing; its coordinates are NaN.
     """
     import numpy as np
 
@@ -84,7 +84,7 @@ def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
     from Bio.Data.PDBData import protein_letters_3to1_extended as letters_of
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is odd in a file's chemistry does not move its atoms
+        warnings.simplefilter("ignore")  # odd chemistry does not move the atoms
         try:
             data = read_bytes(Path(path))
             text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
@@ -92,10 +92,10 @@ def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
             models = list(parser.get_structure("", io.StringIO(text)))
         except InputError:
             raise
-        except Exception as error:  # of its parser, which stumbles over a damaged file in many ways
+        except Exception as error:  # the parser fails in many ways on damaged files
             raise InputError(
-                f"Biopython can't read the structure {str(path)!r}: {' '.join(str(error).split())[:120]}",
-                hint="check that it is what its name says, or fetch it anew",
+                f"Biopython cannot read {str(path)!r}: {' '.join(str(error).split())[:120]}",
+                hint="check that its format matches its suffix, or download it again",
             ) from error
     found = []
     for chain in models[0] if models else []:
@@ -103,7 +103,7 @@ def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
         for residue in chain:
             if residue.resname in letters_of and ("CB" in residue or "CA" in residue):
                 jump = residue.id[1] - last - 1 if letters else 0
-                if 0 < jump < FARTHEST:
+                if 0 < jump < LONGEST_GAP:
                     letters += [MISSING] * jump
                     places += [np.full(3, np.nan)] * jump
                 letters.append(letters_of[residue.resname])
@@ -114,7 +114,7 @@ def _chains(path: str | Path) -> list[tuple[str, str, npt.NDArray[Any]]]:
 
 
 def _aligned(letters: str, sequence: str) -> list[tuple[int, int]]:
-    """Return the pairs (residue of the chain, place in the sequence) that lie over each other."""
+    """Return the aligned pairs (residue of the chain, position in the sequence)."""
     from Bio import Align
 
     make: Any = Align.PairwiseAligner

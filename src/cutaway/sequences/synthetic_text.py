@@ -1,15 +1,15 @@
-"""A source of English sentences whose entropy is known exactly, so that a model trained on it has a known floor.
+"""A source of English sentences with a known entropy, which is the lowest loss a model trained on it can reach.
 
     The animal didn't cross the street because it was too tired.
 
-A sentence is a chain of slots, each filled with one word by chance. The chances of a slot may depend on the word of one
-earlier slot. In `SENTENCES` the reason depends on the animal, some forty characters back: a model that looks only at
-the last few words can't reach the floor, one whose attention finds the animal can.
+A sentence is a sequence of slots. Each slot is filled with a random word, whose probability may depend on the word in
+one earlier slot. In `SENTENCES` the reason depends on the animal, about forty characters before it. A model that sees
+only the last few words cannot reach the lowest loss; a model whose attention finds the animal can.
 
-No two fillings spell the same sentence, so the entropy of the filling is the entropy of the sentence, and the chain
-rule gives it exactly: the sum over slots of H(slot | what it depends on). Sentences follow one another independently,
-so the rate per character is H(sentence) / E[characters in a sentence] (Cover & Thomas, *Elements of Information
-Theory*, chapters 2 and 4; the division is the renewal-reward theorem). All entropies are in nats.
+Different choices of words give different sentences, so the chain rule gives the entropy of a sentence exactly: the sum
+over slots of H(slot | the slot it depends on). Sentences are independent, so the entropy per character is H(sentence) /
+E[characters in a sentence] (Cover & Thomas, *Elements of Information Theory*, chapters 2 and 4; the division is the
+renewal-reward theorem). All entropies are in nats.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ FloatArray = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """One place in a sentence: the fixed characters before it, the words that can fill it, and their weights.
+    """One slot of a sentence: the fixed text before it, the words that can fill it, and their weights.
 
-    `weights` has a row for each word of the slot that `given` points to, or a single row where `given` is None.
-    Weights are relative: a row needn't sum to one, and a weight of zero rules its word out.
+    `weights` has one row for each word of slot number `given`, or a single row if `given` is None. Weights are
+    relative: a row need not sum to 1. A word with weight 0 never occurs.
     """
 
     lead: str
@@ -45,7 +45,7 @@ class Slot:
 
     @functools.cached_property
     def chances(self) -> FloatArray:
-        """The weights as probabilities, one row for each word of the slot depended on."""
+        """The weights as probabilities: one row for each word of slot `given`."""
         weights = np.array(self.weights, dtype=np.float64)
         chances: FloatArray = weights / weights.sum(axis=1, keepdims=True)
         return chances
@@ -53,7 +53,7 @@ class Slot:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Sentences made of slots, with everything about their probabilities exact.
+    """Sentences made of slots, with exact probabilities.
 
     Example:
         >>> SENTENCES.sample(np.random.default_rng(0))
@@ -67,7 +67,7 @@ class Source:
     end: str = ".\n"
 
     def sample(self, rng: np.random.Generator) -> str:
-        """Return one sentence, drawn with one uniform number per slot."""
+        """Return a random sentence; draws one uniform number per slot."""
         chosen: list[int] = []
         pieces: list[str] = []
         for slot, steps, uniform in zip(self.slots, self._steps, rng.random(len(self.slots)), strict=True):
@@ -78,7 +78,7 @@ class Source:
 
     @functools.cached_property
     def entropy_nats(self) -> float:
-        """Entropy of one sentence in nats, by the chain rule over the slots."""
+        """Entropy of a sentence in nats, by the chain rule over the slots."""
         total = 0.0
         for slot, given in zip(self.slots, self._given, strict=True):
             logs = np.log(slot.chances, out=np.zeros_like(slot.chances), where=slot.chances > 0)
@@ -87,7 +87,7 @@ class Source:
 
     @functools.cached_property
     def mean_characters(self) -> float:
-        """Expected number of characters in a sentence, its end included."""
+        """Expected number of characters in a sentence, including its end."""
         fixed = sum(len(slot.lead) for slot in self.slots) + len(self.end)
         words = sum(
             float(given @ slot.chances @ np.array([len(word) for word in slot.words], dtype=np.float64))
@@ -97,17 +97,17 @@ class Source:
 
     @property
     def nats_per_character(self) -> float:
-        """Entropy rate of sentences one after another: no model predicts the next character better, on average."""
+        """Entropy per character: the lowest average loss with which any model can predict the next character."""
         return self.entropy_nats / self.mean_characters
 
     @functools.cached_property
     def alphabet(self) -> str:
-        """The characters that occur, sorted."""
+        """All characters that occur, sorted."""
         texts = (text for slot in self.slots for text in (slot.lead, *slot.words))
         return "".join(sorted(set(self.end).union(*texts)))
 
     def sentences(self) -> Iterator[tuple[str, float]]:
-        """Yield every filling that can occur: its sentence and its probability."""
+        """Yield every sentence that can occur, and its probability."""
         for chosen in itertools.product(*(range(len(slot.words)) for slot in self.slots)):
             probability, pieces = 1.0, []
             for slot, word in zip(self.slots, chosen, strict=True):
@@ -117,18 +117,18 @@ class Source:
                 yield "".join(pieces) + self.end, probability
 
     def logprob(self, sentence: str) -> float:
-        """Return the natural logarithm of a whole sentence's probability; minus infinity for any other text."""
+        """Return the natural logarithm of a sentence's probability; minus infinity for any other text."""
         probability = self._probabilities.get(sentence, 0.0)
         return math.log(probability) if probability > 0 else -math.inf
 
     def surprisal(self, text: str) -> FloatArray:
         """Return the exact surprisal of every character, in nats: -ln p(character | all before it).
 
-        `text` starts with a sentence and may stop inside one. The result has one number per character; over a whole
-        sentence they sum to `-logprob(sentence)`. A next character's probability is the mass of the sentences that go
-        on with it over the mass of those that agree so far.
+        `text` begins with the start of a sentence and may end inside one. The result has one number per character; over
+        a whole sentence they sum to `-logprob(sentence)`. The probability of the next character is P(sentences that
+        continue with it) / P(sentences that agree so far).
 
-        Raises `InputError` at the first character that the source can't produce.
+        Raises `InputError` at the first character that the source cannot produce.
         """
         surprisal_T = np.empty(len(text), dtype=np.float64)
         start = 0
@@ -146,16 +146,16 @@ class Source:
 
     @functools.cached_property
     def _given(self) -> list[FloatArray]:
-        """For each slot, the chances of the rows of its table: how likely each word it can depend on is."""
+        """For each slot, the probability of each row of its table, that is of each word it can depend on."""
         given: list[FloatArray] = []
         for slot in self.slots:
-            # A slot's own chances are what it depends on, times its table. It depends only on slots before it.
+            # P(word of a slot) = P(word of the slot it depends on) @ table. It depends only on an earlier slot.
             given.append(np.ones(1) if slot.given is None else given[slot.given] @ self.slots[slot.given].chances)
         return given
 
     @functools.cached_property
     def _steps(self) -> list[FloatArray]:
-        """For each slot, the running sums of its rows, ending in infinity so that every uniform number falls inside."""
+        """For each slot, the cumulative sums of its rows; the last sum is set to infinity, above any uniform number."""
         steps = [np.cumsum(slot.chances, axis=1) for slot in self.slots]
         for slot, table in zip(self.slots, steps, strict=True):
             for row, chances in zip(table, slot.chances, strict=True):
@@ -168,7 +168,7 @@ class Source:
 
     @functools.cached_property
     def _mass(self) -> dict[str, float]:
-        """The probability that a sentence begins with each prefix that can occur, the empty one included."""
+        """For each prefix that can occur, also the empty one, the probability that a sentence begins with it."""
         mass: dict[str, float] = {}
         for sentence, probability in self.sentences():
             for length in range(len(sentence) + 1):
@@ -180,7 +180,7 @@ class Source:
 _ANIMALS = ("animal", "cat", "dog", "horse", "snail", "fox", "goose", "mule")
 _REASONS = ("tired", "sleepy", "hungry", "proud", "slow", "scared", "old", "wide", "busy", "icy", "dark", "loud")
 
-# One row an animal, one column a reason: each animal has reasons of its own, and every reason stays possible.
+# One row per animal, one column per reason: each animal prefers some reasons, and every reason is possible.
 _WHY = (
     # tired sleepy hungry proud slow scared old | wide busy icy dark loud
     (40, 2, 2, 1, 1, 3, 1, 25, 20, 2, 2, 1),  # animal

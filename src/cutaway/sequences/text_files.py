@@ -1,4 +1,4 @@
-"""Reading a text file, with errors that say which file, what is wrong with it, and where."""
+"""Read a whole text file; errors name the file, what is wrong with it, and where."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["no_plain_text", "opened", "read_bytes", "read_text"]
 PACKED = {
     b"BZh": "bunzip2",
     b"\xfd7zXZ": "unxz",
-    b"PK\x03\x04": "unzip (a word processor saves plain text, too)",
+    b"PK\x03\x04": "unzip (or save plain text in your word processor)",
     b"\x28\xb5\x2f\xfd": "unzstd",
 }
-"""How a file begins that is packed otherwise than by gzip, and what unpacks it."""
+"""The first bytes of files compressed otherwise than with gzip, and the command that decompresses each."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a UTF-8 file, gzipped or not, without a byte order mark; every line ends with a newline.
+    """Return the text of a UTF-8 file, gzipped or not, without a byte order mark; every line end becomes a newline.
 
-    Raises `InputError` where there is no such file, it can't be read or unpacked or isn't UTF-8 (the message says at
-    which byte), and its subclass `MissingText` where the file is empty.
+    Raises `InputError` if the file does not exist, cannot be read or decompressed, or is not UTF-8 (the message names
+    the byte), and its subclass `MissingText` if the file is empty.
 
     Example:
         >>> read_text("shakespeare.txt")  # doctest: +SKIP
@@ -38,9 +38,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
-            why = "it was cut short" if isinstance(error, EOFError) else str(error)
+            why = "it is truncated" if isinstance(error, EOFError) else str(error)
             raise InputError(
-                f"can't unpack {name!r}: {why}", hint="fetch or pack it anew; gzip -t FILE checks it"
+                f"cannot decompress {name!r}: {why}", hint="download or compress it again; gzip -t FILE checks it"
             ) from error
     _no_other(name, data)
     try:
@@ -58,36 +58,36 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def no_plain_text(name: str, beginning: bytes) -> tuple[str, str] | None:
-    """Return what a file is instead of UTF-8 text, and what to do, told by how it begins; None if nothing speaks so."""
+    """Return what a file is instead of UTF-8 text, and what to do, by its first bytes; None if they look like text."""
     for magic, tool in PACKED.items():
         if beginning.startswith(magic):
-            return "packed, and not by gzip", f"unpack it first: {tool}"
+            return "compressed, but not with gzip", f"decompress it first: {tool}"
     if beginning.startswith(b"{\\rtf"):
-        return "RTF of a word processor, not plain text", "save it there as plain text (.txt)"
+        return "RTF from a word processor, not plain text", "save it there as plain text (.txt)"
     if beginning[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return "UTF-16, not UTF-8", f"convert it first: iconv -f UTF-16 -t UTF-8 {shlex.quote(name)} > FILE"
     return None
 
 
 def _no_other(name: str, data: bytes) -> None:
-    """Raise `InputError` for what is packed, UTF-16, or not a text at all."""
+    """Raise `InputError` if the data are compressed, UTF-16, or not text at all."""
     if other := no_plain_text(name, data):
         raise InputError(f"{name!r} is {other[0]}", hint=other[1])
     zero = data.find(b"\0")
     if zero >= 0:
-        hint = "name a text; UTF-16 becomes UTF-8 with: iconv -f UTF-16 -t UTF-8"
-        raise InputError(f"{name!r} is not a text: byte 0x00 at position {zero}", hint=hint)
+        hint = "give a text file; UTF-16 becomes UTF-8 with: iconv -f UTF-16 -t UTF-8"
+        raise InputError(f"{name!r} is not a text file: byte 0x00 at position {zero}", hint=hint)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return what a file holds. Raises `InputError` where there is no such file or it can't be read."""
+    """Return the bytes of a file. Raises `InputError` if it does not exist or cannot be read."""
     with opened(path) as file:
         return file.read()
 
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file's bytes. Raises `InputError` where there is no such file or it can't be read, now or later."""
+    """Open a file of bytes. Raises `InputError` if it does not exist or cannot be read, now or later."""
     name = os.fspath(path)
     try:
         with Path(name).open("rb") as file:
@@ -97,8 +97,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except IsADirectoryError as error:
         raise InputError(f"{name!r} is a directory", hint="name one text file in it") from error
     except OSError as error:
-        raise InputError(f"can't read {name!r}: {error.strerror or error}") from error
+        raise InputError(f"cannot read {name!r}: {error.strerror or error}") from error
     except ValueError as error:
         if "\0" not in name:
             raise
-        raise InputError(f"can't read {name!r}: {error}") from error
+        raise InputError(f"cannot read {name!r}: {error}") from error

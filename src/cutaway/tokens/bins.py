@@ -30,7 +30,7 @@ __all__ = ["Bins", "bins_of", "bins_tokenizer", "channels_of", "quantile_bins", 
 SCALE, PLUS, MINUS, ZERO, MISSING = "s", "+", "-", "0", "nan"
 SIGNS: Final = (SCALE, PLUS, MINUS, ZERO, MISSING)
 _DIGITS: Final = 64
-_DIGIT_WORDS: Final = np.array([f"d{i}" for i in range(_DIGITS)], dtype=object)
+_DIGIT_OF: Final = {f"d{i}": i for i in range(_DIGITS)}
 _LEAST: Final = len(SPECIALS) + len(SIGNS) + _DIGITS
 _SCALE_RANGE: Final = 1000  # scales from 2^-1000 to 2^1000: bins of the smallest are still no subnormal numbers
 _EXPONENTS: Final = 1100
@@ -196,7 +196,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
     >>> bins.read(tokenizer.decode(tokenizer.encode(bins.write([[1.0, 0.0, 2.0]])).ids))
     array([[1., 0., 2.]])
     """
-    words = [*SIGNS, *_DIGIT_WORDS, *(f"b{i}" for i in range(len(bins.edges) - 1))]
+    words = [*SIGNS, *_DIGIT_OF, *(f"b{i}" for i in range(len(bins.edges) - 1))]
     half = np.diff(np.array(bins.edges)).max() / 2
     rounding = (
         f"numbers: |x - x'| <= {half:g} x the channel's scale between {bins.edges[0]:g} and {bins.edges[-1]:g} scales, "
@@ -276,8 +276,9 @@ def _digits(number: int) -> list[str]:
 
 
 def _number(words: Sequence[str]) -> int:
-    if len(words) != 2 or any(
-        word[:1] != "d" or not word[1:].isdecimal() or int(word[1:]) >= _DIGITS for word in words
-    ):
-        raise InputError(f"{' '.join(words)!r} are no two digits of a series", hint="d0 to d63, two after another")
-    return int(words[0][1:]) * _DIGITS + int(words[1][1:])
+    try:
+        high, low = (_DIGIT_OF[word] for word in words)
+    except (KeyError, ValueError) as error:
+        said = " ".join(words)
+        raise InputError(f"{said!r} is not two digits of a series", hint="write two of d0 to d63") from error
+    return high * _DIGITS + low

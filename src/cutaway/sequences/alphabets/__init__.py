@@ -1,8 +1,8 @@
-"""What a sequence may be made of: one module a kind, each with `check(sequence) -> (sequence, changes)`.
+"""The rules for each kind of sequence: one module per kind, each with `check(sequence) -> (sequence, changes)`.
 
-`check` returns the sequence as records hold it, and how often each rule of its kind changed something, or found
-something that is kept but worth knowing. What no rule allows raises `BadSequence` with the column of the first bad
-letter. The rules are in the modules' docstrings; nothing is dropped or changed without being counted.
+`check` returns the sequence as a record holds it, and how often each rule changed something or found something worth
+knowing. If a letter is not allowed, it raises `BadSequence` with the column of the first one. The rules are in the
+docstrings of the modules; every change is counted.
 """
 
 from collections.abc import Callable
@@ -21,4 +21,4 @@ CHECKS: dict[str, Callable[[Any], tuple[Any, dict[str, int]]]] = {
     "smiles": smiles.check,
     "series": series.check,
 }
-"""The check of each alphabet, by the alphabet's name."""
+"""The check function of each alphabet, by name."""

@@ -2,13 +2,13 @@
 
 Rules, each counted under the name in quotation marks:
 
-- "lower case to upper" (letters): lower case is soft masking of repeats; the letters stay, the mask does not;
-- "U to T" (letters): RNA is read as the DNA it was copied from;
-- "ambiguity codes" (letters): R Y S W K M B D H V stay as they are;
-- "N runs" (runs of one or more): N stays, so that positions are those of the file;
-- "gaps" (letters): the '-' of an alignment stays; "'.' to '-'" (letters): the other way to write a gap.
+- "lower case to upper" (letters): lower case often marks repeats (soft masking); this mark is lost;
+- "U to T" (letters): RNA is read as DNA;
+- "ambiguity codes" (letters): R Y S W K M B D H V are kept;
+- "N runs" (runs of one or more): N is kept, so that positions are the same as in the file;
+- "gaps" (letters): the '-' of an alignment is kept; "'.' to '-'" (letters): '.' is also a gap.
 
-Anything else is an error: E, F, I, L, P, Q and Z tell a protein.
+Any other letter is an error. E, F, I, L, P, Q and Z show that the sequence is a protein.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["check"]
 
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
-    """Return the sequence in A, C, G, T, codes and gaps, and what was changed or found by which rule.
+    """Return the sequence in A, C, G, T, codes and gaps, and how often each rule changed or found something.
 
-    Raises `BadSequence` with the column of the first letter that is none of them. Codes: Cornish-Bowden, *Nucleic Acids
+    Raises `BadSequence` with the column of the first letter that is not allowed. Codes: Cornish-Bowden, *Nucleic Acids
     Research* 13, 3021 (1985).
 
     >>> check("acgtNNRNu")

@@ -1,7 +1,7 @@
-"""What the alphabets of letters share: finding the first bad one, and the rules of nucleotides.
+"""Shared checks of letters: find the first bad one, and apply the rules of nucleotides.
 
-A sequence is looked at as bytes: deleting what is allowed and seeing whether something is left runs at memory speed,
-which no loop over letters does. The letters themselves are looked at only where something is left.
+For speed a sequence is checked as bytes: all allowed letters are deleted, and only if something is left are the single
+letters looked at.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _PROTEIN_ONLY = frozenset("EFILPQZ*")  # letters of amino acids that no nucleoti
 
 
 def ascii_letters(sequence: str, kind: str) -> bytes:
-    """Return the letters as bytes; raise for an empty sequence, and for the first letter that is not ASCII."""
+    """Return the letters as bytes; raise `BadSequence` if there are none, or for the first one that is not ASCII."""
     if not sequence:
-        raise BadSequence("there is no sequence", hint="give it one, or leave such records out with --skip-bad")
+        raise BadSequence("the sequence is empty", hint="add one, or skip such records with --skip-bad")
     try:
         return sequence.encode("ascii")
     except UnicodeEncodeError as error:
@@ -30,20 +30,20 @@ def ascii_letters(sequence: str, kind: str) -> bytes:
 
 
 def bad_letter(sequence: str, position: int, kind: str, hint: str | None = None) -> BadSequence:
-    """Return the error for the letter at a position (from 0) that the kind of sequence lacks."""
+    """Return the error for the letter at a position (from 0), which this kind of sequence does not have."""
     if hint is None and kind != "protein" and _PROTEIN_ONLY.intersection(sequence[:10_000].upper()):
-        hint = "if these are proteins, say so: --alphabet protein; else mend it, or leave it out with --skip-bad"
+        hint = "for proteins use --alphabet protein; otherwise fix it, or skip it with --skip-bad"
     if position == 0 and sequence[0] == ">":
-        hint = "if this is FASTA, say so: --format fasta"
+        hint = "if this file is FASTA, use --format fasta"
     return BadSequence(
-        f"{sequence[position]!r} is no letter of {kind}",
-        hint=hint or "mend it, or leave such records out with --skip-bad",
+        f"{sequence[position]!r} is not a letter of {kind}",
+        hint=hint or "fix it, or skip such records with --skip-bad",
         column=position + 1,
     )
 
 
 def upper(letters: bytes, changes: dict[str, int]) -> bytes:
-    """Return the letters in upper case, and count those that were lower."""
+    """Return the letters in upper case, and count those that were lower case."""
     raised = letters.upper()
     if raised != letters:
         both = np.frombuffer(letters, np.uint8), np.frombuffer(raised, np.uint8)
@@ -52,7 +52,7 @@ def upper(letters: bytes, changes: dict[str, int]) -> bytes:
 
 
 def nucleotides(sequence: str, kind: str, plain: bytes, wrong: bytes, gaps: bool) -> tuple[str, dict[str, int]]:
-    """Check a sequence of nucleotides: four `plain` letters, the last of which is also written `wrong` (T and U)."""
+    """Check nucleotides: `plain` are the four letters; `wrong` is read as the last of them (U as T, T as U)."""
     letters = ascii_letters(sequence, kind)
     if not letters.translate(None, plain):
         return sequence, {}
@@ -66,7 +66,7 @@ def nucleotides(sequence: str, kind: str, plain: bytes, wrong: bytes, gaps: bool
         letters = letters.replace(b".", b"-")
     left = letters.translate(None, plain)
     if bad := left.translate(None, _CODES + (b"N-" if gaps else b"N")):
-        hint = "take the gaps out: codons are read three letters at a time" if bad[:1] in b"-." else None
+        hint = "remove the gaps: codons are read three letters at a time" if bad[:1] in b"-." else None
         raise bad_letter(sequence, letters.index(bad[:1]), kind, hint)
     if left:
         for rule, count in (

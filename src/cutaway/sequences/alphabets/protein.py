@@ -1,14 +1,14 @@
-"""Proteins: the twenty amino acids, U and O, and the codes for what is not known.
+"""Proteins: the twenty amino acids, U and O, and the codes for unknown residues.
 
 Rules, each counted under the name in quotation marks:
 
 - "lower case to upper" (letters);
-- "X residues" (letters): any amino acid; X stays. "ambiguous residues" (letters): B (D or N), Z (E or Q) and J (I or L)
-  stay. U (selenocysteine) and O (pyrrolysine) are amino acids like others;
-- "gaps" (letters): the '-' of an alignment stays, so that columns are those of the file; "'.' to '-'" (letters): the
-  other way to write a gap;
-- "end stops removed" (letters): a '*' at the very end says where translation ended, and is no residue;
-- "stops inside" (letters): any other '*' stays: the sequence is of no whole protein.
+- "X residues" (letters): X, any amino acid, is kept. "ambiguous residues" (letters): B (D or N), Z (E or Q) and J (I or
+  L) are kept. U (selenocysteine) and O (pyrrolysine) are ordinary amino acids here;
+- "gaps" (letters): the '-' of an alignment is kept, so that columns are the same as in the file; "'.' to '-'"
+  (letters): '.' is also a gap;
+- "end stops removed" (letters): a '*' at the end marks the stop codon, not a residue;
+- "stops inside" (letters): any other '*' is kept; the sequence is then not one whole protein.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _KEPT = (("X residues", b"X"), ("ambiguous residues", b"BZJ"), ("gaps", b"-"), (
 
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
-    """Return the sequence in upper case without a stop at its end, and what was changed or found by which rule.
+    """Return the sequence in upper case without a final stop, and how often each rule changed or found something.
 
-    Raises `BadSequence` with the column of the first letter that is none. Codes: IUPAC-IUB, *European Journal of
+    Raises `BadSequence` with the column of the first letter that is not allowed. Codes: IUPAC-IUB, *European Journal of
     Biochemistry* 138, 9 (1984).
 
     >>> check("mk-XW*")
@@ -46,7 +46,7 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     if bad := left.translate(None, b"XBZJ-*"):
         raise bad_letter(sequence, letters.index(bad[:1]), "protein")
     if not letters:
-        raise BadSequence("there is no residue, only a stop", hint="leave such records out with --skip-bad")
+        raise BadSequence("there are no residues, only a stop", hint="skip such records with --skip-bad")
     for rule, codes in _KEPT:
         if count := len(left) - len(left.translate(None, codes)):
             changes[rule] = count

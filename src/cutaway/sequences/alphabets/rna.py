@@ -1,6 +1,6 @@
 """RNA: A, C, G, U and the ambiguity codes of IUPAC.
 
-Rules: those of DNA, but that "T to U" (letters) reads a gene as its transcript. Modified bases have no letters here.
+Rules: as for DNA, except "T to U" (letters): a gene is read as its transcript. Modified bases are not supported.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ __all__ = ["check"]
 
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
-    """Return the sequence in A, C, G, U, codes and gaps, and what was changed or found by which rule.
+    """Return the sequence in A, C, G, U, codes and gaps, and how often each rule changed or found something.
 
-    Raises `BadSequence` with the column of the first letter that is none of them.
+    Raises `BadSequence` with the column of the first letter that is not allowed.
 
     >>> check("GATTACA")
     ('GAUUACA', {'T to U': 2})

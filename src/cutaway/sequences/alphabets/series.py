@@ -1,18 +1,18 @@
-"""Series of numbers: one or more channels of equal length, a number a time step.
+"""Series of numbers: one or more channels of equal length, one number per time step.
 
-A channel is an `array.array` of doubles: eight bytes a number, compared like a list, and `numpy.asarray(channel)` is a
-view of it without a copy.
+A channel is an `array.array` of doubles: eight bytes per number. It compares like a list, and
+`numpy.asarray(channel)` is a view of it, not a copy.
 
 Rules, each counted under the name in quotation marks:
 
-- "missing numbers" (numbers): an empty cell, NA, NaN, N/A, #N/A, <NA>, null or None, in any case; it is kept in its
-  place as NaN;
-- infinity and anything else that is not a number are errors; with `skip_bad` each becomes a missing number, counted
-  under "bad numbers to missing";
-- "bad steps to missing" (time steps): with `skip_bad` a row of a table or a line that is none, inside a series, is kept
-  in its place as a step of missing numbers, so that those behind it do not move;
-- "long series cut" (cuts): a series of more than 4,194,304 numbers goes on in a further record, so that memory is
-  bounded whatever a file holds.
+- "missing numbers" (numbers): an empty cell, NA, NaN, N/A, #N/A, <NA>, null or None, in upper or lower case; it is kept
+  in its place as NaN;
+- "bad numbers to missing" (numbers): infinity, or text that is not a number, is an error; with `skip_bad` it
+  becomes a missing number;
+- "bad steps to missing" (time steps): with `skip_bad` a bad row or line inside a series becomes a step of missing
+  numbers, so that the steps after it keep their places;
+- "long series cut" (cuts): a series of more than 4,194,304 numbers is split into several records, so that memory stays
+  bounded.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from cutaway.errors import BadSequence
 __all__ = ["PIECE", "cells", "check", "commas_unclear", "is_missing", "number"]
 
 PIECE = 1 << 22
-"""The most numbers in one record, over all its channels."""
+"""The largest number of numbers in one record, over all channels."""
 
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "null", "none", "nan", "-nan", "+nan"})
 _CELL = re.compile(r"[^\s,;]+|(?<=[,;])\s*(?=[,;])|^\s*(?=[,;])")
 _INSIDE = re.compile(r"\d,\d")
-_BETWEEN = re.compile(r"[^\s,;]\s*[\s;]\s*[^\s,;]")  # numbers that something else than a comma parts
+_BETWEEN = re.compile(r"[^\s,;]\s*[\s;]\s*[^\s,;]")  # numbers that are not separated by a comma
 
 
 def check(sequence: Sequence[Iterable[float]]) -> tuple[tuple[array[float], ...], dict[str, int]]:
     """Return the channels as arrays of doubles, and how many numbers are missing (NaN).
 
-    Raises `BadSequence` for channels of unequal length, infinity (the column is its time step, from 1), and for a
-    series without a number.
+    Raises `BadSequence` for channels of unequal length, for infinity (the column is its time step, from 1), and for a
+    series without any number.
 
     >>> check([[1, 2.5], [0, math.nan]])
     ((array('d', [1.0, 2.5]), array('d', [0.0, nan])), {'missing numbers': 1})
@@ -49,22 +49,22 @@ def check(sequence: Sequence[Iterable[float]]) -> tuple[tuple[array[float], ...]
     channels = tuple(channel if isinstance(channel, array) else array("d", channel) for channel in sequence)
     if len({len(channel) for channel in channels}) > 1:
         lengths = ", ".join(f"{len(channel):,}" for channel in channels[:8])
-        raise BadSequence(f"its channels are of unequal length: {lengths}", hint="give each as many numbers")
+        raise BadSequence(f"the channels have different lengths: {lengths}", hint="make them equally long")
     missing = 0
     for channel in channels:
         values = np.frombuffer(channel)
         infinite = np.flatnonzero(np.isinf(values))
         if infinite.size:
             first = int(infinite[0])
-            raise BadSequence(f"{channel[first]} is no finite number", hint="leave it out: missing", column=first + 1)
+            raise BadSequence(f"{channel[first]} is not a finite number", hint="use NaN", column=first + 1)
         missing += int(np.isnan(values).sum())
     if not channels or missing == len(channels) * len(channels[0]):
-        raise BadSequence("there is no number", hint="give it one, or leave such records out with --skip-bad")
+        raise BadSequence("the series has no numbers", hint="add some, or skip such records with --skip-bad")
     return channels, {"missing numbers": missing} if missing else {}
 
 
 def number(text: str) -> float:
-    """Return the number that a cell says, NaN for a missing one. Raises `ValueError` for anything else.
+    """Return the number in a cell, or NaN if it is missing. Raises `ValueError` for anything else.
 
     >>> number("-1.5e3"), number(" NA "), number("nan")
     (-1500.0, nan, nan)
@@ -78,9 +78,9 @@ def number(text: str) -> float:
 
 
 def cells(line: str) -> list[tuple[str, int]]:
-    """Return the numbers in a line, as they are written, and where each begins, from 0.
+    """Return the numbers in a line as text, and where each begins, from 0.
 
-    Space, commas or semicolons part them; between two commas or semicolons a number is missing.
+    They are separated by spaces, commas or semicolons; between two commas or semicolons a number is missing.
 
     >>> cells("1.5, NA;;3")
     [('1.5', 0), ('NA', 5), ('', 8), ('3', 9)]
@@ -89,7 +89,7 @@ def cells(line: str) -> list[tuple[str, int]]:
 
 
 def commas_unclear(line: str) -> bool:
-    """Say whether the commas in a line may be decimal ones as well as between numbers.
+    """Return whether the commas in a line could be decimal commas as well as separators.
 
     >>> commas_unclear("1,5 2,5"), commas_unclear("1, 2"), commas_unclear("1,2")
     (True, False, False)
@@ -98,7 +98,7 @@ def commas_unclear(line: str) -> bool:
 
 
 def is_missing(cell: object) -> bool:
-    """Say whether a cell says that there is no number.
+    """Return whether a cell means a missing number.
 
     >>> is_missing("NA"), is_missing(" "), is_missing("nan")
     (True, True, True)

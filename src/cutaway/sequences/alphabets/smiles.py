@@ -2,14 +2,14 @@
 
 Rules, each counted under the name in quotation marks:
 
-- a SMILES is kept to the letter: it is not made canonical, no hydrogen or charge is moved;
-- "stereo" (records): '@', '/' and '\\\\' stay as written;
-- "several components" (records): a salt or a mixture, its parts parted by '.', stays whole;
-- "reactions" (records): reactants>agents>products stay whole; each of the three is checked as a molecule. The '>' of a
-  dative bond, '->', parts nothing.
+- a SMILES is kept exactly as written: it is not made canonical, and no hydrogen or charge is moved;
+- "stereo" (records): '@', '/' and '\\\\' are kept;
+- "several components" (records): a salt or mixture, with parts separated by '.', is kept whole;
+- "reactions" (records): reactants>agents>products is kept whole; each of the three is checked as a molecule. The '>' of
+  a dative bond, '->', does not separate.
 
-What RDKit can't read, or what no molecule can be (a carbon with five bonds, a ring that can't be aromatic), is an
-error. To read SMILES unchecked and without RDKit use the alphabet text.
+A SMILES is an error if RDKit cannot read it or if the molecule is impossible (a carbon with five bonds, a ring that
+cannot be aromatic). To read SMILES without this check, and without RDKit, use the alphabet text.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _PARTS = re.compile(r"(?<!-)>")
 def check(sequence: str) -> tuple[str, dict[str, int]]:
     r"""Return the SMILES as it is, and what was found in it.
 
-    Raises `BadSequence` where RDKit refuses it, with the column of the place or the atom where it does, and
-    `InputError` where there is no RDKit. SMILES: Weininger, *J. Chem. Inf. Comput. Sci.* 28, 31 (1988).
+    Raises `BadSequence` if RDKit refuses it, with the column or atom that RDKit names, and `InputError` if RDKit is not
+    installed. SMILES: Weininger, *J. Chem. Inf. Comput. Sci.* 28, 31 (1988).
 
     >>> check("C[C@H](N)C(=O)[O-].[Na+]")  # doctest: +SKIP
     ('C[C@H](N)C(=O)[O-].[Na+]', {'stereo': 1, 'several components': 1})
@@ -46,7 +46,8 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     parts = _PARTS.split(sequence)
     if len(parts) not in (1, 3) or not any(parts):
         column = len(parts[0]) + 1
-        raise BadSequence("a reaction is reactants>agents>products", hint="write both '>'", column=column)
+        why = "a reaction is written reactants>agents>products"
+        raise BadSequence(why, hint="write it with two '>'", column=column)
     if "." in sequence:
         changes["several components"] = 1
     if len(parts) == 3:
@@ -61,11 +62,12 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
 
 @functools.cache
 def reader() -> Callable[[str], bool]:
-    """Return what says whether RDKit takes a SMILES: its parser and the steps of its sanitisation that can refuse.
+    """Return a function that tells whether RDKit accepts a SMILES.
 
-    The other steps (aromaticity, conjugation, hybridisation, stereo) take half of the time and refuse nothing.
+    It runs RDKit's parser and only those sanitisation steps that can refuse a molecule. The other steps (aromaticity,
+    conjugation, hybridisation, stereo) would take as long again and never refuse.
     """
-    library("rdkit", "checking SMILES needs RDKit", "read them unchecked: --alphabet text")
+    library("rdkit", "checking SMILES needs RDKit", "read them without the check: --alphabet text")
     from rdkit import Chem, rdBase
 
     steps = Chem.SANITIZE_CLEANUP | Chem.SANITIZE_CLEANUP_ORGANOMETALLICS
@@ -78,13 +80,13 @@ def reader() -> Callable[[str], bool]:
             molecule = Chem.MolFromSmiles(smiles, sanitize=False)
             if molecule is not None and Chem.SanitizeMol(molecule, steps, catchErrors=True) == 0:
                 return True
-            return Chem.MolFromSmiles(smiles) is not None  # which takes hydrogens away first: [HH]O passes
+            return Chem.MolFromSmiles(smiles) is not None  # this one removes hydrogens first, so that [HH]O passes
 
     return takes
 
 
 def canonical(smiles: str) -> str | None:
-    """Return RDKit's canonical SMILES, None where RDKit refuses it. Raises `InputError` where there is no RDKit.
+    """Return RDKit's canonical SMILES, or None if RDKit refuses it. Raises `InputError` if RDKit is not installed.
 
     >>> canonical("OC")  # doctest: +SKIP
     'CO'
@@ -107,24 +109,24 @@ def _refused(smiles: str, start: int) -> BadSequence:
     atom = re.search(r"atom (?:# )?(\d+)|[Uu]nkekulized atoms: (\d+)", said)
     column = 1
     if space := _SPACE.search(smiles):
-        said, column = f"{space[0]!r} is no letter of SMILES", space.start() + 1
+        said, column = f"{space[0]!r} is not allowed in SMILES", space.start() + 1
     elif place:
         column = int(place[1])
     elif atom:
         atoms = list(_ATOM.finditer(smiles))
         number = int(atom[1] or atom[2])
         column = atoms[number].start() + 1 if number < len(atoms) else 1
-    first = re.sub(r" (while parsing|for input).*", "", said.splitlines()[0]) if said else "it can't be read"
+    first = re.sub(r" (while parsing|for input).*", "", said.splitlines()[0]) if said else "it cannot be read"
     shown = smiles if len(smiles) <= 80 else smiles[:77] + "..."
     return BadSequence(
         f"RDKit refuses {shown!r}: {first.removeprefix('SMILES Parse Error: ')}",
-        hint="mend it, or leave such records out with --skip-bad",
+        hint="fix it, or skip such records with --skip-bad",
         column=start + column,
     )
 
 
 def rdkit_says(work: Callable[[], object]) -> str:
-    """Return what RDKit writes to its log while it works, without the times."""
+    """Return what RDKit logs while `work` runs, without the times."""
     from rdkit import rdBase
 
     log = io.StringIO()

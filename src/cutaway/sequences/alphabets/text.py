@@ -1,7 +1,7 @@
-"""Text: any characters but none at all.
+"""Text: one or more characters of any kind.
 
-Rules: a text is kept to the letter. Nothing is normalised, stripped or folded. Half of a surrogate pair, which JSON can
-write, is no character and can't be saved: an error.
+Rules: a text is kept exactly as it is; nothing is normalised, stripped or folded. Half of a surrogate pair, which JSON
+can contain, is an error: it is not a character and cannot be saved.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ __all__ = ["check"]
 
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
-    """Return the text as it is. Raises `BadSequence` where it is empty or holds half of a surrogate pair.
+    """Return the text as it is. Raises `BadSequence` if it is empty or contains half of a surrogate pair.
 
     >>> check("Naïve?")
     ('Naïve?', {})
     """
     if not sequence:
-        raise BadSequence("there is no text", hint="give it one, or leave such records out with --skip-bad")
+        raise BadSequence("the text is empty", hint="add a text, or skip such records with --skip-bad")
     if not sequence.isascii():
         try:
             sequence.encode()
         except UnicodeEncodeError as error:
-            hint = "write the whole character, or leave such records out with --skip-bad"
-            why = f"{sequence[error.start]!r} is half of a surrogate pair, and no character"
+            hint = "write the whole character, or skip such records with --skip-bad"
+            why = f"{sequence[error.start]!r} is half of a surrogate pair, not a character"
             raise BadSequence(why, hint=hint, column=error.start + 1) from error
     return sequence, {}

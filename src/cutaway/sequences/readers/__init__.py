@@ -1,8 +1,7 @@
-"""How files hold sequences: for each format a function that takes what is asked for and yields raw records.
+"""One reader per file format: a function that takes a `Request` and yields raw records.
 
-A raw record is what the file says, with the place of each letter; alphabets check it afterwards. What is wrong with one
-record is yielded as a `BadSequence`, so that reading can go on behind it; what is wrong with the rest of a file is
-raised.
+A raw record holds what the file states and can name the place of each letter; an alphabet checks it afterwards. If one
+record is bad, the reader yields a `BadSequence` and continues. If the rest of the file cannot be read, it raises.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ LIBRARIES: dict[str, Callable[[], object]] = {
     "xtc": trajectories.need_mdtraj,
     "dcd": trajectories.need_mdtraj,
 }
-"""What raises `InputError` where the library is missing that a format needs."""
+"""For each format that needs an optional library, a function that raises `InputError` if it is not installed."""
 
 _SUFFIXES = {
     "txt": "txt text",
@@ -63,19 +62,19 @@ _FORMATS = {f".{suffix}": name for name, suffixes in _SUFFIXES.items() for suffi
 
 
 def format_of(file: str) -> str:
-    """Return the format that a file's name tells. Raises `InputError` where it tells none.
+    """Return the format that the suffix of a file means. Raises `InputError` for an unknown suffix.
 
     >>> format_of("genome.fna.gz")
     'fasta'
     """
     found = suffix_format(file)
     if found is None:
-        raise InputError(f"can't tell a format from the name {file!r}", hint=f"say it: --format {'|'.join(READERS)}")
+        raise InputError(f"the name {file!r} does not tell its format", hint=f"give it: --format {'|'.join(READERS)}")
     return found
 
 
 def suffix_format(file: str) -> str | None:
-    """Return the format that a file's name tells, or None.
+    """Return the format that the suffix of a file means, or None.
 
     >>> suffix_format("genome.fna.gz"), suffix_format("genome")
     ('fasta', None)

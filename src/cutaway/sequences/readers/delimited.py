@@ -1,4 +1,4 @@
-"""Delimited text: which mark parts its cells, what quotes mean, and how reading goes on behind a row that is none."""
+"""Read delimited text: find the separator, interpret quotes, and continue after a bad row."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from cutaway.sequences.readers.request import MEND, Request
 __all__ = ["Delimited"]
 
 MOST = 1 << 22
-"""The most characters in a row that goes over several lines: a quote that never closes costs no more memory."""
+"""The most characters in a row that spans several lines; it bounds the memory that an unclosed quote costs."""
 
-_CLOSE = "close the quote in this line, or leave the line out with --skip-bad"
-_OPEN = "unexpected end of data"  # what csv says where a quote is open at the end
+_CLOSE = "close the quote on this line, or skip the line with --skip-bad"
+_OPEN = "unexpected end of data"  # the error of csv if a quote is open at the end
 _LOOKED_AT = 32
 _LONGEST = (1 << 31) - 1
 _MARKS = ",\t;"
@@ -30,15 +30,16 @@ _LIMIT = threading.Lock()
 
 
 class Delimited:
-    """A table of delimited text: the `mark` between its cells, the `names` in its head, and the rows below it.
+    """A table of delimited text: the separator `mark`, the column `names` in the header, and the rows below it.
 
-    In a .tsv file the mark is a tab, and a quote a letter like any other unless every cell of the head is in quotes.
-    Else the mark is the comma, tab or semicolon by which most of the first lines have as many cells as the head (the
-    one with more cells where two do), or what a first line like "sep=;" says, which is counted and left out. A cell in
-    quotes may go over lines. Where such a row turns out to be none, only its first line is bad.
+    In a .tsv file the separator is a tab, and a quote is an ordinary character unless every cell of the header is
+    quoted. Otherwise the separator is the comma, tab or semicolon that gives most of the first lines as many cells as
+    the header (of two equally good ones, the one with more cells). A first line like "sep=;" sets it, and is counted
+    and left out. A quoted cell may span lines. If such a row is bad, only its first line is; reading continues with the
+    next line, so that a stray quote costs one line and not the rest of the file.
 
-    What becomes of a quote in a line that begins within it does not depend on where it was opened: each line ahead is
-    looked at once, for all rows that may reach it, so that the time is proportional to the file.
+    How a line that begins inside quotes continues does not depend on where the quote was opened. Each line ahead is
+    therefore parsed once, for all rows that may reach it, and the time is proportional to the file.
     """
 
     quotes = True
@@ -48,8 +49,8 @@ class Delimited:
         self.names: list[str] = []
         self._lines = text_lines(request)
         self._ahead: deque[tuple[int, str | BadSequence]] = deque()
-        self._within: deque[int] = deque()  # of the first lines ahead, which leave a quote open: the cells begun there
-        self._size = self._cells = 0  # of these lines
+        self._within: deque[int] = deque()  # cells begun in each of the first lines ahead, which leave the quote open
+        self._size = self._cells = 0  # characters and cells of these lines
         self._closing = 0, 0, ""
         self._look()
         self._line: deque[str] = deque()
@@ -61,11 +62,11 @@ class Delimited:
             break
 
     def rows(self, single: int | None = None) -> Iterator[tuple[int, list[str] | BadSequence]]:
-        """Yield each row with the line it begins in, or what is wrong with it; cell `single` is of one line."""
+        """Yield each row, or its error, with its first line; the cell in column `single` may not span lines."""
         return self._rows(len(self.names), single)
 
     def _look(self) -> None:
-        """Choose the mark and what quotes mean by the first lines, which are read again afterwards."""
+        """Choose the separator and the meaning of quotes from the first lines; these are read again later."""
         size = 0
         while len(self._ahead) < _LOOKED_AT and size < MOST and (found := next(self._lines, None)):
             self._ahead.append(found)
@@ -115,7 +116,7 @@ class Delimited:
         return number, text
 
     def _quoted(self, number: int, text: str, width: int | None, single: int | None) -> list[str] | BadSequence:
-        """Return the row that begins in a line with quotes; further lines of it are taken."""
+        """Return the row that begins on a line with quotes; this consumes its further lines."""
         self._line.append(text)
         try:
             return next(self._reader)
@@ -129,7 +130,7 @@ class Delimited:
 
     def _over_lines(self, number: int, text: str, width: int | None, single: int | None) -> list[str] | BadSequence:
         last, found = self._last()
-        if isinstance(found, BadSequence):  # a line of it is not UTF-8
+        if isinstance(found, BadSequence):  # one of its lines is not UTF-8
             return found
         if isinstance(found, str):
             return self._no_row(found, number, _CLOSE)
@@ -141,7 +142,7 @@ class Delimited:
         if not isinstance(row, list):
             return self._no_row(row, number, _CLOSE)
         if single is not None and "\n" in row[single]:
-            why = f"a cell in quotes goes on to line {last:,}, and a sequence is of one line"
+            why = f"this quoted cell continues to line {last:,}, but a sequence must be on one line"
             return self.request.bad(why, number, self.names[single], _CLOSE)
         for _ in range(taken):
             self._ahead.popleft()
@@ -152,29 +153,29 @@ class Delimited:
     def _last(self) -> tuple[int, int | str | BadSequence]:
         """Return the last line of a row whose quote is open before the lines ahead.
 
-        With it come the cells that begin in it, or why there is no such row.
+        The second value is the number of cells that begin on that line, or why there is no such row.
         """
         while True:
             if len(self._within) == len(self._ahead):
                 if not (found := next(self._lines, None)):
-                    return 0, "a quote opens a cell and never closes"
+                    return 0, "a quote is opened and never closed"
                 self._ahead.append(found)
             number, text = self._ahead[len(self._within)]
             if isinstance(text, BadSequence):
                 return number, text
             if self._size + len(text) + 1 > MOST:
-                return number, f"a quote opens a cell that is more than {MOST:,} letters long"
+                return number, f"a quote opens a cell of more than {MOST:,} characters"
             if self._closing[0] != number:
                 self._closing = number, *self._in_quotes(text)
             _, cells, why = self._closing
             if why != _OPEN:
-                return number, f"a quote opens a cell that goes on to line {number:,}: {why}" if why else cells
+                return number, f"a quote opens a cell that continues to line {number:,}: {why}" if why else cells
             self._within.append(cells)
             self._size += len(text) + 1
             self._cells += cells
 
     def _in_quotes(self, text: str) -> tuple[int, str]:
-        """Return how many cells begin in a line within quotes, and what csv says against a row that ends with it."""
+        """Return how many cells begin on a line inside quotes, and the error of csv if a row ended with it."""
         if '"' not in text:
             return 0, _OPEN
         row = self._parsed(f'"{text}')
@@ -183,7 +184,7 @@ class Delimited:
         return (len(row) - 1, "") if isinstance(row, list) else (0, row)
 
     def _parsed(self, *lines: str) -> list[str] | str:
-        """Return the row that lines are, or what csv says against it."""
+        """Return the row that these lines are, or the error of csv."""
         try:
             return next(csv.reader(lines, delimiter=self.mark, strict=True))
         except csv.Error as error:
@@ -196,12 +197,12 @@ class Delimited:
             return str(error)
 
     def _no_row(self, why: str, number: int, hint: str = MEND) -> BadSequence:
-        return self.request.bad(f"it is no row of a table ({why})", number, hint=hint)
+        return self.request.bad(f"this is not a row of a table ({why})", number, hint=hint)
 
     def _ragged(self, cells: int, width: int, number: int, last: int = 0) -> BadSequence:
-        why = f"{cells} cell{'s' * (cells != 1)}, and the header has {width}"
+        why = f"{cells} cell{'s' * (cells != 1)}, but the header has {width}"
         if last:
-            why += f"; one of them goes on to line {last:,}"
+            why += f"; one of them continues to line {last:,}"
         return self.request.bad(why, number, min(cells, width), _CLOSE if last else MEND)
 
 
@@ -221,7 +222,7 @@ def _is_quoted(cell: str) -> bool:
 
 @contextlib.contextmanager
 def _any_length() -> Iterator[None]:
-    """Let csv take cells of more than 131,072 letters, which a gene may have; its limit is the whole process's."""
+    """Let csv read cells of more than 131,072 characters, such as a gene; the limit applies to the whole process."""
     with _LIMIT:
         kept = csv.field_size_limit(_LONGEST)
         try:

@@ -1,4 +1,4 @@
-"""FASTA, read without Biopython: a block at a time, the lines of a record joined by deleting their ends."""
+"""Read FASTA without Biopython, block by block; the lines of a record are joined by deleting their line ends."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _COMMENT = re.compile(rb"^;.*\n", re.MULTILINE)
 
 
 def read_fasta(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield each record: its id is the first word of its header, its label (where asked for) the rest.
+    """Yield each record: its id is the first word of its header; its label, if requested, is the rest.
 
-    A record's line is its header's. Lines that begin with ";" are comments, counted and left out. Memory is a few times
-    the longest record. Text before the first header is an error, which is not held.
+    A record's line is the line of its header. Lines that begin with ";" are comments: they are counted and left out.
+    Text before the first header is an error. Memory is a few times the longest record.
     """
     line, told, source = 1, False, blocks(request)
     first = block = b""
-    for block in source:  # up to the first header
+    for block in source:  # until the first header
         at = 0 if block[:1] == b">" else block.find(b"\n>") + 1 or len(block)
         before, comments = _COMMENT.subn(b"", block[:at])
         if comments:
@@ -56,19 +56,19 @@ def read_fasta(request: Request) -> Iterator[Raw | BadSequence]:
         except UnicodeDecodeError:
             yield not_utf8(request, b">" + text, line)
         else:
-            del text, letters  # a chromosome needs the room
+            del text, letters  # a chromosome needs the memory
             label = request.label(words[1].strip() if len(words) > 1 else None) if request.label_column else None
             yield Raw(words[0] if words else None, sequence, label, line, functools.partial(in_body, body, line))
         line += ends
 
 
 def _headed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield each record whole, without its ">"; the first block begins with one."""
+    """Yield each whole record without its ">"; the first block begins with ">"."""
     parts: list[bytes] = []
     begun = False
     for block in itertools.chain([first] if first else [], rest):
         line_begins = True
-        for number, piece in enumerate(block.split(b">")):  # a byte alone is found much faster than behind a newline
+        for number, piece in enumerate(block.split(b">")):  # ">" is found much faster than "\n>"
             if number and line_begins:
                 if begun:
                     whole = b"".join(parts)
@@ -76,12 +76,12 @@ def _headed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
                     yield whole
                 begun = True
             elif number:
-                parts.append(b">")  # in the middle of a line
+                parts.append(b">")  # inside a line
             if piece:
                 parts.append(piece)
                 line_begins = piece[-1] == _NEWLINE
             else:
-                line_begins = not number  # ">>" is no header behind a header
+                line_begins = not number  # ">>" does not start a second header
     if begun:
         yield b"".join(parts)
 
@@ -90,13 +90,13 @@ def _headless(request: Request, text: bytes, first: int) -> BadSequence:
     number, row = next(
         (number, row) for number, row in enumerate(text.split(b"\n"), first) if row.strip() and not row.startswith(b";")
     )
-    hint = "put a line like >name before it, or read it with --format txt"
-    why = "a FASTA record begins with '>', and this does not"
+    hint = "add a line like >name before it, or read the file with --format txt"
+    why = "a FASTA record must begin with '>'"
     return request.bad(why, number, len(row) - len(row.lstrip()) + 1, hint)
 
 
 def in_body(body: bytes, line: int, letter: int) -> str:
-    """Return where a letter of the sequence stands in the lines below its header."""
+    """Return the place of a letter of the sequence in the lines below its header."""
     left = letter
     for number, row in enumerate(body.decode("utf-8").split("\n"), line + 1):
         if row.startswith(";"):
@@ -106,13 +106,13 @@ def in_body(body: bytes, line: int, letter: int) -> str:
         if left <= width:
             return f"line {number:,}, column {left if places is None else places[left - 1]:,}"
         left -= width
-    return f"line {line:,}, column 1"  # there is no letter at all
+    return f"line {line:,}, column 1"  # the record has no letters
 
 
 def not_utf8(request: Request, text: bytes, line: int) -> BadSequence:
-    """Return the error that says which byte of a record that begins in this line is not UTF-8."""
+    """Return the error that names the byte that is not UTF-8 in a record that begins on this line."""
     for number, row in enumerate(text.split(b"\n"), line):
         error = decoded(request, row, number)
         if isinstance(error, BadSequence):
             return error
-    raise AssertionError(f"{request.file!r} is UTF-8 after all")
+    raise AssertionError(f"{request.file!r} is valid UTF-8")

@@ -1,4 +1,4 @@
-"""FASTQ, read without Biopython: sequences and qualities on one line or on several, wrapped as they like."""
+"""Read FASTQ without Biopython; sequences and qualities may be wrapped over lines, each in its own way."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ __all__ = ["read_fastq"]
 
 _SPACE = b" \t\n\r\v\f"
 _MATE = re.compile(r"([12]):[YN]:")
-_MEND = "mend it (was it cut short?), or leave it out with --skip-bad"
+_MEND = "fix it (is it truncated?), or skip it with --skip-bad"
 
 Line = tuple[int, bytes]
 
 
 def read_fastq(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield each record: sequence and qualities, each on one line or on several. Qualities are counted and left out.
+    """Yield each record; its sequence and its qualities may each take several lines. Qualities are left out.
 
-    Qualities end when there are as many as letters, since a line of them may begin with '@' or '+'. The next record
-    must begin there. If it does not, the record is bad, and reading goes on at the first line below its '+' where a
-    whole record stands. What looks like a record on the way there is an error of its own.
+    The qualities end when there are as many as letters, because a line of them may begin with '@' or '+'. The next
+    record must begin there, and the text after '+', if any, must repeat the header. Otherwise the record is bad, and
+    reading continues at the first whole record below its '+'. If another bad record is found before that, it is a
+    separate error.
 
-    The two reads of a pair in one file ("name 1:N:0" and "name 2:N:0") are named name/1 and name/2.
+    Two reads of a pair in one file ("name 1:N:0" and "name 2:N:0") are named name/1 and name/2.
     """
     source, back = lines(request), deque[Line | None]()
 
     def take() -> Line | None:
         return back.popleft() if back else next(source, None)
 
-    searching = False  # behind a bad record: a line that begins with '@' may be one of its qualities
+    searching = False  # after a bad record, a line that begins with '@' may be one of its qualities
     current = take()
     while current is not None:
         number, header = current
         if header[:1] != b"@":
             if header.strip() and not searching:
-                yield request.bad("a FASTQ record begins with '@', and this does not", number)
+                yield request.bad("a FASTQ record must begin with '@'", number)
                 searching = True
             elif not header.strip():
                 request.counts["blank lines"] += not searching
@@ -64,12 +65,12 @@ def read_fastq(request: Request) -> Iterator[Raw | BadSequence]:
             count += len(current[1].strip())
             current = take()
         if not letters and current is not None and not current[1].strip():
-            current = take()  # the empty line of no qualities
+            current = take()  # the empty line of qualities
         ended = current is None or current[1][:1] == b"@" or not current[1].strip()
         why = None
         if count != len(letters) or not ended:
             why = _miscounted(len(letters), count, taken, current, ended)
-        elif searching and not _is_of(plus[1], header):
+        elif not _repeats(plus[1], header):
             why = "the line with '+' names another record"
         if why:
             yield request.bad(why, plus[0] + 1, hint=_MEND)
@@ -91,20 +92,20 @@ def read_fastq(request: Request) -> Iterator[Raw | BadSequence]:
         yield Raw(name, sequence, label, number, functools.partial(in_body, body, number))
 
 
-def _is_of(plus: bytes, header: bytes) -> bool:
-    """Say whether the line with '+' repeats the header's first word, or says nothing, as most do."""
+def _repeats(plus: bytes, header: bytes) -> bool:
+    """Return whether the line with '+' is otherwise empty, as usual, or repeats the first word of the header."""
     words = plus[1:].split(None, 1)
     return not words or words[0] == (header[1:].split(None, 1) or [b""])[0]
 
 
 def _without_plus(current: Line | None) -> str:
     if current is None:
-        return "the file ends inside this record: it has no line with '+'"
+        return "the file ends inside this record: there is no line with '+'"
     return f"this record has no line with '+' before line {current[0]:,}, which begins with '@'"
 
 
 def _miscounted(letters: int, count: int, taken: list[Line], current: Line | None, ended: bool) -> str:
-    """Say what is wrong with the qualities: too few before the next line with '@', or too many."""
+    """Return what is wrong with the number of qualities."""
     seen = 0
     for at, (_, row) in enumerate(taken):
         if at and row[:1] == b"@":

@@ -1,4 +1,4 @@
-"""Where the frames of trajectory files lie: which are whole, and what is wrong with what is behind them."""
+"""Find the frames of trajectory files: how many are whole, and what is wrong after the last whole one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ __all__ = ["TrrFrames", "dcd_frames", "trr_frames", "xtc_frames"]
 
 
 def xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
-    """Return how many frames of an XTC file are whole, whether one behind them is broken, and how many atoms each has.
+    """Return how many frames of an XTC file are whole, whether a broken one follows, and how many atoms each has.
 
-    mdtraj takes half a frame for the end. A frame: magic number, atoms, step, time, box and atoms again (56 bytes); of
-    more than nine atoms then eight numbers, the length of the packed coordinates, and these, filled up to four bytes.
+    mdtraj reads half a frame as the end of the file. A frame is: magic number, atoms, step, time, box and atoms again
+    (56 bytes); with more than nine atoms then eight numbers, the length of the compressed coordinates, and these,
+    padded to four bytes.
     """
     size, start, count, atoms = os.fstat(file.fileno()).st_size, 0, 0, 0
     while start < size:
@@ -40,7 +41,7 @@ def xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
             end = start + 88 + wide + -(-packed // 4) * 4
             sound = all(low <= high for low, high in zip(bounds[:3], bounds[3:], strict=True)) and 9 <= small < 73
             sound = sound and head[4:8] == head[52:56] and packed <= 4 * int(3.6 * atoms)
-            if not sound and end <= size:  # mdtraj would read and write beyond its tables
+            if not sound and end <= size:  # mdtraj would read and write outside its tables
                 raise ValueError(f"frame {count + 1:,} is damaged")
         if end > size or end <= start:
             return count, True, atoms
@@ -49,10 +50,11 @@ def xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
 
 
 def dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
-    """Return how many frames of a DCD file are whole, whether it was cut, and how many atoms each has.
+    """Return how many frames of a DCD file are whole, whether it is truncated, and how many atoms each has.
 
-    The header says how many frames there were. Fortran records, each between two copies of its length: 84 bytes of
-    header, a title, the number of atoms; then for each frame the unit cell (where the header has one), x, y and z.
+    The header gives the number of frames. The file consists of Fortran records, each between two copies of its length:
+    84 bytes of header, a title, the number of atoms; then for each frame the unit cell (if the header announces it),
+    x, y and z.
     """
     size = os.fstat(file.fileno()).st_size
     head = file.read(92)
@@ -62,7 +64,7 @@ def dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
         raise ValueError("it does not begin with a DCD header")
     (fixed,), (cell,) = struct.unpack(f"{order}i", head[40:44]), struct.unpack(f"{order}i", head[48:52])
     if fixed:
-        raise ValueError(f"{fixed:,} atoms are fixed: write all of them into each frame")
+        raise ValueError(f"{fixed:,} atoms are fixed; write the file with all atoms in every frame")
     (title,) = struct.unpack(f"{order}i", file.read(4))
     file.seek(92 + title + 8)
     _, atoms, _ = struct.unpack(f"{order}iii", file.read(12))
@@ -74,10 +76,10 @@ def dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
 
 @dataclasses.dataclass
 class TrrFrames:
-    """The frames of a .trr file that have coordinates: their numbers, from 1, and where in the file these begin.
+    """The frames of a .trr file that have coordinates: their numbers, from 1, and where in the file these start.
 
-    `boxes` says where the box vectors of each begin, 0 where there are none, and `double` whether its numbers are of
-    eight bytes, else of four. `whole` frames were counted, and `problem` is what is wrong with the next one, or "".
+    `boxes` says where the box vectors of each frame start (0 if it has none), and `double` whether its numbers have
+    eight bytes instead of four. The file has `whole` whole frames; `problem` is what is wrong with the next, or "".
     """
 
     atoms: int
@@ -93,10 +95,10 @@ _TRR_HEADER = struct.Struct(">iii12s10i3i")
 
 
 def trr_frames(file: BinaryIO) -> TrrFrames:
-    """Find the frames of a .trr file. Raises `ValueError` where it does not begin with one.
+    """Find the frames of a .trr file. Raises `ValueError` if it does not begin with one.
 
-    A frame: magic number, the name of the format, the sizes in bytes of thirteen things of which GROMACS writes box,
-    virial, pressure, coordinates, velocities and forces, each or none; atoms, step, time, lambda; then these things.
+    A frame is: magic number, name of the format, the sizes in bytes of ten parts, number of atoms, step, time and
+    lambda, then the parts. Of these GROMACS writes any of box, virial, pressure, coordinates, velocities and forces.
     """
     size, start = os.fstat(file.fileno()).st_size, 0
     found = TrrFrames(0, array("q"), array("q"), array("q"), array("b"), 0, "")
@@ -104,7 +106,7 @@ def trr_frames(file: BinaryIO) -> TrrFrames:
         file.seek(start)
         head = file.read(_TRR_HEADER.size)
         if len(head) < _TRR_HEADER.size:
-            found.problem = "cut"
+            found.problem = "truncated"
             break
         magic, length, letters, name, *sizes, atoms, _, _ = _TRR_HEADER.unpack(head)
         box, x, number = sizes[2], sizes[7], _number_size(sizes, atoms)
@@ -112,13 +114,13 @@ def trr_frames(file: BinaryIO) -> TrrFrames:
             found.problem = "damaged"
             break
         if found.whole and atoms != found.atoms:
-            found.problem = f"of {atoms:,} atoms, where the first has {found.atoms:,}"
+            found.problem = f"of {atoms:,} atoms, but the first frame has {found.atoms:,}"
             break
         found.atoms = atoms
         body = start + _TRR_HEADER.size + 2 * number
         end = body + sum(sizes)
         if end > size:
-            found.problem = "cut"
+            found.problem = "truncated"
             break
         found.whole += 1
         if x:
@@ -128,12 +130,12 @@ def trr_frames(file: BinaryIO) -> TrrFrames:
             found.double.append(number == 8)
         start = end
     if not found.whole and found.problem == "damaged":
-        raise ValueError("it does not begin with a frame of a .trr file")
+        raise ValueError("it does not begin with a .trr frame")
     return found
 
 
 def _number_size(sizes: list[int], atoms: int) -> int:
-    """Return the bytes of a number, 4 or 8; 0 where the sizes contradict each other or the number of atoms."""
+    """Return the bytes per number, 4 or 8, or 0 if the sizes contradict each other or the number of atoms."""
     inputs, energies, box, virial, pressure, topology, symbols, *vectors = sizes
     if atoms <= 0 or inputs or energies or topology or symbols:
         return 0

@@ -1,4 +1,4 @@
-"""GenBank flat files, parsed by Biopython an entry at a time: whole entries, coding sequences, or their proteins."""
+"""Read GenBank flat files with Biopython, entry by entry: whole entries, coding sequences, or their proteins."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from cutaway.sequences.readers.request import Raw, Request
 
 __all__ = ["need_biopython", "read_genbank"]
 
-_HEADLESS = "a GenBank entry begins with LOCUS, and this does not"
+_HEADLESS = "a GenBank entry must begin with LOCUS"
 
 
 def read_genbank(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield records of each entry. What a record is depends on the alphabet:
+    """Yield the records of each entry. What a record is depends on the alphabet:
 
     - dna, rna, text: the entry; its id is accession and version;
-    - codon: each CDS, its exons spliced and turned the right way, from `codon_start` on (the letters before it are
-      counted under "codon_start letters left out"); its label is its /translation, where it has one;
-    - protein: each CDS's /translation, or the entry where it is a protein's own.
+    - codon: each CDS, spliced, on its own strand, starting at `codon_start` (the letters before it are counted under
+      "codon_start letters left out"); its label is its /translation, if it has one;
+    - protein: the /translation of each CDS, or the whole entry if the entry is a protein.
 
-    A CDS is called by the first of its protein_id, locus_tag and gene that no CDS before it in the entry has, and its
-    line is where its feature begins. A `label_column` names a qualifier of the CDS, or an annotation of the entry
-    ("organism"). Lines before an entry's LOCUS are counted and left out. Memory is bounded by the longest entry.
+    The id of a CDS is the first of protein_id, locus_tag and gene that no earlier CDS of the entry has; its line is the
+    first line of its feature. A `label_column` names a qualifier of the CDS, or an annotation of the entry
+    ("organism"). Lines before LOCUS are counted and left out. Memory is bounded by the longest entry.
     """
     from_biopython = need_biopython()
     for start, rows in _entries(request):
@@ -41,7 +41,7 @@ def read_genbank(request: Request) -> Iterator[Raw | BadSequence]:
             continue
         is_protein = entry.annotations.get("molecule_type") == "protein"
         if request.alphabet == "codon" and is_protein:
-            yield request.bad("this entry is a protein's: it has no codons", start)
+            yield request.bad("this entry is a protein: it has no codons", start)
         elif request.alphabet == "codon" or (request.alphabet == "protein" and not is_protein):
             yield from _genes(request, entry, start, rows)
         elif not entry.seq.defined:
@@ -57,15 +57,15 @@ def _parsed(request: Request, from_biopython: Any, rows: list[str], start: int) 
         warnings.simplefilter("always")
         try:
             entry = from_biopython.read(io.StringIO("\n".join(rows) + "\n"), "genbank")
-        except Exception as error:  # whatever its parser stumbles over is the file's fault
-            return request.bad(f"Biopython can't read this entry: {' '.join(str(error).split())[:160]}", start)
+        except Exception as error:  # whatever the parser fails on is the file's fault
+            return request.bad(f"Biopython cannot read this entry: {' '.join(str(error).split())[:160]}", start)
     if caught:
-        request.counts["oddities that Biopython warned of"] += len(caught)
+        request.counts["warnings from Biopython"] += len(caught)
     return entry
 
 
 def _entries(request: Request) -> Iterator[tuple[int, list[str] | BadSequence]]:
-    """Yield the line in which each entry begins, and its lines, or what is wrong with it."""
+    """Yield the first line number of each entry, and its lines or its error."""
     rows, start, broken = list[str](), 0, None
     before, first = 0, 0  # lines before LOCUS, which are not held
     for number, line in text_lines(request):
@@ -89,8 +89,8 @@ def _entries(request: Request) -> Iterator[tuple[int, list[str] | BadSequence]]:
             yield start, broken or rows
             rows, broken = [], None
     if rows:
-        hint = "was it cut short? fetch it anew, or leave its last entry out with --skip-bad"
-        yield start, broken or request.bad("this entry has no end: a line with //", start, hint=hint)
+        hint = "is the file truncated? download it again, or skip its last entry with --skip-bad"
+        yield start, broken or request.bad("this entry does not end with a line //", start, hint=hint)
     elif before:
         yield first, request.bad(_HEADLESS, first)
 
@@ -123,8 +123,8 @@ def _genes(request: Request, entry: Any, start: int, rows: list[str]) -> Iterato
         try:
             letters = str(gene.extract(entry.seq))
             skipped = int(said.get("codon_start", ["1"])[0]) - 1
-        except Exception as error:  # a part that lies in another entry, a location that Biopython couldn't read
-            yield request.bad(f"this CDS can't be spliced: {' '.join(str(error).split())[:160]}", number, 22)
+        except Exception as error:  # a part in another entry, or an unreadable location
+            yield request.bad(f"this CDS cannot be spliced: {' '.join(str(error).split())[:160]}", number, 22)
             continue
         if skipped:
             request.counts["codon_start letters left out"] += skipped
@@ -134,7 +134,7 @@ def _genes(request: Request, entry: Any, start: int, rows: list[str]) -> Iterato
 
 
 def _in_origin(origin: int, letter: int) -> str:
-    row, place = divmod(letter - 1, 60)  # sixty letters a line, in groups of ten behind a number
+    row, place = divmod(letter - 1, 60)  # a number, then sixty letters per line in groups of ten
     return f"line {origin + 1 + row:,}, column {11 + place + place // 10:,}"
 
 
@@ -143,5 +143,5 @@ def _in_gene(line: int, letter: int) -> str:
 
 
 def need_biopython() -> Any:
-    """Return Biopython's SeqIO. Raises `InputError` where there is none."""
+    """Return Biopython's SeqIO. Raises `InputError` if it is not installed."""
     return library("Bio.SeqIO", "reading GenBank needs Biopython")

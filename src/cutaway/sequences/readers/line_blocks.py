@@ -1,6 +1,6 @@
-"""The bytes of a file, unpacked where they are gzipped, in blocks of whole lines; whatever ends a line is a newline.
+"""Read a file in blocks of whole lines: gzip is decompressed, and every line end becomes a newline.
 
-Memory is bounded by the longest line, and time by what the reader does with it.
+Memory is bounded by the longest line.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _NEWLINE = ord("\n")
 
 
 def blocks(request: Request) -> Iterator[bytes]:
-    """Yield the file in blocks that begin and end with whole lines; the last one gets a newline where it has none.
+    """Yield the file in blocks of whole lines; the last block gets a final newline if it lacks one.
 
-    A byte order mark is taken off and counted, and so are line ends of several kinds. Raises `BadSequence` for UTF-16,
-    for other binary files, and where a .gz is cut short or damaged, after all that was whole; `MissingText` for an
-    empty file.
+    A byte order mark is removed and counted; mixed line ends are counted. Raises `BadSequence` for UTF-16 and other
+    binary files. If a .gz is truncated or damaged, it raises `BadSequence` after the last good block. Raises
+    `MissingText` for an empty file.
     """
     line, held, ends = 1, list[bytes](), set[bytes]()
     try:
@@ -50,13 +50,12 @@ def blocks(request: Request) -> Iterator[bytes]:
             if whole < len(block):
                 held.append(block[whole:])
             if zero >= 0:
-                hint = "say with --format what it is; UTF-16 becomes text with: iconv -f UTF-16 -t UTF-8"
-                raise request.bad("byte 0x00: this is no text", line, sum(map(len, held)) + 1, hint)
+                hint = "name its format with --format; UTF-16 becomes text with: iconv -f UTF-16 -t UTF-8"
+                raise request.bad("byte 0x00: this is not a text file", line, sum(map(len, held)) + 1, hint)
     except (EOFError, zlib.error) as error:
-        why = (
-            "the .gz ends before its end: it was cut short" if isinstance(error, EOFError) else f"damaged .gz: {error}"
-        )
-        hint = "fetch or pack it anew; gzip -t FILE checks it"
+        truncated = isinstance(error, EOFError)
+        why = "the .gz file is truncated" if truncated else f"the .gz file is damaged: {error}"
+        hint = "download or compress it again; gzip -t FILE checks it"
         raise request.bad(why, line, sum(map(len, held)) + 1, hint) from error
     if len(ends) > 1:
         request.counts["mixed line ends"] += 1
@@ -65,7 +64,7 @@ def blocks(request: Request) -> Iterator[bytes]:
 
 
 def lines(request: Request) -> Iterator[tuple[int, bytes]]:
-    """Yield each line with its number, from 1, without its end."""
+    """Yield each line without its line end, and its number from 1."""
     first = 1
     for block in blocks(request):
         found = block[:-1].split(b"\n")
@@ -74,7 +73,7 @@ def lines(request: Request) -> Iterator[tuple[int, bytes]]:
 
 
 def text_lines(request: Request) -> Iterator[tuple[int, str | BadSequence]]:
-    """Yield each line as text, or as the error that it isn't UTF-8."""
+    """Yield each line as text, or as an error if it is not UTF-8, and its number from 1."""
     first = 1
     for block in blocks(request):
         found: list[str] | list[str | BadSequence]
@@ -87,7 +86,7 @@ def text_lines(request: Request) -> Iterator[tuple[int, str | BadSequence]]:
 
 
 def decoded(request: Request, line: bytes, number: int) -> str | BadSequence:
-    """Return a line as text, or as the error that says which byte is not UTF-8."""
+    """Return a line as text, or an error that names the byte that is not UTF-8."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -98,7 +97,7 @@ def decoded(request: Request, line: bytes, number: int) -> str | BadSequence:
 
 @contextlib.contextmanager
 def local(request: Request) -> Iterator[str]:
-    """Give the name of a file for a library that opens files itself; what is gzipped or piped is written to one."""
+    """Return a file name for a library that opens files itself; gzipped or piped data go to a temporary file."""
     if request.file != "-":
         with opened(request.file) as file:
             head = file.read(2)
@@ -114,12 +113,13 @@ def local(request: Request) -> Iterator[str]:
                 for block in _unpacked(request):
                     unpacked.write(block)
             except (EOFError, zlib.error) as error:
-                raise request.bad("the .gz is cut short or damaged", 1, hint="fetch or pack it anew") from error
+                why = "the .gz file is truncated or damaged"
+                raise request.bad(why, 1, hint="download or compress it again") from error
         yield str(name)
 
 
 def _first_checked(request: Request) -> Iterator[bytes]:
-    """Yield blocks of which none ends between a carriage return and its newline, without a byte order mark."""
+    """Yield blocks without a byte order mark; no block ends between a carriage return and its newline."""
     first, held = True, b""
     for data in _unpacked(request):
         block = held + data if held else data
@@ -137,7 +137,7 @@ def _first_checked(request: Request) -> Iterator[bytes]:
 
 
 def _unpacked(request: Request) -> Iterator[bytes]:
-    """Yield what the file holds; its first bytes say whether it is gzipped, whatever its name."""
+    """Yield the content of the file. Whether it is gzipped is decided by its first bytes, not by its name."""
     with _standard_input() if request.file == "-" else opened(request.file) as file:
         data = file.read(BLOCK)
         if not data:
@@ -153,19 +153,19 @@ def _unpacked(request: Request) -> Iterator[bytes]:
 @contextlib.contextmanager
 def _standard_input() -> Iterator[BinaryIO]:
     if sys.stdin is None or sys.stdin.isatty() or not hasattr(sys.stdin, "buffer"):
-        raise MissingText("nothing comes through a pipe", hint="name a file instead of '-', or write: cat FILE | …")
+        raise MissingText("'-' reads a pipe, and there is none", hint="name a file, or write: cat FILE | cutaway …")
     yield sys.stdin.buffer
 
 
 def _inflated(file: BinaryIO, data: bytes) -> Iterator[bytes]:
-    """Yield what is in the members of a gzip file, up to the last whole byte. Raises EOFError where one has no end."""
+    """Yield the content of a gzip file of one or more members. Raises EOFError if the last member is truncated."""
     inflate = zlib.decompressobj(wbits=31)
     while True:
         block = inflate.decompress(data, BLOCK)
         if block:
             yield block
         if inflate.eof:
-            data = inflate.unused_data.lstrip(b"\0")  # zeros may fill up the last block of a tape
+            data = inflate.unused_data.lstrip(b"\0")  # tapes are padded with zeros
             while not data:
                 more = file.read(BLOCK)
                 if not more:
@@ -181,7 +181,7 @@ def _inflated(file: BinaryIO, data: bytes) -> Iterator[bytes]:
 
 
 def _ends(block: bytes) -> set[bytes]:
-    """Return which line ends there are in a block."""
+    """Return the kinds of line end in a block."""
     if b"\r" not in block:
         return {b"\n"} if b"\n" in block else set()
     both = block.count(b"\r\n")

@@ -1,4 +1,4 @@
-"""Molecules: SMILES a line, and SDF blocks, which RDKit turns into SMILES."""
+"""Read molecules: files with one SMILES per line, and SDF, which RDKit converts to SMILES."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PROPERTY = re.compile(r"\s*>[^<]*<(.+)>")
 
 
 def read_smi(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield each line's SMILES, up to the first space or comma; what is behind it is the record's id.
+    """Yield the SMILES of each line, up to the first space or comma; the rest of the line is the record's id.
 
-    A first line that begins with the word SMILES is a header, a line that begins with # a comment, and "|…|" behind a
-    SMILES an extension of another program's; all three are counted and left out.
+    Counted and left out are a header (a first line that begins with the word SMILES), comments (lines that begin with
+    #), and CXSMILES extensions ("|…|" after a SMILES).
     """
     begun = False
     for number, line in text_lines(request):
@@ -39,7 +39,7 @@ def read_smi(request: Request) -> Iterator[Raw | BadSequence]:
         if words[0][0] == "#":
             request.counts["comment lines"] += 1
             continue
-        if "," in words[0]:  # which no SMILES holds
+        if "," in words[0]:  # a SMILES contains no comma
             words = _COMMA.split(line.strip(), maxsplit=1)
         first, begun = not begun, True
         if first and words[0].lower() in _HEADERS:
@@ -55,10 +55,10 @@ def read_smi(request: Request) -> Iterator[Raw | BadSequence]:
 def read_sdf(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each molecule as RDKit's canonical SMILES with stereo marks; its id is its title.
 
-    A `label_column` names a property ("> <NAME>"). As in RDKit the name runs from the first "<" of its line to the last
-    ">", and the value over all lines up to an empty one; the space around each of them is left out. A molecule without
-    the property has no label, and a file in which none has it is an error at its end. Coordinates and other properties
-    aren't read.
+    A `label_column` names a property ("> <NAME>"). As in RDKit, the name runs from the first "<" of its line to the
+    last ">", and the value continues to the next empty line; spaces around its lines are removed. A molecule without
+    the property has no label. If no molecule has it, that is an error at the end of the file. Coordinates and other
+    properties are not read.
     """
     chem = need_rdkit()
     rows, start, number, broken, ended = list[str](), 1, 0, None, False
@@ -72,7 +72,7 @@ def read_sdf(request: Request) -> Iterator[Raw | BadSequence]:
         else:
             if line.startswith("M  END"):
                 if ended:
-                    why = "a second molecule before '$$$$' ends the one that began here"
+                    why = "this molecule is not ended by '$$$$': a second one follows"
                     broken = broken or request.bad(why, start)
                 ended = True
             rows.append(line)
@@ -80,7 +80,7 @@ def read_sdf(request: Request) -> Iterator[Raw | BadSequence]:
         yield broken
     elif any(row.strip() for row in rows):
         if not any(row.startswith("M  END") for row in rows):
-            hint = "was it cut short? fetch it anew, or leave its last molecule out with --skip-bad"
+            hint = "is the file truncated? download it again, or skip its last molecule with --skip-bad"
             yield request.bad("the file ends inside this molecule", start, hint=hint)
         else:
             yield _molecule(request, chem, rows, start, names)
@@ -94,7 +94,7 @@ def _molecule(request: Request, chem: Any, rows: list[str], start: int, names: d
     said = rdkit_says(lambda: found.append(chem.MolFromMolBlock(block)))
     if not found or found[0] is None:
         at = re.search(r"on line (\d+)", said)
-        why = re.sub(r" on line \d+.*| line: \d+", "", said.splitlines()[0]) if said else "it can't be read"
+        why = re.sub(r" on line \d+.*| line: \d+", "", said.splitlines()[0]) if said else "it cannot be read"
         return request.bad(f"RDKit refuses this molecule: {why[:160]}", start + (int(at[1]) - 1 if at else 0))
     request.counts["molecules to canonical SMILES"] += 1
     label = None
@@ -110,7 +110,7 @@ def _molecule(request: Request, chem: Any, rows: list[str], start: int, names: d
 
 
 def _properties(request: Request, rows: list[str]) -> dict[str, str]:
-    """Return the properties that stand below a molecule, by name; of two with one name the last."""
+    """Return the properties below a molecule by name; if a name occurs twice, the last value."""
     found, value = dict[str, list[str]](), None
     end = next((at for at, row in enumerate(rows) if row.startswith("M  END")), len(rows))
     for row in rows[end + 1 :]:
@@ -130,5 +130,5 @@ def _in_smiles(line: int, letter: int) -> str:
 
 
 def need_rdkit() -> Any:
-    """Return RDKit's Chem. Raises `InputError` where there is none."""
+    """Return RDKit's Chem. Raises `InputError` if it is not installed."""
     return library("rdkit.Chem", "reading SDF needs RDKit")

@@ -1,4 +1,4 @@
-"""What a reader is asked for and what it hands back."""
+"""`Request`: what a reader is asked to read. `Raw`: a record as the reader returns it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["DECIMAL_COMMA", "Raw", "Request", "in_line", "listed"]
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
-MEND = "mend it, or leave such records out with --skip-bad"
+MEND = "fix it, or skip such records with --skip-bad"
 
 
 class Raw(NamedTuple):
-    """A record as its file says it. `place(n)` says where letter n (from 1) of the sequence stands."""
+    """A record as the file states it. `place(n)` names the place in the file of letter n (from 1) of the sequence."""
 
     id: str | None
     sequence: Any
@@ -33,7 +33,7 @@ class Raw(NamedTuple):
 
 @dataclasses.dataclass
 class Request:
-    """One file, what is asked of it, and the tally of what was noticed, which all files share."""
+    """One file and how to read it; `counts` and `places` are shared by all files of one call."""
 
     file: str
     format: str
@@ -51,35 +51,35 @@ class Request:
 
     @property
     def letters(self) -> bool:
-        """Whether space around a sequence is no part of it: in every alphabet but text."""
+        """Whether spaces around a sequence are ignored: for every alphabet except text."""
         return self.alphabet != "text"
 
     @property
     def points(self) -> str:
-        """What to do about decimal commas."""
-        return f"numbers are written with points: tr , . < {self.file} > FILE makes them so"
+        """The hint about decimal commas."""
+        return f"use decimal points; this converts the file: tr , . < {self.file} > FILE"
 
     def bad(self, why: str, line: int, column: int | str = 1, hint: str = MEND) -> BadSequence:
-        """Return the error that something is wrong at a line and column; a column of a table is called by its name."""
+        """Return an error at a line and a column, given by its number, or by its name in a table."""
         where = f"column {column:,}" if isinstance(column, int) else f"column {column!r}"
         return BadSequence(f"line {line:,}, {where} of {self.file!r}: {why}", hint=hint)
 
     def skip(self, error: Exception) -> None:
-        """Raise the error, or with `skip_bad` remember where it was."""
+        """Raise the error; with `skip_bad`, remember its message instead."""
         if not self.skip_bad:
             raise error
         if len(self.places) < 5:
             self.places.append(str(error).splitlines()[0])
 
     def stripped(self, text: str) -> str:
-        """Return a sequence without the space around it, which is counted."""
+        """Return a sequence without the spaces around it; count those that were removed."""
         bare = text.strip() if self.letters else text
         if len(bare) < len(text):
             self.counts["spaces around removed"] += 1
         return bare
 
     def number(self, said: object, line: int, column: int | str) -> float:
-        """Return the number that a cell or a JSON value says, NaN for a missing (or a skipped bad) one."""
+        """Return the number in a cell or a JSON value: NaN if it is missing, or bad and skipped."""
         try:
             if said is None:
                 return math.nan
@@ -89,23 +89,23 @@ class Request:
                 raise ValueError
             return float(said)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
-            hint = "write NA (in JSON null) if it is missing; --skip-bad makes it so"
+            hint = "write NA (null in JSON) for a missing number, or treat it as missing with --skip-bad"
             if isinstance(said, str) and DECIMAL_COMMA.fullmatch(said):
                 hint = f"write it with a decimal point: {said.strip().replace(',', '.')}"
-            self.skip(self.bad(f"{_short(said)} is no finite number", line, column, hint))
+            self.skip(self.bad(f"{_short(said)} is not a finite number", line, column, hint))
             self.counts["bad numbers to missing"] += 1
             return math.nan
 
     def choose(self, names: Sequence[str], line: int = 1) -> list[str]:
-        """Return the columns that hold sequences: those asked for, or the one whose name says so.
+        """Return the columns that hold sequences: those requested, or the one with a likely name.
 
-        Without being told it is the column called like the alphabet (of smiles also "canonical_smiles"), "sequence",
-        "seq" or "text" (in any case), or the only one there is.
+        Likely names, in this order and in upper or lower case: the alphabet's name (for smiles also
+        "canonical_smiles"), "sequence", "seq" and "text". If there is only one column, it is that one.
         """
         if absent := [name for name in self.columns if name not in names]:
             raise self.absent(absent[0], names, line)
         if twice := [name for name in self.columns if names.count(name) > 1]:
-            hint = "give each a name of its own"
+            hint = "rename them so that each name is unique"
             raise self.bad(f"{names.count(twice[0])} columns have this name", line, twice[0], hint)
         if self.columns:
             return list(self.columns)
@@ -114,17 +114,16 @@ class Request:
             if found := [name for name in names if name.strip().lower() == likely]:
                 return found[:1]
         if len(names) == 1 and self._is_sequence(names[0]):
-            hint = f"put its name above it, or read it with --format txt; if it is a name: --column {names[0]}"
-            raise self.bad(f"{_short(names[0])} is no name of a column, but a sequence", line, hint=hint)
+            hint = f"add a header line, or read the file with --format txt; if this is a name: --column {names[0]}"
+            raise self.bad(f"{_short(names[0])} looks like a sequence, not like the name of a column", line, hint=hint)
         if len(names) == 1:
             return list(names)
-        numbers = "; columns of numbers: --alphabet series" if self.alphabet == "text" else ""
-        raise self.bad(
-            f"which column holds the sequences? There are {listed(names)}", line, hint=f"say it: --column NAME{numbers}"
-        )
+        numbers = "; for columns of numbers: --alphabet series" if self.alphabet == "text" else ""
+        why = f"which column holds the sequences? The columns are {listed(names)}"
+        raise self.bad(why, line, hint=f"choose: --column NAME{numbers}")
 
     def _is_sequence(self, name: str) -> bool:
-        """Say whether what should be a column's name looks like the first sequence of a table without a head."""
+        """Return whether this name looks like a sequence, so that the table seems to have no header."""
         from cutaway.sequences.alphabets import CHECKS
 
         if self.alphabet in ("text", "series") or len(name) < 3 or name.upper() != name:
@@ -136,15 +135,15 @@ class Request:
         return True
 
     def absent(self, name: str, names: Sequence[str], line: int = 1) -> BadSequence:
-        """Return the error that there is no column of that name."""
+        """Return the error that the table has no column of this name."""
         return self.bad(f"there is no column {name!r}", line, hint=f"the columns are {listed(names)}")
 
     def name(self, said: object) -> str | None:
-        """Return an id as text; an empty one is none."""
+        """Return an id as text, or None if it is empty."""
         return None if said is None else str(said).strip() or None
 
     def label(self, said: object) -> str | None:
-        """Return a label as text; an empty one is none, and counted."""
+        """Return a label as text; if it is empty, count it and return None."""
         if said is None or said == "":
             self.counts["missing labels"] += 1
             return None
@@ -152,7 +151,7 @@ class Request:
 
 
 def in_line(line: int, before: int = 0) -> Callable[[int], str]:
-    """Return the places of a sequence in one line, behind so many characters."""
+    """Return the `place` function of a sequence on one line, after `before` other characters."""
     return functools.partial(_column, line, before)
 
 
@@ -166,6 +165,6 @@ def _short(said: object) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return the first twelve names, and how many more there are."""
+    """Return the first twelve names as text, and how many more there are."""
     shown = [_short(name) for name in names[:12]]
     return ", ".join(shown) + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")

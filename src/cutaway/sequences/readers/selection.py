@@ -1,17 +1,18 @@
-"""What of each frame becomes channels: all coordinates, those of selected atoms, or collective variables.
+"""Select which numbers of each frame become channels: coordinates of some or all atoms, or collective variables.
 
 A `column` of a trajectory is one of
 
 - a selection of atoms in mdtraj's language, like "name CA": x, y and z of each of them, in nanometres;
-- `distance A B`: how far two atoms are apart, in nanometres;
-- `dihedral A B C D`: the angle by which the bonds A–B and C–D are turned about B–C, in radians from -π to π;
-- `phi` or `psi`: that angle of every residue's backbone that has one, as they follow.
+- `distance A B`: the distance between two atoms, in nanometres;
+- `dihedral A B C D`: the dihedral angle of four atoms, in radians from -π to π;
+- `phi` or `psi`: this backbone angle of every residue that has one, in order.
 
-Atoms are numbered from 1 in the order of the file, which is that of a .pdb as long as no TER has a number of its own.
-Where a trajectory has a box, distances and angles are those to the nearest periodic images; a .pdb's cell is that of a
-crystal, and not looked at. Several selections are taken together; their coordinates
-come first, then the variables in the order of the columns. Selections, phi and psi need to know what the atoms are
-called: for a trajectory the .pdb, .gro or .psf file beside it that is called the same says it.
+Atoms are numbered from 1 in the order of the file (as in a .pdb in which no TER has a number of its own). Coordinates
+of all selections come first, then the variables in the order of the columns. If a trajectory has a box, distances and
+angles use the nearest periodic images; the cell of a .pdb is that of a crystal and is ignored.
+
+Selections, phi and psi need the names of the atoms. For a trajectory these come from a .pdb, .gro or .psf file of the
+same name beside it.
 """
 
 from __future__ import annotations
@@ -38,15 +39,16 @@ _EXAMPLE = {"distance": "distance 1 10", "dihedral": "dihedral 5 7 9 15"}
 _BACKBONE = ("phi", "psi")
 
 Topology = Callable[[], tuple[str, Any]]
-"""Gives the name of the file that says what the atoms are called, and mdtraj's topology of it."""
+"""Returns the name of the file that has the names of the atoms, and its topology as mdtraj reads it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The atoms that are read, ascending from 0 (None: all of them), and what is made of them.
+    """The atoms to read, ascending from 0 (None: all of them), and the channels to make of them.
 
-    `places` says which of these have their coordinates as channels, `variables` has rows of two or four for distances
-    and dihedrals; `named` is the file that said what they are called, where one was read, and how many it has.
+    `places` are the indices among these atoms whose coordinates become channels; `variables` has rows of two (distance)
+    or four (dihedral) such indices. `named` is the file with the names of the atoms, if one was read, and its number of
+    atoms.
     """
 
     atoms: npt.NDArray[np.int64] | None
@@ -55,27 +57,27 @@ class Selection:
     named: tuple[str, int] | None = None
 
     def width(self, atoms: int) -> int:
-        """Return how many channels there are of so many atoms."""
+        """Return the number of channels, given the number of atoms in the file."""
         return 3 * atoms if self.atoms is None else 3 * len(self.places) + sum(map(len, self.variables))
 
     def check(self, request: Request, atoms: int) -> None:
-        """Raise `InputError` where there are fewer atoms than are selected, or the names are those of other atoms."""
+        """Raise `InputError` if a selected atom does not exist, or if the file of names has another number of atoms."""
         if self.named and self.named[1] != atoms:
             file, names = self.named
             raise InputError(
-                f"{request.file!r} has {counted(atoms, 'atom')}, and mdtraj finds {names:,} in {file!r}",
-                hint="a file with their names has to be of the same atoms",
+                f"{request.file!r} has {counted(atoms, 'atom')}, but mdtraj finds {names:,} in {file!r}",
+                hint="the file with the names must have the same atoms as the trajectory",
             )
         if self.atoms is not None and self.atoms[-1] >= atoms:
             raise InputError(
-                f"{request.file!r} has {counted(atoms, 'atom')}, and atom {self.atoms[-1] + 1:,} is chosen",
+                f"{request.file!r} has {counted(atoms, 'atom')}; atom {self.atoms[-1] + 1:,} does not exist",
                 hint="atoms are numbered from 1",
             )
 
     def of(
         self, frames_FA3: npt.NDArray[np.float64], boxes_F33: npt.NDArray[np.float64] | None = None
     ) -> npt.NDArray[np.float64]:
-        """Return C channels of F numbers each, of frames that have the atoms that are read."""
+        """Return C channels of F numbers each, from frames of the atoms to read."""
         frames = len(frames_FA3)
         if self.atoms is None:
             return frames_FA3.reshape(frames, -1).T
@@ -86,7 +88,7 @@ class Selection:
 
 
 def selection_of(request: Request, topology: Topology) -> Selection:
-    """Return what the columns choose. Raises `InputError` for what is no selection and no variable."""
+    """Return the selection that the columns request. Raises `InputError` for a column that is not valid."""
     if not request.columns:
         return Selection(None, np.empty(0, np.int64), [])
     queries = [column for column in request.columns if _kind(column) is None]
@@ -104,50 +106,53 @@ def _kind(column: str) -> str | None:
 
 
 def _variable(column: str, named: tuple[str, Any] | None) -> npt.NDArray[np.int64] | None:
-    """Return the atoms of a variable, a row for each; None for a selection."""
+    """Return the atoms of each variable as rows, or None if the column is a selection of atoms."""
     kind = _kind(column)
     if kind is None:
         return None
     if kind in _VARIABLES:
         return np.array([_numbers(column, kind, column.split()[1:])], dtype=np.int64) - 1
-    assert named is not None  # noqa: S101 (selection_of has read it)
+    assert named is not None  # noqa: S101 (read by selection_of)
     file, topology = named
     from mdtraj.geometry import dihedral
 
     rows = (dihedral.indices_phi if kind == "phi" else dihedral.indices_psi)(topology)
     if not len(rows):
-        raise InputError(f"no residue in {file!r} has a {kind}", hint="it is of N, CA and C of two residues in a chain")
+        hint = f"{kind} needs the atoms N, CA and C of two neighbouring residues"
+        raise InputError(f"no residue in {file!r} has a {kind} angle", hint=hint)
     return np.asarray(rows, dtype=np.int64)
 
 
 def _numbers(column: str, kind: str, words: Sequence[str]) -> list[int]:
     count, hint = _VARIABLES[kind], f"atoms are numbered from 1, like {_EXAMPLE[kind]!r}"
     if len(words) != count or not all(word.isascii() and word.isdecimal() for word in words):
-        raise InputError(f"a {kind} is of {count} atoms, by their numbers, and not {column!r}", hint=hint)
+        raise InputError(f"a {kind} needs the numbers of {count} atoms; got {column!r}", hint=hint)
     numbers = [int(word) for word in words]
     if min(numbers) < 1 or max(numbers) >= 1 << 31:
         wrong = next(number for number in numbers if not 1 <= number < 1 << 31)
-        raise InputError(f"there is no atom {wrong} for {column!r}", hint=hint)
+        raise InputError(f"{column!r}: there is no atom {wrong}", hint=hint)
     if len(set(numbers)) < count:
-        raise InputError(f"{column!r} has one atom twice", hint=hint)
+        raise InputError(f"{column!r} names one atom twice", hint=hint)
     return numbers
 
 
 def _selected(columns: Sequence[str], file: str, topology: Any) -> npt.NDArray[np.int64]:
     query = " or ".join(f"({column})" for column in columns)
-    hint = 'a selection is like "name CA" or "protein and not element H"; a variable like "distance 1 10" or "phi"'
+    hint = (
+        'write a selection like "name CA" or "protein and not element H", or a variable like "distance 1 10" or "phi"'
+    )
     try:
         atoms: npt.NDArray[np.int64] = np.asarray(topology.select(query), dtype=np.int64)
     except Exception as error:  # of its parser
         said = " ".join(str(error).split())[:120]
-        raise InputError(f"mdtraj can't select {query!r} in {file!r}: {said}", hint=hint) from error
+        raise InputError(f"mdtraj cannot select {query!r} in {file!r}: {said}", hint=hint) from error
     if not len(atoms):
-        raise InputError(f"no atom of {file!r} is {query!r}", hint=hint)
+        raise InputError(f"no atom of {file!r} matches {query!r}", hint=hint)
     return atoms
 
 
 def topology_beside(request: Request) -> Topology:
-    """Return what reads the file with the atoms beside a trajectory."""
+    """Return a function that reads the topology file beside a trajectory."""
 
     def read() -> tuple[str, Any]:
         for suffix in (".pdb", ".gro", ".psf"):
@@ -155,15 +160,15 @@ def topology_beside(request: Request) -> Topology:
             if file.is_file():
                 return str(file), _topology(str(file), str(file))
         raise InputError(
-            f"which atoms {request.columns[0]!r} are, {request.file!r} does not say",
-            hint=f"put a file with the atoms beside it: {request.stem}.pdb, .gro or .psf",
+            f"{request.file!r} stores no atom names, so {request.columns[0]!r} cannot be resolved",
+            hint=f"put a file with the names beside it: {request.stem}.pdb, .gro or .psf",
         )
 
     return read
 
 
 def topology_of_model(request: Request, atoms: Sequence[str]) -> Topology:
-    """Return what reads the atoms of a .pdb file's first model."""
+    """Return a function that reads the topology of the first model of a .pdb file."""
 
     def read() -> tuple[str, Any]:
         with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
@@ -178,13 +183,13 @@ def _topology(name: str, file: str) -> Any:
     mdtraj = need_mdtraj()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of guessed bonds, elements and unit cells: only the names are needed
+            warnings.simplefilter("ignore")  # about bonds, elements and unit cells: only the names are needed
             return mdtraj.load_topology(file)
-    except Exception as error:  # whatever its parsers trip over
+    except Exception as error:  # its parsers fail in many ways
         said = " ".join(str(error).split())[:120]
-        raise InputError(f"mdtraj finds no atoms in {name!r}: {said}", hint="check that it is what it says") from error
+        raise InputError(f"mdtraj cannot read the atoms of {name!r}: {said}", hint="check its format") from error
 
 
 def need_mdtraj() -> Any:
-    """Return mdtraj. Raises `InputError` where there is none."""
+    """Return mdtraj. Raises `InputError` if it is not installed."""
     return library("mdtraj", "reading trajectories needs mdtraj")

@@ -1,4 +1,4 @@
-"""Channels that grow time step by time step, and become a record where they end or grow too long."""
+"""Build a series one time step at a time; it becomes a record when it ends or grows too long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["SeriesBuilder"]
 
 
 class SeriesBuilder:
-    """The channels of the record that is being read; `end` hands it on and begins the next."""
+    """The channels of the record that is being read; `end` yields it and starts the next."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -23,7 +23,7 @@ class SeriesBuilder:
         self.line = 0
 
     def add(self, line: int, values: Sequence[float], label: str | None = None) -> Iterator[Raw]:
-        """Take the numbers of one time step; yield the record before it where that has reached its greatest length."""
+        """Add the numbers of one time step; if the record is full, yield it first."""
         if self.arrays and (len(self.arrays[0]) + 1) * len(values) > series.PIECE:
             self.request.counts["long series cut"] += 1
             yield from self.end(label)
@@ -33,7 +33,7 @@ class SeriesBuilder:
             channel.append(value)
 
     def lost(self, line: int, error: BadSequence, label: str | None = None) -> Iterator[Raw | BadSequence]:
-        """Take a time step that can't be read: with `skip_bad` its numbers are missing, where a record has begun."""
+        """Handle a time step that cannot be read: inside a record, with `skip_bad`, all its numbers become missing."""
         if not self.begun:
             yield error
             return
@@ -43,11 +43,11 @@ class SeriesBuilder:
 
     @property
     def begun(self) -> bool:
-        """Whether the record has a time step yet."""
+        """Whether the record has a time step already."""
         return bool(self.arrays)
 
     def end(self, label: str | None = None) -> Iterator[Raw]:
-        """Yield the record, if there is one, and begin anew."""
+        """Yield the record, if there is one, and start the next."""
         if self.arrays:
             yield Raw(None, self.arrays, label, self.line, functools.partial(_step, self.line))
         self.arrays = ()

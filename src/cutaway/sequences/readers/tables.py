@@ -1,4 +1,4 @@
-"""Tables: CSV with one record a row, Parquet the same; numbers run down the columns."""
+"""Read tables, CSV and Parquet: one record per row, or for series one channel per column."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from cutaway.sequences.readers.txt_jsonl import json_channels
 
 __all__ = ["need_pyarrow", "read_csv", "read_parquet"]
 
-Rows = Iterator[tuple[int, Any]]  # the line a row begins in, and its cells, or a BadSequence
+Rows = Iterator[tuple[int, Any]]  # the first line of a row, and its cells or a BadSequence
 
 _LOOKED_AT = 100
 _TIMES = re.compile(
@@ -38,10 +38,11 @@ _logger = get_logger(__name__)
 def read_csv(request: Request) -> Iterator[Raw | BadSequence]:
     """Yield each row below the header: its sequence, its "id" if there is such a column, and its label.
 
-    What parts the cells, and what quotes mean, says `Delimited`. Of the alphabet series the rows are time steps and the
-    columns channels: those asked for, or all whose first cell that is not missing, among a hundred, is a number, but
-    for times: a column called time, date, step, t, index or the like, or without a name, whose numbers only grow. A new
-    record begins where the label changes. A bad row, skipped, is a time step of missing numbers.
+    `Delimited` chooses the separator and interprets quotes. For the alphabet series the rows are time steps and the
+    columns are channels: those requested, or all columns of numbers (the first cell that is not missing, in a hundred
+    rows, is a number). Times are left out: a column without a name or called time, date, step, t, index or similar, in
+    which each number is larger than the one before. A new record begins when the label changes. With `skip_bad` a bad
+    row becomes a time step of missing numbers.
     """
     table = Delimited(request)
     if table.names:
@@ -99,12 +100,12 @@ def _down(
 def _with_numbers(
     request: Request, names: Sequence[str], first: list[tuple[int, Any]], others: set[int | None], mark: str
 ) -> list[int]:
-    """Return the columns that are channels, by their first cells that are not missing; count the others by name."""
+    """Return the columns whose first non-missing cell is a number; count the other columns by name."""
     picked, words, dates, empty = list[int](), list[str](), list[str](), list[str]()
     rows = [(line, row) for line, row in first if not isinstance(row, BadSequence)]
     if mark and all(_is_number(name) for name in names):
-        hint = f"put names above them, or read it with --format txt; if they are names: --column {names[0].strip()}"
-        raise request.bad("these are numbers, and no names of columns", 1, hint=hint)
+        hint = f"add a header, or read the file with --format txt; if they are names: --column {names[0].strip()}"
+        raise request.bad("these are numbers, not names of columns", 1, hint=hint)
     for i, name in enumerate(names):
         if i in others:
             continue
@@ -133,7 +134,7 @@ def _with_numbers(
 def _without_times(
     request: Request, names: Sequence[str], first: list[tuple[int, Any]], picked: list[int], label_at: int | None
 ) -> list[int]:
-    """Return the channels but for those that are called like times and only grow, and say which these are."""
+    """Return the channels without times: columns named like a time whose numbers only grow. Log what is left out."""
     rows = [row for _, row in first if not isinstance(row, BadSequence)]
     times = [i for i in picked if _is_called_time(names[i]) and _grows(rows, i, label_at)]
     kept = [i for i in picked if i not in times]
@@ -142,8 +143,8 @@ def _without_times(
     left_out = listed([names[i] for i in times])
     request.counts[f"columns of times left out ({left_out})"] += len(times)
     _logger.info(
-        f"{request.file}: {left_out} left out, as times: numbers that only grow. "
-        f"To have {'it' if len(times) == 1 else 'them'} as well, name every channel: "
+        f"{request.file}: {left_out} left out as times, because the numbers only grow. "
+        f"To include {'it' if len(times) == 1 else 'them'}, name every channel: "
         + " ".join(f"--column {shlex.quote(names[i])}" for i in picked[:4])
         + (" …" if len(picked) > 4 else "")
     )
@@ -156,7 +157,7 @@ def _is_called_time(name: str) -> bool:
 
 
 def _grows(rows: list[Any], column: int, label_at: int | None) -> bool:
-    """Say whether each number of a column is larger than the one before it, if that one has the same label."""
+    """Return whether each number of a column is larger than the one before it with the same label."""
     pairs = [(None if label_at is None else row[label_at], row[column]) for row in rows]
     if len(pairs) < 2:
         return False
@@ -168,26 +169,26 @@ def _grows(rows: list[Any], column: int, label_at: int | None) -> bool:
 
 
 def _is_date(cell: object) -> bool:
-    """Say whether a cell is a date or a time of day: as Parquet has them, or as text like 2024-01-31 12:00."""
+    """Return whether a cell is a date or a time of day: a Parquet type, or text like 2024-01-31 12:00."""
     return isinstance(cell, (datetime.date, datetime.time)) or (isinstance(cell, str) and bool(_DATE.fullmatch(cell)))
 
 
 def _with_dates_alike(request: Request, names: Sequence[str], columns: list[int], rows: Rows) -> Rows:
-    """Yield the rows; raise at a date that is written in another style than the first of its column."""
+    """Yield the rows; raise `BadSequence` for a date in another style than the first date of its column."""
     styles: dict[int, tuple[str, str]] = {}
     for line, row in rows:
         for i in columns if not isinstance(row, BadSequence) else ():
             style = _style(row[i])
             if style is not None and styles.setdefault(i, (style, row[i]))[0] != style:
-                why = f"{row[i].strip()!r} is a date of another style than {styles[i][1].strip()!r}"
-                hint = "write all dates of the column in one style, such as 2024-01-31; or name the channels: --column"
+                why = f"the date {row[i].strip()!r} is not in the style of {styles[i][1].strip()!r}"
+                hint = "write all dates of the column in one style, like 2024-01-31, or name the channels: --column"
                 request.skip(request.bad(why, line, names[i], hint))
                 request.counts["dates of another style"] += 1
         yield line, row
 
 
 def _style(cell: object) -> str | None:
-    """Return how a date or a time of day is written: what parts it, and whether the year comes first."""
+    """Return the style of a date or a time of day: its separator, and whether the year comes first."""
     found = _DATE.fullmatch(cell) if isinstance(cell, str) else None
     if found is None:
         return None
@@ -197,9 +198,9 @@ def _style(cell: object) -> str | None:
 
 
 def _is_number(cell: object) -> bool:
-    """Say whether a cell is one: also infinity, so that reading refuses it."""
+    """Return whether a cell is a number. Infinity counts, so that reading the column reports it."""
     if not isinstance(cell, str):
-        return isinstance(cell, numbers.Number) and not isinstance(cell, bool)  # a Decimal is one, too
+        return isinstance(cell, numbers.Number) and not isinstance(cell, bool)  # a Decimal counts
     try:
         float(cell)
     except ValueError:
@@ -208,9 +209,9 @@ def _is_number(cell: object) -> bool:
 
 
 def read_parquet(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield each row as from a CSV, a batch at a time; a row's line is its number, from 1.
+    """Yield each row as `read_csv` does, batch by batch; a row's line is its number, from 1.
 
-    Of the alphabet series a column of lists holds a record a row; columns of numbers are channels that run down.
+    For the alphabet series a column of lists holds one record per row; columns of numbers are channels.
     """
     parquet = need_pyarrow()
     with local(request) as name:
@@ -226,7 +227,7 @@ def read_parquet(request: Request) -> Iterator[Raw | BadSequence]:
                 yield from _parquet_records(request, file, names)
             except (OSError, ValueError) as error:
                 raise request.bad(
-                    f"damaged Parquet file ({_first(error)})", 1, hint="write or fetch it anew"
+                    f"the Parquet file is damaged ({_first(error)})", 1, hint="write or download it again"
                 ) from error
 
 
@@ -252,7 +253,7 @@ def _parquet_records(request: Request, file: Any, names: list[str]) -> Iterator[
         elif isinstance(said, str):
             yield Raw(name, request.stripped(said), label, number, place)
         else:
-            yield request.bad(f"it is no text but {type(said).__name__}", number, column)
+            yield request.bad(f"expected text, got {type(said).__name__}", number, column)
 
 
 def _has_lists(request: Request, file: Any, names: list[str]) -> bool:
@@ -268,7 +269,9 @@ def _has_lists(request: Request, file: Any, names: list[str]) -> bool:
 def _parquet_rows(request: Request, file: Any, names: list[str]) -> Iterator[tuple[int, list[Any]]]:
     first, all_names = 1, file.schema_arrow.names
     if twice := [name for name in names if all_names.count(name) > 1]:
-        raise request.bad(f"{all_names.count(twice[0])} columns have this name", 1, twice[0], "rename all but one")
+        raise request.bad(
+            f"{all_names.count(twice[0])} columns have this name", 1, twice[0], "rename all but one of them"
+        )
     for batch in file.iter_batches(batch_size=128, columns=names):
         columns = [batch.column(name).to_pylist() for name in names]
         yield from enumerate(map(list, zip(*columns, strict=True)), first)
@@ -276,7 +279,7 @@ def _parquet_rows(request: Request, file: Any, names: list[str]) -> Iterator[tup
 
 
 def need_pyarrow() -> Any:
-    """Return pyarrow's Parquet module. Raises `InputError` where there is none."""
+    """Return pyarrow's Parquet module. Raises `InputError` if it is not installed."""
     return library("pyarrow.parquet", "reading Parquet needs pyarrow")
 
 

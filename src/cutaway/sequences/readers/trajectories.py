@@ -15,6 +15,7 @@ import math
 import os
 import struct
 import sys
+import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,10 +40,10 @@ _Block = tuple[_Floats, _Floats | None]
 
 
 def read_trajectory(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield the frames of an .xtc or .dcd file, as mdtraj reads them.
+    """Yield the frames of an .xtc or .dcd file, read by mdtraj.
 
-    A file that was cut short is an error, behind all that was whole; one whose packed coordinates were changed can make
-    mdtraj's C code crash, which nothing here can catch.
+    A truncated file is an error after its last whole frame. Damaged compressed coordinates can crash mdtraj's C code;
+    this cannot be caught here.
     """
     mdtraj = need_mdtraj()
     kinds = {"xtc": (mdtraj.formats.XTCTrajectoryFile, 1.0), "dcd": (mdtraj.formats.DCDTrajectoryFile, 0.1)}
@@ -65,11 +66,11 @@ def read_trajectory(request: Request) -> Iterator[Raw | BadSequence]:
 
 
 def read_trr(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield the frames of a .trr file, in the precision that it was written in.
+    """Yield the frames of a .trr file in the precision of the file.
 
-    Frames with velocities or forces alone are counted and left out. The file is read here and not by mdtraj, which
-    fills such frames with what was in memory, rounds doubles, and trusts each frame's header. A file that was cut short
-    or damaged is an error, behind all that was whole.
+    Frames with only velocities or forces are counted and left out. A truncated or damaged file is an error after its
+    last whole frame. mdtraj is not used for this format: it returns uninitialised memory for such frames, rounds
+    doubles to floats, and trusts the header of every frame.
     """
     selection = selection_of(request, topology_beside(request))
     with local(request) as name, Path(name).open("rb") as file:
@@ -84,34 +85,32 @@ def read_trr(request: Request) -> Iterator[Raw | BadSequence]:
         yield from _pieces(
             request, selection, frames.atoms, frames.numbers, functools.partial(_trr_block, file, frames, selection)
         )
-    if frames.problem == "cut":
+    if frames.problem == "truncated":
         raise _cut(request, frames.whole + 1)
     if frames.problem:
         why = f"frame {frames.whole + 1:,} is {frames.problem}"
-        raise request.bad(why, frames.whole + 1, hint="fetch it anew, or keep the frames before it with --skip-bad")
+        raise request.bad(why, frames.whole + 1, hint="download it again, or keep the frames before it with --skip-bad")
     if not frames.numbers:
-        why = f"none of its {frames.whole:,} frames has coordinates"
-        raise request.bad(why, 1, hint="name the file that they were written to")
+        why = f"none of the {frames.whole:,} frames has coordinates"
+        raise request.bad(why, 1, hint="give the file with the coordinates")
 
 
 def _next_frames(file: Any, selection: Selection, nanometres: float, start: int, count: int) -> _Block:
     xyz_FA3, *rest = file.read(count, atom_indices=selection.atoms)
     if len(xyz_FA3) != count:
-        raise OSError(f"{len(xyz_FA3):,} frames came where {count:,} were asked for")
+        raise OSError(f"mdtraj returned {len(xyz_FA3):,} frames instead of {count:,}")
     boxes_F33 = rest[2] if len(rest) == 3 else None if rest[0] is None else _boxes(*rest)
-    with np.errstate(invalid="ignore"):  # NaN is looked for later
+    with np.errstate(invalid="ignore"):  # NaN is handled later
         return xyz_FA3.astype(np.float64) * nanometres, None if boxes_F33 is None else boxes_F33 * nanometres
 
 
 def _boxes(lengths_F3: _Floats, angles_F3: _Floats) -> _Floats:
-    """Return the vectors of boxes: the first one along x, the second in the xy plane; angles are in degrees."""
-    with np.errstate(invalid="ignore", divide="ignore"):  # what can be no box has no volume
-        alpha, beta, gamma = np.cos(np.radians(angles_F3, dtype=np.float64)).T
-        sine, none = np.sqrt(1 - gamma**2), np.zeros(len(gamma))
-        across = (alpha - beta * gamma) / sine
-        up = np.sqrt(1 - beta**2 - across**2)
-        rows = ((none + 1, none, none), (gamma, sine, none), (beta, across, up))
-        boxes_F33: _Floats = np.stack([np.stack(row, axis=-1) for row in rows], axis=1) * lengths_F3[:, :, None]
+    """Return box vectors; angles are in degrees. Impossible angles give NaN, or a box without volume."""
+    from mdtraj.utils import lengths_and_angles_to_box_vectors
+
+    parts = np.asarray([*lengths_F3.T, *angles_F3.T], dtype=np.float64)
+    with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+        boxes_F33: _Floats = np.stack(lengths_and_angles_to_box_vectors(*parts), axis=1)
     return boxes_F33
 
 
@@ -134,7 +133,7 @@ def _trr_block(file: BinaryIO, frames: TrrFrames, selection: Selection, start: i
 def _pieces(
     request: Request, selection: Selection, atoms: int, frames: Sequence[int], read: Callable[[int, int], _Block]
 ) -> Iterator[Raw]:
-    """Yield the frames of these numbers as records; `read` gives so many of them, from one on."""
+    """Yield the frames with these numbers as records; `read(start, count)` returns some of them."""
     most = max(1, series.PIECE // max(1, selection.width(atoms)))
     read_atoms = atoms if selection.atoms is None else len(selection.atoms)
     block = max(1, series.PIECE // (3 * read_atoms + 9))
@@ -152,13 +151,13 @@ def _pieces(
 
 
 def _only_finite(request: Request, selection: Selection, xyz_FA3: _Floats, frames: Sequence[int]) -> None:
-    """Raise where a coordinate is no finite number, or with `skip_bad` make it a missing one."""
+    """Raise `BadSequence` if a coordinate is not finite; with `skip_bad`, make it a missing number instead."""
     finite_FA3 = np.isfinite(xyz_FA3)
     if finite_FA3.all():
         return
     frame, atom, axis = (int(i) for i in np.argwhere(~finite_FA3)[0])
     of = atom if selection.atoms is None else int(selection.atoms[atom])
-    why = f"{'xyz'[axis]} of atom {of + 1:,} is no finite number"
+    why = f"{'xyz'[axis]} of atom {of + 1:,} is not a finite number"
     request.skip(request.bad(why, frames[frame], 3 * atom + axis + 1))
     request.counts["bad numbers to missing"] += int((~finite_FA3).sum())
     xyz_FA3[~finite_FA3] = np.nan
@@ -175,18 +174,18 @@ def _frame(frames: Sequence[int], step: int) -> str:
 
 
 def _cut(request: Request, frame: int) -> BadSequence:
-    why = f"frame {frame:,} is not whole: the file was cut short"
-    return request.bad(why, frame, hint="fetch it anew, or keep the frames before it with --skip-bad")
+    why = f"frame {frame:,} is incomplete: the file is truncated"
+    return request.bad(why, frame, hint="download it again, or keep the frames before it with --skip-bad")
 
 
 def _unreadable(request: Request, error: Exception) -> BadSequence:
-    why = f"can't read this as .{request.format} ({' '.join(str(error).split())[:120]})"
-    return request.bad(why, 1, hint="check that it is what its name says, or fetch it anew")
+    why = f"cannot read this as .{request.format} ({' '.join(str(error).split())[:120]})"
+    return request.bad(why, 1, hint="check that its format matches its name, or download it again")
 
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """Keep what a C library prints on opening a file away from stdout, which belongs to data."""
+    """Keep messages that a C library prints off stdout, which is for data."""
     if sys.stdout is not None:
         sys.stdout.flush()
     kept = os.dup(1)
@@ -202,10 +201,10 @@ def _silent() -> Iterator[None]:
 
 
 def read_pdb(request: Request) -> Iterator[Raw | BadSequence]:
-    """Yield the models of a .pdb file as frames, their atoms as they follow.
+    """Yield the models of a .pdb file as frames, with the atoms in the order of the file.
 
-    Of an atom's alternate locations the first is taken, and of residues that alternate their atoms alike; the others
-    are counted. A `column` chooses as of a trajectory; selections, phi and psi alone need mdtraj.
+    Of alternate locations of an atom or residue the first is used; the others are counted. A `column` selects as for a
+    trajectory; only selections of atoms, phi and psi need mdtraj.
     """
     channels, selection = SeriesBuilder(request), None
     first, locations = list[str](), _Locations()
@@ -224,12 +223,13 @@ def read_pdb(request: Request) -> Iterator[Raw | BadSequence]:
                 frame.append(_coordinate(request, line, number, column))
         elif line.startswith(("MODEL ", "END")):
             if model and not line.startswith("ENDMDL"):
-                why = f"another begins in line {number:,}" if line.startswith("MODEL ") else "the file was cut short"
-                yield request.bad(f"this model has no end (ENDMDL): {why}", model)
+                why = f"another begins on line {number:,}" if line.startswith("MODEL ") else "the file is truncated"
+                yield request.bad(f"this model does not end with ENDMDL: {why}", model)
             elif frame and line.startswith("MODEL "):
-                yield request.bad(f"these atoms are of no model, and one begins in line {number:,}", start)
+                yield request.bad(f"these atoms are outside any model, and a model begins on line {number:,}", start)
             elif frame and len(frame) != (width or len(frame)):
-                yield request.bad(f"{counted(len(frame) // 3, 'atom')}, and {width // 3:,} in the first model", start)
+                why = f"{counted(len(frame) // 3, 'atom')}, but the first model has {width // 3:,}"
+                yield request.bad(why, start)
             elif frame:
                 if selection is None:
                     selection = selection_of(request, topology_of_model(request, first))
@@ -244,14 +244,14 @@ def read_pdb(request: Request) -> Iterator[Raw | BadSequence]:
 
 
 class _Locations:
-    """Where the atoms of one residue have been, by their names."""
+    """The alternate location that is used for each atom of one residue, by the name of the atom."""
 
     def __init__(self) -> None:
         self.residue = ""
         self.atoms: dict[str, str] = {}
 
     def another(self, line: str) -> bool:
-        """Say whether an atom is another location of one that has been, or of the residue that has."""
+        """Return whether this line is a further location of an atom or residue that has been read."""
         name, location, residue = line[12:16], line[16:17], line[17:27]
         if residue != self.residue:
             if residue[4:] == self.residue[4:] and location not in " ":
@@ -261,11 +261,11 @@ class _Locations:
 
 
 def _coordinate(request: Request, line: str, number: int, column: int) -> float:
-    """Return a coordinate of a .pdb in nanometres; where it is cut or blank it is an error, or with `skip_bad` NaN."""
+    """Return a coordinate in nanometres; if it is cut off or blank, that is an error, or with `skip_bad` NaN."""
     said = line[column - 1 : column + 7]
     if len(said) == 8 and not series.is_missing(said):
         return request.number(said, number, column) / 10
-    why = "missing" if not said.strip() else f"no finite number: {said!r}" if len(said) == 8 else "cut short"
+    why = "missing" if not said.strip() else f"not a finite number: {said!r}" if len(said) == 8 else "cut off"
     request.skip(request.bad(f"{'xyz'[(column - 31) // 8]} of this atom is {why}", number, column))
     request.counts["bad numbers to missing"] += 1
     return math.nan
