@@ -103,7 +103,7 @@ def test_a_plus_that_names_another_record_is_an_error_as_in_biopython() -> None:
     """Four lines are lost, from the first record's '+' to the second one's letters: what is left counts up."""
     quality_io = pytest.importorskip("Bio.SeqIO.QualityIO")
     content, good = "@b\nACGT\n+c\nIIII\n", "@g length=4\nACGT\n+g length=4\nIIII\n"
-    with pytest.raises(BadSequence, match=r"line 4, column 1 of 'a\.fq': the line with '\+' names another record"):
+    with pytest.raises(BadSequence, match=r"line 3, column 1 of 'a\.fq': the line with '\+' names another record"):
         read(content + good)
     found, counts = read(content + good, skip_bad=True)
     assert found == [("g", "ACGT")] and counts["skipped"] == 1

@@ -261,7 +261,7 @@ def test_letters_that_are_not_known_are_in_no_merge() -> None:
     tokenizer = letter_bpe(["ACGTNNNN" * 50, "N" * 900], "dna", 60)
     assert [token for token in tokenizer.vocabulary if "N" in token] == ["N"]
     assert tokenizer.encode("ACGTNN").tokens == ["ACGT", "N", "N"]
-    with pytest.raises(InputError, match="'L' at position 2 is not a letter of dna"):
+    with pytest.raises(InputError, match="'L' at position 2 is no letter of dna"):
         letter_bpe(["ALG"], "dna", 60)
 
 

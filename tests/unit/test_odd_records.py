@@ -163,7 +163,7 @@ def test_a_pipe_is_read_where_its_format_is_said(monkeypatch) -> None:
     with pytest.raises(BadSequence, match="line 2, column 3 of '-'"):
         list(read_records("-", "dna", format="fasta"))
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(MissingText, match="reads a pipe, and there is none"):
+    with pytest.raises(MissingText, match="nothing is piped in"):
         list(read_records("-", "dna", format="fasta"))
 
 

@@ -54,7 +54,9 @@ def test_dates_are_no_numbers_whatever_their_column_is_called(head: str, times: 
 )
 def test_dates_of_two_styles_in_a_column_are_refused(times: list[str]) -> None:
     odd = next(i for i, time in enumerate(times) if time != "NA" and len({*times[0]} - {*time, *"0123456789"}) > 0)
-    with pytest.raises(BadSequence, match=f"line {odd + 2}, column 'date' of 'a.csv': '{times[odd]}' is a date"):
+    with pytest.raises(
+        BadSequence, match=f"line {odd + 2}, column 'date' of 'a.csv': '{times[odd]}' is not in the same date style"
+    ):
         read("date", times)
     found, counts = read("date", times, skip_bad=True)
     assert found == [[5, 3, 4]] and counts["dates of another style"] == 1

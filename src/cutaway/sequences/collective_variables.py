@@ -25,7 +25,7 @@ _Floats = NDArray[np.float64]
 _LINE = 1e-6
 """Two bonds are on a line if the sine between them is at most this, the precision of float32 coordinates."""
 _FLAT = 1e-6
-"""A box has no volume if it is at most this fraction of the product of its lengths."""
+"""A box is ignored as flat if its volume is at most this fraction of the product of its lengths."""
 
 
 def distances(frames: ArrayLike, pairs: ArrayLike, boxes: ArrayLike | None = None) -> _Floats:

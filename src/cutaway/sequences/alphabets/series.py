@@ -29,7 +29,7 @@ from cutaway.errors import BadSequence
 __all__ = ["PIECE", "cells", "check", "commas_unclear", "is_missing", "number"]
 
 PIECE = 1 << 22
-"""The largest number of numbers in one record, over all channels."""
+"""The most numbers in one record, all channels together."""
 
 _MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "null", "none", "nan", "-nan", "+nan"})
 _CELL = re.compile(r"[^\s,;]+|(?<=[,;])\s*(?=[,;])|^\s*(?=[,;])")

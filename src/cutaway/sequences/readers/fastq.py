@@ -67,13 +67,13 @@ def read_fastq(request: Request) -> Iterator[Raw | BadSequence]:
         if not letters and current is not None and not current[1].strip():
             current = take()  # the empty line of qualities
         ended = current is None or current[1][:1] == b"@" or not current[1].strip()
-        why = None
+        why, place = None, plus[0] + 1
         if count != len(letters) or not ended:
             why = _miscounted(len(letters), count, taken, current, ended)
         elif not _repeats(plus[1], header):
-            why = "the line with '+' names another record"
+            why, place = "the line with '+' names another record", plus[0]
         if why:
-            yield request.bad(why, plus[0] + 1, hint=_MEND)
+            yield request.bad(why, place, hint=_MEND)
             back.extendleft(reversed([*taken, current]))
             current, searching = take(), True
             continue

@@ -153,7 +153,7 @@ def _unpacked(request: Request) -> Iterator[bytes]:
 @contextlib.contextmanager
 def _standard_input() -> Iterator[BinaryIO]:
     if sys.stdin is None or sys.stdin.isatty() or not hasattr(sys.stdin, "buffer"):
-        raise MissingText("'-' reads a pipe, and there is none", hint="name a file, or write: cat FILE | cutaway …")
+        raise MissingText("'-' is standard input, but nothing is piped in", hint="write: cat FILE | cutaway …")
     yield sys.stdin.buffer
 
 

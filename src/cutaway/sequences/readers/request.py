@@ -56,7 +56,7 @@ class Request:
 
     @property
     def points(self) -> str:
-        """The hint about decimal commas."""
+        """A hint for files with decimal commas."""
         return f"use decimal points; this converts the file: tr , . < {self.file} > FILE"
 
     def bad(self, why: str, line: int, column: int | str = 1, hint: str = MEND) -> BadSequence:

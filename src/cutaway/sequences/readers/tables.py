@@ -180,7 +180,7 @@ def _with_dates_alike(request: Request, names: Sequence[str], columns: list[int]
         for i in columns if not isinstance(row, BadSequence) else ():
             style = _style(row[i])
             if style is not None and styles.setdefault(i, (style, row[i]))[0] != style:
-                why = f"the date {row[i].strip()!r} is not in the style of {styles[i][1].strip()!r}"
+                why = f"{row[i].strip()!r} is not in the same date style as {styles[i][1].strip()!r}"
                 hint = "write all dates of the column in one style, like 2024-01-31, or name the channels: --column"
                 request.skip(request.bad(why, line, names[i], hint))
                 request.counts["dates of another style"] += 1
