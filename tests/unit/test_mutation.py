@@ -375,7 +375,7 @@ def test_a_broken_smiles_is_refused_before_the_weights_are_loaded(chemical, tmp_
     ("more", "words"),
     [
         (["MKTA", "--letters", "M"], "letters are 'M'"),
-        (["MK1A", "--alphabet", "protein"], "'1' is no letter of protein"),
+        (["MK1A", "--alphabet", "protein"], "'1' is not a letter of protein"),
         (["ACGT", "--alphabet", "dna", "--letters", "ACGT"], "letters and an alphabet"),
         (["MKTA", "--alignment", "nowhere.a3m"], "no file 'nowhere.a3m'"),
         ([" "], "no sequence"),

@@ -183,7 +183,7 @@ def test_what_is_no_series_is_taken_as_words(bins: Tokenizer) -> None:
         tokenize("1 2\n3", bins)
     with pytest.raises(InputError, match="neither numbers nor a word"):
         tokenize("a storm", bins)
-    with pytest.raises(InputError, match="'1e999' is no finite number"):
+    with pytest.raises(InputError, match="'1e999' is not a finite number"):
         tokenize("1 1e999", bins)
 
 

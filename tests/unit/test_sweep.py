@@ -513,7 +513,7 @@ def test_prompt_files(tmp_path):
     assert read_prompts(lines) == (["one", "two "], [])
     objects = tmp_path / "p.jsonl"
     objects.write_text('{"prompt": "one", "id": 3}\n{"prompt": 5}\nnot json\n\n{"prompt": ""}\n{"prompt": "two"}\n')
-    with pytest.raises(InputError, match=r"line 2 of .*no \"prompt\" that is a text; 3 lines are broken"):
+    with pytest.raises(InputError, match=r"line 2 of .*no \"prompt\" that is a non-empty text; 3 lines are broken"):
         read_prompts(objects)
     assert read_prompts(objects, skip_bad=True) == (["one", "two"], [2, 3, 5])
     broken = tmp_path / "b.txt"
@@ -521,7 +521,7 @@ def test_prompt_files(tmp_path):
     with pytest.raises(InputError, match=r"line 2 of .*0xff at position 4"):
         read_prompts(broken)
     lines.write_text("\n\n")
-    with pytest.raises(MissingText, match="holds no prompt"):
+    with pytest.raises(MissingText, match="has no prompts"):
         read_prompts(lines)
     with pytest.raises(InputError, match="there is no file"):
         read_prompts(tmp_path / "none.txt")
@@ -823,7 +823,7 @@ def test_broken_lines_are_named_and_can_be_left_out(capsys, tiny_llama, tmp_path
     )
     path.write_text("\n")
     code, _, err = run(capsys, *args)
-    assert code == 2 and "holds no prompt" in err
+    assert code == 2 and "has no prompts" in err
 
 
 def test_ten_thousand_prompts_are_planned_at_once_and_run_one_block_at_a_time(model):

@@ -36,7 +36,7 @@ def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tup
             bad.append(number)
             why = why or str(error)
     if bad and not skip_bad:
-        others = f"; {len(bad):,} lines are bad" if len(bad) > 1 else ""
+        others = f"; {len(bad):,} lines are broken" if len(bad) > 1 else ""
         raise InputError(
             f"line {bad[0]:,} of {name!r} is not a prompt: {why}{others}", hint="fix it, or skip it with --skip-bad"
         )

@@ -77,10 +77,9 @@ def series_in(text: str) -> SeriesText | None:
         if not cells or line[0].lstrip().startswith("#"):
             continue
         if series.commas_unclear(line[0]):
-            hint = "write numbers with decimal points, and space between them"
-            wrong = wrong or InputError(
-                f"are the commas in {line[0][:40]!r} decimal ones, or between numbers?", hint=hint
-            )
+            hint = "use decimal points, and put spaces between the numbers"
+            why = f"the commas in {line[0][:40]!r} could be decimal commas or separators"
+            wrong = wrong or InputError(why, hint=hint)
         try:
             rows.append([_number(cell) for cell, _ in cells])
         except ValueError:
@@ -167,7 +166,7 @@ def _number(cell: str) -> float:
         return series.number(cell)
     except ValueError:
         if "_" not in cell and np.isinf(float(cell)):
-            raise OverflowError(f"{cell!r} is no finite number") from None
+            raise OverflowError(f"{cell!r} is not a finite number") from None
         raise
 
 
