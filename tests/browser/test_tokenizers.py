@@ -119,5 +119,5 @@ def test_time_steps_are_shown_with_their_states(sheet: Any, tmp_path: Path, angl
     else:
         assert tab.locator("svg circle.hotdot").count() == min(channels, 4) * len(known)
         assert ("The first 4 of 11 channels" in tab.locator("figure").first.inner_text()) == (channels == 11)
-    assert ("chord" in tab.locator("figure").first.inner_text()) == angles
+    assert ("unit circle" in tab.locator("figure").first.inner_text()) == angles
     assert view.problems == []

@@ -206,3 +206,41 @@ def test_a_result_saves_its_figure(tmp_path: Path) -> None:
     made = Plane(**{name: record[name] for name in ("model", "method", "explained", "points")})
     for suffix in (".svg", ".png"):
         assert made.save(tmp_path / f"x{suffix}").read_bytes() == figure([record], suffix)
+
+
+def texts_of(record: dict[str, Any]) -> list[tuple[str, Any, float]]:
+    """Return every text of a figure with its box in pixels from the lower left, and the width of the sheet."""
+    import importlib
+
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    names = {"generation": "generation", "tokenizer_comparison": "tokenizers"}
+    kind = record["schema"].removeprefix("cutaway.").removesuffix("/1")
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(style._RC)
+        sheet = importlib.import_module(f"cutaway.views.figures.{names.get(kind, kind)}").draw(record)
+        canvas = FigureCanvasAgg(sheet.figure)
+        canvas.draw()
+        boxes = [
+            (text.get_text(), text.get_window_extent(canvas.get_renderer()), text.get_rotation())
+            for text in sheet.figure.texts
+            if text.get_text().strip()
+        ]
+        wide, high = sheet.figure.bbox.width, sheet.figure.bbox.height
+    for text, box, _ in boxes:
+        assert box.x0 >= -1 and box.y0 >= -1 and box.x1 <= wide + 1 and box.y1 <= high + 1, text
+    return boxes
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_no_text_is_cut_off_and_none_stands_on_another(name: str) -> None:
+    for record in (RECORDS[name], hostile(RECORDS[name], "QVQLVESGGGLVQPGGSLRLSCAAS" * 8)):
+        for key in ("layout", "role", "data"):  # names, not text
+            record = _with(record, RECORDS[name], key)
+        texts_of(record)
+    boxes = [(text, box.padded(-2)) for text, box, turned in texts_of(RECORDS[name]) if not turned]
+    for i, (text, box) in enumerate(boxes):
+        for other, beside in boxes[:i]:
+            assert not box.overlaps(beside), (text, other)

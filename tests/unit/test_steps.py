@@ -213,7 +213,7 @@ def test_the_command_shows_them(capsys: Any, tmp_path: Path, bins: Tokenizer) ->
     assert {"model", "text", "tokens", "ids", "offsets", "decoded", "round_trip", "vocab_size"} <= set(record)
     assert "h+e" in run("the cat", "-m", str(tmp_path / "bpe"))
     out = run("12.5 10 nan 11.25", "-m", str(tmp_path / "bins"))
-    assert "scaled" in out and "nan" in out and "of the bound" in out
+    assert "scaled" in out and "nan" in out and "% of what rounding to bins allows" in out
     record = json.loads(run("1 2", "-m", str(tmp_path / "bins"), "--json"))
     assert record["merges"] is None and len(record["numbers"]["numbers"]) == 2
 

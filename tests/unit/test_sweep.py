@@ -250,6 +250,20 @@ def test_pairing_by_prompt_finds_an_effect_far_smaller_than_the_prompts_differ()
     assert any("reading ease rises from" in line and "perplexity to itself rises" in line for line in told)
 
 
+def test_an_interval_ends_where_the_measure_ends():
+    spread = {"finished": (0.0, 1.0), "perplexity": (1.01, 900.0), "tokens": (1.0, 90.0), "reading_ease": (-90.0, 90.0)}
+    spans = {"finished": (0, 1), "perplexity": (1, math.inf), "tokens": (0, math.inf)}
+    for metric, (low, high) in spread.items():
+        numbers = {f"p{i}": {0.5: [low if i % 2 else high], 1.5: [low]} for i in range(4)}
+        values = [low, high] * 2
+        free = interval([math.log(value) for value in values] if metric == "perplexity" else values)
+        free = tuple(map(math.exp, free)) if metric == "perplexity" else free
+        [effect] = [e for e in effects_of(table_of(numbers, metric=metric)) if e.measure == metric]
+        level, (least, most) = effect.levels[0], spans.get(metric, (-math.inf, math.inf))
+        assert metric == "reading_ease" or free[1] < least  # Student's t knows nothing of the measure's ends
+        assert (level.low, level.high) == pytest.approx((max(free[1], least), min(free[2], most)))
+
+
 def test_of_intervals_without_an_effect_about_one_in_twenty_leaves_zero_out():
     clear = [
         change.clear
@@ -393,7 +407,7 @@ def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
         assert why in told[-1] and "no clear effect" not in " ".join(told)
     greedy = table_of({"a": {(0.0, 1.0): [10.0], (0.0, 1.5): [60.0]}},
                       {"temperature": [0.0], "repetition_penalty": [1.0, 1.5]})  # fmt: skip
-    assert "nothing is drawn" in sentences(greedy, effects_of(greedy))[-1]
+    assert "at temperature 0 it always gives the same text" in sentences(greedy, effects_of(greedy))[-1]
 
 
 def test_a_few_equal_values_are_no_proof():

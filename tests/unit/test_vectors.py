@@ -502,3 +502,26 @@ def test_public_names_are_the_same_things(tiny_gpt2):
     assert cutaway.static_vectors is static_vectors
     assert cutaway.contextual_vectors is contextual_vectors
     assert characters(["ab"]).kind == "WordLevel"
+
+
+def test_every_name_of_a_map_in_a_terminal_is_on_it_or_below_it():
+    import io
+
+    from rich.console import Console
+
+    from cutaway.inside.plane import EmbeddingMap, MapPoint
+    from cutaway.views.terminal_vectors import maps
+
+    def drawn(places, names):
+        points = [MapPoint(name, i, "", x, y) for i, (name, (x, y)) in enumerate(zip(names, places, strict=True))]
+        console = Console(width=80, file=io.StringIO(), color_system=None)
+        console.print(maps([EmbeddingMap("tiny", "by hand", [0.6, 0.4], points)]))
+        return console.file.getvalue()
+
+    days = ["Monday", "Tuesday", "Wednesday", "one", "a name of thirteen"]
+    # Three marks side by side in the middle, and one at each edge.
+    beside = drawn([(0.5, 0.5), (0.518, 0.5), (0.536, 0.5), (0, 0), (1, 1)], days)
+    assert max(map(len, beside.splitlines())) <= 80 and "Monday ●●● Wednesday" in beside
+    assert [line.rstrip() for line in beside.splitlines() if "no room" in line] == ["no room  on the map for ● Tuesday"]
+    for text in (beside, drawn([(0, 0)] * 5, days)):
+        assert [text.count(name) for name in days] == [1] * 5

@@ -192,7 +192,10 @@ class _Comparing:
             n = sum(map(len, places.values()))
         else:
             found, n = interval([mean_of(list(map(mean_of, places.values()))) for places in side.values()]), len(side)
-        return Level(self._value(i), *_shared(self.measure, found), n)
+        mean, low, high = _shared(self.measure, found)
+        least, most = self.measure.span  # an interval of shares does not reach below 0 %, nor above 100 %
+        low, high = (None if end is None else min(max(end, least), most) for end in (low, high))
+        return Level(self._value(i), mean, low, high, n)
 
     def change(self, first: int, i: int, before: Side, after: Side) -> Change:
         both = {

@@ -82,7 +82,7 @@ def _no_interval(table: Table) -> str:
     if len(plan.prompts) > 1:
         why = "too few runs are done to give an interval"
     elif len(table.greedy) == len({level for level, *_ in table.points}):
-        why = "one prompt, and nothing is drawn at any setting"
+        why = "there is one prompt, and at temperature 0 it always gives the same text"
     else:
         why = f"one prompt and {counted(plan.samples, 'sample')} give too little for an interval"
     return f"No effect can be told from chance: {why}. Give more prompts or more samples."
@@ -92,9 +92,9 @@ def _opening(table: Table) -> str:
     plan = table.plan
     settings = f"{counted(len(plan.cells), 'setting')} × {counted(plan.samples, 'sample')}"
     greedy = any(plan.samples_of(cell) < plan.samples for cell in plan.cells)
-    once = ", once where nothing is drawn" if greedy else ""
+    once = " (1 at temperature 0, which always gives the same text)" if greedy else ""
     return (
-        f"{_listed(list(map(_called, plan.models)))}: {counted(len(plan.prompts), 'prompt')} × {settings}{once}, "
+        f"{_listed(list(map(_called, plan.models)))}: {counted(len(plan.prompts), 'prompt')} × {settings}{once}: "
         f"{_runs(len(table.points), plan.runs_per_model * len(plan.models))}."
     )
 

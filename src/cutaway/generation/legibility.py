@@ -51,6 +51,15 @@ class Measure:
     log: bool = False
     of_samples: bool = False
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """Return the least and the largest value that the measure can have."""
+        if self.key == "reading_ease":
+            return -math.inf, math.inf
+        if self.unit == "share" or self.key == "self_bleu":
+            return 0.0, 1.0
+        return (1.0 if self.log else 0.0), math.inf
+
 
 MEASURES: tuple[Measure, ...] = (
     Measure("scorer_perplexity", "perplexity to the scorer", "", "How surprising the text is to one fixed model: as if "

@@ -199,8 +199,9 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
     words = [*SIGNS, *_DIGIT_OF, *(f"b{i}" for i in range(len(bins.edges) - 1))]
     half = np.diff(np.array(bins.edges)).max() / 2
     rounding = (
-        f"numbers: |x - x'| <= {half:g} x the channel's scale between {bins.edges[0]:g} and {bins.edges[-1]:g} scales, "
-        "|x| / 8192 (or 2^-1000) beyond; the scale is the power of two next above the channel's mean |x|"
+        f"numbers are rounded by at most {half:g} times the channel's scale; a number x below {bins.edges[0]:g} or "
+        f"above {bins.edges[-1]:g} scales by at most |x| / 8192, or 2^-1000 if that is more; the scale is the smallest "
+        "power of two above the channel's mean |x|"
     )
     return assemble(
         models.WordLevel(numbered(words), unk_token=UNKNOWN),
@@ -242,7 +243,7 @@ def channels_of(channels: Series) -> _Floats:
 
 
 def _power(values_T: _Floats) -> int:
-    """Return the exponent of a channel's scale: the power of two next above the mean of |x|."""
+    """Return the exponent of a channel's scale: the smallest power of two above the mean of |x|."""
     sizes = np.abs(values_T[~np.isnan(values_T)])
     if not sizes.size or not sizes.max():
         return 0

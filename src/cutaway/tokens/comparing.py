@@ -76,7 +76,7 @@ class TokenizerCell:
     - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes; of
       SELFIES over the changes that leave a molecule;
     - `bits_per_symbol`: of a bigram model over the tokens, learned on half of the records and scored on the other;
-      `comparable` says whether it says all: where something is lost, its bits are not paid for;
+      `comparable` is false if the tokenizer loses something, because the bits leave out what is lost;
     - `encode_mb_per_s`: megabytes of the sequences encoded in a second. A measurement: each run gives another.
     """
 

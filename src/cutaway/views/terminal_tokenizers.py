@@ -131,7 +131,7 @@ def comparison(result: TokenizerComparison) -> RenderableType:
         ("replaced", f"how many tokens change if one symbol is replaced: the mean of {result.edits:,}"),
         ("in/out", "how many tokens change if one symbol is put in or taken out"),
         ("bits", "of a bigram model of the tokens, trained on half of the records and measured on the other half"),
-        ("(number)", "not comparable: what the tokenizer loses costs it no bits" if lossy else ""),
+        ("(number)", "not comparable: this tokenizer loses text, and its bits leave out what is lost" if lossy else ""),
         ("MB/s", "measured in this run"),
     ]
     return Group(*parts, _facts([(name, said) for name, said in facts if said]), "", *map(_piece, result.summary))
@@ -186,9 +186,9 @@ def _numbers(series: BinnedSeries) -> list[RenderableType]:
     drawn = len(series.numbers) - NUMBERS
     scales = ", ".join(f"{scale:g}" for scale in series.scales[:8]) + (", …" if len(series.scales) > 8 else "")
     facts = [
-        ("scale", f"{scales}: the power of two next above the mean |x|" + (", a channel each" if several else "")),
+        ("scale", f"{scales}: the smallest power of two above the mean |x|" + (" of each channel" if several else "")),
         ("bins", f"{series.bins:,}"),
-        ("error", f"at most {series.worst:.3g} of the bound stated for it"),
+        ("error", f"the largest is {100 * series.worst:.3g} % of what rounding to bins allows"),
     ]
     more = [Text(f"… and {drawn:,} more numbers (--json has all)", style="dim")] if drawn > 0 else []
     return [table, *more, "", _facts(facts)]
@@ -204,11 +204,11 @@ def _states(series: StateSeries) -> list[RenderableType]:
         table.add_row(str(step.step), values, step.word, back, _digits(step.distance))
     more = len(series.steps) - NUMBERS
     rest = [Text(f"… and {more:,} more time steps (--json has all)", style="dim")] if more > 0 else []
-    how = "the length of chords: of angles their cosines and sines are near or far" if series.angles else "Euclidean"
+    how = "Euclidean" + (", between the cosines and sines of the angles" if series.angles else "")
     facts = [
         ("states", f"{series.states:,}, {series.visited:,} of them visited"),
         ("channels", f"{series.channels:,}"),
-        ("distance", f"{_digits(series.mean)} in the mean; {how}"),
+        ("distance", f"{_digits(series.mean)} on average; {how}"),
     ]
     return [table, *rest, "", _facts(facts)]
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["embeddings", "maps", "neighbours"]
 
 ROWS = 12  # vectors compared with each other: a wider matrix is no longer read in a terminal
-WIDE, HIGH = 96, 26  # characters of a map
+WIDE, HIGH, NAME = 78, 26, 18  # characters of a map, and of a name on it
+UNNAMED = 12  # names listed below a map
 MARKS = "●■▲◆×○"
 
 
@@ -73,16 +74,22 @@ def _map(result: EmbeddingMap) -> RenderableType:
     places = np.array([(point.x, point.y) for point in result.points])
     low, size = places.min(0), np.ptp(places, axis=0)
     # One scale both ways, a character being twice as high as it is wide: distances mean the same in each direction.
-    unit = max(size[0] / (WIDE - 21), size[1] / (2 * (HIGH - 1))) or 1.0
+    unit = max(size[0] / (WIDE - NAME - 3), size[1] / (2 * (HIGH - 1))) or 1.0
     across, down = ((places - low) / (unit, 2 * unit)).round().astype(int).T
     high = int(down.max()) + 1
     sheet = [[" "] * WIDE for _ in range(high)]
     for x, y, point in zip(across, down, result.points, strict=True):
         sheet[high - 1 - y][x] = MARKS[groups.index(point.group) % len(MARKS)]
+    unnamed: list[str] = []
     for x, y, point in zip(across, down, result.points, strict=True):
-        row, name = sheet[high - 1 - y], " " + _piece(_short(point.token.strip(), 18)) + " "
-        if all(cell == " " for cell in row[x + 1 : x + 1 + len(name)]):
-            row[x + 1 : x + 1 + len(name) - 1] = name[:-1]
+        row, name = sheet[high - 1 - y], f" {_piece(_short(point.token.strip(), NAME))} "
+        # To the right of its mark, to the left of it, or below the map. An empty place is left beside each name.
+        for start in (x + 1, x - len(name)):
+            if start >= 0 and all(cell == " " for cell in row[start : start + len(name)]):
+                row[start + 1 : start + len(name) - 1] = name[1:-1]
+                break
+        else:
+            unnamed.append(f"{MARKS[groups.index(point.group) % len(MARKS)]}{name.rstrip()}")
     key = "   ".join(f"{MARKS[i % len(MARKS)]} {_piece(group) or 'all'}" for i, group in enumerate(groups))
     kept = sum(result.explained)
     shown = f", {kept:.1%} of the variance" if result.explained else "; its axes have no unit"
@@ -93,5 +100,8 @@ def _map(result: EmbeddingMap) -> RenderableType:
     if result.trustworthiness is not None:
         trust = f"{result.trustworthiness:.3f} (1: the {result.near} nearest on the sheet are near; 0.5: by chance)"
         facts.append(("trust", trust))
+    if unnamed:
+        more = f" and {len(unnamed) - UNNAMED:,} more (--json has all)" if len(unnamed) > UNNAMED else ""
+        facts.append(("no room", f"on the map for {'  '.join(unnamed[:UNNAMED])}{more}"))
     drawing = Text("\n".join("".join(row).rstrip() for row in sheet), no_wrap=True)
     return Group(drawing, "", *([Text(key)] if len(groups) > 1 else []), _facts(facts))

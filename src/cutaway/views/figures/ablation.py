@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
-from cutaway.views.figures.style import MUTED, Sheet, clip, diverge, legible, number
+from cutaway.views.figures.style import MUTED, Sheet, diverge, number
 
 __all__ = ["draw"]
 
@@ -35,7 +35,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     method = _METHODS.get(record["method"], record["method"])
     hint = f"Each head alone switched off ({method}): how much the loss rises above {record['loss']:.3f} nats/token."
     sheet.heading("Ablation", record["model"], hint)
-    sheet.text(20, 60, f"“{clip(legible(record['text'], spaces=False), 110)}”", size=11, colour=MUTED)
+    sheet.quote(record["text"])
     sheet.text(20, top - 22, "layers across, heads down", size=11, colour=MUTED)
     numbers = [str(i) for i in range(max(layers, heads))]
     heat_map(sheet, (left, top), (cell, cell), diverge(shade_HL), rows=numbers, columns=numbers, marks=marks)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from cutaway.packing import PackedArray
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
-from cutaway.views.figures.style import INK, MUTED, Sheet, clip, legible, number, ramp
+from cutaway.views.figures.style import INK, MUTED, Sheet, number, ramp
 
 __all__ = ["draw"]
 
@@ -30,9 +30,13 @@ def draw(record: dict[str, Any]) -> Sheet:
     cell = _SIDE / size
     sheet = Sheet(max(50 + len(parts) * (_SIDE + 46), 700), 100 + _SIDE + 104, f"Contacts of {record['model']}")
     below = "below it the known contacts" if record["truth"] is not None else "the same below it"
-    correction = ", average product corrected" if record["apc"] else ""
-    sheet.heading("Contacts", record["model"], f"Symmetrised attention{correction}; above the diagonal, {below}.")
-    sheet.text(20, 60, f"“{clip(legible(record['text'], spaces=False), 100)}”", size=11, colour=MUTED)
+    correction = ", average product correction" if record["apc"] else ""
+    sheet.heading(
+        "Contacts",
+        record["model"],
+        f"Attention between residues, both ways added up{correction}; above the diagonal the model, {below}.",
+    )
+    sheet.quote(record["text"])
     for index, (title, scores_PP, precisions) in enumerate(parts):
         left, top = 50 + index * (_SIDE + 46), 84 + NUMBER_HEIGHT
         first, second = np.triu_indices(size, min(_NEAR, size - 1))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
-from cutaway.views.figures.style import MUTED, Sheet, clip, legible, number, ramp
+from cutaway.views.figures.style import Sheet, number, ramp
 
 __all__ = ["LETTERS", "draw"]
 
@@ -61,9 +61,9 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet.heading(
         "Heads",
         record["model"],
-        "Layers across, heads down; means over the positions where a score is defined, blank where it is at none.",
+        "Layers across, heads down. Each value is a mean over the positions at which it is defined; blank: at none.",
     )
-    sheet.text(20, 60, f"“{clip(legible(record['text'], spaces=False), 110)}”", size=11, colour=MUTED)
+    sheet.quote(record["text"])
     for index, score in enumerate(["role", *scores]):
         left, top = 20 + index % across * (wide + 26), 70 + index // across * (high + 14)
         chance = (record.get("chance") or {}).get(score)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.views.figures.heat import colour_bar, heat_map, slant_height
-from cutaway.views.figures.style import ACCENT, MUTED, Sheet, clip, legible, ramp, text_width
+from cutaway.views.figures.style import ACCENT, Sheet, clip, legible, ramp, text_width
 
 __all__ = ["draw"]
 
@@ -33,7 +33,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet = Sheet(max(left + width + overhang + 20, 640), top + height + 66, title)
     hint = f"What each layer would say is the {record['predicts']}. Above the red line the answer no longer changes."
     sheet.heading("Logit lens", record["model"], hint)
-    sheet.text(20, 60, f"“{clip(legible(record['text'], spaces=False), 110)}”", size=11, colour=MUTED)
+    sheet.quote(record["text"])
     colours_NP3 = ramp(sure_NP)
     cell = (wide, float(_ROW))
     heat_map(

@@ -12,7 +12,7 @@ from cutaway.views.figures.style import ACCENT, GROUPS, INK, MUTED, SHEET, Sheet
 __all__ = ["draw"]
 
 _MARKS = [("o", True), ("s", True), ("^", True), ("D", False), ("x", False), ("o", False)]
-_WIDTH, _HEIGHT, _TOP, _NAMED = 860.0, 640.0, 64.0, 400
+_WIDTH, _HEIGHT, _TOP, _NAMED = 860.0, 656.0, 80.0, 400
 # Where a name may stand: shifted left by a share of its width, then across and down in pixels.
 _PLACES = [(0, 9, 4), (-1, -9, 4), (-0.5, 0, -9), (-0.5, 0, 19), (0, 8, -6), (0, 8, 15), (-1, -8, -6), (-1, -8, 15)]
 
@@ -21,11 +21,13 @@ def draw(record: dict[str, Any]) -> Sheet:
     """Draw a `cutaway.map/1` record."""
     points, explained = record["points"], [share for share in record.get("explained") or [] if share is not None]
     sheet = Sheet(_WIDTH, _HEIGHT, f"Map of {record['model']}")
-    kept = f" The sheet keeps {sum(explained):.1%} of the variance." if explained else ""
+    kept = [f"{sum(explained):.1%} of the variance is kept"] if explained else []
     if record.get("trustworthiness") is not None:
-        kept += f" Trustworthiness {record['trustworthiness']:.2f} (1: all neighbours are neighbours; chance: 0.5)."
+        trust = f"trustworthiness {record['trustworthiness']:.2f}"
+        kept.append(f"{trust} (1: whatever is near here is near in truth; by chance 0.5)")
     method = clip(legible(record["method"], spaces=False), 60)
-    sheet.heading("Map", record["model"], f"{len(points):,} points by {method}. Near: alike to the model.{kept}")
+    sheet.heading("Map", record["model"], f"{len(points):,} points, {method}. Near each other: alike to the model.")
+    sheet.text(20, 60, "; ".join(kept), size=11, colour=MUTED)
     spots_N2, unit = _spots(np.array([[point["x"], point["y"]] for point in points], float))
     _frame(sheet, explained, unit if len(points) > 1 else None)
     groups = list(dict.fromkeys(point.get("group") or "" for point in points))
@@ -109,7 +111,7 @@ def _names(sheet: Sheet, points: list[dict[str, Any]], groups: list[str], spots_
                 weight="bold",
             )
     named = [
-        put(clip(legible(point["token"], spaces=not point.get("text")), 24), spot, 11, (0, 8, 16, 26, 38))
+        put(clip(legible(point["token"], spaces=" " not in point["token"].strip()), 24), spot, 11, (0, 8, 16, 26, 38))
         for point, spot in _few(points, spots_N2)
     ]
     left_out = len(points) - sum(named)

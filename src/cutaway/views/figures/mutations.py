@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
-from cutaway.views.figures.style import MUTED, Sheet, clip, diverge, legible, number
+from cutaway.views.figures.style import Sheet, diverge, number
 
 __all__ = ["draw"]
 
@@ -34,7 +34,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet = Sheet(width, 70 + len(parts) * (lines * high + 74), f"Mutations of {record['model']}")
     hint = "Positions across, letters down; a dot is the wild type, below 0 the mutant is less probable than it."
     sheet.heading("Mutations", record["model"], hint)
-    sheet.text(20, 60, f"“{clip(legible(record['text'], spaces=False), 90)}”", size=11, colour=MUTED)
+    sheet.quote(record["text"])
     top = 70.0
     for title, effects_PA in parts:
         most = float(np.abs(effects_PA).max(initial=0)) or 1.0

@@ -76,9 +76,20 @@ class Sheet:
         return axes
 
     def text(self, x: float, y: float, text: str, *, size: float = 12, colour: str = INK, **options: Any) -> None:
-        """Write a line of text, its baseline at y; what is in it is shown, never obeyed."""
+        """Write a line of text, its baseline at y; what is in it is shown, never obeyed.
+
+        A line that begins at x ends before the right edge of the sheet: what has no room is cut off, with "…".
+        """
         place, shown = (x / self.width, 1 - y / self.height), legible(text, spaces=False) if text else ""
+        if not options.keys() & {"ha", "rotation"}:
+            bold = 1.12 if options.get("weight") == "bold" else 1.0
+            shown = _fitted(shown, size * bold, self.width - 12 - x)
         self.figure.text(*place, shown, fontsize=size * _POINT, color=colour, **options)
+
+    def quote(self, text: str | None, y: float = 60) -> None:
+        """Write the text that a model was given, or that it was random."""
+        said = f"“{clip(legible(text, spaces=False), 400)}”" if text else "text: random tokens, all of them twice"
+        self.text(20, y, said, size=11, colour=MUTED)
 
     def line(self, xs: list[float], ys: list[float], *, colour: str = LINE, weight: float = 1, **options: Any) -> None:
         """Draw a line through points."""
@@ -103,7 +114,9 @@ class Sheet:
     def heading(self, kind: str, model: str, hint: str = "") -> None:
         """Write what is shown, of which model, and one line of how to read it, over the top 46 pixels."""
         self.text(20, 24, f"{kind} · ", size=13, colour=MUTED)
-        self.text(20 + text_width(f"{kind} · ", 13), 24, clip(legible(model, spaces=False), 60), size=13, weight="bold")
+        self.text(
+            20 + text_width(f"{kind} ·", 13) + 5, 24, clip(legible(model, spaces=False), 60), size=13, weight="bold"
+        )
         self.text(20, 42, hint, size=11, colour=MUTED)
 
     def to_bytes(self, suffix: str) -> bytes:
@@ -152,6 +165,17 @@ def text_width(text: str, size: float) -> float:
     font.set_text(text, 0.0)
     width, _ = font.get_width_height()
     return float(width / 64)
+
+
+def _fitted(text: str, size: float, room: float) -> str:
+    """Return the text, cut to that many pixels."""
+    wide = text_width(text, size)
+    if wide <= room:
+        return text
+    most = int(len(text) * room / wide) + 1
+    while most > 1 and text_width(clip(text, most), size) > room:
+        most -= 1
+    return clip(text, most)
 
 
 @functools.cache

@@ -66,8 +66,8 @@ def _plot(
     x0, y0 = place
     left, right, high, low = x0 + 36, x0 + _WIDE - 6, y0 + 22, y0 + _HIGH - 22
     sheet.text(x0, y0 + 10, _SHOWN[measure["key"]], size=11)
-    sheet.line([left, left, right], [high, low, low], colour=INK)
     if not values:
+        sheet.line([left, left, right], [high, low, low], colour=INK)
         return
     scale = math.log if measure["log"] else float
     ends = (scale(max(1e-9, min(values))) if measure["log"] else min(values), scale(max(values)))
@@ -79,14 +79,19 @@ def _plot(
         inside = scale(max(value, 1e-9)) if measure["log"] else value
         return low - 4 - (min(max(inside, ends[0]), ends[1]) - ends[0]) / span * (low - high - 10)
 
-    for at in _ticks(ends, measure["log"]):
+    marks = {
+        at: f"{100 * at:.0f} %" if measure["unit"] == "share" else number(at) if at < 1000 else f"{at:,.0f}"
+        for at in _ticks(ends, measure["log"])
+    }
+    left = max(left, x0 + 9 + max((text_width(shown, 9.5) for shown in marks.values()), default=0))
+    sheet.line([left, left, right], [high, low, low], colour=INK)
+    for at, shown in marks.items():
         sheet.line([left - 4, left], [y(at), y(at)], colour=INK)
-        shown = f"{100 * at:.0f} %" if measure["unit"] == "share" else number(at) if at < 1000 else f"{at:,.0f}"
         sheet.text(left - 7, y(at) + 4, shown, size=9.5, colour=MUTED, ha="right")
     levels = lines[0]["levels"]
     step = (right - left) / len(levels)
     for i, level in enumerate(levels):
-        every = math.ceil(max(text_width(_level(one["value"]), 9.5) for one in levels) / (step - 2))
+        every = math.ceil(max(text_width(_level(one["value"]), 9.5) for one in levels) / (step - 4))
         if i % max(1, every) == 0:
             sheet.text(left + (i + 0.5) * step, low + 14, _level(level["value"]), size=9.5, colour=MUTED, ha="center")
     for which, effect in enumerate(lines):
@@ -124,7 +129,10 @@ def _ticks(ends: tuple[float, float], log: bool) -> list[float]:
         marks = [m * 10.0**power for power in powers for m in (1, 2, 5)]
         inside = [mark for mark in marks if ends[0] - 1e-9 <= math.log(mark) <= ends[1] + 1e-9]
         tens = [mark for mark in inside if math.isclose(math.log10(mark) % 1, 0, abs_tol=1e-9)]
-        return tens if len(tens) > 2 else inside
+        found = tens if len(tens) > 2 else inside
+        if len(found) < 2:
+            return _ticks((math.exp(ends[0]), math.exp(ends[1])), log=False)
+        return found[:: math.ceil(len(found) / 7)]
     rough = (ends[1] - ends[0]) / 3 or 1.0
     power = 10.0 ** math.floor(math.log10(rough))
     size = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)

@@ -32,7 +32,7 @@ export function drawAblation(element, record) {
   onTheme(() => { state.paint = ramp("d"); grid.draw(); });
   element.append(heading("Ablation", record.model), hint(`Each of ${count(record.heads.length)} heads alone switched off (${METHODS[record.method] ?? record.method}), and the text scored again. + marks heads that are missed, − heads the text is better off without.`),
     facts([["loss with all heads", `${fixed(record.loss, 3)} nats/token`], ["tokens", count(record.tokens.length)]]), meanings("loss"), quoted(record.text), grid.node,
-    shadeKey(`${signed(-most)}`, `${signed(most)}`, "nats per token (shade: square root; 0 is the paper)", "both"), line);
+    shadeKey(`${signed(-most)}`, `${signed(most)}`, "nats per token (the shade grows with the square root)", "both"), known.length < columns.length * rows.length ? hint("Empty places: heads that were not switched off.") : "", line);
   if (ranked.length) element.append(over("Largest changes of the loss, nats per token"), box);
   element.append(twin("All heads as a table that sorts", () => sortedTable(record.heads, TABLE, (entry) => { choose(entry.layer, entry.head); grid.node.focus(); })));
   grid.draw();

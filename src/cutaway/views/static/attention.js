@@ -222,7 +222,7 @@ function whatOf({ state, stack, heads }) {
 // One sentence on what one sees.
 function sentence(look) {
   const { state, stack } = look, score = state.view !== "rollout" && look.heads().length === 1 ? scoreOf(stack, state.layer, state.head) : null;
-  const several = look.selected.length > 1, role = score?.role && score.role !== "mixed" ? ` (role: ${score.role}${typeof score.certainty === "number" ? `, holds at ${Math.round(100 * score.certainty)} % of the tokens` : ""})` : "";
+  const several = look.selected.length > 1, role = score?.role && score.role !== "mixed" ? ` (role: ${score.role}${typeof score.certainty === "number" ? `, at ${Math.round(100 * score.certainty)} % of the tokens` : ""})` : "";
   const names = look.selected.map((row) => look.rows[row].name);
   const exactly = state.view !== "rollout" && look.heads().length === 1 && neuronOf(look) && state.view !== "neuron" ? " The Neuron view has it exactly." : "";
   return [`${look.what()}${role}: ${several ? "the mean of" : ""}`, ...quoted(names).flat(9), ` ${look.chosen ? "gives" : "looks most at"} `, el("code", {}, legible(look.columns[look.column].name)), look.chosen ? " the weight " : ", with weight ", `${cellText(look)}.${exactly}`];

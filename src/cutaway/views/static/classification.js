@@ -30,7 +30,7 @@ function idsStep(record) {
 function logitsStep(record) {
   const rows = record.labels.map((label, i) => ({ name: label, spaces: false, value: record.logits[i], text: fixed(record.logits[i], 3) }));
   const words = (record.label_tokens ?? []).map((tokens, i) => (tokens.length ? el("p", { class: "sums" }, `${record.labels[i]}: `,
-    tokens.map((token, j) => [j ? " + " : "", el("span", {}, legible(token.token), ` ${fixed(token.logprob, 3)}`)]), ` = ${fixed(tokens.reduce((sum, token) => sum + token.logprob, 0), 3)} behind the prompt; without the text ${fixed(record.priors[i], 3)}; difference ${fixed(record.logits[i], 3)}`) : null));
+    tokens.map((token, j) => [j ? " + " : "", el("span", {}, legible(token.token), ` ${fixed(token.logprob, 3)}`)]), ` = ${fixed(tokens.reduce((sum, token) => sum + token.logprob, 0), 3)} after the prompt; ${fixed(record.priors[i], 3)} without the text; difference ${fixed(record.logits[i], 3)}`) : null));
   return [bars(rows), words];
 }
 

@@ -4,17 +4,17 @@ import { sortedTable } from "./headgrid.js";
 
 const share = (value) => percent(value), small = (value, digits) => (value > 0 && value < 0.001 ? "< 0.001" : fixed(value, digits));
 const MEASURES = [
-  { key: "fertility", name: (sample) => `tokens a ${sample.unit}`, label: "tokens a word or symbol", said: (value) => small(value, 3), why: "Fewer tokens: more fits in a context. Words are what stands between spaces; what has no words is counted by its symbols." },
-  { key: "bits_per_symbol", name: (sample) => `bits a ${sample.symbol}`, label: "bits a symbol, bigram model", said: (value) => small(value, 3), why: "A bigram model of the tokens, learned on half of the records and scored on the other half: all its bits, divided by the symbols. This compares across vocabularies. Where something is lost the bits do not pay for all of it, and are not to be compared." },
+  { key: "fertility", name: (sample) => `tokens a ${sample.unit}`, label: "tokens a word or symbol", said: (value) => small(value, 3), why: "Fewer tokens: more fits in a context. Words stand between spaces; sequences without words are counted by symbol." },
+  { key: "bits_per_symbol", name: (sample) => `bits a ${sample.symbol}`, label: "bits a symbol, bigram model", said: (value) => small(value, 3), why: "A bigram model of the tokens, learned on half of the records and scored on the other half: all its bits, divided by the symbols. This compares across vocabularies. If a tokenizer loses text, its bits leave out what is lost: do not compare them." },
   { key: "symbols_per_token", name: (sample) => `${sample.symbol}s a token`, label: "symbols a token", said: (value) => small(value, 2), why: "How much a token holds: characters, or numbers of a series." },
   { key: "bytes_per_token", name: () => "bytes a token", label: "bytes a token", said: (value) => small(value, 2), why: "Bytes of UTF-8, or eight a number, for each token." },
   { key: "exact", name: () => "records that come back", label: "exact round trip", most: 1, lossless: true, said: share, why: "The share of records that are the same to the letter after encoding and decoding." },
-  { key: "error", name: () => "standard deviations", label: "how far numbers are off", lossless: true, said: (value) => small(value, 4), why: "Of a series: the root mean square by which its numbers are off after encoding and decoding, in standard deviations of their channel. Where no numbers come back there is no bar." },
-  { key: "unknown", name: () => "tokens that are unknown", label: "unknown", lossless: true, said: share, why: "The share of the tokens that stand for what the vocabulary lacks. What they stood for is lost." },
-  { key: "byte_fallback", name: () => "tokens that are bytes", label: "bytes instead of characters", lossless: true, said: share, why: "The share of the tokens that stand for bytes which are no whole character: nothing is lost, at the price of more tokens." },
+  { key: "error", name: () => "standard deviations", label: "how far numbers are off", lossless: true, said: (value) => small(value, 4), why: "Of a series: the root mean square by which its numbers are off after encoding and decoding, in standard deviations of their channel. No bar: the tokens do not decode to numbers." },
+  { key: "unknown", name: () => "tokens that are unknown", label: "unknown", lossless: true, said: share, why: "The share of tokens that are <unk>, the stand-in for text that the vocabulary lacks. That text is lost." },
+  { key: "byte_fallback", name: () => "tokens that are bytes", label: "bytes instead of characters", lossless: true, said: share, why: "The share of tokens that are single bytes of a longer character. Nothing is lost, but there are more tokens." },
   { key: "used", name: () => "of the vocabulary", label: "use of the vocabulary", said: share, why: "The share of the vocabulary that occurs at all." },
-  { key: "substitution", name: () => "tokens", label: "tokens changed by one replaced symbol", said: (value) => small(value, 2), why: "One symbol is replaced at random: so many tokens change, on average, between the first and the last that do." },
-  { key: "indel", name: () => "tokens", label: "tokens changed by one symbol in or out", said: (value) => small(value, 2), why: "One symbol is inserted or left out at random. Words of a fixed length all move; the window is at most 200 symbols." },
+  { key: "substitution", name: () => "tokens", label: "tokens changed by one replaced symbol", said: (value) => small(value, 2), why: "One symbol is replaced at random. Counted: the tokens from the first that changes to the last, on average." },
+  { key: "indel", name: () => "tokens", label: "tokens changed by one symbol in or out", said: (value) => small(value, 2), why: "One symbol is inserted or deleted at random, in a window of at most 200 symbols. With words of a fixed length all later tokens change." },
   { key: "encode_mb_per_s", name: () => "MB a second", label: "speed of encoding (measured)", said: (value) => small(value, 2), why: "Measured in the run that made this page, on that machine: another run gives other numbers." },
 ];
 
@@ -23,7 +23,7 @@ export function drawTokenizerComparison(element, record) {
   const select = el("select", { style: { "max-width": "100%" }, on: { change: () => draw() } }, MEASURES.map((measure, i) => el("option", { value: i }, measure.label)));
   function draw() {
     const measure = MEASURES[Number(select.value)];
-    line.replaceChildren(measure.why, measure.lossless ? "" : " Hatched: that tokenizer does not bring every record back.");
+    line.replaceChildren(measure.why, measure.lossless ? "" : " Hatched: this tokenizer loses text, so some records do not decode to what they were.");
     box.replaceChildren(...record.samples.map((sample, s) => card(record, sample, record.cells.slice(s * across, (s + 1) * across), measure)));
   }
   element.append(heading("Tokenizers compared"), el("p", { class: "summary" }, record.summary.map((sentence) => [legible(sentence, { spaces: false }), " "])),

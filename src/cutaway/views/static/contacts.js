@@ -4,6 +4,7 @@ import { changed, colour, count, el, facts, fit, fixed, heading, hint, onTheme, 
 import { arrows, canvasOf, focusable } from "./canvas.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
 import { unpackArray } from "./packing.js";
+import { meanings } from "./terms.js";
 
 const EDGE = 34, NEAR = 6, WIDEST = 640;
 
@@ -20,15 +21,15 @@ export function drawContacts(element, record) {
   function refresh() {
     if (!state.map) return;
     picture.redraw();
-    key.replaceChildren(shadeKey("0", fixed(state.map.most, 3), `attention beyond what the two residues get from all (shade: square root; ${state.map.name})`));
+    key.replaceChildren(shadeKey("0", fixed(state.map.most, 3), `contact score, ${state.map.name} (the shade grows with its square root)`));
     line.replaceChildren(...describe(record, state, known));
   }
   focusable(box, "application", "The contact map; arrow keys move from pair to pair");
   box.addEventListener("keydown", arrows((across, down) => choose(state.row + down, state.column + across)));
   onTheme(() => { state.paint = ramp(); refresh(); });
-  const rest = record.looks_ahead ? "" : " The model looks back only: each pair is seen from its later residue.";
-  element.append(heading("Contacts", record.model), hint(`Residues that attend to each other more than to others: attention both ways added up${record.apc ? ", less what each residue gets from all (average product correction)" : ""}. Nothing was trained for it.${rest}`),
-    facts([["residues", count(size)], ["heads", count(record.heads.length)], ...changed(record), told ? ["known contacts", count(record.truth.length)] : null, record.truth_source ? ["known from", record.truth_source] : null]), quoted(record.text));
+  const rest = record.looks_ahead ? "" : " This model only looks back, so each pair is seen from its later residue.";
+  element.append(heading("Contacts", record.model), hint(`A strong shade: two residues attend to each other more than to others, which suggests that they touch in the folded protein. The model was not trained on contacts.${rest}`),
+    facts([["residues", count(size)], ["heads", count(record.heads.length)], ...changed(record), told ? ["known contacts", count(record.truth.length)] : null, record.truth_source ? ["known from", record.truth_source] : null]), meanings("contact score", ...(record.apc ? ["average product correction"] : []), ...(record.best ? ["precision at L"] : [])), quoted(record.text));
   if (record.best) element.append(over("Precision: the share of known contacts among the highest pairs"), precisions(record));
   if (names.length > 1) element.append(el("div", { class: "controls" }, el("label", {}, "above the diagonal", select)));
   element.append(box, key, hint(told ? "Above the diagonal the model, below it the contacts that are known." : "The map is the same above and below the diagonal."), line,

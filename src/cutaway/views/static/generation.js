@@ -24,7 +24,7 @@ export function drawGeneration(element, record) {
     at = i;
     if (steps.length) { chart.redraw(); lines.redraw(); } else chart.replaceChildren(...alternatives(record, i));
   });
-  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, ...(lines ? [over("Surprise and doubt along the text"), lines] : []), settings(record), meanings("surprisal", ...(steps.length ? ["entropy", "rank"] : [])), numbers(record));
+  element.append(heading("What the model wrote", record.model), text, surpriseKey(), line, chart, ...(lines ? [over("Surprisal and entropy along the text"), lines] : []), settings(record), meanings("surprisal", ...(steps.length ? ["entropy", "rank"] : [])), numbers(record));
   if (record.tokens.length) rove.pick(firstChoice(record));
 }
 

@@ -12,7 +12,7 @@ export function headGrid({ columns, rows, label, cell, pick }) {
   columns.reduce((x, column, i) => { lefts[i] = x + (i && column.first ? GAP : 0); return lefts[i] + size; }, LEFT);
   const wide = lefts[columns.length - 1] + size + 3, tall = TOP + rows.length * size + 3;
   const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
-  const canvas = el("canvas", { style: { width: `${wide}px`, height: `${tall}px` } }), picture = document.createElement("canvas");
+  const canvas = el("canvas", { style: { flex: "none", width: `${wide}px`, height: `${tall}px`, "margin-left": `${-LEFT}px` } }), picture = document.createElement("canvas");
   for (const one of [canvas, picture]) { one.width = wide * sharp; one.height = tall * sharp; }
   let chosen = [0, 0];
 
@@ -21,7 +21,6 @@ export function headGrid({ columns, rows, label, cell, pick }) {
     pen.setTransform(sharp, 0, 0, sharp, 0, 0); pen.clearRect(0, 0, wide, tall);
     pen.textAlign = "center"; pen.textBaseline = "middle"; pen.font = "11px system-ui, sans-serif"; pen.fillStyle = colour("--muted");
     columns.forEach((column, i) => { if (i % every === 0) pen.fillText(column.name, lefts[i] + size / 2, TOP - 9); });
-    rows.forEach((name, i) => pen.fillText(name, LEFT - 14, TOP + (i + 0.5) * size));
     pen.lineWidth = 0.5; pen.strokeStyle = colour("--line"); pen.font = `600 ${Math.round(size * 0.5)}px system-ui, sans-serif`;
     columns.forEach((_, i) => rows.forEach((__, j) => {
       const found = cell(i, j), [x, y] = [lefts[i], TOP + j * size];
@@ -55,12 +54,14 @@ export function headGrid({ columns, rows, label, cell, pick }) {
     if (x - LEFT < node.scrollLeft) node.scrollLeft = x - LEFT - size; else if (x + size > node.scrollLeft + node.clientWidth) node.scrollLeft = x + 2 * size - node.clientWidth;
   }
 
-  const node = el("div", { class: "scroll", tabindex: "0", role: "application", "aria-label": label, on: { keydown: (event) => {
+  // The names of the rows stay in sight while the columns scroll under them.
+  const names = el("div", { class: "keep", "aria-hidden": "true", style: { width: `${LEFT}px`, height: `${tall}px` } }, rows.map((name, i) => el("span", { style: { top: `${TOP + (i + 0.5) * size}px` } }, name)));
+  const node = el("div", { class: "scroll", style: { display: "flex", "--keep": `${LEFT}px` }, tabindex: "0", role: "application", "aria-label": label, on: { keydown: (event) => {
     const way = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
     if (!way) return;
     event.preventDefault();
     turn(...way);
-  } } }, canvas);
+  } } }, names, canvas);
   edges(node);
   canvas.addEventListener("click", (event) => {
     const column = lefts.findIndex((x) => event.offsetX >= x && event.offsetX < x + size), row = Math.floor((event.offsetY - TOP) / size);

@@ -1,15 +1,16 @@
 // What each layer would have said: layers × tokens, embeddings at the bottom, the model's own output at the top.
 // The grid is drawn through a window: only the columns in sight are on the canvas, however long the text.
 import { STEPS, bars, colour, count, el, facts, fit, fixed, heading, hint, legible, onTheme, over, percent, plain, ramp, readout, short, svg, table, ticks, twin } from "./draw.js";
+import { meanings } from "./terms.js";
 
 const LEFT = 66, NARROW = 58, WIDE = 118, ROW = 20, HEAD = 24, FOOT = 26;
 
 // What a cell's shade can say. `share` takes a value to 0 … 1, `at` takes it back for the key: a stronger shade is surer.
 const QUANTITIES = [
-  { label: "probability of its top token", of: (cell) => cell.top[0]?.probability, share: (v) => v, at: (s) => s, text: (v) => `${Math.round(100 * v)} %` },
-  { label: "probability of the output's answer", of: (cell) => cell.answer_probability, share: (v) => v, at: (s) => s, text: (v) => `${Math.round(100 * v)} %` },
-  { label: "entropy (doubt), bits", of: (cell) => cell.entropy_bits, share: (v, most) => 1 - v / most, at: (s, most) => (1 - s) * most, text: (v) => v.toFixed(1) },
-  { label: "KL to the output, bits", of: (cell) => cell.kl_bits, share: (v, most) => 1 - Math.log1p(v) / Math.log1p(most), at: (s, most) => Math.expm1((1 - s) * Math.log1p(most)), text: (v) => v.toFixed(v < 9.95 ? 1 : 0) },
+  { label: "probability of its top token, %", of: (cell) => cell.top[0]?.probability, share: (v) => v, at: (s) => s, text: (v) => String(Math.round(100 * v)) },
+  { label: "probability of the output's answer, %", of: (cell) => cell.answer_probability, share: (v) => v, at: (s) => s, text: (v) => String(Math.round(100 * v)) },
+  { label: "entropy, bits", of: (cell) => cell.entropy_bits, share: (v, most) => 1 - v / most, at: (s, most) => (1 - s) * most, text: (v) => v.toFixed(1) },
+  { label: "KL divergence to the output, bits", of: (cell) => cell.kl_bits, share: (v, most) => 1 - Math.log1p(v) / Math.log1p(most), at: (s, most) => Math.expm1((1 - s) * Math.log1p(most)), text: (v) => v.toFixed(v < 9.95 ? 1 : 0) },
   { label: "rank of the real token", of: (cell) => cell.target?.rank, share: (v, most) => 1 - Math.log(v) / Math.log(most), at: (s, most) => most ** (1 - s), text: (v) => (v < 9999.5 ? String(Math.round(v)) : short(Math.round(v))) },
 ];
 
@@ -41,7 +42,7 @@ export function drawLens(element, record) {
     state.shades = Array.from({ length: STEPS }, (_, i) => [colour(`--s${i}`), colour(`--o${i}`)]);
     const quantity = QUANTITIES[state.quantity], { most } = measured[state.quantity];
     const steps = Array.from({ length: STEPS }, (_, i) => el("span", { class: `s${i}` }, quantity.text(quantity.at(i / (STEPS - 1), most))));
-    key.replaceChildren(quantity.label, el("span", { class: "steps" }, steps), "the stronger the shade, the surer");
+    key.replaceChildren(quantity.label, el("span", { class: "steps" }, steps), "stronger shade: surer");
     strip.shade(); refresh();
   }
   cells.node.addEventListener("scroll", () => requestAnimationFrame(() => { cells.paint(); strip.paint(); }));
@@ -49,11 +50,11 @@ export function drawLens(element, record) {
   const sorted = [...settled].sort((a, b) => a - b), late = settled.filter((layer) => layer === last).length;
   const next = record.predicts !== "same token";
   element.append(heading("Logit lens", record.model),
-    hint(`Had the model stopped after a layer, what would it have said? At the bottom the tokens it reads; above each, from the embeddings (0) up to the output (${last}), the top guess for ${next ? "the token that comes next" : "the token in that place"}.`),
+    hint(`If the model stopped after a layer, which token would it predict? At the bottom are the tokens that it reads. Above each stands the top guess for ${next ? "the next token" : "the token in that place"} at every layer, from the embeddings (0) up to the output (${last}).`),
     facts([["tokens", count(tokens.length)], size < tokens.length ? ["positions shown", count(size)] : null, ["layers above the embeddings", count(last)],
-      ["answer settled at, median layer", sorted.length ? count(sorted[Math.floor((sorted.length - 1) / 2)]) : "–"], ["settled only in the output", `${count(late)} of ${count(size)}`]]),
+      ["settled layer, median", sorted.length ? count(sorted[Math.floor((sorted.length - 1) / 2)]) : "–"], ["settled only in the output", `${count(late)} of ${count(size)}`]]), meanings("settled layer", "entropy", "KL divergence", "rank", "surprisal"),
     el("div", { class: "controls" }, el("label", {}, "shade", box)), key, strip.node, cells.node,
-    hint(`Above the accent line the answer is settled: the output's token leads in every layer from there up. Bold: the guess is the token that is really there${next ? " next" : ""}, which stands above its column.`),
+    hint(`Above the coloured line the answer is settled: no layer from there up guesses anything else. Bold: the guess is right, that is, the token that ${next ? "really comes next" : "is really there"}; it stands above its column.`),
     line, el("div", { class: "pair" }, guesses, el("div", {}, over("Through the layers, at this position"), path)), numbers);
   repaint();
 }
@@ -98,7 +99,7 @@ function drawCells(record, state, measured, move) {
     });
     requestAnimationFrame(() => { reveal(); paint(); });
     return el("div", { style: { width: `${LEFT + size * cell + 2}px`, height: `${tall}px` } }, canvas);
-  }, { tabindex: "0", role: "application", "aria-label": "What each layer would say" });
+  }, { tabindex: "0", role: "application", "aria-label": "What each layer would say", style: { "--keep": `${LEFT}px` } });
   node.addEventListener("keydown", (event) => {
     const { layer, column } = state;
     const turn = { ArrowUp: { layer: layer + 1 }, ArrowDown: { layer: layer - 1 }, ArrowLeft: { column: column - 1 }, ArrowRight: { column: column + 1 },
@@ -158,7 +159,7 @@ function drawCells(record, state, measured, move) {
       pen.fillText(`${named}${layer}`, LEFT - 7, top(layer) + ROW / 2);
     }
     pen.fillStyle = muted;
-    pen.fillText("really", LEFT - 7, HEAD / 2); pen.fillText("reads", LEFT - 7, tall - FOOT / 2);
+    pen.fillText(record.predicts === "same token" ? "right" : "next", LEFT - 7, HEAD / 2); pen.fillText("reads", LEFT - 7, tall - FOOT / 2);
   }
   return { node, paint, reveal, window: window_ };
 }
@@ -213,11 +214,11 @@ function drawStrip(record, state, measured, cells, move) {
 function describe(record, state, cell) {
   const { tokens, positions, grid, settled } = record, last = grid.length - 1, piece = (text) => el("code", {}, legible(text));
   const answer = grid[last].cells[state.column].top[0], target = cell.target, at = settled[state.column];
-  const says = [nameOf(state.layer, last), record.predicts === "same token" ? " at " : " after ", piece(tokens[positions[state.column]]), " says ", piece(cell.top[0]?.token), ` with ${percent(cell.top[0]?.probability)}. `];
-  const ends = state.layer === last ? (at === last ? ["No layer below has it on top. "] : [`It leads from layer ${at} on. `])
-    : [`It gives the output's answer, `, piece(answer?.token), `, ${percent(cell.answer_probability)}; that leads ${at === last ? "only in the output" : `from layer ${at} on`}. `];
-  const real = target ? ["Really there: ", piece(target.token), `, rank ${count(target.rank)}, ${percent(target.probability)} (${fixed(target.surprisal_bits, 2)} bits). `] : [];
-  return [...says, ...ends, ...real, `Doubt (entropy) ${fixed(cell.entropy_bits, 2)} bits`, state.layer === last ? "." : `; ${fixed(cell.kl_bits, 2)} bits (KL) from the output.`];
+  const says = [nameOf(state.layer, last), record.predicts === "same token" ? " at " : " after ", piece(tokens[positions[state.column]]), " predicts ", piece(cell.top[0]?.token), ` with ${percent(cell.top[0]?.probability)}. `];
+  const ends = state.layer === last ? (at === last ? ["The layer below predicts another token. "] : [`It is the top guess from layer ${at} on. `])
+    : [`It gives the output's answer, `, piece(answer?.token), `, ${percent(cell.answer_probability)}; that is the top guess ${at === last ? "only in the output" : `from layer ${at} on`}. `];
+  const real = target ? ["The right token is ", piece(target.token), `, rank ${count(target.rank)}, ${percent(target.probability)} (${fixed(target.surprisal_bits, 2)} bits). `] : [];
+  return [...says, ...ends, ...real, `Entropy ${fixed(cell.entropy_bits, 2)} bits`, state.layer === last ? "." : `; KL divergence to the output ${fixed(cell.kl_bits, 2)} bits.`];
 }
 
 function drawGuesses(record, state, cell) {
@@ -247,7 +248,7 @@ function drawPath(record, state, width, move) {
   // The real token is never likelier in the output than the answer: its label stays below the answer's, above the ticks.
   const low = Math.min(head + tall - 12, y(column[last].target?.probability ?? 0)), high = Math.min(y(column[last].answer_probability ?? 0), other ? low - 16 : Infinity);
   image.append(svg("text", { class: "a mono", x: x(last) + 6, y: high + 4, "font-weight": "600" }, clip(plain(answer?.token), 11)));
-  if (other) image.append(svg("text", { class: "mono", x: x(last) + 6, y: low + 4 }, clip(plain(target.token), 11)), svg("text", { class: "m", x: x(last) + 6, y: low + 15, "font-size": "10" }, "really"));
+  if (other) image.append(svg("text", { class: "mono", x: x(last) + 6, y: low + 4 }, clip(plain(target.token), 11)), svg("text", { class: "m", x: x(last) + 6, y: low + 15, "font-size": "10" }, "right"));
   const step = (x(last) - left) / Math.max(1, last);
   image.append(svg("rect", { class: "hot", x: left - step / 2, y: head, width: x(last) - left + step, height: tall, on: { click: (event) => move({ layer: Math.round((event.offsetX - left) / step) }) } }));
   return image;
@@ -262,6 +263,6 @@ function drawNumbers(record, state) {
   });
   const target = grid[last].cells[state.column].target;
   const best = grid[state.layer].cells[state.column].top.map((top, i) => [i + 1, plain(top.token), top.id, top.probability]);
-  return el("div", {}, hint(`Token ${position}, ${plain(tokens[position])}: the output's answer is ${plain(grid[last].cells[state.column].top[0]?.token)}, settled at layer ${settled[state.column]}${target ? `; really there: ${plain(target.token)} (id ${target.id})` : ""}.`), table(columns, rows),
+  return el("div", {}, hint(`Token ${position}, ${plain(tokens[position])}: the output's answer is ${plain(grid[last].cells[state.column].top[0]?.token)}, settled at layer ${settled[state.column]}${target ? `; the right token: ${plain(target.token)} (id ${target.id})` : ""}.`), table(columns, rows),
     hint(`${nameOf(state.layer, last)}: its likeliest tokens.`), table([{ head: "rank", n: true }, { head: "token", w: true }, { head: "id", n: true }, { head: "probability", n: true }], best));
 }

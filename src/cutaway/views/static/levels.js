@@ -5,7 +5,7 @@ export const SHORT = {
   scorer_perplexity: "surprise", scorer_bits_per_byte: "surprise, bits/byte", perplexity: "perplexity to itself", entropy_bits: "entropy, bits", dictionary_words: "dictionary words", repeated_4grams: "repeated 4-grams",
   distinct_1: "distinct-1", distinct_2: "distinct-2", self_bleu: "self-BLEU", compression_ratio: "compression", reading_ease: "reading ease", finished: "finished", tokens: "tokens",
 };
-const MARKS = 4; // lines that marks tell apart
+const MARKS = 4, LETTER = 7; // lines that marks tell apart; pixels a letter of a tick's name needs at most
 
 // What a value of a setting is called; a model that is a folder by its last part.
 export function called(value) {
@@ -31,12 +31,14 @@ export function linesOf(record, setting, key) {
 export function levelsPlot({ lines, measure, width, height = 168, title }) {
   const image = svg("svg", { width, height, role: "img", "aria-label": `${title}: means with 95 % intervals; the table below has the numbers.` });
   const pad = { left: 46, right: 8, top: 28, bottom: 24 }, bottom = height - pad.bottom;
-  image.append(svg("text", { x: 0, y: 14, "font-weight": "600" }, title), svg("path", { class: "i", d: `M${pad.left} ${pad.top}V${bottom}H${width - pad.right}` }));
   const values = lines.flatMap((line) => line.levels.flatMap((level) => [level.mean, level.low, level.high])).filter((value) => typeof value === "number");
+  const scale = values.length ? scaleOf(values, measure, bottom - 5, pad.top + 4) : { marks: [] };
+  pad.left = Math.max(pad.left, ...scale.marks.map((at) => shown(at, measure).length * LETTER + 10));
+  image.append(svg("text", { x: 0, y: 14, "font-weight": "600" }, title), svg("path", { class: "i", d: `M${pad.left} ${pad.top}V${bottom}H${width - pad.right}` }));
   if (!values.length) { image.append(svg("text", { class: "m", x: pad.left + 8, y: pad.top + 20 }, "no numbers")); return image; }
-  const scale = scaleOf(values, measure, bottom - 5, pad.top + 4), levels = lines[0].levels, room = (width - pad.left - pad.right) / levels.length;
+  const levels = lines[0].levels, room = (width - pad.left - pad.right) / levels.length;
   for (const at of scale.marks) image.append(svg("line", { class: "l", x1: pad.left, x2: width - pad.right, y1: scale.to(at), y2: scale.to(at), "stroke-dasharray": "1 4" }), svg("text", { class: "m", x: pad.left - 5, y: scale.to(at) + 4, "text-anchor": "end", "font-size": "11" }, shown(at, measure)));
-  const names = levels.map((level) => called(level.value)), longest = Math.max(...names.map((name) => name.length)), every = Math.ceil((longest * 6.6) / Math.max(room, 12)), fits = Math.max(4, Math.floor((room * every) / 6.6));
+  const names = levels.map((level) => called(level.value)), longest = Math.max(...names.map((name) => name.length)), every = Math.ceil((longest * LETTER + 7) / Math.max(room, 12)), fits = Math.max(4, Math.floor((room * every - 7) / LETTER));
   names.forEach((name, i) => { if (i % every === 0) image.append(svg("text", { class: "m", x: pad.left + (i + 0.5) * room, y: bottom + 16, "text-anchor": "middle", "font-size": "11" }, name.length > fits ? `${name.slice(0, fits - 1)}…` : name)); });
   lines.forEach((line, which) => {
     const aside = (which - (lines.length - 1) / 2) * 6, known = line.levels.map((level, i) => ({ ...level, x: pad.left + (i + 0.5) * room + aside })).filter((level) => typeof level.mean === "number");
@@ -69,5 +71,7 @@ function powers(from, to) {
   const marks = [];
   for (let power = Math.floor(from / Math.LN10); power <= to / Math.LN10; power += 1) for (const m of [1, 2, 5]) marks.push(m * 10 ** power);
   const inside = marks.filter((at) => Math.log(at) >= from - 1e-9 && Math.log(at) <= to + 1e-9), tens = inside.filter((at) => Math.abs(Math.log10(at) - Math.round(Math.log10(at))) < 1e-9);
-  return tens.length > 2 ? tens : inside;
+  if (inside.length < 2) return ticks(Math.exp(from), Math.exp(to), 3).filter((at) => Math.log(at) >= from - 1e-9 && Math.log(at) <= to + 1e-9);
+  const marked = tens.length > 2 ? tens : inside, every = Math.ceil(marked.length / 6);
+  return marked.filter((_, i) => i % every === 0);
 }

@@ -1,10 +1,11 @@
 // What every substitution does: positions across, letters down, around a zero that means as likely as the wild type.
 import { bars, changed, count, el, facts, fixed, heading, hint, onTheme, over, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
+import { meanings } from "./terms.js";
 
 const METHODS = {
-  "masked marginals": "each position masked in its turn; what the model gives the mutant there, less what it gives the wild type",
-  "log-likelihood ratio": "the log-likelihood of the whole mutated sequence, less that of the wild type",
+  "masked marginals": "each position in turn is hidden from the model, which then predicts its letter",
+  "log-likelihood ratio": "the model scores the whole sequence with each substitution",
 };
 const MOST = 2000; // positions drawn; the table has all
 
@@ -30,16 +31,16 @@ export function drawMutations(element, record) {
   function repaint() {
     state.paint = ramp("d");
     const { most, name } = state.layer;
-    key.replaceChildren(shadeKey(signed(-most), signed(most), `${record.unit}, ${name} (shade: square root; 0 is the paper; • the wild type)`, "both"));
+    key.replaceChildren(shadeKey(signed(-most), signed(most), `${record.unit}, ${name} (the shade grows with the square root; • the wild type)`, "both"));
     grid.draw();
     choose(state.column, state.row);
   }
   const box = el("select", { on: { change: () => { state.layer = layers[Number(box.value)]; repaint(); } } }, layers.map((layer, i) => el("option", { value: i }, layer.name)));
   const [strictest] = positions.map((position, p) => [mean(record, p), `${wild[p]}${position}`]).sort((a, b) => a[0] - b[0]);
-  element.append(heading("Mutations", record.model), hint(`Every single substitution, by ${record.method}: ${METHODS[record.method] ?? ""}. Below 0 the mutant is less probable than the wild type, above 0 more.`),
+  element.append(heading("Mutations", record.model), hint(`What each single substitution does to how probable the model finds the sequence. Below 0: less probable than the wild type; above 0: more probable. Method: ${record.method}${METHODS[record.method] ? `: ${METHODS[record.method]}` : ""}.`),
     facts([["positions", count(positions.length)], [record.alphabet, letters.join(" ")], ...changed(record), record.unscored ? ["tokens not scored", count(record.unscored)] : null,
-      ["strictest position", `${strictest[1]} (mean ${signed(strictest[0])} ${record.unit})`],
-      profile ? ["Spearman, model and profile", typeof profile.spearman === "number" ? `${fixed(profile.spearman, 3)} over ${count(profile.pairs)}` : "undefined"] : null]), quoted(record.text));
+      ["position that tolerates least", `${strictest[1]} (mean ${signed(strictest[0])} ${record.unit})`],
+      profile ? ["Spearman, model and profile", typeof profile.spearman === "number" ? `${fixed(profile.spearman, 3)} over ${count(profile.pairs)}` : "undefined"] : null]), meanings("wild type", record.method, "nat", ...(profile ? ["column profile", "Spearman correlation"] : [])), quoted(record.text));
   if (profile) element.append(hint(`The column profile needs no model: log-odds of how often each letter stands in the column of ${profile.alignment} (${count(profile.rows)} rows, pseudocount ${profile.pseudocount}).`), el("div", { class: "controls" }, el("label", {}, "shade", box)));
   if (shown < positions.length) element.append(hint(`The first ${count(shown)} of ${count(positions.length)} positions are drawn; the table has all.`));
   element.append(grid.node, key, line, here, twin("All substitutions as a table that sorts", () => sortedTable(entries(record), tableOf(record), ({ p, a }) => { if (p < shown) { choose(p, a); grid.node.focus(); } })));
@@ -83,7 +84,7 @@ function signed(value) {
 
 function describe(record, column, row) {
   const { letters, wild, positions, effects, profile, wild_logprobs: own } = record, effect = effects[column][row], name = `${wild[column]}${positions[column]}`;
-  const sure = own ? ` Masked, the wild type's letter has ${fixed(100 * Math.exp(own[column]), 1)} %.` : "";
+  const sure = own ? ` With this position hidden, the model gives the wild type's letter ${fixed(100 * Math.exp(own[column]), 1)} %.` : "";
   if (letters[row] === wild[column]) return [el("b", {}, name), `: the wild type.${sure}`];
   const times = Math.exp(Math.abs(effect)), said = times < 1e4 ? fixed(times, 2) : times.toExponential(1);
   const ratio = effect < 0 ? `${said} times less probable` : `${said} times more probable`;

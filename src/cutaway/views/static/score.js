@@ -1,4 +1,4 @@
-// How surprised a model is by a text: each token's surprisal in bits, its doubt beforehand, and what it expects next.
+// How surprised a model is by a text: each token's surprisal in bits, the entropy before it, and what it expects next.
 import { bars, count, el, exact, facts, fit, fixed, heading, hint, legible, over, percent, plain, readout, rover, surprise, surpriseKey, svg, table, ticks, twin } from "./draw.js";
 import { meanings } from "./terms.js";
 
@@ -34,7 +34,7 @@ function totals(record) {
 
 function describe(token) {
   return [el("code", {}, legible(token.token)), ` (id ${token.id}) cost ${fixed(token.surprisal_bits, 2)} bits: the model gave it ${percent(Math.exp(token.logprob))}, rank ${count(token.rank)}. `,
-    typeof token.entropy_bits === "number" ? `Beforehand its doubt (entropy) was ${fixed(token.entropy_bits, 2)} bits.` : ""];
+    typeof token.entropy_bits === "number" ? `Its entropy before that token was ${fixed(token.entropy_bits, 2)} bits.` : ""];
 }
 
 function drawStrip(tokens, width, chosen, pick) {

@@ -1,5 +1,5 @@
 // Time steps through states: when each state is visited, where its centre lies, and what comes back of every channel.
-import { count, el, exact, facts, fit, fixed, hint, over, plain, svg, table, ticks, twin } from "./draw.js";
+import { count, el, facts, fit, fixed, hint, over, plain, svg, table, ticks, twin } from "./draw.js";
 import { chart, tidy } from "./steps.js";
 
 const DRAWN = 300, ROWS = 24, CHANNELS = 4, COLUMNS = 8, NAMED = 40; // time steps, states, channels drawn; channels in the table; centres with names
@@ -8,12 +8,12 @@ export function drawStates(record) {
   const series = record.states;
   if (!series?.steps?.length) return [];
   const steps = series.steps.slice(0, DRAWN), parts = [over("Step by step")];
-  const near = series.angles ? "Of angles those are near whose cosines and sines are, so that π lies beside −π; the distance is a chord, at most 2 on each circle." : "";
-  parts.push(hint(`A time step is a point with ${series.channels === 1 ? "one coordinate" : `${count(series.channels)} coordinates, one a channel`}. The token says which of the ${count(series.states)} states has the centre nearest to it, and back come the numbers of that centre. ${near}`),
-    facts([["states", count(series.states)], ["visited", count(series.visited)], ["channels", count(series.channels)], ["mean distance from the centre", exact(series.mean)]]));
-  if (steps.length > 1) parts.push(hint("When each state is visited, the most visited on top, and how many of the steps drawn it takes."), fit((width) => timeline(steps, width)));
-  if (!steps.some((step) => step.state !== null)) parts.push(hint("A number of every step is missing, so none has a place."));
-  else if (series.channels === 2) parts.push(hint(`Dots are time steps, on leaders from the centre that they become, a ring. ${series.angles ? "The edges meet, left with right and top with bottom: a leader across them is left out." : "A unit is as long across as up: near is what looks near."}`), fit((width) => plane(steps, series.angles, width)));
+  const near = series.angles ? " Each angle counts as a point on the unit circle, so π and −π are the same place; the distance is Euclidean, between the cosines and sines: at most 2 for one angle." : " The distance is Euclidean.";
+  parts.push(hint(`A time step is a point with ${series.channels === 1 ? "one coordinate" : `${count(series.channels)} coordinates, one a channel`}. The token names the state, of ${count(series.states)}, with the nearest centre. Decoding gives the numbers of that centre.${near}`),
+    facts([["states", count(series.states)], ["visited", count(series.visited)], ["channels", count(series.channels)], ["mean distance from the centre", typeof series.mean === "number" ? tidy(series.mean < 1e-9 ? 0 : series.mean) : "–"]]));
+  if (steps.length > 1) parts.push(hint("When each state is visited, the most visited on top. At the right: the number of steps drawn in it."), fit((width) => timeline(steps, width)));
+  if (!steps.some((step) => step.state !== null)) parts.push(hint("Every step lacks a number, so no step can be placed."));
+  else if (series.channels === 2) parts.push(hint(`A dot is a time step, a ring the centre of a state; a line joins each step to its centre. ${series.angles ? "The left edge continues at the right one, and the top at the bottom; lines across an edge are not drawn." : "Both axes have the same scale."}`), fit((width) => plane(steps, series.angles, width)));
   else for (let c = 0; c < Math.min(CHANNELS, series.channels); c += 1) parts.push(series.channels > 1 ? hint(`channel ${c}`) : null, fit((width) => channel(steps, c, series.angles, width)));
   if (series.channels > CHANNELS) parts.push(hint(`The first ${CHANNELS} of ${count(series.channels)} channels are drawn.`));
   if (series.steps.length > steps.length) parts.push(hint(`The first ${count(steps.length)} steps are drawn; the table has all.`));
@@ -66,8 +66,23 @@ function plane(steps, angles, width) {
   }
   for (const step of known) image.append(svg("circle", { class: "dot", cx: x(step.values[0]), cy: y(step.values[1]), r: 1.8, "stroke-width": 0 }));
   for (const back of centres.values()) image.append(svg("circle", { class: "ring2", cx: x(back[0]), cy: y(back[1]), r: 4 }));
-  if (centres.size <= NAMED) for (const [state, back] of centres) image.append(svg("text", { class: "a halo mono", x: x(back[0]) + (x(back[0]) > side - 60 ? -8 : 8), y: y(back[1]) - 6, "text-anchor": x(back[0]) > side - 60 ? "end" : "start" }, `c${state}`));
+  if (centres.size <= NAMED) image.append(...centreNames([...centres].map(([state, back]) => [`c${state}`, x(back[0]), y(back[1])]), side));
   return image;
+}
+
+// Each name at the first of four corners of its ring where it hides no other name and no other ring; else it is left out.
+function centreNames(named, side) {
+  const taken = named.map(([, x, y]) => [x - 4, y - 4, x + 4, y + 4]);
+  return named.flatMap(([name, x, y]) => {
+    const wide = 7.3 * name.length;
+    for (const [dx, dy] of [[6, -4], [6, 13], [-6 - wide, -4], [-6 - wide, 13], [-wide / 2, -8], [-wide / 2, 17]]) {
+      const box = [x + dx, y + dy - 10, x + dx + wide, y + dy + 2];
+      if (box[0] < 0 || box[2] > side || taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3])) continue;
+      taken.push(box);
+      return [svg("text", { class: "a halo mono", x: x + dx, y: y + dy }, name)];
+    }
+    return [];
+  });
 }
 
 // The ticks of an axis about a middle, and what they say; half turns have names.

@@ -1,5 +1,5 @@
 // How tokens come to be: the merges of BPE, word by word and step by step; numbers through their scale and their bin.
-import { count, el, exact, facts, fit, fixed, hint, legible, over, plain, svg, table, ticks, twin } from "./draw.js";
+import { count, el, exact, facts, fit, hint, legible, over, percent, plain, svg, table, ticks, twin } from "./draw.js";
 
 const AROUND = 7; // parts shown on either side of a merge in a long sequence
 const DRAWN = 300; // time steps drawn
@@ -13,13 +13,13 @@ export function drawMerges(record) {
   select.value = String(longest);
   draw();
   const rest = steps.left_out ? ` ${count(steps.left_out)} more are not listed.` : "";
-  return [over("Merge by merge"), hint(`BPE begins with single signs and merges the pair that was learned first, until no pair is left that was learned. The number is the rank: 0 was learned first. Of a long sequence the parts around each merge are shown, and how many there are to either side.${rest}`),
+  return [over("Merge by merge"), hint(`BPE starts from single bytes or characters. At each step it merges the neighbouring pair that training learned first, until no learned pair is left. The number on the left is the rank of that pair: rank 0 was learned first. Of a long sequence you see the parts around each merge, with the number of parts left out.${rest}`),
     steps.words.length > 1 ? el("div", { class: "controls" }, el("label", {}, "word", select)) : null, box, twin("All listed merges as a table", () => mergeTable(steps))].filter(Boolean);
 }
 
 // The parts after every merge, the new one marked.
 function staircase(word) {
-  const parts = [...word.parts], lines = [line("signs", parts, -1)];
+  const parts = [...word.parts], lines = [line("start", parts, -1)];
   for (const merge of word.merges) {
     parts.splice(merge.at, 2, merge.merged);
     lines.push(line(count(merge.rank), parts, merge.at));
@@ -49,11 +49,11 @@ export function drawNumbers(record) {
   const series = record.numbers;
   if (!series?.numbers?.length) return [];
   const across = series.scales.length, several = across > 1, steps = Math.min(DRAWN, Math.ceil(series.numbers.length / across));
-  const columns = [{ head: "step", n: true }, { head: "channel", n: true }, { head: "value", n: true }, { head: "scaled", n: true }, { head: "bin", n: true }, { head: "word", w: true }, { head: "value back", n: true }, { head: "error", n: true }, { head: "bound", n: true }];
+  const columns = [{ head: "step", n: true }, { head: "channel", n: true }, { head: "value", n: true }, { head: "scaled", n: true }, { head: "bin", n: true }, { head: "word", w: true }, { head: "value back", n: true }, { head: "error", n: true }, { head: "error allowed", n: true }];
   const rows = series.numbers.map((number) => [number.step, number.channel, number.value, number.scaled, number.value !== null && number.bin === null ? "outside" : number.bin, plain(number.word), number.back, number.error, number.bound]);
   const charts = series.scales.slice(0, 4).map((scale, c) => [several ? hint(`channel ${c}, scale ${exact(scale)}`) : null, fit((width) => chart(series.numbers.filter((number) => number.channel === c && number.step < steps), width))]);
-  const words = [["scale", several ? `${count(across)}, one a channel` : exact(series.scales[0])], ["bins", count(series.bins)], ["largest error, share of its bound", fixed(series.worst, 3)]];
-  return [over("Number by number"), hint("A value is divided by the scale of its channel, the power of two next above the mean of |x|; the token says which bin that is in, and back comes the middle of the bin times the scale. A number outside of all bins is written out in five tokens."),
+  const words = [["scale", several ? `${count(across)}, one a channel` : exact(series.scales[0])], ["bins", count(series.bins)], ["largest error, of what rounding to bins allows", percent(series.worst)]];
+  return [over("Number by number"), hint("Each value is divided by its channel's scale, the smallest power of two above the mean of |x|. The token names the bin of the result. Decoding gives the middle of that bin times the scale. A number outside all bins is written in five tokens."),
     facts(words), charts, series.numbers.length / across > steps ? hint(`The first ${count(steps)} steps are drawn; the table has all.`) : null, twin("Every number on its way as a table", () => table(columns, rows))].flat(Infinity).filter(Boolean);
 }
 

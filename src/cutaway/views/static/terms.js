@@ -27,6 +27,17 @@ const TERMS = {
   induction: "The weight on what followed the same token earlier: the head guesses that the text repeats.",
   "same token before": "The weight on earlier copies of the same token.",
   "mean distance": "How many tokens back a head looks, on average.",
+  nat: "The unit of a natural logarithm. +1 nat: 2.72 times as probable; −1 nat: 2.72 times less probable; 1 nat is 1.44 bits.",
+  "wild type": "The sequence as you gave it.",
+  "masked marginals": "One position at a time is hidden from the model. The effect is ln P(mutant letter) − ln P(wild-type letter) at that position.",
+  "log-likelihood ratio": "ln P(mutated sequence) − ln P(wild-type sequence).",
+  "column profile": "A baseline without a model: the same difference, from how often each letter stands in that column of the alignment.",
+  "Spearman correlation": "Whether two rankings agree: 1 the same order, 0 no relation, −1 the reverse order.",
+  "contact score": "The attention between two residues, both ways added up and averaged over the heads. It has no unit; a higher score suggests a contact.",
+  "average product correction": "Some residues attend to everything. From each pair is subtracted what the totals of its two residues lead one to expect: total of one × total of the other ÷ total of all.",
+  "precision at L": "L is the number of residues. Of the L pairs with the highest scores, the share that are known contacts.",
+  "settled layer": "The lowest layer from which the output's top token stays on top in every layer up to the output.",
+  "KL divergence": "How far a layer's probabilities are from the output's, in bits: 0 if they are the same.",
 };
 
 const told = new Set();

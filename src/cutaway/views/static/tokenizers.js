@@ -1,5 +1,5 @@
 // A tokenizer that was trained and saved, and what came of hammering one with adversarial input.
-import { count, el, exact, facts, heading, legible, over, percent, table } from "./draw.js";
+import { count, el, facts, heading, legible, over, percent, table } from "./draw.js";
 
 function losses(record) {
   const rules = Object.entries(record.loses ?? {});
@@ -18,7 +18,7 @@ export function drawSavedTokenizer(element, record) {
 export function drawTokenizerCheck(element, record) {
   const share = record.tried ? percent(record.exact / record.tried) : "–";
   element.append(heading("Check of a tokenizer", record.model), facts([["inputs tried", count(record.tried)], ["came back exactly", share], ["kinds of loss", count(record.lost.length)]]));
-  const numbers = typeof record.worst === "number" ? ` The largest error is ${exact(record.worst)} of the bound stated for it.` : "";
+  const numbers = typeof record.worst === "number" ? ` The largest error is ${percent(record.worst)} of what rounding allows.` : "";
   const verdict = record.passed ? "Every input came back, or was lost as declared." : "Some inputs were lost without a word; the shortest is below.";
   element.append(el("p", {}, `${verdict}${numbers} Adversarial ${record.alphabet}, seed ${record.seed}.`));
   if (record.lost.length) {

@@ -1,5 +1,5 @@
-// What was behind each token: the distribution before and after the samplers, what each sampler took, and how surprise
-// and doubt went along the text.
+// What was behind each token: the distribution before and after the samplers, what each sampler took, and how surprisal
+// and entropy went along the text.
 import { count, el, fixed, hint, legible, over, percent, plain, svg, table, ticks } from "./draw.js";
 import { clip } from "./canvas.js";
 
@@ -7,7 +7,7 @@ const UNITS = { temperature: "", "top-k": " tokens", "top-p": " of the probabili
 
 export function describeStep(step) {
   const drawn = step.after > 0.99999 ? "nothing else could be drawn" : `it was drawn with ${percent(step.after)}`;
-  return [`The model gave it ${percent(step.before)} (rank ${count(step.rank)}, ${fixed(step.surprisal_bits, 2)} bits); after the samplers ${drawn}. Doubt (entropy) before ${fixed(step.entropy_bits, 2)} bits, after ${fixed(step.entropy_after_bits, 2)}.`];
+  return [`The model gave it ${percent(step.before)} (rank ${count(step.rank)}, ${fixed(step.surprisal_bits, 2)} bits); after the samplers ${drawn}. Entropy before ${fixed(step.entropy_bits, 2)} bits, after ${fixed(step.entropy_after_bits, 2)}.`];
 }
 
 // The chosen step: two bars that are each the whole probability, the tokens one by one, and the samplers in their order.
@@ -71,7 +71,7 @@ function options(step) {
 function effects(step) {
   if (!step.effects.length) return hint("No sampler was on: what was drawn from is the model's own distribution.");
   const rows = step.effects.map((effect) => [effect.sampler, `${effect.setting}${UNITS[effect.sampler] ?? ""}`, effect.removed ? count(effect.removed) : "–", effect.removed ? percent(effect.mass) : "–", effect.removed ? percent(effect.mass_before) : "–", percent(effect.moved)]);
-  return el("div", {}, over("The samplers, in the order in which they act"), table([{ head: "sampler" }, { head: "setting" }, { head: "tokens removed", n: true }, { head: "which then held", n: true }, { head: "under the model", n: true }, { head: "probability moved", n: true }], rows));
+  return el("div", {}, over("The samplers, in the order in which they act"), table([{ head: "sampler" }, { head: "setting" }, { head: "tokens removed", n: true }, { head: "their probability here", n: true }, { head: "their probability in the model", n: true }, { head: "probability moved", n: true }], rows));
 }
 
 // Surprisal and entropy over the tokens.

@@ -57,7 +57,7 @@ function below(record, floor, pad, edge, bottom, y, width) {
 function names(learned, checked, x, y, width) {
   const at = (entries, share) => entries[Math.min(entries.length - 1, Math.floor(entries.length * share))];
   const parts = [];
-  const label = (entry, text, dx, dy) => { if (entry) parts.push(svg("line", { class: "l", x1: x(entry.step), y1: y(bits(entry.loss)) - 4, x2: x(entry.step) + dx, y2: y(bits(entry.loss)) - dy + 4 }), svg("text", { class: "halo", x: x(entry.step) + dx + 2, y: y(bits(entry.loss)) - dy }, text)); };
+  const label = (entry, text, dx, dy) => { if (entry) parts.push(svg("line", { class: "l", x1: x(entry.step), y1: y(bits(entry.loss)) - 4, x2: x(entry.step) + dx, y2: y(bits(entry.loss)) - dy + 4 }), svg("text", { class: "halo", x: Math.min(x(entry.step) + dx + 2, width - 7 * text.length - 4), y: y(bits(entry.loss)) - dy }, text)); };
   label(at(learned, 0.06), "on the training data, each step", 24, 16);
   label(at(checked, 0.35), "○ on data held out", 26, width < 560 ? 30 : 36);
   return parts;
