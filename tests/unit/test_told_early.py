@@ -38,8 +38,10 @@ for arguments in json.loads(sys.argv[1]):
 TEXT = ("some text", "-m", "MODEL")
 NO_FILE = "there is no file"
 UNKNOWN = "no file or folder './nowhere'"
+BOTH_WAYS = "does not continue a text"
 
-# For each command: what is typed, and words of the answer. MODEL is a tiny GPT-2 of 2 layers and 4 heads.
+# For each command: what is typed, and words of the answer. MODEL is a tiny GPT-2 of 2 layers and 4 heads, ENCODER
+# a tiny BERT.
 MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "tour": [
         (("--steps", "1"), "--steps is 1"),
@@ -47,6 +49,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("-m", "./nowhere"), UNKNOWN),
         (("-o", "tour.odt"), "tour.odt"),
         (("--seed", "-1"), "seed is -1"),
+        (("-m", "ENCODER"), BOTH_WAYS),
     ],
     "tokenize": [(("-f", "nowhere.txt"), NO_FILE), (("a", "-m", "./nowhere"), UNKNOWN)],
     "tokenizer train": [
@@ -74,12 +77,14 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         ((*TEXT, "--device", "abacus"), "abacus"),
         ((*TEXT, "--dtype", "int3"), "int3"),
         ((*TEXT, "--seed", "-3"), "seed is -3"),
+        (("a", "-m", "ENCODER"), BOTH_WAYS),
         ((*TEXT, "-o", "no-such-folder/x.json"), "no-such-folder"),
     ],
     "sweep": [
         (("-f", "nowhere.txt"), NO_FILE),
         (("", "-m", "MODEL"), "prompt is empty"),
         (("a", "-m", "./nowhere"), UNKNOWN),
+        (("a", "-m", "ENCODER"), BOTH_WAYS),
         (("a", "--scorer", "./nowhere", "-m", "MODEL"), UNKNOWN),
         ((*TEXT, "--temperature", "0,-1"), "temperature is -1"),
         ((*TEXT, "-n", "0"), "--num-return-sequences is 0"),
@@ -90,6 +95,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("-f", "nowhere.txt"), NO_FILE),
         (("", "-m", "MODEL"), "there is no text"),
         ((*TEXT, "--next-tokens", "-1"), "-1"),
+        (("a", "-m", "ENCODER"), BOTH_WAYS),
     ],
     "classify": [
         (("-f", "nowhere.txt"), NO_FILE),
@@ -116,7 +122,11 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         ((*TEXT, "--positions", "a"), "'a'"),
         (("", "-m", "MODEL"), "there is no text"),
     ],
-    "ablate": [((*TEXT, "--heads", "9.0"), "there is no head 9.0"), ((*TEXT, "--heads", "9"), "layer.head")],
+    "ablate": [
+        (("a", "-m", "ENCODER"), BOTH_WAYS),
+        ((*TEXT, "--heads", "9.0"), "there is no head 9.0"),
+        ((*TEXT, "--heads", "9"), "layer.head"),
+    ],
     "compare": [
         (("MODEL", "./nowhere", "text"), UNKNOWN),
         (("MODEL", "MODEL", ""), "there is no text"),
@@ -176,8 +186,13 @@ def _commands(group: click.Group, before: str = "") -> Iterator[str]:
             yield f"{before}{name}"
 
 
-def _named(arguments: tuple[str, ...], model: Path) -> list[str]:
-    return [str(model) if argument == "MODEL" else argument for argument in arguments]
+def _named(arguments: tuple[str, ...], models: dict[str, str]) -> list[str]:
+    return [models.get(argument, argument) for argument in arguments]
+
+
+@pytest.fixture
+def models(tiny_gpt2: Path, tiny_bert_classifier: Path) -> dict[str, str]:
+    return {"MODEL": str(tiny_gpt2), "ENCODER": str(tiny_bert_classifier)}
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -191,10 +206,10 @@ def test_every_command_is_here():
 
 
 @pytest.mark.parametrize("command", MISTAKES)
-def test_mistakes_are_told_without_torch(command, tiny_gpt2, tmp_path):
+def test_mistakes_are_told_without_torch(command, models, tmp_path):
     for name in ("empty.txt", "taken"):
         (tmp_path / name).write_text("")
-    given = [[*command.split(), *_named(arguments, tiny_gpt2)] for arguments, _ in MISTAKES[command]]
+    given = [[*command.split(), *_named(arguments, models)] for arguments, _ in MISTAKES[command]]
     done = subprocess.run(
         [sys.executable, "-c", WATCHED, json.dumps(given)],
         cwd=tmp_path, env=_environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
@@ -208,14 +223,14 @@ def test_mistakes_are_told_without_torch(command, tiny_gpt2, tmp_path):
 
 
 @pytest.mark.parametrize("command", MISTAKES)
-def test_a_mistake_is_told_within_half_a_second(command, tiny_gpt2, tmp_path):
+def test_a_mistake_is_told_within_half_a_second(command, models, tmp_path):
     """Half a second of a processor, from the shell and back: what other programs run beside it does not count.
 
     Caches that they empty still slow it, so the fastest of some tries counts.
     """
     for name in ("empty.txt", "taken"):
         (tmp_path / name).write_text("")
-    typed = [*command.split(), *_named(MISTAKES[command][0][0], tiny_gpt2)]
+    typed = [*command.split(), *_named(MISTAKES[command][0][0], models)]
     environment = _environment(tmp_path)
     fastest = math.inf
     for _ in range(12):

@@ -46,7 +46,9 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     """
     given = text_or_random(text, file, options["random"])
     options["heads"] = heads_from("--heads", options["heads"])
-    known(model, options).check_heads(options["heads"])
+    found = known(model, options)
+    found.check_left_to_right()
+    found.check_heads(options["heads"])
 
     from cutaway.inside import ablate
     from cutaway.views import terminal_inside

@@ -92,7 +92,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     check_request(**{name: value for name, value in options.items() if name not in {*LOADING, "truncate"}})
     if not all(prompts):
         raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
-    known(model, options)
+    known(model, options).check_left_to_right()
 
     from cutaway.generation import generate
     from cutaway.generation.advice import advice

@@ -30,7 +30,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway score "No, I am your father" -o score.html
     """
     given = some_text_from(text, file)
-    known(model, options)
+    known(model, options).check_left_to_right()
 
     from cutaway.predict import score
     from cutaway.views import terminal

@@ -133,7 +133,7 @@ def command(
     )  # fmt: skip
     _say_twice(prompts, models, plan, settings)
     for name in (*plan.models, *([] if plan.scorer is None else [plan.scorer])):
-        known(name, options if name in plan.models else {"device": "cpu"})
+        known(name, options if name in plan.models else {"device": "cpu"}).check_left_to_right()
 
     from cutaway.generation.sweeps import runs_of, summed_up
 

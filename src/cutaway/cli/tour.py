@@ -57,7 +57,7 @@ def command(
     if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: --prompt "Water boils at"')
     began = time.perf_counter()
-    known(model, options)
+    known(model, options).check_left_to_right()
     before = time.perf_counter() - began
     target = output or (None if as_json else "tour.html")
     if output is None and target is not None:

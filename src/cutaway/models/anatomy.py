@@ -18,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers.initialization import no_init_weights
 
 from cutaway.errors import CorruptFile, CutawayError, UnknownModel, UnsafeFile, UnsupportedArchitecture
-from cutaway.models.loading import BIDIRECTIONAL, Model
+from cutaway.models.loading import Model
+from cutaway.models.outline import BIDIRECTIONAL
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.vocabulary import quiet_transformers

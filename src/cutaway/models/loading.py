@@ -33,6 +33,7 @@ from cutaway.errors import (
 )
 from cutaway.models import cache
 from cutaway.models.limits import context_of
+from cutaway.models.outline import check_left_to_right
 from cutaway.models.packages import missing_package
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
@@ -41,7 +42,7 @@ from cutaway.progress import step
 from cutaway.sequences.extras import pip_install
 from cutaway.tokens import Tokenizer
 
-__all__ = ["BIDIRECTIONAL", "Model", "ModelLike", "load", "shared"]
+__all__ = ["Model", "ModelLike", "load", "shared"]
 
 _CLASSES = {
     "causal": transformers.AutoModelForCausalLM,
@@ -249,19 +250,13 @@ def _check_kind(name: str, config: Any, kind: str, built: str) -> None:
             "it does not continue a text from left to right",
             hint=f"cutaway generate runs it; for this take a decoder, for example -m {DEFAULT}",
         )
-    masked = any(part in built for part in ("ForMaskedLM", "ForPreTraining", "ForSequenceClassification", "Encoder"))
-    # transformers would build a BERT as a causal model without a word: its attention looks both ways all the same.
-    looks_both_ways = config.model_type in BIDIRECTIONAL and not getattr(config, "is_decoder", False)
+    check_left_to_right(name, built, config.model_type, bool(getattr(config, "is_decoder", False)))
     brings_one = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})  # and its code is trusted
-    known = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or brings_one
-    if not known or masked or looks_both_ways:
+    if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not brings_one:
         raise WrongKind(
             f"{name} is a {built or config.model_type}: it does not continue a text from left to right",
             hint=f"take a decoder, for example -m {DEFAULT}",
         )
-
-
-BIDIRECTIONAL = {"bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "camembert", "modernbert", "esm"}
 
 
 def _check_pickles(path: Path) -> None:

@@ -13,7 +13,9 @@ from cutaway.errors import InputError, WrongKind
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 
-__all__ = ["Outline", "check_device", "is_model_type", "outline"]
+__all__ = ["BIDIRECTIONAL", "Outline", "check_device", "check_left_to_right", "is_model_type", "outline"]
+
+BIDIRECTIONAL = {"bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "camembert", "modernbert", "esm"}
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "mtia", "meta")
 # The same number under the names that transformers' configurations give it.
@@ -23,12 +25,22 @@ _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_atte
 
 @dataclasses.dataclass(frozen=True)
 class Outline:
-    """The name of a model, its folder, and how many layers L and heads H it says it has (None if it does not say)."""
+    """The name of a model, its folder, and how many layers L and heads H it says it has (None if it does not say).
+
+    `built` is the class that its configuration names, `type` the type of model; both may be empty.
+    """
 
     name: str
     path: Path
     layers: int | None
     heads: int | None
+    built: str = ""
+    type: str = ""
+    is_decoder: bool = False
+
+    def check_left_to_right(self) -> None:
+        """Raise `WrongKind` for a model that does not continue a text."""
+        check_left_to_right(self.name, self.built, self.type, self.is_decoder)
 
     def check_places(self, layers: list[int] | None, heads: list[int] | None) -> None:
         """Raise `InputError` for a layer or a head that the model does not have."""
@@ -78,7 +90,29 @@ def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Ou
         config = {}
     config = config if isinstance(config, dict) else {}
     nested = [config] + [part for key in ("text_config", "decoder") if isinstance(part := config.get(key), dict)]
-    return Outline(name, path, _first(nested, _LAYERS), _first(nested, _HEADS))
+    built = config.get("architectures")
+    return Outline(
+        name,
+        path,
+        _first(nested, _LAYERS),
+        _first(nested, _HEADS),
+        str(built[0]) if isinstance(built, list) and built else "",
+        str(config.get("model_type", "")),
+        config.get("is_decoder") is True,
+    )
+
+
+def check_left_to_right(name: str, built: str, type_: str, is_decoder: bool) -> None:
+    """Raise `WrongKind` for a model of masked language, a classifier, or a type whose attention looks both ways.
+
+    transformers would build a BERT as a causal model without a word: its attention looks both ways all the same.
+    """
+    masked = any(part in built for part in ("ForMaskedLM", "ForPreTraining", "ForSequenceClassification", "Encoder"))
+    if (masked and "EncoderDecoder" not in built) or (type_ in BIDIRECTIONAL and not is_decoder):
+        raise WrongKind(
+            f"{name} is a {built or type_}: it does not continue a text from left to right",
+            hint=f"take a decoder, for example -m {DEFAULT}",
+        )
 
 
 def is_model_type(name: str) -> bool:
