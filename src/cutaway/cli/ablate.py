@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from cutaway.cli.attention import heads_from
-from cutaway.cli.common import AtLeast, Seed, emit, known, loaded, model_options, output_options, text_options
+from cutaway.cli.common import AtLeast, Seed, known, loaded, model_options
 from cutaway.cli.heads import text_or_random
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import text_options
 
 __all__ = ["command"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from cutaway.cli.common import emit, offline_option, output_options
+from cutaway.cli.common import offline_option
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
 from cutaway.models.shelf import DEFAULT, SHELF
 
 __all__ = ["command"]

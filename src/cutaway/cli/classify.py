@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import emit, known, loaded, model_options, output_options, some_text_from, text_options
+from cutaway.cli.common import known, loaded, model_options
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import some_text_from, text_options
 
 __all__ = ["command"]
 

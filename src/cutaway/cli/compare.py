@@ -6,17 +6,10 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import (
-    device_option,
-    emit,
-    known,
-    note,
-    offline_option,
-    output_options,
-    some_text_from,
-    text_options,
-)
+from cutaway.cli.common import device_option, known, note, offline_option
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import some_text_from, text_options
 from cutaway.models.shelf import DTYPES
 
 __all__ = ["command"]

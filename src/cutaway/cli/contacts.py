@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from cutaway.cli.attention import numbers_from
-from cutaway.cli.common import AtLeast, emit, known, load_options, loaded, output_options, text_options
+from cutaway.cli.common import AtLeast, known, load_options, loaded
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
+from cutaway.cli.text_input import text_options
 
 __all__ = ["command"]
 

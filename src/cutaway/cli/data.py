@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from cutaway.cli.common import emit, note, offline_option, output_options
+from cutaway.cli.common import note, offline_option
 from cutaway.cli.help import Group
+from cutaway.cli.output import emit, output_options
 
 __all__ = ["command"]
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, emit, known, loaded, model_options, output_options, records_from
+from cutaway.cli.common import AtLeast, known, loaded, model_options
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import records_from
 from cutaway.errors import InputError, MissingText
 from cutaway.models.shelf import DEFAULT_ENCODER
 

@@ -8,21 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import (
-    LOADING,
-    AtLeast,
-    Seed,
-    emit,
-    generation_options,
-    known,
-    named_or_loaded,
-    note,
-    output_options,
-    prompts_from,
-    text_options,
-    tier_for,
-)
+from cutaway.cli.common import LOADING, AtLeast, Seed, generation_options, known, named_or_loaded, note, tier_for
 from cutaway.cli.help import GENERATING, Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import prompts_from, text_options
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:

@@ -6,18 +6,10 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import (
-    AtLeast,
-    Seed,
-    emit,
-    known,
-    loaded,
-    model_options,
-    output_options,
-    some_text_from,
-    text_options,
-)
+from cutaway.cli.common import AtLeast, Seed, known, loaded, model_options
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import some_text_from, text_options
 from cutaway.errors import InputError
 
 __all__ = ["command", "text_or_random"]

@@ -7,20 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import (
-    AtLeast,
-    Seed,
-    emit,
-    encoder_unless_chosen,
-    known,
-    lines_from,
-    loaded,
-    model_options,
-    output_options,
-    records_from,
-    refuse_unused,
-)
+from cutaway.cli.common import AtLeast, Seed, encoder_unless_chosen, known, loaded, model_options, refuse_unused
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import lines_from, records_from
 from cutaway.errors import InputError
 
 if TYPE_CHECKING:

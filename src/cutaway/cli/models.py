@@ -6,19 +6,17 @@ import json
 
 import click
 
-from cutaway.cli.common import (
+from cutaway.cli.common import note, offline_option, someone_to_ask
+from cutaway.cli.help import Group
+from cutaway.cli.output import (
     debug_option,
     emit,
     folder_options,
     json_option,
-    note,
-    offline_option,
     output_options,
     quiet_option,
-    someone_to_ask,
     verbose_option,
 )
-from cutaway.cli.help import Group
 from cutaway.errors import InputError, sized
 from cutaway.progress import paused
 

@@ -7,18 +7,10 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import (
-    AtLeast,
-    emit,
-    encoder_unless_chosen,
-    known,
-    loaded,
-    model_options,
-    output_options,
-    records_from,
-    refuse_unused,
-)
+from cutaway.cli.common import AtLeast, encoder_unless_chosen, known, loaded, model_options, refuse_unused
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
+from cutaway.cli.text_input import records_from
 from cutaway.errors import InputError, MissingText
 
 __all__ = ["command"]

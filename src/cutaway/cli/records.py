@@ -12,17 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import (
-    check_output,
-    debug_option,
-    force_option,
-    note,
-    quiet_option,
-    rename_option,
-    verbose_option,
-    wrote,
-)
+from cutaway.cli.common import note, rename_option
 from cutaway.cli.help import Command
+from cutaway.cli.output import check_output, debug_option, force_option, quiet_option, verbose_option, wrote
 from cutaway.errors import InputError
 
 if TYPE_CHECKING:

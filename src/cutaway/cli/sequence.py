@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from cutaway.cli.common import text_from
+from cutaway.cli.text_input import text_from
 from cutaway.errors import InputError
 from cutaway.models.shelf import DEFAULT_PROTEIN
 

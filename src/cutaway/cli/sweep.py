@@ -18,13 +18,11 @@ from cutaway.cli.common import (
     load_options,
     loaded,
     note,
-    output_options,
-    prompts_from,
-    text_options,
     tier_for,
-    wrote,
 )
 from cutaway.cli.help import GENERATING, Command
+from cutaway.cli.output import output_options, wrote
+from cutaway.cli.text_input import prompts_from, text_options
 from cutaway.errors import InputError, cannot_write
 from cutaway.models.shelf import DEFAULT
 

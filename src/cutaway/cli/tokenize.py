@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
-from cutaway.cli.common import emit, model_name_option, note, offline_option, output_options, text_from, text_options
+from cutaway.cli.common import model_name_option, note, offline_option
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, output_options
 from cutaway.cli.sequence import record_from, record_option
+from cutaway.cli.text_input import text_from, text_options
 from cutaway.errors import InputError
 
 __all__ = ["command"]

@@ -11,20 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import (
-    AtLeast,
-    Seed,
-    debug_option,
-    emit,
-    json_option,
-    note,
-    offline_option,
-    output_options,
-    quiet_option,
-    rename_option,
-    verbose_option,
-)
+from cutaway.cli.common import AtLeast, Seed, note, offline_option, rename_option
 from cutaway.cli.help import Group
+from cutaway.cli.output import debug_option, emit, json_option, output_options, quiet_option, verbose_option
 from cutaway.errors import BadSequence, InputError
 
 if TYPE_CHECKING:

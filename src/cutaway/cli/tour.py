@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import (
-    AtLeast,
-    Seed,
-    check_output,
-    emit,
-    forced,
-    known,
-    model_options,
-    named_or_loaded,
-    note,
-    output_options,
-)
+from cutaway.cli.common import AtLeast, Seed, forced, known, model_options, named_or_loaded, note
 from cutaway.cli.help import Command
 from cutaway.cli.on_path import line_for_the_shell
+from cutaway.cli.output import check_output, emit, output_options
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:

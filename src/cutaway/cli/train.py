@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, Seed, device_option, emit, folder_options
+from cutaway.cli.common import AtLeast, Seed, device_option
 from cutaway.cli.help import Command
+from cutaway.cli.output import emit, folder_options
 
 __all__ = ["command"]
 

@@ -1,0 +1,205 @@
+"""Where results go: -o, --json, --force, and how much is said on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import click
+
+from cutaway import log
+from cutaway.cli.common import QUIET, F, allow_writing_over, chain, forced, note, someone_to_ask
+from cutaway.errors import InputError, OutputError, sized
+from cutaway.folders import check_new_folder
+from cutaway.progress import hush, paused, step
+from cutaway.result import Result, check_target, is_file, save_results
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = [
+    "check_output",
+    "debug_option",
+    "emit",
+    "folder_options",
+    "force_option",
+    "json_option",
+    "output_options",
+    "quiet_option",
+    "verbose_option",
+    "wrote",
+]
+
+
+def _debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ["CUTAWAY_DEBUG"] = "1"
+
+
+def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[QUIET] = True
+        logging.disable(logging.INFO)
+        ctx.call_on_close(lambda: logging.disable(logging.NOTSET))  # silence is this command's, not the process's
+
+
+def _verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        log.long_form(True)
+        ctx.call_on_close(lambda: log.long_form(False))
+
+
+def _force(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        allow_writing_over(ctx)
+
+
+def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
+    """Raise now, before the work, what writing to the path would raise after it.
+
+    What is there already is written over only with --force, or after a yes where there is someone to ask.
+    """
+    check_target(path, formats)
+    if not is_file(path) or forced():
+        return
+    with paused():
+        agreed = someone_to_ask() and click.confirm(f"{path} is there already. Write over it?", err=True)
+    if not agreed:
+        parameters = {parameter.name for parameter in click.get_current_context().command.params}
+        resume = "--resume to add the runs it lacks, " if "resume" in parameters and path.endswith(".jsonl") else ""
+        hint = f"give {resume}another name, or --force to write over it"
+        raise OutputError(f"{path!r} is there already", hint=hint)
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show where an error came from."
+)
+
+
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
+)
+
+
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
+    help="Messages with date, level and line of code, as in files and pipes.",
+)  # fmt: skip
+
+
+force_option = click.option(
+    "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
+)
+
+
+@overload
+def output_options(first: F) -> F: ...
+
+
+@overload
+def output_options(first: str, *more: str) -> Callable[[F], F]: ...
+
+
+def output_options(first: Any, *more: str) -> Any:
+    """Add --json, -o, --force, -q, -v and --debug.
+
+    `@output_options(".svg", ".csv")` names what the command's result can be saved as besides a page and JSON: what its
+    class says in `formats`, said again so that nothing heavy need be imported to refuse a name.
+    """
+    if not isinstance(first, str):
+        return _output_options(first, Result.formats)
+    return lambda function: _output_options(function, (*Result.formats, first, *more))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line.")
+
+
+_SUFFIXES = (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png", ".pdf", ".txt")
+
+
+def folder_options(*more: str) -> Callable[[F], F]:
+    """Add -o for a command that makes a folder, and what `output_options` adds.
+
+    `-o DIR` names the folder and `-o FILE`, told by its suffix, saves the result; both may be given. The command gets
+    them as `directory` and `output`.
+    """
+    formats = (*Result.formats, *more)
+
+    def sort_out(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
+        files = [value for value in values if Path(value).suffix in _SUFFIXES]
+        folders = [value for value in values if value not in files]
+        for kind, names in (("file", files), ("folder", folders)):
+            if len(names) > 1:
+                raise InputError(f"-o names two {kind}s, {names[0]!r} and {names[1]!r}", hint=f"name one {kind}")
+        for file in files:
+            check_output(file, formats)
+        for folder in folders:
+            check_new_folder(folder)
+        ctx.params["directory"] = folders[0] if folders else None
+        return files[0] if files else None
+
+    return chain(
+        quiet_option,
+        verbose_option,
+        json_option,
+        click.option(
+            "-o",
+            "--output",
+            multiple=True,
+            metavar="DIR",
+            callback=sort_out,
+            help=f"Save into the new folder DIR. A name in {', '.join(formats)} takes the result; give one or both.",
+        ),
+        force_option,
+        debug_option,
+    )
+
+
+def _output_options(function: F, formats: tuple[str, ...]) -> F:
+    def check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+        if value is not None:
+            check_output(value, formats)
+        return value
+
+    others = ", ".join(suffix for suffix in formats if suffix != ".html")
+    return chain(
+        quiet_option,
+        verbose_option,
+        json_option,
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=check,
+            help=f"Write FILE instead: .html (a page), {others}.",
+        ),
+        force_option,
+        debug_option,
+    )(function)
+
+
+def emit(
+    results: Sequence[Result], *, as_json: bool, output: str | None, draw: Callable[[], RenderableType] | None
+) -> None:
+    """Write the results to a file, or print them as JSON or as `draw` shows them."""
+    if output is not None:
+        with step(f"writing {output}"):
+            path = save_results(results, output)
+        wrote(path)
+    if as_json:
+        hush()
+        for result in results:
+            click.echo(result.to_json())  # flushes: whoever reads the pipe has the line at once
+    elif output is None and draw is not None:
+        from cutaway.views.terminal import show
+
+        show(draw())
+
+
+def wrote(path: Path) -> None:
+    """Say on stderr what was written."""
+    size = path.stat().st_size if path.is_file() else 0
+    note(f"wrote {path}" + (f" ({sized(size)})" if size > 1e5 else ""))
