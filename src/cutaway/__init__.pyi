@@ -1,0 +1,40 @@
+from . import errors as errors
+from ._version import __version__ as __version__
+from .errors import CutawayError as CutawayError
+from .generation import generate as generate, sweep as sweep
+from .guide import tour as tour
+from .inside import (
+    ablate as ablate,
+    attention as attention,
+    compare as compare,
+    contacts as contacts,
+    contextual_vectors as contextual_vectors,
+    embed as embed,
+    embedding_map as embedding_map,
+    heads as heads,
+    lens as lens,
+    neighbours as neighbours,
+    static_vectors as static_vectors,
+)
+from .log import get_logger as get_logger
+from .models import (
+    architecture as architecture,
+    card as card,
+    compare_tokenizers as compare_tokenizers,
+    get as get,
+    get_data as get_data,
+    info as info,
+    list_data as list_data,
+    list_models as list_models,
+    load as load,
+    save as save,
+    tokenize as tokenize,
+)
+from .predict import classify as classify, mutate as mutate, score as score
+from .result import Result as Result
+from .tokens import (
+    check_tokenizer as check_tokenizer,
+    save_tokenizer as save_tokenizer,
+    train_tokenizer as train_tokenizer,
+)
+from .training import train as train

@@ -1,0 +1,10 @@
+from .config import Settings as Settings, configuration as configuration
+from .loop import (
+    StepRecord as StepRecord,
+    ValidationRecord as ValidationRecord,
+    fit as fit,
+    learning_rate as learning_rate,
+)
+from .rows import Rows as Rows, SourceRows as SourceRows, TextRows as TextRows
+from .run import Run as Run, Training as Training, train as train
+from .vocabulary import END as END, UNKNOWN as UNKNOWN, character_tokenizer as character_tokenizer, text_ids as text_ids
