@@ -25,8 +25,8 @@ import transformers
 
 import cutaway
 from cutaway.inside import Maps, Statistics, watch
-from cutaway.inside.atlas import describe
-from cutaway.models.loading import Model
+from cutaway.inside.head_roles import describe
+from cutaway.models.text_model import Model
 
 ROUNDS = 5
 

@@ -16,10 +16,10 @@ import torch
 
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import Decoder, run
+from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
 from cutaway.generation.samplers import choose
 from cutaway.generation.settings import Sampling
-from cutaway.generation.slots import FusedDecoder
 from cutaway.models import encode_prompt
 
 # Bytes a parameter: of the layers as a lone row reads them, of the head, and of what is held beside for many rows.

@@ -24,7 +24,7 @@ import torch
 
 import cutaway
 from cutaway.generation.settings import TIERS
-from cutaway.models import encode_prompt, load, packed
+from cutaway.models import encode_prompt, load, packed_linear
 
 HERE = Path(__file__).parent
 POSITIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 16)
@@ -72,15 +72,17 @@ def costs(hidden: int, wide: int, small: int, layers: int, vocabulary: int) -> d
     shapes = [(hidden + 2 * small, hidden), (hidden, hidden), (2 * wide, hidden), (hidden, wide)] * layers
     found: dict[str, dict[int, float]] = {}
     for tier in TIERS:
-        linears = [packed.make(tier)(torch.randn(shape) / 30, None) for shape in shapes]
-        linears.append(packed.make("near" if tier == "turbo" else tier)(torch.randn(vocabulary, hidden) / 30, None))
+        linears = [packed_linear.make(tier)(torch.randn(shape) / 30, None) for shape in shapes]
+        linears.append(
+            packed_linear.make("near" if tier == "turbo" else tier)(torch.randn(vocabulary, hidden) / 30, None)
+        )
         inputs = {count: {size: torch.randn(count, size) for size in (hidden, wide)} for count in POSITIONS}
 
         def run(count: int, linears: list[Any] = linears, inputs: dict[int, Any] = inputs) -> None:
             for linear in linears:
                 linear(inputs[count][linear.in_features])
 
-        for _ in range(packed.PACK_AFTER + 1):
+        for _ in range(packed_linear.PACK_AFTER + 1):
             run(1)
         times: dict[int, list[float]] = {count: [] for count in POSITIONS}
         for _ in range(9):  # in turns

@@ -2,7 +2,7 @@ from . import errors as errors
 from ._version import __version__ as __version__
 from .errors import CutawayError as CutawayError
 from .generation import generate as generate, sweep as sweep
-from .guide import tour as tour
+from .lessons import tour as tour
 from .inside import (
     ablate as ablate,
     attention as attention,
@@ -19,11 +19,11 @@ from .inside import (
 from .log import get_logger as get_logger
 from .models import (
     architecture as architecture,
-    card as card,
+    model_card as model_card,
     compare_tokenizers as compare_tokenizers,
-    get as get,
+    get_model as get_model,
     get_data as get_data,
-    info as info,
+    model_info as model_info,
     list_data as list_data,
     list_models as list_models,
     load as load,

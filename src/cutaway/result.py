@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cutaway.errors import InputError, OutputError, cannot_write
-from cutaway.told import told
+from cutaway.value_text import told
 
 if TYPE_CHECKING:
     import numpy as np

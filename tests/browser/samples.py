@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.packing import PackedArray, PackedMaps, pack_array, pack_maps, quantise
+from cutaway.array_codec import PackedArray, PackedMaps, pack_array, pack_maps, quantise
 from cutaway.tokens import tokenize, train_tokenizer
 from tests.unit import figure_records
 

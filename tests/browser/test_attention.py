@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cutaway.packing import PackedArray, PackedMaps, pack_maps
+from cutaway.array_codec import PackedArray, PackedMaps, pack_maps
 from cutaway.views import notebook, page
 from tests.browser import samples
 from tests.browser.reading import column, near

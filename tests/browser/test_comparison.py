@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cutaway.packing import PackedMaps
+from cutaway.array_codec import PackedMaps
 from tests.browser.conftest import Sheet
 from tests.browser.reading import column, near, rows_of
 from tests.browser.test_pages import CONTRAST

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cutaway.packing import PackedArray
+from cutaway.array_codec import PackedArray
 from tests.unit import figure_records
 
 pytestmark = pytest.mark.browser

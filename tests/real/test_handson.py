@@ -10,7 +10,7 @@ import transformers
 from cutaway.cli import main
 from cutaway.generation import generate
 from cutaway.inside import attention, contextual_vectors, embed, embedding_map, lens, neighbours, static_vectors
-from cutaway.models import architecture, info, load, load_tokenizer, tokenize
+from cutaway.models import architecture, load, load_tokenizer, model_info, tokenize
 from cutaway.predict import classify, score
 
 COUNSELOR = "Counselor, please adjust your Zoom filter to appear as a human, rather than as a cat"
@@ -58,14 +58,14 @@ def test_bert_ids_of_the_ocean_sentence(minilm):
 
 @pytest.mark.parametrize("name", ["smollm2-135m", "minilm-l6", "gpt2-vocab"])
 def test_ids_are_those_of_autotokenizer(name, smollm2, minilm, gpt2_vocab):
-    reference = transformers.AutoTokenizer.from_pretrained(info(name).path)
+    reference = transformers.AutoTokenizer.from_pretrained(model_info(name).path)
     tokenizer = load_tokenizer(name)
     texts = [*PROMPTS, COUNSELOR, "é😀👩‍🔬 \x00 ½", "  two  spaces ", "<|im_start|>user\nhi<|im_end|>", "[MASK] x", ""]
     assert [tokenizer.encode(text).ids for text in texts] == [reference(text)["input_ids"] for text in texts]
 
 
 def test_plain_transformers_loads_the_converted_model(smollm2):
-    known = info(smollm2)
+    known = model_info(smollm2)
     model = transformers.AutoModelForCausalLM.from_pretrained(known.path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(known.path)
     assert model.num_parameters() == 134_515_008
@@ -112,7 +112,7 @@ def test_a_numbered_list_is_cut_as_the_model_was_trained(smollm2):
     assert [vocabulary[digit] for digit in "3333"] == tokenize("3333", smollm2).ids == [35] * 4
     go = tokenize("Steps:\n\n1. Go", smollm2)
     assert [go.text[start:end] for start, end in go.offsets] == ["Steps", ":", "\n\n", "1", ".", " Go"]
-    module = transformers.AutoModelForCausalLM.from_pretrained(info(smollm2).path, local_files_only=True).eval()
+    module = transformers.AutoModelForCausalLM.from_pretrained(model_info(smollm2).path, local_files_only=True).eval()
     with torch.inference_mode():
         logprobs_TV = module(torch.tensor([ids])).logits[0, :-1].double().log_softmax(-1)
     nats = -logprobs_TV.gather(1, torch.tensor(ids[1:])[:, None]).sum().item()
@@ -147,7 +147,7 @@ def test_the_sentence_of_the_hands_on_is_positive(smollm2):
     """0.54 with the prompt that was the default; the reference asks transformers for both labels, with and without."""
     sentence = "The panoramic view of the ocean was breathtaking."
     found = classify(sentence, smollm2, labels=["negative", "positive"])
-    path = info(smollm2).path
+    path = model_info(smollm2).path
     tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
     module = transformers.AutoModelForCausalLM.from_pretrained(path, local_files_only=True).eval()
     [negative], [positive] = (tokenizer(label)["input_ids"] for label in (" negative", " positive"))
@@ -164,7 +164,7 @@ def test_the_sentence_of_the_hands_on_is_positive(smollm2):
 def test_attention_is_eager_attention(name, request):
     name = request.getfixturevalue(name)
     result = attention("The animal didn't cross the street because it was too tired", name)
-    model = transformers.AutoModel.from_pretrained(info(name).path, attn_implementation="eager")
+    model = transformers.AutoModel.from_pretrained(model_info(name).path, attn_implementation="eager")
     ids_BT = torch.tensor([load_tokenizer(name).encode(result.text).ids])
     with torch.inference_mode():
         expected = model(input_ids=ids_BT, output_attentions=True).attentions
@@ -196,8 +196,8 @@ SIMILAR = [
 
 def test_minilm_gives_the_vectors_it_was_trained_to_give(minilm):
     result = embed(SIMILAR, minilm)
-    model = transformers.AutoModel.from_pretrained(info(minilm).path)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(info(minilm).path)
+    model = transformers.AutoModel.from_pretrained(model_info(minilm).path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_info(minilm).path)
     inputs = tokenizer(SIMILAR, padding=True, return_tensors="pt")
     with torch.inference_mode():
         states_BTD = model(**inputs).last_hidden_state
@@ -215,9 +215,9 @@ def test_minilm_gives_the_vectors_it_was_trained_to_give(minilm):
 
 def test_minilm_reads_256_word_pieces_as_it_was_trained_to(minilm):
     text = "The animal did not cross the street because it was too tired, and the street was too wide. " * 20
-    tokenizer = transformers.AutoTokenizer.from_pretrained(info(minilm).path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_info(minilm).path)
     inputs = tokenizer([text], truncation=True, max_length=256, return_tensors="pt")
-    model = transformers.AutoModel.from_pretrained(info(minilm).path)
+    model = transformers.AutoModel.from_pretrained(model_info(minilm).path)
     with torch.inference_mode():
         mean_D = model(**inputs).last_hidden_state[0].mean(0)
     whole = len(tokenizer(text)["input_ids"])

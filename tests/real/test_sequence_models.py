@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from cutaway.inside import apc, contacts
-from cutaway.models import SHELF, get
+from cutaway.models import SHELF, get_model
 from cutaway.predict import mutate
 
 HEAVY = (  # trastuzumab's variable domains
@@ -20,7 +20,7 @@ ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
 def recovered(name, text):
     """Return how many tokens plain transformers gets right, each masked in its turn, and how many there are."""
-    path = get(name).path
+    path = get_model(name).path
     model, report = transformers.AutoModelForMaskedLM.from_pretrained(
         path, local_files_only=True, output_loading_info=True
     )
@@ -68,7 +68,7 @@ def test_a_mutation_costs_most_where_all_antibodies_agree(cached):
 
 def test_the_contact_map_is_that_of_eager_attention(cached):
     found = contacts(HEAVY, cached("antiberty"))
-    path = get("antiberty").path
+    path = get_model("antiberty").path
     model = transformers.AutoModelForMaskedLM.from_pretrained(path, local_files_only=True, attn_implementation="eager")
     ids = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)(HEAVY, return_tensors="pt")
     with torch.inference_mode():

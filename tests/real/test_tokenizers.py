@@ -19,7 +19,7 @@ def test_a_model_of_the_shelf_is_tokenized_without_transformers(name):
     theirs = transformers.AutoTokenizer.from_pretrained(models.info(name).path)(text)["input_ids"]
     assert models.load_tokenizer(name).encode(text).ids == theirs  # the first start may build what the next ones read
     code = (
-        "import sys; from cutaway.models.vocabulary import load_tokenizer\n"
+        "import sys; from cutaway.models.named_tokenizer import load_tokenizer\n"
         f"print(load_tokenizer({name!r}).encode({text!r}).ids == {theirs}, "
         "{'torch', 'transformers'} & {*sys.modules})"
     )

@@ -11,8 +11,8 @@ import torch
 import transformers
 
 from cutaway.cli import main
-from cutaway.guide import tour
-from cutaway.models.listing import info
+from cutaway.lessons import tour
+from cutaway.models.listing import model_info
 from tests.real.shell import execute
 
 KEYS = [
@@ -126,7 +126,7 @@ def test_attention_opens_at_the_head_that_links_it_and_the_animal_most(result, s
     first = result.sections[5].results[0]
     tokens, focus = first["stacks"][0]["queries"], first["focus"]
     query, key = tokens.index(" it"), tokens.index(" animal")
-    folder = info(smollm2).path
+    folder = model_info(smollm2).path
     eager = transformers.AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
     with torch.inference_mode():
         ids = transformers.AutoTokenizer.from_pretrained(folder)(first["text"], return_tensors="pt").input_ids

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import transformers as t
 
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 
 VOCAB = 200
 _SMALL = {

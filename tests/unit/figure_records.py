@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.packing import pack_array, pack_maps
+from cutaway.array_codec import pack_array, pack_maps
 
 TEXT = "The cat sat on the mat because it was tired, not wet."
 PIECES = ["The", " cat", " sat", " on", " the", " mat", " because", " it", " was", " tired", ",", " not", " wet", "."]
@@ -258,7 +258,7 @@ def plane(count: int = 32) -> dict[str, Any]:
 
 
 def comparison(segments: int = 14, causal: tuple[bool, bool] = (True, False)) -> dict[str, Any]:
-    from cutaway.inside.measures import MEASURES
+    from cutaway.inside.measure_descriptions import MEASURES
 
     dice = np.random.default_rng(11)
     shapes, cells = ((30, 9), (6, 12)), min(segments, 40)
@@ -408,14 +408,14 @@ def generation(size: int = 22) -> dict[str, Any]:
 
 def sweep(models: int = 1, prompts: int = 4, greedy: bool = True, texts: bool = True) -> dict[str, Any]:
     """Return a sweep over temperature and top-p, its numbers reckoned as those of a real one, its texts made up."""
-    from cutaway.generation.runs import Plan, Run, settings_grid
+    from cutaway.generation.sweep_runs import SweepPlan, SweepRun, settings_grid
     from cutaway.generation.sweeps import summed_up
 
     dice = np.random.default_rng(5)
     names = ["smollm2-135m", "./runs/mine", "org/third"][:models]
     grid, cells = settings_grid({"temperature": [0.0, 0.7, 1.5] if greedy else [0.7, 1.5], "top_p": [0.8, None]})
     given = [f"{text} {i}" if i > 3 else text for i, text in zip(range(prompts), itertools.cycle(OPENINGS))]
-    plan = Plan(given, names, grid, cells, 2, 0, "near", "smollm2-135m")
+    plan = SweepPlan(given, names, grid, cells, 2, 0, "near", "smollm2-135m")
     runs = []
     for m, model in enumerate(names):
         for p, group in enumerate(plan.groups()):
@@ -441,7 +441,7 @@ def sweep(models: int = 1, prompts: int = 4, greedy: bool = True, texts: bool = 
                 text = " " + " ".join(words) + "\n."
                 seed = int(dice.integers(2**31))
                 tail = (list(range(16)), end, metrics, "near", "smollm2-135m")
-                runs.append(Run(model, group.prompt, group.settings, sample, seed, text, *tail))
+                runs.append(SweepRun(model, group.prompt, group.settings, sample, seed, text, *tail))
     whole = summed_up(plan, runs)
     return (whole if texts else dataclasses.replace(whole, runs=[])).to_dict()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 from cutaway.tokens import characters
 from tests.unit.architectures import EVERY, VOCAB
 

@@ -10,8 +10,8 @@ from array import array
 import pytest
 
 from cutaway.errors import BadSequence, InputError
+from cutaway.extras import install_line
 from cutaway.sequences.alphabets import CHECKS, codon, dna, protein, rna, series, smiles, text
-from cutaway.sequences.extras import install_line
 
 
 def column(check, sequence) -> int:

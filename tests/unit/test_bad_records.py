@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from cutaway.errors import BadSequence, InputError, MissingText
+from cutaway.extras import install_line
 from cutaway.sequences import read_records
-from cutaway.sequences.extras import install_line
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import transformers
 from cutaway.errors import InputError, ModelError
 from cutaway.generation import Sampling, generate
 from cutaway.generation.beams import beam_search
-from cutaway.generation.general import open_module
+from cutaway.generation.module_decoder import open_module
 from cutaway.generation.rows import Row
 from cutaway.models import load
 from tests.unit.lively import NAMES, PROMPTS, lively, reference

@@ -12,7 +12,7 @@ import pytest
 from cutaway.errors import InputError
 from cutaway.tokens import (
     Bins,
-    adversary,
+    adversarial_input,
     bins_of,
     bins_tokenizer,
     quantile_bins,
@@ -64,7 +64,7 @@ def test_the_bound_holds_at_the_extremes(kind: str, channels: list[list[float]])
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_bound_holds_for_adversarial_series(kind: str) -> None:
-    for channels in itertools.islice(adversary.numbers(3), 150):
+    for channels in itertools.islice(adversarial_input.numbers(3), 150):
         holds(KINDS[kind], channels)
 
 

@@ -11,9 +11,9 @@ import transformers
 
 from cutaway.errors import AttentionHidden
 from cutaway.inside.capture import watch
+from cutaway.inside.head_statistics import Statistics
 from cutaway.inside.recording import Calls, Maps
-from cutaway.inside.statistics import Statistics
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 from tests.unit import architectures
 
 NAMES = sorted(architectures.EVERY)

@@ -18,14 +18,14 @@ import cutaway
 from cutaway.errors import InputError
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
+from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
-from cutaway.generation.slots import FusedDecoder
-from cutaway.guide.sections import Lesson, training
-from cutaway.models import converted, load, packed
+from cutaway.lessons.sections import Lesson, training
+from cutaway.models import load, packed_linear, quickstart
 from cutaway.models.digest import digest, is_altered
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 from cutaway.sequences import SENTENCES
-from cutaway.training import Run, Settings
+from cutaway.training import Settings, TrainingRun
 from tests.unit.lively import PROMPTS, lively, reference
 
 LENGTH = 12
@@ -215,8 +215,8 @@ def test_what_is_undone_leaves_nothing_behind(name: str, tier: str) -> None:
 
 def test_an_unchanged_model_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model, built = lively("llama"), []
-    make = packed.make
-    monkeypatch.setattr(packed, "make", lambda tier: built.append(tier) or make(tier))
+    make = packed_linear.make
+    monkeypatch.setattr(packed_linear, "make", lambda tier: built.append(tier) or make(tier))
     first = said(model, "near")
     assert built
     built.clear()
@@ -268,7 +268,7 @@ def test_scores_and_lenses_follow_a_change(change: Callable[[Model], None], tiny
 
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])
 def test_a_trained_run_says_what_its_folder_says(arch: str, tmp_path: Path) -> None:
-    trained = Run(Settings(arch=arch, layers=2, heads=2, width=32, context=64, steps=40))
+    trained = TrainingRun(Settings(arch=arch, layers=2, heads=2, width=32, context=64, steps=40))
     how: dict[str, Any] = {"max_new_tokens": 40, "temperature": 1.0, "seed": 1}
     untrained = cutaway.generate("The ", trained.model, **how)[0]
     trained.train(output=tmp_path / "run")
@@ -371,14 +371,14 @@ def test_a_folder_trained_again_is_another_model_under_the_same_name(
     assert greedy(name, tier) == greedy(mine, tier) != first
 
 
-@pytest.mark.skipif(not packed.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
+@pytest.mark.skipif(not packed_linear.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
 def test_only_what_a_folder_has_is_kept_on_the_disk(tiny_llama: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_llama, tmp_path / "model")
     name = os.fspath(folder)
     greedy(load(name), "near")
-    assert converted.read(name, folder) is None
+    assert quickstart.read(name, folder) is None
     greedy(name, "near")
-    kept = converted.read(name, folder)
+    kept = quickstart.read(name, folder)
     plain = load(name).module.get_input_embeddings().weight
     if kept is not None:  # where bfloat16 is near enough for these random weights
         assert torch.equal(kept.parts["embed"].float(), plain.detach().bfloat16().float())

@@ -17,16 +17,17 @@ import transformers
 from click.testing import CliRunner
 
 from cutaway import compare, heads, score
+from cutaway.array_codec import PackedMaps
 from cutaway.cli import cli
 from cutaway.errors import AttentionHidden, InputError, MissingText, ModelError, PromptTooLong
-from cutaway.inside.alignment import align
-from cutaway.inside.atlas import Head
 from cutaway.inside.capture import Tile
 from cutaway.inside.comparison import MEANS
-from cutaway.inside.findings import findings
-from cutaway.inside.similarity import CellMaps, similarities
-from cutaway.models.loading import Model, load
-from cutaway.packing import PackedMaps
+from cutaway.inside.comparison_findings import findings
+from cutaway.inside.head_roles import Head
+from cutaway.inside.head_similarity import CellMaps, similarities
+from cutaway.inside.token_alignment import align
+from cutaway.models.loading import load
+from cutaway.models.text_model import Model
 from cutaway.tokens.tokenizer import Tokenizer
 from tests.unit import architectures
 

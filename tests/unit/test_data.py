@@ -26,7 +26,7 @@ from cutaway.errors import (
     NotFetched,
     UnknownModel,
 )
-from cutaway.models import cache, data, prepared
+from cutaway.models import cache, data, dataset_recipes
 from cutaway.models.datasets import DATASETS, Dataset
 from cutaway.models.shelf import Package
 from tests.unit.wheels import FOLDER, sha256, write_wheel
@@ -266,7 +266,7 @@ def test_sentiment_leaves_the_newspapers_out(tmp_path):
             member = tarfile.TarInfo(f"hutto_ICWSM_2014/{name}_GroundTruth.txt")
             member.size = len(text)
             archive.addfile(member, io.BytesIO(text.encode()))
-    prepared.sentiment(tmp_path, tmp_path / "out.csv")
+    dataset_recipes.sentiment(tmp_path, tmp_path / "out.csv")
     assert read(tmp_path / "out.csv") == [
         ["text", "label", "rating", "part"], ['Good, "really".', "positive", "2.5", "movie"],
         ["Bad.", "negative", "-1", "movie"], ["so", "neutral", "0.0", "amazon"],
@@ -277,7 +277,7 @@ def test_sentiment_leaves_the_newspapers_out(tmp_path):
 def test_peptides(tmp_path):
     (tmp_path / "modlamp/data").mkdir(parents=True)
     (tmp_path / "modlamp/data/AMPvsUniProt.csv").write_text("2,1,UniProt,AMP\nGLW, 1\nMKT,0\n")
-    prepared.peptides(tmp_path, tmp_path / "out.csv")
+    dataset_recipes.peptides(tmp_path, tmp_path / "out.csv")
     assert read(tmp_path / "out.csv") == [["sequence", "label"], ["GLW", "antimicrobial"], ["MKT", "other"]]
 
 
@@ -289,7 +289,7 @@ def test_melting_points_have_a_structure(tmp_path):
     (names / "chemical identifiers pubchem small.tsv").write_text("1\t50-00-0\tCH2O\t30\tC=O\tx\n")
     points = tmp_path / "chemicals/Phase Change/OpenNotebook Melting Points.tsv"
     points.write_text("CAS\tTm\n50-00-0\t181.15\n1-1-1\t300\n9-9-9\t400\n")
-    prepared.melting_points(tmp_path, tmp_path / "out.csv")
+    dataset_recipes.melting_points(tmp_path, tmp_path / "out.csv")
     assert read(tmp_path / "out.csv") == [["smiles", "kelvin", "cas"], ["C=O", "181.15", "50-00-0"]]
 
 
@@ -302,7 +302,7 @@ def test_help_is_paired_by_the_names_of_its_paragraphs(tmp_path):
         folder = tmp_path / "usr/share/libreoffice/help" / language / "text"
         folder.mkdir(parents=True)
         (folder / "page.html").write_text(page)
-    prepared.help_pairs(tmp_path, tmp_path / "pairs.tsv")
+    dataset_recipes.help_pairs(tmp_path, tmp_path / "pairs.tsv")
     assert (tmp_path / "pairs.tsv").read_text() == "en\tfr\nThe first thing\tLa première chose\n"
 
 
@@ -311,7 +311,7 @@ def test_a_year_of_weather_begins_with_the_names_of_its_columns(tmp_path):
     head = "Date (MM/DD/YYYY),Time (HH:MM),GHI (W/m^2),GHI source"
     for name, place in (("723170TYA.CSV", '723170,"GREENSBORO, NC",-5.0'), ("703165TY.csv", "703165,SAND POINT,-9.0")):
         (tmp_path / "pvlib/data" / name).write_text(f"{place}\n{head}\n01/01/1988,01:00,{len(place)},A\n")
-    prepared.weather_year(tmp_path, tmp_path / "greensboro.csv")
+    dataset_recipes.weather_year(tmp_path, tmp_path / "greensboro.csv")
     for name, number in (("greensboro.csv", 28.0), ("sand-point.csv", 22.0)):
         (record,) = cutaway.sequences.read_records(tmp_path / name, "series")
         assert [list(channel) for channel in record.sequence] == [[number]]

@@ -11,12 +11,12 @@ from transformers import LogitsProcessor, RepetitionPenaltyLogitsProcessor
 from cutaway.errors import ModelError, UnsupportedArchitecture, WrongKind
 from cutaway.generation import Sampling, generate
 from cutaway.generation.decoders import _divergence, open_decoder
+from cutaway.generation.encoder_decoder import PairDecoder
 from cutaway.generation.engine import run
-from cutaway.generation.general import ModuleDecoder, RecomputingDecoder, open_module
-from cutaway.generation.pairs import PairDecoder
+from cutaway.generation.module_decoder import ModuleDecoder, RecomputingDecoder, open_module
 from cutaway.generation.rows import Row
 from cutaway.models import load
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 from tests.unit.architectures import _SMALL, PAIRS, VOCAB
 from tests.unit.lively import NAMES, PROMPTS, lively, reference
 

@@ -9,7 +9,7 @@ import cutaway
 from cutaway.errors import InputError, OutputError, UnknownModel, UnsupportedArchitecture, WrongKind
 from cutaway.generation import Sampling, distribution, generate
 from cutaway.inside import attention, neighbours
-from cutaway.models import Model, architecture, info, load, save, tokenize
+from cutaway.models import Model, architecture, load, model_info, save, tokenize
 from cutaway.predict import classify, score
 from cutaway.tokens import Tokenizer
 
@@ -138,9 +138,9 @@ def test_loaded_models_are_taken_everywhere(tiny_gpt2):
 
 def test_an_empty_name_and_a_revision_of_what_is_pinned():
     with pytest.raises(UnknownModel, match="empty"):
-        info("")
+        model_info("")
     with pytest.raises(UnknownModel, match="pinned"):
-        info("smollm2-135m", revision="main")
+        model_info("smollm2-135m", revision="main")
 
 
 KINDS = [

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cutaway.sequences.extras import install_line
+from cutaway.extras import install_line
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cutaway.packing import pack_maps
+from cutaway.array_codec import pack_maps
 from cutaway.result import Result
 from cutaway.views import figure
 from cutaway.views.figures import ablation, attention, style

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cutaway.errors import InputError
-from cutaway.inside.focus import find_focus
+from cutaway.inside.opening_view import find_focus
 
 PIECES = ["The", " an", "imal", " ran", " because", " it", " was", "."]
 WORDS = [0, 1, 1, 2, 3, 4, 5, 6]

@@ -18,16 +18,16 @@ from cutaway.errors import InputError
 from cutaway.generation import decoders, generate
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
-from cutaway.generation.general import ModuleDecoder
+from cutaway.generation.fused_decoder import FusedDecoder
+from cutaway.generation.module_decoder import ModuleDecoder
 from cutaway.generation.rows import Row
 from cutaway.generation.settings import Sampling
-from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
-from cutaway.models import cache, converted, load, packed
-from cutaway.models.cached import Cache
+from cutaway.models import cache, load, packed_linear, quickstart
 from cutaway.models.fused import Fused
-from cutaway.models.loading import Model
+from cutaway.models.kv_cache import Cache
 from cutaway.models.shapes import Shape, parts_of, shape_of
+from cutaway.models.text_model import Model
 from tests.unit import architectures
 from tests.unit.architectures import VOCAB
 
@@ -66,7 +66,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
         ),
     ),
 }  # fmt: skip
-FAR = {"near": converted.Divergence(0.001, 0.1), "turbo": converted.Divergence(0.002, 0.2)}
+FAR = {"near": quickstart.Divergence(0.001, 0.1), "turbo": quickstart.Divergence(0.002, 0.2)}
 PROMPTS = [[5, 9, 17], [40 + i % 30 for i in range(70)], [8], [12, 80, 33, 12, 80, 33, 12], [5, 9, 17]]
 
 
@@ -183,8 +183,8 @@ def test_a_sum_is_as_exact_as_its_numbers_in_whatever_order(tier: str, inputs: i
     """Against float64, alone and among others; with heavy tails, as in a real model's activations."""
     torch.manual_seed(0)
     weight_NK, x_RK = torch.randn(256, inputs), torch.randn(64, inputs) ** 5
-    linear = packed.make(tier)(weight_NK, None)
-    if isinstance(linear, packed.NearLinear):  # its factors are bfloat16, its sums float32, its results bfloat16
+    linear = packed_linear.make(tier)(weight_NK, None)
+    if isinstance(linear, packed_linear.NearLinear):  # its factors are bfloat16, its sums float32, its results bfloat16
         weight_NK, given_RK, rounding = weight_NK.bfloat16().double(), x_RK.bfloat16().double(), 2**-8
     else:
         weight_NK, given_RK, rounding = weight_NK.double(), x_RK.double(), 0.0
@@ -210,7 +210,7 @@ def test_packing_after_some_calls_changes_nothing_but_rounding(tier: str) -> Non
     long = [5 + 7 * i % 150 for i in range(400)]
     first, firsts = decoder.add([PROMPTS[0]], [1]), decoder.add([long], [1])
     decoder.keep([])
-    for _ in range(packed.PACK_AFTER + 3):
+    for _ in range(packed_linear.PACK_AFTER + 3):
         decoder.add([PROMPTS[0]], [1])
         decoder.step([5])
         decoder.keep([])
@@ -218,12 +218,12 @@ def test_packing_after_some_calls_changes_nothing_but_rounding(tier: str) -> Non
     assert_rounded(decoder.add([long], [1]), firsts, tier)
 
 
-@pytest.mark.skipif(not packed.has_int4(), reason="no 4-bit kernel here")
+@pytest.mark.skipif(not packed_linear.has_int4(), reason="no 4-bit kernel here")
 def test_four_bits_are_as_exact_as_their_steps() -> None:
     torch.manual_seed(0)
     weight_NK = torch.randn(128, 64)
     x_RK = torch.randn(5, 64)
-    quarter = packed.make("turbo")(weight_NK, None)
+    quarter = packed_linear.make("turbo")(weight_NK, None)
     step = (weight_NK.view(128, 2, 32).amax(-1) - weight_NK.view(128, 2, 32).amin(-1)) / 15
     bound_RN = 0.51 * x_RK.abs().view(5, 2, 32).sum(-1) @ step.T  # half a step a weight, at worst
     off_RN = (quarter(x_RK) - x_RK @ weight_NK.T).abs()
@@ -238,8 +238,8 @@ def test_a_four_bit_file_comes_back_as_it_was() -> None:
     steps = torch.randint(0, 16, (64, 2, 32))
     steps[..., 0], steps[..., 1] = 0, 15  # every group uses its whole range
     weight_NK = (steps * scales - 8 * scales).view(64, 64)
-    found = packed.make("turbo")(weight_NK, None)(torch.eye(64)[:8])
-    if packed.has_int4():
+    found = packed_linear.make("turbo")(weight_NK, None)(torch.eye(64)[:8])
+    if packed_linear.has_int4():
         torch.testing.assert_close(found, weight_NK.T[:8], atol=0.05, rtol=0.01)
 
 
@@ -257,7 +257,7 @@ def test_other_architectures_keep_their_forward_and_get_packed_layers(name: str)
     assert decoders._divergence(expected, found).mean < 0.02  # random weights: no trained model's margins
     assert not torch.equal(expected, found)
     assert all(torch.equal(before[key], value) for key, value in model.module.state_dict().items())
-    assert not any(isinstance(part, packed.PackedLinear) for part in model.module.modules())
+    assert not any(isinstance(part, packed_linear.PackedLinear) for part in model.module.modules())
 
 
 def test_what_our_forward_has_not_is_left_to_transformers() -> None:
@@ -342,14 +342,14 @@ def test_an_unknown_tier_is_named(tiny_gpt2: Path) -> None:
         generate("The", load(tiny_gpt2), tier="quick")
 
 
-@pytest.mark.skipif(not packed.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
+@pytest.mark.skipif(not packed_linear.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
 def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: Path) -> None:
     name = os.fspath(tiny_llama)
     model = load(name)
     shape = shape_of(model.config)
-    assert shape is not None and converted.read(name, tiny_llama) is None
-    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
-    kept = converted.read(name, tiny_llama)
+    assert shape is not None and quickstart.read(name, tiny_llama) is None
+    quickstart.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
+    kept = quickstart.read(name, tiny_llama)
     assert kept is not None
     assert (kept.context, kept.end_ids, kept.shape) == (model.context, model.end_ids, shape)
     assert kept.divergence == models.info(name).divergence == FAR
@@ -364,18 +364,18 @@ def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: 
     config = tiny_llama / "config.json"
     text = config.read_text()
     config.write_text(text + "\n")
-    assert converted.read(name, tiny_llama) is None and not models.info(name).divergence
+    assert quickstart.read(name, tiny_llama) is None and not models.info(name).divergence
     config.write_text(text)
-    assert converted.forget(tiny_llama) > 0 and converted.read(name, tiny_llama) is None
+    assert quickstart.forget(tiny_llama) > 0 and quickstart.read(name, tiny_llama) is None
 
 
-@pytest.mark.skipif(not packed.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
+@pytest.mark.skipif(not packed_linear.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
 def test_the_mapped_file_s_memory_goes_when_a_layer_is_packed_and_the_numbers_stay(tiny_llama: Path) -> None:
     name = os.fspath(tiny_llama)
     model = load(name)
     shape = shape_of(model.config)
-    assert shape is not None and not packed.in_file(model.module.lm_head.weight.clone())
-    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
+    assert shape is not None and not packed_linear.in_file(model.module.lm_head.weight.clone())
+    quickstart.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
     settings = {"max_new_tokens": 8, "temperature": 1.0, "seed": 4}
     before = generate("The animal", name, **settings)
     decoder = open_decoder(name)
@@ -383,7 +383,7 @@ def test_the_mapped_file_s_memory_goes_when_a_layer_is_packed_and_the_numbers_st
     linears = decoder.fused.linears()
     assert not Path("/proc/self/maps").exists() or all(linear.mapped for linear in linears)
     for linear in linears:
-        assert isinstance(linear, packed.NearLinear)
+        assert isinstance(linear, packed_linear.NearLinear)
         linear.pack()
         assert linear.weight is None
     [after] = generate("The animal", name, **settings)
@@ -395,10 +395,10 @@ def test_damaged_kept_weights_are_written_again(tiny_llama: Path) -> None:
     model = load(tiny_llama)
     shape = shape_of(model.config)
     assert shape is not None
-    converted.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
-    file = converted._file(tiny_llama)
+    quickstart.write(model, cache.stamp(tiny_llama), shape, parts_of(model.module, shape), FAR)
+    file = quickstart._file(tiny_llama)
     file.write_bytes(file.read_bytes()[:100])
-    assert converted.read("x", tiny_llama) is None
+    assert quickstart.read("x", tiny_llama) is None
 
 
 @pytest.mark.parametrize("tier", ["exact", "near"])

@@ -13,12 +13,12 @@ import torch
 import transformers
 
 import cutaway
+from cutaway.array_codec import PackedMaps
 from cutaway.errors import AttentionHidden, InputError, MissingText, ModelError, PromptTooLong
 from cutaway.generation.scorer import score_continuations
 from cutaway.inside import Calls, Statistics, rollout, rollout_row, watch
-from cutaway.inside.reading import random_repeated, read, words_of
-from cutaway.models.loading import Model
-from cutaway.packing import PackedMaps
+from cutaway.inside.forward import random_repeated, read, words_of
+from cutaway.models.text_model import Model
 from tests.unit import architectures
 
 TEXT = "the cat sat on the mat, the cat sat"
@@ -84,7 +84,7 @@ def test_a_head_made_for_a_role_is_given_it(aim: int | None, role: str) -> None:
     weights /= weights.sum(-1, keepdim=True)
     statistics = Statistics(torch.arange(length)[None])
     statistics(call_of(weights))
-    [head] = cutaway.inside.atlas.describe(statistics.rows[0])
+    [head] = cutaway.inside.head_roles.describe(statistics.rows[0])
     assert head.role == role and head.certainty > 0.85
 
 
@@ -96,11 +96,11 @@ def test_an_induction_head_is_named_and_few_positions_make_nothing_sure() -> Non
     weights /= weights.sum(-1, keepdim=True)
     statistics = Statistics(ids[None])
     statistics(call_of(weights))
-    [head] = cutaway.inside.atlas.describe(statistics.rows[0])
+    [head] = cutaway.inside.head_roles.describe(statistics.rows[0])
     assert head.role == "induction" and 0.8 < head.certainty < 1
     short = Statistics(ids[None, :2])
     short(call_of(torch.eye(2)))
-    [head] = cutaway.inside.atlas.describe(short.rows[0])
+    [head] = cutaway.inside.head_roles.describe(short.rows[0])
     assert head.role == "same token" and head.certainty < 0.5
 
 
@@ -389,7 +389,7 @@ def test_a_text_that_is_too_long_says_what_it_would_take(tiny_gpt2: Path) -> Non
 
 def test_more_memory_than_there_is_is_refused_before_the_run(tiny_long: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 1)
-    monkeypatch.setattr("cutaway.inside.maps.ACTIVATIONS", 1e6)
+    monkeypatch.setattr("cutaway.inside.attention_maps.ACTIVATIONS", 1e6)
     with pytest.raises(InputError, match=r"(?s)would need about .* GB.*--layers.*cutaway heads"):
         cutaway.attention("a" * 5000, dataclasses.replace(tiny_long, tokenizer=Letters()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cutaway.guide.kept import CARD, clear, new_folder
+from cutaway.lessons.trained_folder import CARD, clear, new_folder
 
 
 def made(folder: Path, *others: str) -> Path:

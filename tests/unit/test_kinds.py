@@ -18,7 +18,7 @@ import transformers
 from cutaway.errors import InputError, MissingText, OutputError
 from cutaway.tokens import (
     Tokenizer,
-    adversary,
+    adversarial_input,
     atom_bpe,
     atoms,
     bins_of,
@@ -112,8 +112,8 @@ def inputs(tokenizer: Tokenizer, seed: int, count: int) -> list[str]:
     declared = tokenizer.config["cutaway"]
     if declared["alphabet"] == "series":
         bins = bins_of(tokenizer)
-        return [bins.write(channels) for channels in itertools.islice(adversary.numbers(seed), count)]
-    texts = list(itertools.islice(adversary.strings(declared["alphabet"], seed, ["<|end|>", "<mask>"]), count))
+        return [bins.write(channels) for channels in itertools.islice(adversarial_input.numbers(seed), count)]
+    texts = list(itertools.islice(adversarial_input.strings(declared["alphabet"], seed, ["<|end|>", "<mask>"]), count))
     return [kmer_text(text, "dna", 3) for text in texts] if "written" in declared else texts
 
 
@@ -201,7 +201,7 @@ def test_no_merge_crosses_a_codon() -> None:
     tokenizer = codon_bpe(GENES, "dna", 140)
     merged = [tokenizer.piece(i) for i in range(len(tokenizer.vocabulary)) if len(tokenizer.piece(i)) > 3]
     assert len(merged) > 20
-    for text in itertools.islice(adversary.strings("codon", 2), 400):
+    for text in itertools.islice(adversarial_input.strings("codon", 2), 400):
         if set(text) <= set("ACGTRYSWKMBDHVN"):
             assert borders(tokenizer, text) >= set(range(3, len(text) + 1, 3)) - inside(tokenizer, text)
     units = re.findall("...", GENES[0])

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
 import cutaway
 from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
-from cutaway.inside import blocks, lens, logit_lens
+from cutaway.inside import layer_states, lens, logit_lens
 from cutaway.models import Model, load
 from tests.conftest import ALPHABET
 
@@ -143,7 +143,7 @@ def test_the_states_read_are_those_that_transformers_hands_out(kind, tokenizer):
     model = build(kind, tokenizer)
     ids = tokenizer.encode(TEXT).ids
     with torch.inference_mode():
-        ours, head = blocks.layer_states(model, ids, list(range(len(ids))))
+        ours, head = layer_states.layer_states(model, ids, list(range(len(ids))))
         theirs, logits_TV = states_of(model.module, ids)
         assert len(ours) == len(theirs) == 4
         for state, other in zip(ours[:-1], theirs[:-1], strict=True):

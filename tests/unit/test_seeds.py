@@ -12,11 +12,11 @@ import pytest
 import torch
 
 import cutaway
-from cutaway.chance import seed32, stream
 from cutaway.errors import InputError
+from cutaway.random_streams import seed32, stream
 from cutaway.tokens import Sample, characters, compare_tokenizers
 from cutaway.tokens.states import learn_states
-from cutaway.training import Run, Settings
+from cutaway.training import Settings, TrainingRun
 from tests.unit.commands import run
 
 SEEDS = (5, 5 + 2**32, 5 + 3 * 2**40, 2**63 - 1)
@@ -35,11 +35,11 @@ def swept(folder: Path, seed: int) -> Any:
 
 
 def first_weights(folder: Path, seed: int) -> Any:
-    return Run(Settings(seed=seed)).model.module.get_input_embeddings().weight.tolist()
+    return TrainingRun(Settings(seed=seed)).model.module.get_input_embeddings().weight.tolist()
 
 
 def rows(folder: Path, seed: int) -> Any:
-    made = Run(Settings(seed=seed))
+    made = TrainingRun(Settings(seed=seed))
     return [made.rows.row(seed, 1, index).tolist() for index in range(8)]
 
 
@@ -114,7 +114,7 @@ def test_training_leaves_torch_s_own_chance_alone() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    Run(Settings(seed=2**40))
+    TrainingRun(Settings(seed=2**40))
     assert torch.equal(torch.rand(4), expected)
 
 

@@ -18,11 +18,11 @@ from rdkit import Chem
 from tokenizers import normalizers
 
 from cutaway.errors import BadSequence, InputError
-from cutaway.sequences.extras import install_line
+from cutaway.extras import install_line
 from cutaway.tokens import (
     Sample,
     Tokenizer,
-    adversary,
+    adversarial_input,
     check_tokenizer,
     compare_tokenizers,
     read_sample,
@@ -138,7 +138,7 @@ def test_auto_tokenizer_gives_the_same_ids(closed: bool, tmp_path: Path) -> None
     again = Tokenizer.from_directory(tmp_path / "t")
     assert len(theirs) == saved.vocab_size == len(ours.vocabulary)
     texts = [selfies_text(smiles) for smiles in molecules.ALL]
-    for text in texts + list(itertools.islice(adversary.strings("selfies", 7, ["<|end|>", "<mask>"]), 200)):
+    for text in texts + list(itertools.islice(adversarial_input.strings("selfies", 7, ["<|end|>", "<mask>"]), 200)):
         ids = ours.encode(text).ids
         assert theirs(text)["input_ids"] == ids == again.encode(text).ids
         assert theirs.decode(ids) == ours.decode(ids, skip_special_tokens=False)

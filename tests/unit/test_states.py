@@ -17,7 +17,7 @@ from cutaway.errors import InputError
 from cutaway.tokens import (
     States,
     Tokenizer,
-    adversary,
+    adversarial_input,
     check_tokenizer,
     learn_states,
     save_tokenizer,
@@ -71,7 +71,7 @@ def test_the_nearest_in_exact_numbers() -> None:
 
     centres = ((0.0, 1.0), (1e300, -1e300), (1e-200, 2e-200), (5e-324, 0.0), (3.0, 4.0))
     states, seen = States(centres), set()
-    for channels in itertools.islice(adversary.steps(2, centres), 60):
+    for channels in itertools.islice(adversarial_input.steps(2, centres), 60):
         values_CT = np.array(channels)
         for t, (state, apart) in enumerate(zip(*states.place(values_CT), strict=True)):
             step = values_CT[:, t]

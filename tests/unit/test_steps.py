@@ -25,8 +25,8 @@ from cutaway.tokens import (
     tokenize,
     train_tokenizer,
 )
-from cutaway.tokens.numbers import series_in
-from cutaway.tokens.steps import MOST_MERGES, MOST_WORDS, _merged
+from cutaway.tokens.bin_trace import series_in
+from cutaway.tokens.merge_trace import MOST_MERGES, MOST_WORDS, _merged
 
 TEXT = "the cat sat on the mat, the cat that sat there and the other cat's mat; naïve 😀 cats"
 DNA = "".join(random.Random(1).choices("ACGT", k=3000))  # noqa: S311

@@ -25,11 +25,11 @@ from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, PromptTooLong
 from cutaway.generation import generate, legibility, read_runs, sweep
 from cutaway.generation import sweeps as sweeps_module
-from cutaway.generation.effects import Table, effects_of
-from cutaway.generation.findings import sentences
 from cutaway.generation.legibility import MEASURES
-from cutaway.generation.runs import Plan, keep_whole_lines, seed_of, settings_grid
 from cutaway.generation.scorer import score_continuations
+from cutaway.generation.sweep_effects import Table, effects_of
+from cutaway.generation.sweep_findings import sentences
+from cutaway.generation.sweep_runs import SweepPlan, keep_whole_lines, seed_of, settings_grid
 from cutaway.intervals import interval
 from cutaway.models import load
 from cutaway.predict import score
@@ -218,7 +218,7 @@ def made(samples=2, prompts=8, effect=0.0, levels=(0.0, 1.0), seed=0, models=("m
     """A plan and its table with made-up numbers: each prompt has a mean of its own, far larger than the effect."""
     dice = np.random.default_rng(seed)
     grid, cells = settings_grid({"temperature": [0.5 + level for level in levels]})
-    plan = Plan([f"p{i}" for i in range(prompts)], list(models), grid, cells, samples, 0, "exact", None)
+    plan = SweepPlan([f"p{i}" for i in range(prompts)], list(models), grid, cells, samples, 0, "exact", None)
     table = Table(plan)
     for prompt in plan.prompts:
         own = dice.normal(50, 20)
@@ -290,7 +290,7 @@ def table_of(numbers, settings=None, metric="reading_ease"):
         settings or {"temperature": sorted({level for own in numbers.values() for level in own})}
     )
     most = max(len(values) for own in numbers.values() for values in own.values())
-    table = Table(Plan(list(numbers), ["m"], grid, cells, most, 0, "exact", None))
+    table = Table(SweepPlan(list(numbers), ["m"], grid, cells, most, 0, "exact", None))
     for prompt, own in numbers.items():
         for level, values in own.items():
             at = level if isinstance(level, tuple) else (level,)
@@ -414,7 +414,7 @@ def test_a_few_equal_values_are_no_proof():
     few = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(3)}, metric="finished")).changes[0]
     many = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(6)}, metric="finished")).changes[0]
     grid, cells = settings_grid({"temperature": [0.5, 1.5]})
-    same = Table(Plan(["a", "b", "c"], ["m"], grid, cells, 1, 0, "exact", None))
+    same = Table(SweepPlan(["a", "b", "c"], ["m"], grid, cells, 1, 0, "exact", None))
     for i, prompt in enumerate(same.plan.prompts):
         for level, cell in enumerate(cells):
             same.add(

@@ -13,10 +13,10 @@ from transformers.models.auto import tokenization_auto
 
 from cutaway import models
 from cutaway.errors import CorruptFile, MissingPackage
+from cutaway.extras import pip_install
 from cutaway.models import tokenizer_files
 from cutaway.models.python_tokenizer import PythonBackend, spans
 from cutaway.models.tokenizer_files import forget_tokenizer, quiet_transformers
-from cutaway.sequences.extras import pip_install
 from cutaway.tokens.tokenizer import ROLES, Tokenizer
 from tests.unit import tokenizer_layouts as made
 
@@ -71,7 +71,7 @@ def test_a_second_start_needs_no_transformers(name, first, tmp_path):
     if not first:
         models.load_tokenizer(folder)
     code = (
-        "import sys; from cutaway.models.vocabulary import load_tokenizer\n"
+        "import sys; from cutaway.models.named_tokenizer import load_tokenizer\n"
         f"print(load_tokenizer({str(folder)!r}).encode('hello').ids, {{'torch', 'transformers'}} & {{*sys.modules}})"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

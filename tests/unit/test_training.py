@@ -21,12 +21,12 @@ from cutaway.errors import InputError, MissingText, OutputError, TrainingError
 from cutaway.sequences import SENTENCES
 from cutaway.training import (
     END,
-    Run,
     Settings,
     SourceRows,
     StepRecord,
     TextRows,
     Training,
+    TrainingRun,
     ValidationRecord,
     character_tokenizer,
     configuration,
@@ -277,7 +277,7 @@ def test_building_and_training_leave_the_global_random_numbers_alone() -> None:
 
 def test_one_step_is_adamw_as_written() -> None:
     settings = Settings(**{**TINY, "steps": 1, "warmup": 1, "learning_rate": 1e-2, "weight_decay": 0.5})
-    run, twin = Run(settings), Run(settings)
+    run, twin = TrainingRun(settings), TrainingRun(settings)
     result = run.train()
     module, parameters = twin.model.module, list(twin.model.module.parameters())
     ids_BT = torch.from_numpy(np.stack([twin.rows.row(0, 1, index) for index in range(4)]))
@@ -297,7 +297,7 @@ def test_one_step_is_adamw_as_written() -> None:
 
 
 def test_a_run_shows_its_model_before_and_after_and_trains_once() -> None:
-    run = Run(Settings(**TINY))
+    run = TrainingRun(Settings(**TINY))
     ids_BT = torch.tensor([[0, 5, 6]])
     before = run.model.module(input_ids=ids_BT).logits
     model, result = run.model, run.train()
@@ -312,7 +312,7 @@ def test_a_run_shows_its_model_before_and_after_and_trains_once() -> None:
 
 def test_fit_yields_records_as_they_happen() -> None:
     settings = Settings(**TINY, validate_every=3)
-    run = Run(settings)
+    run = TrainingRun(settings)
     records = fit(run.model.module, run.rows, settings)
     kinds = [(type(record), record.step) for record in records]
     assert kinds == [
@@ -328,7 +328,7 @@ def test_fit_yields_records_as_they_happen() -> None:
 
 def test_losses_told_are_means_in_float64_over_every_prediction() -> None:
     settings = Settings(**{**TINY, "steps": 1, "batch_size": 48})  # 64 rows are no multiple of it
-    run = Run(settings)
+    run = TrainingRun(settings)
     rows = {0: run.rows.validation(64), 1: np.stack([run.rows.row(settings.seed, 1, i) for i in range(48)])}
     expected = {}
     for name, rows_BT in rows.items():
@@ -343,7 +343,7 @@ def test_losses_told_are_means_in_float64_over_every_prediction() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step() -> None:
-    run = Run(Settings(**TINY))
+    run = TrainingRun(Settings(**TINY))
 
     def spoil(record: StepRecord) -> None:
         if record.step == 2:
@@ -355,7 +355,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step() -> None:
 
 def test_a_run_that_ends_in_nan_leaves_nothing_behind(tmp_path: Path) -> None:
     output = tmp_path / "out"
-    run = Run(Settings(**TINY))
+    run = TrainingRun(Settings(**TINY))
 
     def spoil(record: StepRecord) -> None:
         assert (output / "metrics.jsonl").exists()
@@ -435,7 +435,7 @@ def test_threads_are_those_asked_for_and_restored() -> None:
     result = train(**TINY, threads=2, on_step=lambda record: seen.append(torch.get_num_threads()))
     assert result.threads == 2 and set(seen) == {2} and torch.get_num_threads() == before
     with pytest.raises(TrainingError):
-        broken = Run(Settings(**TINY, threads=2, learning_rate=1e30))
+        broken = TrainingRun(Settings(**TINY, threads=2, learning_rate=1e30))
         broken.train()
     assert torch.get_num_threads() == before
 
@@ -445,7 +445,7 @@ def test_a_small_model_takes_one_thread_and_a_larger_one_what_is_faster(monkeypa
     try:
         assert train(**TINY).threads == 1
         monkeypatch.setattr(pace, "SMALL", 0.0)
-        run = Run(Settings(**TINY))
+        run = TrainingRun(Settings(**TINY))
         times = {1: 1.0, 2: 0.6, 4: 0.58}
         monkeypatch.setattr(pace, "_step_seconds", lambda *_: times[torch.get_num_threads()])
         assert pace.measured(run.model.module, run.rows, run.settings).threads == 2  # 4 are hardly faster
@@ -495,7 +495,7 @@ def test_data_that_can_not_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])
 def test_the_folder_loads_with_plain_transformers(tmp_path: Path, arch: str) -> None:
     output = tmp_path / "new" / "model"
-    run = Run(Settings(**TINY, arch=arch))
+    run = TrainingRun(Settings(**TINY, arch=arch))
     seen: list[StepRecord] = []
     result = run.train(output=output, on_step=seen.append)
     assert result.directory == str(output)

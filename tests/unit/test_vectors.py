@@ -14,7 +14,7 @@ from cutaway.errors import CorruptFile, InputError, MissingText, ModelError, Pro
 from cutaway.inside import Embeddings, contextual_vectors, embed, embedding_map, neighbours, static_vectors
 from cutaway.inside.embeddings import hidden_vectors
 from cutaway.models import load
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 from cutaway.tokens import Tokenizer, characters
 
 TEXTS = ["A dog barks.", "No", "The cat sat on the mat, and the mat was old.", "Stocks fell today"]
@@ -509,7 +509,7 @@ def test_every_name_of_a_map_in_a_terminal_is_on_it_or_below_it():
 
     from rich.console import Console
 
-    from cutaway.inside.plane import EmbeddingMap, MapPoint
+    from cutaway.inside.projection import EmbeddingMap, MapPoint
     from cutaway.views.terminal_vectors import maps
 
     def drawn(places, names):

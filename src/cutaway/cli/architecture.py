@@ -30,7 +30,7 @@ def command(model: str, revision: str | None, tree: bool, as_json: bool, output:
       cutaway architecture gpt2 --tree
       cutaway architecture llama -o llama.html
     """
-    from cutaway.models.outline import is_model_type
+    from cutaway.models.config_outline import is_model_type
     from cutaway.models.sources import resolve
 
     if model in SHELF or not is_model_type(model):

@@ -14,7 +14,7 @@ from cutaway.errors import InputError
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, DTYPES
 
 if TYPE_CHECKING:
-    from cutaway.models.outline import Outline
+    from cutaway.models.config_outline import Outline
 
 __all__ = [
     "LOADING",
@@ -68,7 +68,7 @@ class Seed(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the seed, or raise `InputError`."""
-        from cutaway.chance import check_seed
+        from cutaway.random_streams import check_seed
 
         return check_seed(click.INT.convert(value, param, ctx))
 
@@ -192,7 +192,7 @@ def known(model: str, options: dict[str, Any]) -> Outline:
 
     Raises a `ModelError` for a model that is not there, `InputError` for a device that cannot be.
     """
-    from cutaway.models.outline import check_device, outline
+    from cutaway.models.config_outline import check_device, outline
 
     check_device(options["device"])
     return outline(model, revision=options.get("revision"))

@@ -15,7 +15,7 @@ from cutaway.cli.text_input import prompts_from, text_options
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
-    from cutaway.generation import Generation, Step
+    from cutaway.generation import Generation, TraceStep
     from cutaway.models import Model
 
 __all__ = ["command"]
@@ -85,7 +85,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
 
     from cutaway.generation import generate
     from cutaway.generation.advice import advice
-    from cutaway.views import terminal, terminal_trace
+    from cutaway.views import terminal, terminal_tables, terminal_trace
 
     ready = named_or_loaded(model, options)
     one = len(prompts) * options["num_return_sequences"] == 1
@@ -94,7 +94,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     # An answer in a chat does not continue the prompt, so it stands alone.
     begun = functools.cache(lambda: None if options["chat"] else terminal.prompt(prompts[0]))
 
-    def on_step(_row: int, step: Step, piece: str) -> None:
+    def on_step(_row: int, step: TraceStep, piece: str) -> None:
         begun()
         terminal_trace.stream(step, piece)
 
@@ -128,7 +128,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         begun()
         terminal.stream("\n")
         if options["trace"]:
-            terminal.show(terminal_trace.trace(results[0]))
+            terminal_tables.show(terminal_trace.trace(results[0]))
     else:
         emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))
     if said := advice(results, answers=_answers_messages(ready)):

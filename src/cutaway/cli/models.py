@@ -61,22 +61,22 @@ def get_command(
     Example:
       cutaway models get smollm2-135m gpt2-vocab
     """
-    from cutaway.models import get
+    from cutaway.models import get_model
 
-    results = [get(name, revision=revision, accept_licence=accept_licence or _accepts(name)) for name in names]
+    results = [get_model(name, revision=revision, accept_licence=accept_licence or _accepts(name)) for name in names]
     emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))
 
 
 def _accepts(name: str) -> bool:
     """Show the terms of a model that has some and is not here yet, and ask; only where there is someone to ask."""
-    from cutaway.models import SHELF, terms
-    from cutaway.views import terminal
+    from cutaway.models import SHELF, licence_terms
+    from cutaway.views import terminal_tables
 
     entry = SHELF.get(name)
-    if entry is None or entry.terms is None or not terms.pending(entry) or not someone_to_ask():
+    if entry is None or entry.terms is None or not licence_terms.pending(entry) or not someone_to_ask():
         return False
     with paused():
-        click.echo(terminal.visible(terms.read_terms(entry)), err=True)
+        click.echo(terminal_tables.visible(licence_terms.read_terms(entry)), err=True)
         return click.confirm(f"{name} comes under these {entry.terms.name} ({entry.terms.url}). Accept them?", err=True)
 
 
@@ -92,10 +92,10 @@ def info_command(name: str, revision: str | None, as_json: bool, output: str | N
     Example:
       cutaway models info smollm2-135m
     """
-    from cutaway.models import info
+    from cutaway.models import model_info
     from cutaway.views import terminal
 
-    result = info(name, revision=revision)
+    result = model_info(name, revision=revision)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal.model(result))
 
 
@@ -113,14 +113,14 @@ def card_command(name: str, as_json: bool) -> None:
     Example:
       cutaway models card minilm-l6
     """
-    from cutaway.models import card
-    from cutaway.views import terminal
+    from cutaway.models import model_card
+    from cutaway.views import terminal_tables
 
-    text = card(name)
+    text = model_card(name)
     if as_json:
         click.echo(json.dumps({"schema": "cutaway.card/1", "name": name, "card": text}, ensure_ascii=False))
     else:
-        click.echo(terminal.visible(text), nl=False)
+        click.echo(terminal_tables.visible(text), nl=False)
 
 
 @command.command("save")
@@ -138,7 +138,7 @@ def save_command(name: str, directory: str | None, as_json: bool, output: str | 
         raise InputError(
             "there is no folder to save into", hint=f"name a new one: cutaway models save {name} -o my-model"
         )
-    from cutaway.models.outline import outline
+    from cutaway.models.config_outline import outline
 
     outline(name)
 
@@ -162,10 +162,10 @@ def rm_command(names: tuple[str, ...], as_json: bool) -> None:
     Example:
       cutaway models rm gpt2-vocab
     """
-    from cutaway.models import remove
+    from cutaway.models import remove_model
 
     for name in names:
-        freed = remove(name)
+        freed = remove_model(name)
         note(f"removed {name}: {sized(freed)}")
         if as_json:
             click.echo(json.dumps({"schema": "cutaway.removed/1", "name": name, "bytes": freed}))

@@ -55,7 +55,7 @@ def command(
       printf ">one\\nEVQLVESGG\\n>two\\nQVQLVQSGA\\n" > all.fa && cutaway mutate EVQLVESGG --alignment all.fa
     """
     from cutaway.sequences.readers import suffix_format
-    from cutaway.tokens.letters import check_letters, check_smiles, letters_of
+    from cutaway.tokens.alphabet_detection import check_letters, check_smiles, letters_of
 
     given = sequence_from(text, file, record)
     named = options.pop("letters")

@@ -194,7 +194,7 @@ def emit(
         for result in results:
             click.echo(result.to_json())  # flushes: whoever reads the pipe has the line at once
     elif output is None and draw is not None:
-        from cutaway.views.terminal import show
+        from cutaway.views.terminal_tables import show
 
         show(draw())
 

@@ -102,7 +102,7 @@ def command(
         for record in lengths.of(records):
             if len(shown) < SHOWN:
                 shown.append(record)
-        from cutaway.views.terminal import show
+        from cutaway.views.terminal_tables import show
 
         show(terminal_records.records(shown, dataclasses.asdict(lengths), records.counts, records.first_skipped))
         if alphabet == "text" and all(map(_is_number, (record.sequence for record in shown))):
@@ -152,7 +152,7 @@ def _is_number(sequence: Any) -> bool:
 
 
 def _steps(records: Iterable[Record]) -> Iterator[str]:
-    from cutaway.tokens.written import number_text
+    from cutaway.tokens.codec import number_text
 
     for number, record in enumerate(records):
         if number:

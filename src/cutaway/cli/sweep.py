@@ -27,7 +27,7 @@ from cutaway.errors import InputError, cannot_write
 from cutaway.models.shelf import DEFAULT
 
 if TYPE_CHECKING:
-    from cutaway.generation.runs import Plan, Run
+    from cutaway.generation.sweep_runs import SweepPlan, SweepRun
 
 __all__ = ["command"]
 
@@ -119,7 +119,7 @@ def command(
     prompts = prompts_from(text, file, skip_bad=skip_bad)
     models = _models(options.pop("models"))
 
-    from cutaway.generation.plans import plan_sweep
+    from cutaway.generation.sweep_plans import plan_sweep
 
     options["tier"] = tier_for(options)
     scorer = None if options["scorer"] == "none" else options.pop("scorer")
@@ -170,7 +170,7 @@ def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> 
         raise InputError("there are prompts and --from", hint="give one of them")
     if not Path(path).is_file():
         raise InputError(f"there is no file {path!r}", hint="name a .jsonl file that cutaway sweep wrote")
-    from cutaway.generation.runs import plan_of, read_runs
+    from cutaway.generation.sweep_runs import plan_of, read_runs
     from cutaway.generation.sweeps import summed_up
 
     runs = list({run.key: run for run in read_runs(path)}.values())
@@ -183,27 +183,27 @@ def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> 
     if as_json or output is not None:
         note("\n".join(found.summary))
     else:
-        from cutaway.views import terminal, terminal_sweep
+        from cutaway.views import terminal_sweep, terminal_tables
 
-        terminal.show(terminal_sweep.sweep(found))
+        terminal_tables.show(terminal_sweep.sweep(found))
 
 
 class _Kept:
     """What is kept of the runs: their numbers, and where a page or a table is wanted the runs themselves."""
 
-    def __init__(self, plan: Plan, *, texts: bool) -> None:
-        from cutaway.generation.effects import Table
+    def __init__(self, plan: SweepPlan, *, texts: bool) -> None:
+        from cutaway.generation.sweep_effects import Table
 
         self.plan, self.table, self.runs, self.texts = plan, Table(plan), list[Any](), texts
 
-    def add(self, run: Run) -> None:
+    def add(self, run: SweepRun) -> None:
         self.table.add(run.model, run.prompt, run.settings, run.sample, run.metrics)
         if self.texts:
             self.runs.append(run)
 
     def from_file(self, path: str) -> set[str]:
         """Take in the whole lines of a file that was begun, cut off one that is not whole, return their keys."""
-        from cutaway.generation.runs import keep_whole_lines, read_runs
+        from cutaway.generation.sweep_runs import keep_whole_lines, read_runs
 
         done: set[str] = set()
         if Path(path).is_file():
@@ -217,8 +217,8 @@ class _Kept:
 
 
 def _end(summed_up: Any, keep: _Kept, as_json: bool, output: str | None) -> None:
-    from cutaway.generation.effects import effects_of
-    from cutaway.generation.findings import sentences
+    from cutaway.generation.sweep_effects import effects_of
+    from cutaway.generation.sweep_findings import sentences
 
     if not keep.texts:
         if output is not None:
@@ -230,9 +230,9 @@ def _end(summed_up: Any, keep: _Kept, as_json: bool, output: str | None) -> None
         wrote(found.save(output))
         note("\n".join(found.summary))
     else:
-        from cutaway.views import terminal, terminal_sweep
+        from cutaway.views import terminal_sweep, terminal_tables
 
-        terminal.show(terminal_sweep.sweep(found))
+        terminal_tables.show(terminal_sweep.sweep(found))
 
 
 def _values(name: str, given: str) -> list[Any]:
@@ -260,7 +260,7 @@ def _models(given: tuple[str, ...]) -> list[str]:
     return names
 
 
-def _say_twice(prompts: list[str], models: list[str], plan: Plan, settings: dict[str, list[Any]]) -> None:
+def _say_twice(prompts: list[str], models: list[str], plan: SweepPlan, settings: dict[str, list[Any]]) -> None:
     if len(prompts) > len(plan.prompts):
         note(f"left out prompts that are there already: {len(prompts) - len(plan.prompts):,}")
     if len(models) > len(plan.models):

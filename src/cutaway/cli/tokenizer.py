@@ -214,7 +214,7 @@ def compare_command(
 
     for name in names:
         resolve(name, "tokenizer")  # one that is not there is told before the slower imports
-    from cutaway.models.vocabulary import compare_tokenizers, load_tokenizer
+    from cutaway.models.named_tokenizer import compare_tokenizers, load_tokenizer
     from cutaway.tokens import read_sample, selfies_text
     from cutaway.views import terminal_tokenizers
 
@@ -284,7 +284,7 @@ def check_command(
     from cutaway.models.sources import resolve
 
     resolve(tokenizer, "tokenizer", revision)  # one that is not there is told before the slower imports
-    from cutaway.models.vocabulary import load_tokenizer
+    from cutaway.models.named_tokenizer import load_tokenizer
     from cutaway.tokens import check_tokenizer
     from cutaway.views import terminal_tokenizers
 

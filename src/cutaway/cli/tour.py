@@ -15,7 +15,7 @@ from cutaway.cli.output import check_output, emit, output_options
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
-    from cutaway.guide import Section
+    from cutaway.lessons import Section
 
 __all__ = ["command"]
 
@@ -42,7 +42,7 @@ def command(
       cutaway tour
       cutaway tour --prompt "Water boils at" --steps 100 -o lesson.html
     """
-    from cutaway.guide.kept import new_folder
+    from cutaway.lessons.trained_folder import new_folder
 
     if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: --prompt "Water boils at"')
@@ -55,7 +55,7 @@ def command(
     page = Path(target) if target is not None and target.endswith(".html") else None
     folder = None if page is None else new_folder(page.parent, replace=forced())
 
-    from cutaway.guide import tour
+    from cutaway.lessons import tour
 
     chosen = named_or_loaded(model, options)
     result = tour(chosen, prompt=prompt, steps=steps, seed=seed, folder=folder, on_section=_progress)

@@ -59,7 +59,7 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
       cutaway train --steps 20 -o small-model -o training.html
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
     """
-    from cutaway.models.outline import check_device
+    from cutaway.models.config_outline import check_device
     from cutaway.sequences.format_detection import read_plain_text
     from cutaway.training.config import BUILT_IN, Settings
 

@@ -24,21 +24,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cutaway.generation.engine import Decoder
+from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
 from cutaway.generation.settings import TIERS, check_tier
-from cutaway.generation.slots import FusedDecoder
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.log import get_logger
-from cutaway.models import cache, converted, packed
+from cutaway.models import cache, packed_linear, quickstart
 from cutaway.models.fused import Fused
-from cutaway.models.prompt import TextModel
 from cutaway.models.shapes import Shape, built_as_configured, parts_of, shape_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
+from cutaway.models.text_model import TextModel
 from cutaway.progress import step
 
 if TYPE_CHECKING:
-    from cutaway.models.loading import Model, ModelLike
+    from cutaway.models.text_model import Model, ModelLike
 
 __all__ = ["open_decoder"]
 
@@ -60,7 +60,7 @@ PROBE = (
 def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
     """Return the model ready to run rows in a tier, with a cache of its own.
 
-    A model given by name starts from its kept weights (`models/converted.py`) without transformers, where it was
+    A model given by name starts from its kept weights (`models/quickstart.py`) without transformers, where it was
     checked before. A loaded model runs as it is at this moment: what was prepared for it is used again only if nothing
     about it has changed (`models/digest.py`), and is never kept on the disk. One that somebody put hooks into, or that
     lies on another device or in another dtype, runs on its own module, whatever the tier. Raises `InputError` for an
@@ -77,11 +77,12 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
             if new is not None:
                 return new()
     from cutaway.models.digest import digest, is_altered
-    from cutaway.models.loading import Model, shared  # transformers: seconds
+    from cutaway.models.loading import shared  # transformers: seconds
+    from cutaway.models.text_model import Model
 
     loaded = shared(model, "generator")
     if loaded.device.type != "cpu" or loaded.module.dtype != torch.float32 or is_altered(loaded.module):
-        from cutaway.generation.general import open_module
+        from cutaway.generation.module_decoder import open_module
 
         return open_module(loaded)
     # A shared model does not change; a user's may have changed since the last call.
@@ -91,12 +92,12 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
 
 @functools.lru_cache(maxsize=2)
 def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], Decoder] | None:
-    kept = converted.read(name, path)
-    if kept is None or not packed.fast_bfloat16():
+    kept = quickstart.read(name, path)
+    if kept is None or not packed_linear.fast_bfloat16():
         return None
     _say(name, tier, kept.divergence)
     fused = _fused(kept.shape, dict(kept.parts), tier)
-    mapped = packed.in_file(kept.parts["embed"])
+    mapped = packed_linear.in_file(kept.parts["embed"])
     for linear in fused.linears():
         linear.mapped = mapped
     return functools.partial(LookupDecoder, kept, fused, GUESSED[tier])
@@ -104,8 +105,8 @@ def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], D
 
 @functools.lru_cache(maxsize=2)
 def _of_loaded(model: Model, tier: str, _state: object, stamp: object) -> Callable[[], Decoder]:
-    from cutaway.generation.general import open_module
     from cutaway.generation.inputs import own_rules
+    from cutaway.generation.module_decoder import open_module
 
     # A model with rules of its own for single tokens keeps to the decoder that knows them.
     shape = None if own_rules(model, Row("", [0])) else shape_of(model.config)
@@ -118,11 +119,11 @@ def _of_loaded(model: Model, tier: str, _state: object, stamp: object) -> Callab
 
 
 def _fused(shape: Shape, parts: dict[str, torch.Tensor], tier: str) -> Fused:
-    if tier != "exact" and packed.fast_bfloat16():  # as kept weights are: the same bits from either
+    if tier != "exact" and packed_linear.fast_bfloat16():  # as kept weights are: the same bits from either
         tables = ("embed", "positions", "head")
         parts = parts | {name: parts[name].bfloat16() for name in tables if name in parts}
     # The head picks the token: 4 bits there cost more than they save.
-    return Fused(shape, parts, packed.make(tier), packed.make("near" if tier == "turbo" else tier))
+    return Fused(shape, parts, packed_linear.make(tier), packed_linear.make("near" if tier == "turbo" else tier))
 
 
 @step("preparing the model")
@@ -142,7 +143,9 @@ def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | No
     if not expected_TV.isfinite().all():
         return None  # said by the first step, whoever takes it
     start = max(len(ids) - STEPS, len(ids) // 2)
-    found_TV = _stepped(model, Fused(shape, parts, packed.PlainLinear, packed.PlainLinear), ids[: start + 4], start)
+    found_TV = _stepped(
+        model, Fused(shape, parts, packed_linear.PlainLinear, packed_linear.PlainLinear), ids[: start + 4], start
+    )
     off = (found_TV - expected_TV[start - 1 : start + 4]).abs().max() / expected_TV.abs().max()
     if not off < 1e-4:
         get_logger(__name__).info(
@@ -164,8 +167,8 @@ def _checked(model: Model, shape: Shape, tier: str, stamp: object) -> Fused | No
             divergence["near"].mean,
         )
         return _fused(shape, parts, "exact")
-    if stamp is not None and packed.fast_bfloat16():
-        converted.write(model, stamp, shape, parts, divergence)
+    if stamp is not None and packed_linear.fast_bfloat16():
+        quickstart.write(model, stamp, shape, parts, divergence)
     return tiers[tier]
 
 
@@ -185,18 +188,18 @@ def _probe(model: Model) -> list[int]:
     return ids[: min(128, model.context or 128)]
 
 
-def _divergence(expected_TV: torch.Tensor, found_TV: torch.Tensor) -> converted.Divergence:
+def _divergence(expected_TV: torch.Tensor, found_TV: torch.Tensor) -> quickstart.Divergence:
     """Return how far a tier is from float32 over T positions."""
     # In float32 the rounding of a wide vocabulary is as large as what is measured.
     expected_TV, found_TV = expected_TV.double().log_softmax(-1), found_TV.double().log_softmax(-1)
     chance_TV, off_TV = expected_TV.exp(), expected_TV - found_TV
-    return converted.Divergence(
+    return quickstart.Divergence(
         mean=float((chance_TV * off_TV).sum(-1).mean()),
         largest=float((off_TV.abs() * (chance_TV >= LIKELY)).max()),
     )
 
 
-def _say(name: str, tier: str, divergence: Mapping[str, converted.Divergence]) -> None:
+def _say(name: str, tier: str, divergence: Mapping[str, quickstart.Divergence]) -> None:
     if tier == "turbo":
         far, near = divergence[tier], divergence["near"]
         get_logger(__name__).info(
@@ -209,5 +212,5 @@ def _say(name: str, tier: str, divergence: Mapping[str, converted.Divergence]) -
 def _swapped(model: Model, tier: str) -> Model:
     """Return the model with packed layers in place of its linear ones; everything else is shared with the original."""
     shared: dict[int, Any] = {id(part): part for part in (*model.module.parameters(), *model.module.buffers())}
-    module = packed.swap(copy.deepcopy(model.module, shared), packed.make(tier))
+    module = packed_linear.swap(copy.deepcopy(model.module, shared), packed_linear.make(tier))
     return dataclasses.replace(model, module=module)

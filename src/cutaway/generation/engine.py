@@ -15,7 +15,7 @@ import torch
 from cutaway.generation.rows import Alternative, Row
 from cutaway.generation.samplers import choose
 from cutaway.generation.trace import trace
-from cutaway.models.prompt import TextModel
+from cutaway.models.text_model import TextModel
 
 __all__ = ["Decoder", "alternatives_of", "processed", "run"]
 

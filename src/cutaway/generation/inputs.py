@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from cutaway.generation.rows import Row
-from cutaway.models.loading import Model
+from cutaway.models.text_model import Model
 
 __all__ = ["PROBE", "agree", "last_logits", "own_rules", "padded"]
 

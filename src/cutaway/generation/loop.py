@@ -6,21 +6,21 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cutaway.chance import check_seed
 from cutaway.errors import InputError, MissingText
 from cutaway.generation.beams import beam_search, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
-from cutaway.generation.rows import Alternative, Processor, Row
+from cutaway.generation.rows import Alternative, Processor, Row, TraceStep
 from cutaway.generation.settings import check_request
-from cutaway.generation.trace import Step
-from cutaway.models.prompt import TextModel, encode_prompt
+from cutaway.models.prompt import encode_prompt
 from cutaway.models.shelf import DEFAULT
+from cutaway.models.text_model import TextModel
 from cutaway.progress import step
+from cutaway.random_streams import check_seed
 from cutaway.result import Result, Results
 
 if TYPE_CHECKING:
-    from cutaway.models.loading import ModelLike
+    from cutaway.models.text_model import ModelLike
 
 __all__ = ["Generation", "generate"]
 
@@ -48,7 +48,7 @@ class Generation(Result):
     finish_reason: str
     seed: int
     settings: dict[str, Any]
-    trace: list[Step] | None = None
+    trace: list[TraceStep] | None = None
     score: float | None = None
 
     def rows(self) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def generate(
     batch_size: int = 64,
     tier: str = "near",
     on_text: Callable[[int, str], None] | None = None,
-    on_step: Callable[[int, Step, str], None] | None = None,
+    on_step: Callable[[int, TraceStep, str], None] | None = None,
     on_result: Callable[[int, Generation], None] | None = None,
 ) -> Results[Generation]:
     """Continue each prompt `num_return_sequences` times and return one result a response, prompts in order.

@@ -5,19 +5,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from cutaway.chance import check_seed, stream
 from cutaway.generation.settings import Sampling, check_lengths
+from cutaway.random_streams import check_seed, stream
 from cutaway.tokens import Tokenizer
 
-if TYPE_CHECKING:
-    from cutaway.generation.trace import Step
-
-__all__ = ["Alternative", "Processor", "Row"]
+__all__ = ["Alternative", "Processor", "Row", "SamplerEffect", "TraceOption", "TraceStep"]
 
 
 # Ids so far (1, T) and scores (1, V) → scores (1, V).
@@ -31,6 +27,54 @@ class Alternative:
     token: str
     id: int
     probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TraceOption:
+    """A token that could have come: its probability before and after the samplers, and the sampler that removed it."""
+
+    token: str
+    id: int
+    before: float
+    after: float
+    removed_by: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplerEffect:
+    """What one sampler did at one step.
+
+    `moved` is how much probability it shifted from token to token (total variation: half the sum of the changes);
+    `removed` how many tokens can no longer be drawn, `mass` the probability that these held when it acted, and
+    `mass_before` what they held under the model itself.
+    """
+
+    sampler: str
+    setting: float
+    moved: float
+    removed: int
+    mass: float
+    mass_before: float
+
+
+@dataclasses.dataclass(frozen=True)
+class TraceStep:
+    """One token and what was behind it, before the samplers (the model itself) and after (what was drawn from).
+
+    Ranks count from 1, entropies and the surprisal are in bits. `options` are the likeliest tokens before and after and
+    the one that was taken, in falling order; `effects` are the samplers in the order in which they act.
+    """
+
+    token: str
+    id: int
+    before: float
+    after: float
+    rank: int
+    surprisal_bits: float
+    entropy_bits: float
+    entropy_after_bits: float
+    effects: list[SamplerEffect]
+    options: list[TraceOption]
 
 
 @dataclasses.dataclass(eq=False)
@@ -60,7 +104,7 @@ class Row:
     logprobs: list[float] = dataclasses.field(default_factory=list)
     entropies: list[float] = dataclasses.field(default_factory=list)
     alternatives: list[list[Alternative]] = dataclasses.field(default_factory=list)
-    steps: list[Step] = dataclasses.field(default_factory=list)
+    steps: list[TraceStep] = dataclasses.field(default_factory=list)
     text: str = ""
     finish: str | None = None
 

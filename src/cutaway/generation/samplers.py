@@ -12,19 +12,16 @@ import dataclasses
 import itertools
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from cutaway.errors import ModelError
+from cutaway.generation.rows import Row
 from cutaway.generation.settings import Sampling
 
-if TYPE_CHECKING:
-    from cutaway.generation.rows import Row
-
-__all__ = ["Chosen", "choose", "distribution", "penalised"]
+__all__ = ["SampledToken", "choose", "distribution", "penalised"]
 
 FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; where they are too few, the whole row is looked at
 _GROUP = 16  # tokens
@@ -91,7 +88,7 @@ def penalised(
 
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
+class SampledToken:
     """For each of B rows the id that was chosen, its log-probability and the entropy, nats, both before any sampler.
 
     The entropy is None for a row that is neither measured nor traced.
@@ -104,7 +101,7 @@ class Chosen:
 
 def choose(
     logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
-) -> Chosen:
+) -> SampledToken:
     """Choose every row's next id by its own settings and its own stream, from `scores_BV` where processors made some.
 
     What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
@@ -119,7 +116,7 @@ def choose(
         for at in range(0, len(rows), some)
     ]
     columns = ([p.ids for p in parts], [p.logprobs for p in parts], [p.entropies for p in parts])
-    return Chosen(*(list(itertools.chain(*column)) for column in columns))
+    return SampledToken(*(list(itertools.chain(*column)) for column in columns))
 
 
 class _Space(threading.local):
@@ -139,7 +136,9 @@ class _Space(threading.local):
 _space = _Space()
 
 
-def _choose(logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> Chosen:
+def _choose(
+    logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]
+) -> SampledToken:
     size = logits_BV.shape[-1]
     model_BV = torch.softmax(logits_BV, -1, out=_space.of("model", len(rows), size))
     _check_numbers(model_BV[:, 0], rows)  # one number that is none makes the whole row none
@@ -162,7 +161,7 @@ def _choose(logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row
             # H = log Z - sum of p times the logit; a logit of -inf has p = 0 and adds nothing.
             mean = float((model_BV[b] * logits_BV[b].clamp_min(-1e30)).sum())
             entropies[b] = max(0.0, float(said_B[b] - logprobs_B[b]) - mean)
-    return Chosen(ids_B.tolist(), logprobs_B.tolist(), entropies)
+    return SampledToken(ids_B.tolist(), logprobs_B.tolist(), entropies)
 
 
 def _check_numbers(first_B: torch.Tensor, rows: Sequence[Row]) -> None:

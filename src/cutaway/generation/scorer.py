@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from cutaway.models.loading import Model
+    from cutaway.models.text_model import Model
 
 __all__ = ["Scored", "score_continuations"]
 

@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from cutaway.chance import check_seed
 from cutaway.errors import InputError, at_least
+from cutaway.random_streams import check_seed
 
 __all__ = ["TIERS", "Sampling", "check_beams", "check_lengths", "check_request", "check_tier"]
 

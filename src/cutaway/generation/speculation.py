@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import torch
 
-from cutaway.generation.slots import FusedDecoder
+from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.models.fused import Fused
-from cutaway.models.prompt import TextModel
+from cutaway.models.text_model import TextModel
 
 __all__ = ["LookupDecoder"]
 

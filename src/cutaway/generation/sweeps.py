@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cutaway.errors import NotFetched, counted
 from cutaway.generation import legibility
 from cutaway.generation.decoders import open_decoder
-from cutaway.generation.effects import Cell, Effect, Table, cells_of, effects_of
 from cutaway.generation.engine import Decoder, run
-from cutaway.generation.findings import sentences
 from cutaway.generation.legibility import MEASURES, Measure
-from cutaway.generation.plans import plan_sweep
 from cutaway.generation.rows import Row
-from cutaway.generation.runs import Group, Plan, Run, sampling_of, seed_of
 from cutaway.generation.scorer import Scored, score_continuations
+from cutaway.generation.sweep_effects import Cell, SettingEffect, Table, cells_of, effects_of
+from cutaway.generation.sweep_findings import sentences
+from cutaway.generation.sweep_plans import plan_sweep
+from cutaway.generation.sweep_runs import Group, SweepPlan, SweepRun, sampling_of, seed_of
 from cutaway.models.prompt import encode_prompt
 from cutaway.models.shelf import DEFAULT
 from cutaway.progress import step
 from cutaway.result import Result, save_results
 
 if TYPE_CHECKING:
-    from cutaway.models.loading import Model, ModelLike
+    from cutaway.models.text_model import Model, ModelLike
 
 __all__ = ["Sweep", "plan_sweep", "runs_of", "summed_up", "sweep"]
 
@@ -61,8 +61,8 @@ class Sweep(Result):
     measures: list[Measure]
     swept: dict[str, list[Any]]
     cells: list[Cell]
-    effects: list[Effect]
-    runs: list[Run]
+    effects: list[SettingEffect]
+    runs: list[SweepRun]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row a run."""
@@ -86,8 +86,8 @@ def sweep(
     tier: str = "near",
     batch_size: int = 64,
     scorer: ModelLike | None = DEFAULT,
-    done: Iterable[Run] = (),
-    on_run: Callable[[Run], None] | None = None,
+    done: Iterable[SweepRun] = (),
+    on_run: Callable[[SweepRun], None] | None = None,
     on_progress: Progress | None = None,
 ) -> Sweep:
     """Run every prompt under every combination of settings and measure how legible each completion is.
@@ -128,7 +128,7 @@ def sweep(
 
 
 def runs_of(
-    plan: Plan,
+    plan: SweepPlan,
     models: Sequence[ModelLike],
     scorer: ModelLike | None,
     *,
@@ -136,7 +136,7 @@ def runs_of(
     batch_size: int = 64,
     truncate: str | None = None,
     on_progress: Progress | None = None,
-) -> Iterator[Run]:
+) -> Iterator[SweepRun]:
     """Yield the runs of a plan but those whose `key` is in `done`, in order, as soon as each is measured.
 
     The engine runs empty after each block of some batches. A block of which something is missing is run whole and in
@@ -172,7 +172,7 @@ def runs_of(
                         yield found
 
 
-def summed_up(plan: Plan, runs: Sequence[Run]) -> Sweep:
+def summed_up(plan: SweepPlan, runs: Sequence[SweepRun]) -> Sweep:
     """Return the sweep of some runs of a plan: all of them, or those there are when it was broken off."""
     table = Table(plan)
     for one in runs:
@@ -200,14 +200,14 @@ def summed_up(plan: Plan, runs: Sequence[Run]) -> Sweep:
 class _Pass:
     """One model's way through its blocks."""
 
-    plan: Plan
+    plan: SweepPlan
     name: str
     decoder: Decoder
     truncate: str | None
 
     def run(
         self, block: Sequence[Group], batch_size: int, scorer: Model | None, advance: Callable[[int], None]
-    ) -> Iterator[Run]:
+    ) -> Iterator[SweepRun]:
         """Decode a block and yield its runs in order, measured some groups at a time.
 
         On `KeyboardInterrupt` it yields the runs of every group that has ended before it raises.
@@ -216,7 +216,7 @@ class _Pass:
         number: dict[Row, tuple[int, int]] = {}
         counted: dict[Row, int] = {}
         parts = list(_parts(block))
-        measured: deque[Run] = deque()
+        measured: deque[SweepRun] = deque()
 
         def measure(part: Sequence[int]) -> None:
             rows = [[ended[g, s] for s in range(block[g].samples)] for g in part]
@@ -265,7 +265,9 @@ class _Pass:
                 number[row] = (g, s)
                 yield row
 
-    def _measured(self, groups: Sequence[Group], rows: Sequence[Sequence[Row]], scorer: Model | None) -> Iterator[Run]:
+    def _measured(
+        self, groups: Sequence[Group], rows: Sequence[Sequence[Row]], scorer: Model | None
+    ) -> Iterator[SweepRun]:
         flat = [row for group in rows for row in group]
         chats = [group.settings["chat"] for group in groups for _ in range(group.samples)]
         scored: list[Scored | None] = [None] * len(flat)
@@ -276,7 +278,7 @@ class _Pass:
         for group, samples in zip(groups, rows, strict=True):
             alike = legibility.self_bleu([legibility.units(row.text) for row in samples])
             for s, row in enumerate(samples):
-                yield Run(
+                yield SweepRun(
                     model=self.name,
                     prompt=row.prompt,
                     settings=group.settings,
@@ -315,7 +317,7 @@ class _Pass:
 
 
 def _opened(
-    plan: Plan, name: str, model: ModelLike, scorer: ModelLike | None, truncate: str | None
+    plan: SweepPlan, name: str, model: ModelLike, scorer: ModelLike | None, truncate: str | None
 ) -> tuple[_Pass, Model | None]:
     decoder = open_decoder(model, plan.tier)
     chats = {cell["chat"] for cell in plan.cells}
@@ -325,7 +327,7 @@ def _opened(
     return _Pass(plan, name, decoder, truncate), None if scorer is None else _loaded(scorer)
 
 
-def _blocks(plan: Plan, size: int) -> Iterator[list[Group]]:
+def _blocks(plan: SweepPlan, size: int) -> Iterator[list[Group]]:
     block, rows = list[Group](), 0
     for group in plan.groups():
         block.append(group)

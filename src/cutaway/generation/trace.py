@@ -4,85 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
 
 import torch
 
+from cutaway.generation.rows import Row, SamplerEffect, TraceOption, TraceStep
 from cutaway.generation.samplers import distribution
 from cutaway.generation.settings import Sampling
 from cutaway.tokens import Tokenizer
 
-if TYPE_CHECKING:
-    from cutaway.generation.rows import Row
-
-__all__ = ["Effect", "Option", "Step", "trace"]
+__all__ = ["trace"]
 
 LISTED = 10  # options listed, where the row keeps no other number of alternatives
 
 
-@dataclasses.dataclass(frozen=True)
-class Option:
-    """A token that could have come: its probability before and after the samplers, and the sampler that removed it."""
-
-    token: str
-    id: int
-    before: float
-    after: float
-    removed_by: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Effect:
-    """What one sampler did at one step.
-
-    `moved` is how much probability it shifted from token to token (total variation: half the sum of the changes);
-    `removed` how many tokens can no longer be drawn, `mass` the probability that these held when it acted, and
-    `mass_before` what they held under the model itself.
-    """
-
-    sampler: str
-    setting: float
-    moved: float
-    removed: int
-    mass: float
-    mass_before: float
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One token and what was behind it, before the samplers (the model itself) and after (what was drawn from).
-
-    Ranks count from 1, entropies and the surprisal are in bits. `options` are the likeliest tokens before and after and
-    the one that was taken, in falling order; `effects` are the samplers in the order in which they act.
-    """
-
-    token: str
-    id: int
-    before: float
-    after: float
-    rank: int
-    surprisal_bits: float
-    entropy_bits: float
-    entropy_after_bits: float
-    effects: list[Effect]
-    options: list[Option]
-
-
 def trace(
     logits_V: torch.Tensor, row: Row, token_id: int, tokenizer: Tokenizer, end_ids: frozenset[int] = frozenset()
-) -> Step:
+) -> TraceStep:
     """Return what led to `token_id`: the samplers of the row, put on one after the other by the plain `distribution`.
 
     `row` is as it was when the token was chosen, without it.
     """
     model_V = _shares(logits_V, Sampling(temperature=1.0), row)
-    effects, removals = list[Effect](), list[tuple[str, torch.Tensor]]()
+    effects, removals = list[SamplerEffect](), list[tuple[str, torch.Tensor]]()
     now_V = model_V
     for name, setting, next_V in _stages(logits_V, row, end_ids):
         gone_V = (now_V > 0) & (next_V == 0) if name in REMOVING else torch.zeros_like(now_V, dtype=torch.bool)
         moved = float((next_V - now_V).abs().sum()) / 2
         mass, before = float(now_V[gone_V].sum()), float(model_V[gone_V].sum())
-        effects.append(Effect(name, setting, moved, int(gone_V.sum()), mass, before))
+        effects.append(SamplerEffect(name, setting, moved, int(gone_V.sum()), mass, before))
         removals.append((name, gone_V))
         now_V = next_V
     count = min(row.keep or LISTED, len(model_V))
@@ -90,7 +39,7 @@ def trace(
     listed = {token_id, *model_V.topk(count).indices.tolist(), *drawable}
     order = sorted(listed, key=lambda i: (-float(model_V[i]), i))
     removed_by = {i: name for name, gone_V in removals for i in listed if gone_V[i]}
-    return Step(
+    return TraceStep(
         token=tokenizer.piece(token_id),
         id=token_id,
         before=float(model_V[token_id]),
@@ -100,7 +49,9 @@ def trace(
         entropy_bits=_entropy(model_V),
         entropy_after_bits=_entropy(now_V),
         effects=effects,
-        options=[Option(tokenizer.piece(i), i, float(model_V[i]), float(now_V[i]), removed_by.get(i)) for i in order],
+        options=[
+            TraceOption(tokenizer.piece(i), i, float(model_V[i]), float(now_V[i]), removed_by.get(i)) for i in order
+        ],
     )
 
 

@@ -1,15 +1,15 @@
 from .ablation import AblatedHead as AblatedHead, Ablation as Ablation, ablate as ablate
-from .atlas import Head as Head, Heads as Heads, heads as heads
+from .head_roles import Head as Head, Heads as Heads, heads as heads
 from .attention_rollout import rollout as rollout, rollout_row as rollout_row
 from .capture import Call as Call, Tile as Tile, watch as watch
-from .compared import Comparison as Comparison
+from .comparison_result import Comparison as Comparison
 from .comparison import compare as compare
 from .contact_map import Contact as Contact, Contacts as Contacts, apc as apc, contacts as contacts
 from .cooccurrence import contextual_vectors as contextual_vectors, static_vectors as static_vectors
 from .embeddings import Embeddings as Embeddings, embed as embed
 from .logit_lens import Lens as Lens, lens as lens
-from .maps import AttentionMaps as AttentionMaps, attention as attention
-from .plane import EmbeddingMap as EmbeddingMap, embedding_map as embedding_map
+from .attention_maps import AttentionMaps as AttentionMaps, attention as attention
+from .projection import EmbeddingMap as EmbeddingMap, embedding_map as embedding_map
 from .recording import Calls as Calls, Maps as Maps
-from .statistics import Statistics as Statistics
+from .head_statistics import Statistics as Statistics
 from .vectors import Neighbours as Neighbours, neighbours as neighbours

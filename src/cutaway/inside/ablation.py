@@ -20,9 +20,10 @@ from torch.nn.functional import cross_entropy
 
 from cutaway.errors import InputError, MissingText
 from cutaway.inside.capture import Call, watch
-from cutaway.inside.reading import Reading, not_finite, random_repeated, read
-from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.inside.forward import Reading, not_finite, random_repeated, read
+from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 

@@ -25,8 +25,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from cutaway.errors import AttentionHidden
-from cutaway.models.loading import Model
-from cutaway.models.vocabulary import quiet_transformers
+from cutaway.models.named_tokenizer import quiet_transformers
+from cutaway.models.text_model import Model
 
 __all__ = ["KINDS", "Call", "Tile", "Watch", "watch"]
 

@@ -10,18 +10,19 @@ import math
 
 import torch
 
+from cutaway.array_codec import pack_maps
 from cutaway.errors import MissingText
-from cutaway.inside.alignment import Stretch, align
-from cutaway.inside.atlas import Head
-from cutaway.inside.compared import ComparedLayer, ComparedModel, Comparison, HeadMatch, HeadPair, Segment
-from cutaway.inside.differences import differences, names_of
-from cutaway.inside.findings import findings
+from cutaway.inside.comparison_findings import findings
+from cutaway.inside.comparison_result import ComparedLayer, ComparedModel, Comparison, HeadMatch, HeadPair, Segment
+from cutaway.inside.comparison_sentences import differences, names_of
+from cutaway.inside.forward import Reading, read
+from cutaway.inside.head_roles import Head
+from cutaway.inside.head_similarity import similarities
+from cutaway.inside.measure_descriptions import MEASURES
 from cutaway.inside.measurement import DIGITS, LN2, Measured, measure
-from cutaway.inside.measures import MEASURES
-from cutaway.inside.reading import Reading, read
-from cutaway.inside.similarity import similarities
-from cutaway.models.loading import ModelLike, shared
-from cutaway.packing import pack_maps
+from cutaway.inside.token_alignment import Stretch, align
+from cutaway.models.loading import shared
+from cutaway.models.text_model import ModelLike
 
 __all__ = ["compare"]
 

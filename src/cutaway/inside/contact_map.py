@@ -19,16 +19,17 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from cutaway.array_codec import PackedArray, pack_array
 from cutaway.errors import InputError, PromptTooLong, WrongKind, counted
 from cutaway.inside.capture import Call, watch
-from cutaway.inside.reading import Reading, read
-from cutaway.models.loading import ModelLike, shared
+from cutaway.inside.forward import Reading, read
+from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_PROTEIN
-from cutaway.packing import PackedArray, pack_array
+from cutaway.models.text_model import ModelLike
 from cutaway.result import Result
 from cutaway.sequences import read_contacts
 from cutaway.sequences.structure_contacts import is_structure, read_structure
-from cutaway.tokens.letters import alphabet_of, letters_apart, sequence_in
+from cutaway.tokens.alphabet_detection import alphabet_of, letters_apart, sequence_in
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Contact", "Contacts", "HeadContacts", "Precision", "apc", "contacts", "precision"]

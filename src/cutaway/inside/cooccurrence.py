@@ -17,9 +17,10 @@ import numpy as np
 
 from cutaway.errors import InputError, MissingText
 from cutaway.inside.embeddings import Embeddings, TextVectors, hidden_vectors, said_cut
-from cutaway.inside.recipe import recipe_of
-from cutaway.models.loading import ModelLike, shared
+from cutaway.inside.pooling_recipe import recipe_of
+from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_ENCODER
+from cutaway.models.text_model import ModelLike
 
 __all__ = ["contextual_vectors", "cooccurrences", "ppmi", "span_vector", "static_vectors", "words_of"]
 

@@ -21,9 +21,10 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, ModelError, WrongKind
-from cutaway.inside.recipe import encode_text, recipe_of
-from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.inside.pooling_recipe import encode_text, recipe_of
+from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_ENCODER
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 

@@ -19,10 +19,11 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, WrongKind
-from cutaway.inside.blocks import Head, layer_states, not_numbers
-from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.inside.layer_states import Head, layer_states, not_numbers
+from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 

@@ -11,11 +11,11 @@ import math
 import torch
 
 from cutaway.errors import WrongKind
-from cutaway.inside.atlas import Head, describe
 from cutaway.inside.capture import Call, Tile, watch
-from cutaway.inside.reading import Reading, not_finite
-from cutaway.inside.similarity import CellMaps, TokenShares
-from cutaway.inside.statistics import Statistics
+from cutaway.inside.forward import Reading, not_finite
+from cutaway.inside.head_roles import Head, describe
+from cutaway.inside.head_similarity import CellMaps, TokenShares
+from cutaway.inside.head_statistics import Statistics
 from cutaway.models.loading import shared
 
 __all__ = ["DIGITS", "LN2", "Measured", "measure"]

@@ -16,9 +16,10 @@ import torch
 from cutaway.errors import InputError, ModelError, counted
 from cutaway.inside.cooccurrence import span_vector, words_of
 from cutaway.inside.embeddings import RECIPE, Embeddings, embed, hidden_vectors, said_cut
-from cutaway.inside.recipe import recipe_of
-from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.inside.pooling_recipe import recipe_of
+from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.result import Result
 
 __all__ = ["Neighbour", "Neighbours", "Query", "find_row", "input_embeddings", "neighbours", "single_token"]

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from cutaway.errors import ChecksumMismatch, CorruptFile, HubUnreachable, ModelError, UnknownModel, sized
 from cutaway.log import get_logger
-from cutaway.models import cache, prepared
+from cutaway.models import cache, dataset_recipes
 from cutaway.models.datasets import DATASETS, Dataset
 from cutaway.models.fetching import download, opened, refuse_offline, sha256
 from cutaway.models.listing import FileEntry, files_in
@@ -173,7 +173,7 @@ def _keep(entry: Dataset, unpacked: Path, aside: Path) -> None:
             if not (aside / path.name).exists():
                 shutil.copyfile(path, aside / path.name)
     if entry.prepare is not None:
-        getattr(prepared, entry.prepare)(unpacked, aside / entry.main)
+        getattr(dataset_recipes, entry.prepare)(unpacked, aside / entry.main)
     kept = sorted(path.name for path in aside.iterdir() if path.is_file() and path.match(entry.main))
     if not kept:
         raise CorruptFile(f"{entry.origin} holds no {entry.main}")

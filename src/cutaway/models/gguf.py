@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.errors import CorruptFile, CutawayError, UnsupportedArchitecture
-from cutaway.models import apart, gguf_tokenizer
+from cutaway.models import gguf_tokenizer, isolated
 from cutaway.models.cache import RECORD, plain_os_errors
 from cutaway.progress import step
 
@@ -30,7 +30,7 @@ def convert(source: Path, directory: Path) -> None:
     Raises `UnsupportedArchitecture`, `CorruptFile`, or an `OSError` where the directory can't be written.
     """
     with step(f"converting {source.name}"):
-        apart.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
+        isolated.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
 
 
 def renew(old: Path, directory: Path, pre: str | None) -> None:
@@ -112,4 +112,4 @@ def _corrupt(source: Path, error: Exception) -> CorruptFile:
 
 
 if __name__ == "__main__":
-    apart.report(lambda: _convert(Path(sys.argv[1]), Path(sys.argv[2])))
+    isolated.report(lambda: _convert(Path(sys.argv[1]), Path(sys.argv[2])))

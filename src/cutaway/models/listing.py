@@ -11,13 +11,24 @@ from typing import Any, ClassVar
 
 from cutaway.errors import CorruptFile, InputError, UnknownModel
 from cutaway.models import cache
-from cutaway.models.converted import Divergence, divergence_of
+from cutaway.models.quickstart import Divergence, divergence_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.tokenizer_files import forget_tokenizer
 from cutaway.result import Result
 
-__all__ = ["FileEntry", "Listed", "ModelInfo", "ModelList", "card", "files_in", "get", "info", "list_models", "remove"]
+__all__ = [
+    "FileEntry",
+    "Listed",
+    "ModelInfo",
+    "ModelList",
+    "files_in",
+    "get_model",
+    "list_models",
+    "model_card",
+    "model_info",
+    "remove_model",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,17 +139,17 @@ def _converted() -> list[Listed]:
     return found
 
 
-def get(name: str | os.PathLike[str], *, revision: str | None = None, accept_licence: bool = False) -> ModelInfo:
+def get_model(name: str | os.PathLike[str], *, revision: str | None = None, accept_licence: bool = False) -> ModelInfo:
     """Fetch and convert a model where it is not here yet, and say where it lies.
 
     `accept_licence` says that you read the terms which the model comes under (few do) and accept them. Raises a
     `ModelError`: `GatedModel` where they are not accepted.
     """
     resolve(name, "all", revision, accept_licence=accept_licence)
-    return info(name, revision=revision)
+    return model_info(name, revision=revision)
 
 
-def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
+def model_info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
     """Say where a model lies, where it came from, under which licence, and what its folder holds."""
     text = os.fspath(name)
     path = resolve(name, "all", revision)
@@ -160,9 +171,9 @@ def info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelI
     )
 
 
-def card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
+def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
     """Return the model's card (README.md) or, where it has none, what is known in its place."""
-    known = info(name, revision=revision)
+    known = model_info(name, revision=revision)
     path = Path(known.path) / "README.md"
     if path.is_file():
         return path.read_text(encoding="utf-8", errors="replace")
@@ -174,7 +185,7 @@ def card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
     return "\n".join(lines + [f"- {key}: {value}" for key, value in facts.items()]) + "\n"
 
 
-def remove(name: str) -> int:
+def remove_model(name: str) -> int:
     """Remove a model from cutaway's cache and return the bytes set free; never touches folders of the user's.
 
     Raises `UnknownModel` where the cache has no such model.
@@ -188,9 +199,9 @@ def remove(name: str) -> int:
             f"the cache holds no {name!r}", hint="cutaway models list shows what it holds; hf cache rm is for the Hub's"
         )
     target = cache.folder(key)
-    from cutaway.models import converted  # torch
+    from cutaway.models import quickstart  # torch
 
-    freed = sum(file.bytes for file in files_in(target)) + converted.forget(target) + forget_tokenizer(target)
+    freed = sum(file.bytes for file in files_in(target)) + quickstart.forget(target) + forget_tokenizer(target)
     (target / cache.RECORD).unlink()  # not whole any more, should we be interrupted
     shutil.rmtree(target)
     return freed

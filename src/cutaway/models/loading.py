@@ -31,18 +31,17 @@ from cutaway.errors import (
     UnsupportedArchitecture,
     WrongKind,
 )
+from cutaway.extras import pip_install
 from cutaway.models import cache
-from cutaway.models.limits import context_of
-from cutaway.models.outline import check_left_to_right
-from cutaway.models.packages import missing_package
+from cutaway.models.config_outline import check_left_to_right
+from cutaway.models.missing_packages import missing_package
+from cutaway.models.named_tokenizer import load_tokenizer, quiet_transformers
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
-from cutaway.models.vocabulary import load_tokenizer, quiet_transformers
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
-from cutaway.sequences.extras import pip_install
-from cutaway.tokens import Tokenizer
 
-__all__ = ["Model", "ModelLike", "load", "shared"]
+__all__ = ["load", "shared"]
 
 _CLASSES = {
     "causal": transformers.AutoModelForCausalLM,
@@ -50,44 +49,6 @@ _CLASSES = {
     "classifier": transformers.AutoModelForSequenceClassification,
     "any": transformers.AutoModel,
 }
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Model:
-    """A loaded model: `module` is the transformers model itself, `tokenizer` turns text into its ids."""
-
-    name: str
-    path: Path | None
-    module: Any
-    tokenizer: Tokenizer
-
-    @property
-    def config(self) -> Any:
-        """The transformers configuration."""
-        return self.module.config
-
-    @property
-    def context(self) -> int | None:
-        """How many positions T the model can attend to, or None where it sets no bound."""
-        return context_of(self.config)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights lie."""
-        device: torch.device = self.module.device
-        return device
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        """The ids that end a text (a configuration may name several)."""
-        generation = getattr(self.module, "generation_config", None)
-        ends = getattr(generation, "eos_token_id", None)
-        if ends is None:
-            ends = getattr(self.config, "eos_token_id", None)
-        return frozenset([ends] if isinstance(ends, int) else ends or [])
-
-
-ModelLike = str | os.PathLike[str] | Model
 
 
 def load(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.errors import CorruptFile, UnsafeFile
-from cutaway.models import apart
+from cutaway.models import isolated
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.shelf import Pickle
 from cutaway.progress import step
@@ -52,7 +52,7 @@ def convert(spec: Pickle, folder: Path, directory: Path) -> None:
     """
     given = json.dumps(dataclasses.asdict(spec))
     with step(f"converting {spec.weights}"):
-        apart.run("cutaway.models.pickled", given, folder, directory, what=repr(spec.weights))
+        isolated.run("cutaway.models.pickled", given, folder, directory, what=repr(spec.weights))
 
 
 def _convert(spec: Pickle, folder: Path, directory: Path) -> None:
@@ -182,4 +182,4 @@ def _tokenizer(tokens: list[str], roles: dict[str, str], split: str, context: in
 if __name__ == "__main__":
     given_spec = json.loads(sys.argv[1])
     asked = Pickle(**{**given_spec, "dropped": tuple(given_spec["dropped"])})
-    apart.report(lambda: _convert(asked, Path(sys.argv[2]), Path(sys.argv[3])))
+    isolated.report(lambda: _convert(asked, Path(sys.argv[2]), Path(sys.argv[3])))

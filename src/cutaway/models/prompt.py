@@ -6,39 +6,15 @@ import dataclasses
 import functools
 import json
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
 from cutaway.models import cache
-from cutaway.models.packages import missing_package
+from cutaway.models.missing_packages import missing_package
+from cutaway.models.text_model import TextModel
 from cutaway.models.tokenizer_files import quiet_transformers
-from cutaway.tokens import Tokenizer
 
-__all__ = ["TextModel", "answers_messages", "encode_prompt", "fit_context", "render_chat"]
-
-
-class TextModel(Protocol):
-    """What a text needs to know of a model on its way in and out: a loaded `Model` is one."""
-
-    @property
-    def name(self) -> str:
-        """What the user called it."""
-
-    @property
-    def path(self) -> Path | None:
-        """Its folder, or None for one that was made in memory."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Text to ids and back."""
-
-    @property
-    def context(self) -> int | None:
-        """How many positions T it can attend to, or None where it sets no bound."""
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        """The ids that end a text."""
+__all__ = ["answers_messages", "encode_prompt", "fit_context", "render_chat"]
 
 
 def render_chat(model: TextModel, message: str, system: str | None = None) -> str:

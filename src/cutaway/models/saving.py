@@ -15,10 +15,11 @@ import transformers
 from cutaway.errors import ModelError, cannot_write
 from cutaway.folders import check_new_folder
 from cutaway.models.cache import plain_os_errors
-from cutaway.models.listing import FileEntry, card, files_in
-from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.models.listing import FileEntry, files_in, model_card
+from cutaway.models.loading import shared
 from cutaway.models.python_tokenizer import PythonBackend
 from cutaway.models.sources import RECIPE
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
 from cutaway.progress import step
 from cutaway.result import Result
@@ -107,7 +108,7 @@ def _recipe(model: Model) -> list[Path]:
 def _card(model: Model) -> str:
     """Return the card of the folder that a model came from; one that came from none is described, and not looked up."""
     if model.path is not None and model.path.is_dir():
-        return card(model.path)
+        return model_card(model.path)
     facts = f"- type: {model.config.model_type}\n- parameters: {model.module.num_parameters():,}\n"
     return f"# {model.name}\n\nThis model was made in memory and saved without a card. What is known:\n\n{facts}"
 

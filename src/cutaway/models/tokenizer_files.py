@@ -24,7 +24,7 @@ from typing import Any
 from cutaway.errors import CorruptFile, ModelError, UnsafeFile
 from cutaway.log import get_logger
 from cutaway.models import cache
-from cutaway.models.packages import missing_package
+from cutaway.models.missing_packages import missing_package
 from cutaway.models.python_tokenizer import PythonBackend
 from cutaway.tokens.tokenizer import ROLES, Tokenizer
 

@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import torch
 
 from cutaway.errors import InputError, MissingText, WrongKind
-from cutaway.models.loading import Model, ModelLike, shared
+from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.predict.scoring import token_logprobs
 from cutaway.progress import step
 from cutaway.result import Result

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import torch
 
 from cutaway.errors import InputError, MissingText
-from cutaway.models.loading import ModelLike, shared
+from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
+from cutaway.models.text_model import ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import Encoding, Tokenizer

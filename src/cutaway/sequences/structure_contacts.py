@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cutaway.errors import InputError
-from cutaway.sequences.extras import library
+from cutaway.extras import library
 from cutaway.sequences.text_files import read_bytes
 
 if TYPE_CHECKING:

@@ -21,21 +21,21 @@ from .encoding import (
 )
 from .merges import learn_merges as learn_merges
 from .molecules import atoms as atoms
-from .nucleic import codons as codons, kmer_text as kmer_text, kmers as kmers
-from .numbers import BinnedNumber as BinnedNumber, BinnedSeries as BinnedSeries
+from .codon_kmer import codons as codons, kmer_text as kmer_text, kmers as kmers
+from .bin_trace import BinnedNumber as BinnedNumber, BinnedSeries as BinnedSeries
 from .samples import Sample as Sample, read_sample as read_sample
 from .saving import SavedTokenizer as SavedTokenizer, save_tokenizer as save_tokenizer
 from .selfies import selfies_smiles as selfies_smiles, selfies_symbols as selfies_symbols, selfies_text as selfies_text
-from .simple import characters as characters, words as words
+from .char_word import characters as characters, words as words
 from .states import (
     States as States,
     learn_states as learn_states,
     states_of as states_of,
     states_tokenizer as states_tokenizer,
 )
-from .steps import Merge as Merge, MergeSteps as MergeSteps, MergedWord as MergedWord
+from .merge_trace import Merge as Merge, MergeSteps as MergeSteps, MergedWord as MergedWord
 from .subwords import bpe as bpe, unigram as unigram, wordpiece as wordpiece
 from .tokenizer import Tokenizer as Tokenizer, check_text as check_text
 from .training import train_tokenizer as train_tokenizer
-from .units import atom_bpe as atom_bpe, codon_bpe as codon_bpe, letter_bpe as letter_bpe
-from .visits import StateSeries as StateSeries, StateStep as StateStep
+from .unit_bpe import atom_bpe as atom_bpe, codon_bpe as codon_bpe, letter_bpe as letter_bpe
+from .state_trace import StateSeries as StateSeries, StateStep as StateStep

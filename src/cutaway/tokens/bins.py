@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from tokenizers import models, pre_tokenizers
 
 from cutaway.errors import InputError
-from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
+from cutaway.tokens.builder import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Bins", "bins_of", "bins_tokenizer", "channels_of", "quantile_bins", "uniform_bins"]

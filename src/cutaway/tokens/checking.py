@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.chance import check_seed
 from cutaway.errors import BadSequence, InputError
 from cutaway.progress import step
+from cutaway.random_streams import check_seed
 from cutaway.result import Result
-from cutaway.tokens import adversary
+from cutaway.tokens import adversarial_input
 from cutaway.tokens.bins import Bins, bins_of
-from cutaway.tokens.nucleic import kmer_text
+from cutaway.tokens.codon_kmer import kmer_text
 from cutaway.tokens.selfies import same_molecule, selfies_smiles, selfies_text
 from cutaway.tokens.states import States, states_of
 from cutaway.tokens.tokenizer import Tokenizer
@@ -96,7 +96,7 @@ def check_tokenizer(
     """
     declared = tokenizer.config.get("cutaway", {})
     alphabet = alphabet or declared.get("alphabet", "text")
-    known = (*adversary.SOURCES, "series")
+    known = (*adversarial_input.SOURCES, "series")
     if alphabet not in known:
         raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(known)}")
     seed = check_seed(seed)
@@ -109,14 +109,14 @@ def check_tokenizer(
         )
     loses = dict(declared.get("loses", {}))
     specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
-    source = adversary.strings(alphabet, seed, specials)
+    source = adversarial_input.strings(alphabet, seed, specials)
     judge = _Judge(tokenizer, declared, loses)
     worst = None
     if "edges" in declared:
-        counts, lost, worst = _numbers(tokenizer, bins_of(tokenizer), adversary.numbers(seed), number)
+        counts, lost, worst = _numbers(tokenizer, bins_of(tokenizer), adversarial_input.numbers(seed), number)
     elif "centres" in declared:
         states = states_of(tokenizer)
-        counts, lost, worst = _numbers(tokenizer, states, adversary.steps(seed, states.centres), number)
+        counts, lost, worst = _numbers(tokenizer, states, adversarial_input.steps(seed, states.centres), number)
     elif declared.get("kind") == "selfies" and alphabet == "smiles":
         counts, lost = _molecules(tokenizer, declared, loses, number, seed, specials)
     else:
@@ -169,7 +169,7 @@ def _molecules(
 ) -> _Tried:
     """Try SELFIES, of which the very text has to come back, and SMILES, of which the molecule has to."""
     texts = _Judge(tokenizer, declared, {rule: words for rule, words in loses.items() if rule != "spelling"})
-    counts, lost = _strings(texts, adversary.strings("selfies", seed, specials), number - number // 2)
+    counts, lost = _strings(texts, adversarial_input.strings("selfies", seed, specials), number - number // 2)
     more, of_molecules = _strings(_MoleculeJudge(tokenizer, declared, loses), _generated(seed), number // 2)
     return {rule: counts.get(rule, 0) + more.get(rule, 0) for rule in {**counts, **more}}, lost + of_molecules
 
@@ -178,7 +178,7 @@ def _generated(seed: int) -> Iterator[str]:
     """Yield the canonical SMILES of chance molecules: strings of symbols are some, and most of them for RDKit too."""
     from cutaway.sequences.alphabets.smiles import canonical  # only where there are molecules
 
-    for text in adversary.strings("selfies", seed + 1):
+    for text in adversarial_input.strings("selfies", seed + 1):
         with contextlib.suppress(BadSequence):
             smiles = canonical(selfies_smiles(text))
             if smiles and selfies_text(smiles):

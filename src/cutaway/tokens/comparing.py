@@ -13,15 +13,15 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.chance import check_seed
 from cutaway.errors import BadSequence, InputError, MissingText, counted
 from cutaway.progress import step
+from cutaway.random_streams import check_seed
 from cutaway.result import Result
+from cutaway.tokens.codec import Writer
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
 from cutaway.tokens.samples import Sample
 from cutaway.tokens.tokenizer import Tokenizer, check_text
-from cutaway.tokens.written import Writer
 
 __all__ = [
     "ComparedSample",

@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 from cutaway.errors import BadSequence, InputError
 from cutaway.progress import step
 from cutaway.result import Result
+from cutaway.tokens.bin_trace import BinnedSeries, SeriesText, binned, series_in, spans_of
 from cutaway.tokens.bins import Bins, bins_of
-from cutaway.tokens.nucleic import kmer_text
-from cutaway.tokens.numbers import BinnedSeries, SeriesText, binned, series_in, spans_of
+from cutaway.tokens.codon_kmer import kmer_text
+from cutaway.tokens.merge_trace import MergeSteps, merge_steps
 from cutaway.tokens.selfies import SYMBOL, places, selfies_smiles, selfies_text
+from cutaway.tokens.state_trace import StateSeries, steps_of, visited
 from cutaway.tokens.states import States, states_of
-from cutaway.tokens.steps import MergeSteps, merge_steps
 from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
-from cutaway.tokens.visits import StateSeries, steps_of, visited
 
 __all__ = ["TokenEntry", "Tokens", "tokenize", "vocabulary_sample"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from tokenizers import Regex, decoders, models, pre_tokenizers
 
-from cutaway.tokens.assembly import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
+from cutaway.tokens.builder import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["ATOM", "atoms", "count_atoms"]

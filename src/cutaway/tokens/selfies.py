@@ -15,8 +15,8 @@ from typing import Any, Final
 from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.extras import library
-from cutaway.tokens.assembly import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
+from cutaway.extras import library
+from cutaway.tokens.builder import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["SYMBOL", "places", "same_molecule", "selfies_smiles", "selfies_symbols", "selfies_text"]

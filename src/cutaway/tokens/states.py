@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import models, pre_tokenizers
 
-from cutaway.chance import seed32, stream
 from cutaway.errors import InputError, counted
-from cutaway.tokens.assembly import SPECIALS, UNKNOWN, assemble, numbered, room_for
+from cutaway.random_streams import seed32, stream
 from cutaway.tokens.bins import MISSING, Series, channels_of
+from cutaway.tokens.builder import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["States", "learn_states", "states_of", "states_tokenizer"]

@@ -2,7 +2,7 @@
 
 All three see bytes, written as GPT-2 writes them (one letter a byte), so nothing is unknown to them. The training is
 that of the `tokenizers` library. On DNA, RNA and proteins, which have no spaces, WordPiece and unigram see pieces of
-64 letters; BPE of those is in `units`.
+64 letters; BPE of those is in `unit_bpe`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
 from cutaway.errors import InputError
-from cutaway.tokens.assembly import LETTERS, SPECIALS, UNKNOWN, assemble, numbered, room_for
+from cutaway.tokens.builder import LETTERS, SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["bpe", "unigram", "wordpiece"]

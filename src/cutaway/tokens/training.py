@@ -11,9 +11,9 @@ from tokenizers import decoders, models
 
 from cutaway.errors import InputError, MissingText
 from cutaway.progress import step
-from cutaway.tokens import bins, molecules, nucleic, selfies, states, subwords, units
-from cutaway.tokens.assembly import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemble, most_frequent, numbered
-from cutaway.tokens.simple import BY_CHARACTER, BY_WORD
+from cutaway.tokens import bins, codon_kmer, molecules, selfies, states, subwords, unit_bpe
+from cutaway.tokens.builder import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemble, most_frequent, numbered
+from cutaway.tokens.char_word import BY_CHARACTER, BY_WORD
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["KINDS", "train_tokenizer"]
@@ -93,9 +93,9 @@ def train_tokenizer(
         count = None if vocab_size is None else states.count_for(vocab_size)
         return states.states_tokenizer(states.learn_states(some, count, **options))
     if kind == "codon":
-        return _of_size(nucleic.codons(letters, **options), vocab_size)
+        return _of_size(codon_kmer.codons(letters, **options), vocab_size)
     if kind == "kmer":
-        return _of_size(nucleic.kmers(letters, **options), vocab_size)
+        return _of_size(codon_kmer.kmers(letters, **options), vocab_size)
     if kind == "smiles":
         return molecules.atoms(some, vocab_size, **options)
     if kind == "selfies":
@@ -118,10 +118,10 @@ def _learned(sequences: Iterator[str], kind: str, alphabet: str, vocab_size: int
     if alphabet == "text":
         return subwords.bpe(sequences, vocab_size)
     if alphabet == "codon":
-        return units.codon_bpe(sequences, "dna", vocab_size)
+        return unit_bpe.codon_bpe(sequences, "dna", vocab_size)
     if alphabet == "smiles":
-        return units.atom_bpe(sequences, vocab_size)
-    return units.letter_bpe(sequences, alphabet, vocab_size)
+        return unit_bpe.atom_bpe(sequences, vocab_size)
+    return unit_bpe.letter_bpe(sequences, alphabet, vocab_size)
 
 
 def _bins(series: Iterator[Any], vocab_size: int, method: str = "uniform", limit: float = 15.0) -> Tokenizer:

@@ -6,5 +6,11 @@ from .loop import (
     learning_rate as learning_rate,
 )
 from .rows import Rows as Rows, SourceRows as SourceRows, TextRows as TextRows
-from .run import Run as Run, Training as Training, train as train
-from .vocabulary import END as END, UNKNOWN as UNKNOWN, character_tokenizer as character_tokenizer, text_ids as text_ids
+from .result import Training as Training
+from .run import TrainingRun as TrainingRun, train as train
+from .character_vocabulary import (
+    END as END,
+    UNKNOWN as UNKNOWN,
+    character_tokenizer as character_tokenizer,
+    text_ids as text_ids,
+)

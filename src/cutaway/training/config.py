@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cutaway.chance import check_seed
 from cutaway.errors import InputError
+from cutaway.random_streams import check_seed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig

@@ -81,7 +81,7 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
 
     Example:
         >>> from cutaway.training import Run, Settings
-        >>> run = Run(Settings(steps=2))
+        >>> run = TrainingRun(Settings(steps=2))
         >>> [type(record).__name__ for record in fit(run.model.module, run.rows, run.settings)]
         ['ValidationRecord', 'StepRecord', 'StepRecord', 'ValidationRecord']
     """

@@ -17,11 +17,11 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.chance import stream
 from cutaway.errors import InputError, counted
+from cutaway.random_streams import stream
 from cutaway.sequences import Source
 from cutaway.tokens import Tokenizer
-from cutaway.training.vocabulary import END, text_ids
+from cutaway.training.character_vocabulary import END, text_ids
 
 __all__ = ["Rows", "SourceRows", "TextRows"]
 

@@ -1,8 +1,8 @@
 """`train`: a model from nothing, and what there is to know about how it came to be.
 
-`Run` is the same in pieces, for whoever wants to look at the model before and after:
+`TrainingRun` is the same in pieces, for whoever wants to look at the model before and after:
 
-    run = Run(Settings(steps=300))
+    run = TrainingRun(Settings(steps=300))
     run.model           # freshly initialised: a cutaway.models.Model, ready for any verb
     result = run.train()
     run.model           # the same object, trained
@@ -15,77 +15,34 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import torch
 import transformers
 
-from cutaway.chance import seed32
 from cutaway.errors import InputError, TrainingError, counted
 from cutaway.folders import check_new_folder
 from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.progress import duration, step
-from cutaway.result import Result
+from cutaway.random_streams import seed32
 from cutaway.sequences import SENTENCES, read_plain_text
+from cutaway.training.character_vocabulary import END, character_tokenizer
 from cutaway.training.config import BUILT_IN, Settings, configuration
-from cutaway.training.folder import card, made, record_files
 from cutaway.training.loop import StepRecord, ValidationRecord, fit, learning_rate
 from cutaway.training.pace import measured, threads_set
+from cutaway.training.result import Training
 from cutaway.training.rows import Rows, SourceRows, TextRows
-from cutaway.training.vocabulary import END, character_tokenizer
+from cutaway.training.run_folder import card, made, record_files
 
-__all__ = ["Run", "Training", "train"]
+__all__ = ["TrainingRun", "train"]
 
 _SAY_EVERY: Final = 10.0  # seconds
 
 _logger = get_logger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Training(Result):
-    """How a model was trained. Losses and floors are in nats per token.
-
-    `floor` is the entropy rate of the source, and `final_floor` the source's exact loss on the validation rows: the
-    number that `final_loss` can be held against. Both are None for a file. `seconds` is the time the loop took,
-    validation included. `steps` were made on `threads` threads. `hurried_at` is the step from which on the learning
-    rate followed the clock, since the seconds allowed were running out; if it is None, the same settings with these
-    `steps` and `threads` and no limit of time give the same weights. `metrics` has a record for
-    every step, `validation` one for every validation.
-    """
-
-    schema: ClassVar[str] = "training"
-    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
-
-    name: str
-    source: str
-    directory: str | None
-    architecture: str
-    parameters: int
-    context: int
-    batch_size: int
-    steps: int
-    threads: int
-    hurried_at: int | None
-    tokens_seen: int
-    seconds: float
-    floor: float | None
-    floor_label: str
-    metrics: tuple[StepRecord, ...]
-    validation: tuple[ValidationRecord, ...]
-    final_loss: float
-    final_floor: float | None
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return a row a step; where the held-out rows were looked at, with their loss and the source's own."""
-        checks = {check.step: check for check in self.validation}
-        rows = {step.step: dataclasses.asdict(step) for step in self.metrics}
-        for number, check in checks.items():
-            rows.setdefault(number, {"step": number}).update(validation_loss=check.loss, floor=check.floor)
-        return [rows[number] for number in sorted(rows)]
-
-
-class Run:
+class TrainingRun:
     """A model, its rows and its settings: built here, trained once by `train`.
 
     `model` is a `cutaway.models.Model` that every verb takes: untrained at first, trained in place. The weights depend
@@ -253,7 +210,7 @@ def train(
         threads=threads,
         as_text=as_text,
     )
-    return Run(settings).train(output=output, on_step=on_step)
+    return TrainingRun(settings).train(output=output, on_step=on_step)
 
 
 def _device(name: str) -> torch.device:

@@ -11,17 +11,27 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted, sized
 from cutaway.progress import hush
+from cutaway.views import terminal_tokenizers
+from cutaway.views.terminal_tables import (
+    MOST,
+    fact_table,
+    new_table,
+    number_or_unknown,
+    shorten,
+    stdout_console,
+    visible,
+    visible_piece,
+)
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation
     from cutaway.models import Architecture, ModelInfo, ModelList, Saved
-    from cutaway.models.converted import Divergence
+    from cutaway.models.quickstart import Divergence
     from cutaway.predict import Classification, Score
     from cutaway.tokens import Tokens
     from cutaway.training import Training
@@ -35,37 +45,16 @@ __all__ = [
     "prompt",
     "saved",
     "score",
-    "show",
     "stream",
     "tokens",
     "training",
-    "visible",
 ]
-
-MOST = 400  # tokens drawn: a terminal is no place for a million; --json and -o have them all
-
-_PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {0x7F: "␡"}
-_PICTURES |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
-
-
-def show(drawing: RenderableType) -> None:
-    """Print a drawing to stdout; a string goes out as it is, but for control characters."""
-    hush()
-    if isinstance(drawing, str):
-        sys.stdout.write(visible(drawing) + "\n")
-        return
-    _console().print(drawing, crop=False)
-
-
-def visible(text: str) -> str:
-    """Return the text with control characters as pictures, so that none of them reaches the terminal."""
-    return text.translate(_PICTURES)
 
 
 def prompt(text: str) -> None:
     """Print a prompt dimly, without ending the line."""
     hush()
-    _console().print(Text(visible(text), style="dim"), end="", soft_wrap=True)
+    stdout_console().print(Text(visible(text), style="dim"), end="", soft_wrap=True)
 
 
 def stream(piece: str) -> None:
@@ -81,13 +70,13 @@ def tokens(result: Tokens) -> RenderableType:
     shades = itertools.cycle(["reverse", "none"])
     # A time step of many numbers is shown as its word; the numbers come below.
     for piece, style in zip((result.tokens if result.states else result.pieces)[:drawn], shades, strict=False):
-        pieces.append(_piece(piece), style=style)
+        pieces.append(visible_piece(piece), style=style)
         pieces.append("│", style="dim")
     more = f" … and {count - drawn:,} more (--json has all)" if drawn < count else ""
     ids = Text(" ".join(str(i) for i in result.ids[:drawn]) + more)
     per = f", {len(result.text) / count:.2f} characters a token" if count else ""
-    trip = "exact" if result.round_trip else f"not exact: {_short(result.decoded)!r}"
-    facts = _facts(
+    trip = "exact" if result.round_trip else f"not exact: {shorten(result.decoded)!r}"
+    facts = fact_table(
         [
             ("pieces", pieces),
             ("ids", ids),
@@ -99,33 +88,28 @@ def tokens(result: Tokens) -> RenderableType:
     )
     if result.merges is None and result.numbers is None and result.states is None:
         return facts
-    from cutaway.views import terminal_tokenizers
-
     return Group(facts, *terminal_tokenizers.steps(result))
 
 
 def architecture(result: Architecture) -> RenderableType:
     """Draw the module tree as a table, repeated blocks once."""
-    table = _table("module", "type", "shape", ">parameters")
+    table = new_table("module", "type", "shape", ">parameters")
     for module in result.modules:
         shape = ", ".join(f"{name} {' × '.join(map(str, dims))}" for name, dims in module.shapes.items())
         label = "  " * module.depth + module.label + (f"  × {module.repeat}" if module.repeat > 1 else "")
         table.add_row(label, module.type, shape, f"{module.parameters:,}" if module.parameters else "")
-    heads = "head" if result.heads == 1 else "heads"
+    heads = f"{number_or_unknown(result.heads)} {'head' if result.heads == 1 else 'heads'}"
     flops = "unknown" if result.flops_per_token is None else f"{result.flops_per_token:,.0f}"
     facts = [
         ("model", f"{result.model}: {result.class_name}, from {result.source}"),
         ("parameters", f"{result.parameters:,} ({sized(result.bytes)} in {result.dtype})"),
         ("FLOPs", f"{flops} a token, forward, over {counted(result.flops_context, 'token')}"),
-        (
-            "layers",
-            f"{_count(result.layers)}, {_count(result.heads)} {heads} each ({result.kv_heads} for keys and values)",
-        ),
-        ("width", _count(result.width)),
-        ("vocabulary", _count(result.vocab_size)),
-        ("context", _count(result.context)),
+        ("layers", f"{number_or_unknown(result.layers)}, {heads} each ({result.kv_heads} for keys and values)"),
+        ("width", number_or_unknown(result.width)),
+        ("vocabulary", number_or_unknown(result.vocab_size)),
+        ("context", number_or_unknown(result.context)),
     ]
-    return Group(table, "", _facts([(name, value) for name, value in facts if "unknown" not in value]))
+    return Group(table, "", fact_table([(name, value) for name, value in facts if "unknown" not in value]))
 
 
 def generations(results: Sequence[Generation]) -> RenderableType:
@@ -143,14 +127,16 @@ def generations(results: Sequence[Generation]) -> RenderableType:
 
 def score(result: Score) -> RenderableType:
     """Draw each token's surprisal and the totals."""
-    table = _table("token", ">id", ">bits", ">rank", ">entropy, bits", "")
-    table.add_row(_piece(result.first.token), str(result.first.id), "", "", "", "")
+    table = new_table("token", ">id", ">bits", ">rank", ">entropy, bits", "")
+    table.add_row(visible_piece(result.first.token), str(result.first.id), "", "", "", "")
     for token in result.tokens[:MOST]:
         bar = "▇" * min(40, round(token.surprisal_bits))
         bits, entropy = f"{token.surprisal_bits:.3f}", f"{token.entropy_bits:.3f}"
-        table.add_row(_piece(token.token), str(token.id), bits, f"{token.rank:,}", entropy, Text(bar, style="cyan"))
+        table.add_row(
+            visible_piece(token.token), str(token.id), bits, f"{token.rank:,}", entropy, Text(bar, style="cyan")
+        )
     drawn = len(result.tokens) - MOST
-    following = "  ".join(f"{_piece(n.token)} {n.probability:.1%}" for n in result.next[:6])
+    following = "  ".join(f"{visible_piece(n.token)} {n.probability:.1%}" for n in result.next[:6])
     facts = [
         (
             "total",
@@ -160,13 +146,15 @@ def score(result: Score) -> RenderableType:
         ("perplexity", f"{result.perplexity:.3f}"),
         ("next", following),
     ]
-    return Group(table, *([f"… and {drawn:,} more tokens (--json has all)"] if drawn > 0 else []), "", _facts(facts))
+    return Group(
+        table, *([f"… and {drawn:,} more tokens (--json has all)"] if drawn > 0 else []), "", fact_table(facts)
+    )
 
 
 def classification(result: Classification) -> RenderableType:
     """Draw the steps from text to label."""
     ids = " ".join(str(i) for i in result.ids[:MOST]) + (" …" if len(result.ids) > MOST else "")
-    table = _table("label", ">logit", ">probability", "")
+    table = new_table("label", ">logit", ">probability", "")
     for label, logit, probability in zip(result.labels, result.logits, result.probabilities, strict=True):
         table.add_row(label, f"{logit:.4f}", f"{probability:.4f}", Text("▇" * round(30 * probability), style="cyan"))
     how = (
@@ -174,8 +162,8 @@ def classification(result: Classification) -> RenderableType:
         if result.method == "head"
         else "language model: log P(label | prompt) - log P(label | prompt without the text), nats"
     )
-    facts = [("text", _short(result.prompt, 300)), ("ids", ids), ("logits by", how)]
-    return Group(_facts(facts), "", table, "", _facts([("label", f"{result.label} ({result.score:.4f})")]))
+    facts = [("text", shorten(result.prompt, 300)), ("ids", ids), ("logits by", how)]
+    return Group(fact_table(facts), "", table, "", fact_table([("label", f"{result.label} ({result.score:.4f})")]))
 
 
 def training(result: Training) -> RenderableType:
@@ -194,12 +182,12 @@ def training(result: Training) -> RenderableType:
     hurried = ", cut short by the clock" if result.hurried_at is not None else ""
     took = f"{result.seconds:.1f} s" if result.seconds >= 0.1 else "less than 0.1 s"
     facts.append(("took", f"{took} on {counted(result.threads, 'thread')}{hurried}"))
-    return _facts(facts + ([("saved", result.directory)] if result.directory else []))
+    return fact_table(facts + ([("saved", result.directory)] if result.directory else []))
 
 
 def models(result: ModelList) -> RenderableType:
     """Draw the shelf."""
-    table = _table("name", "kind", ">MB", "here", "licence", "what it is")
+    table = new_table("name", "kind", ">MB", "here", "licence", "what it is")
     for listed in result.models:
         size, here = f"{listed.bytes / 1e6:,.0f}", "yes" if listed.cached else "no"
         table.add_row(listed.name, listed.kind, size, here, listed.licence or "", listed.description)
@@ -213,7 +201,7 @@ def _far(far: Divergence) -> str:
 def model(result: ModelInfo) -> RenderableType:
     """Draw what is known of one model."""
     files = Text("\n".join(f"{file.name}  {file.bytes:,}" for file in result.files))
-    return _facts(
+    return fact_table(
         [
             ("name", result.name),
             ("path", result.path),
@@ -232,49 +220,4 @@ def saved(result: Saved) -> RenderableType:
     """Draw what was saved and how it was checked."""
     tokens = counted(result.probe_tokens, "token")
     checked = f"loaded again: logits equal on {tokens} (largest difference {result.max_abs_difference:g})"
-    return _facts([("saved", f"{result.model} → {result.directory} ({sized(result.bytes)})"), ("checked", checked)])
-
-
-def _console() -> Console:
-    return Console(
-        file=sys.stdout, width=None if sys.stdout.isatty() else 120, markup=False, highlight=False, emoji=False
-    )
-
-
-class _WholeWords(Table):
-    """A table that folds its cells in a narrow terminal, but breaks no word of a heading and no number."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for column in self.columns:
-            whole = [column.header, *(column.cells if column.justify == "right" else ())]
-            column.min_width = max((console.measure(cell).minimum for cell in whole), default=0)
-        yield from super().__rich_console__(console, options)
-
-
-def _table(*columns: str) -> Table:
-    table = _WholeWords(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for column in columns:
-        right = column.startswith(">")
-        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
-    return table
-
-
-def _facts(facts: Sequence[tuple[str, str | Text]]) -> RenderableType:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts:
-        table.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
-    return table
-
-
-def _piece(text: str) -> str:
-    return visible(text.replace("\n", "⏎").replace("\t", "⇥"))
-
-
-def _count(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"
-
-
-def _short(text: str, length: int = 60) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return fact_table([("saved", f"{result.model} → {result.directory} ({sized(result.bytes)})"), ("checked", checked)])

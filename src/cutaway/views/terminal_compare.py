@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal import MOST, _piece, _short, _table
+from cutaway.views.terminal_tables import MOST, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside import Comparison
-    from cutaway.inside.compared import ComparedLayer, ComparedModel, Segment
+    from cutaway.inside.comparison_result import ComparedLayer, ComparedModel, Segment
 
 __all__ = ["comparison"]
 
@@ -24,9 +24,9 @@ MEANS = (("entropy_bits", "entropy, bits"), ("distance", "distance, tokens"), ("
 
 def comparison(result: Comparison) -> RenderableType:
     """Draw the three findings, then the two models, their segments, depths and heads most alike, then all else."""
-    names = [f"A  {_short(result.a.name, 40)}", f"B  {_short(result.b.name, 40)}"]
+    names = [f"A  {shorten(result.a.name, 40)}", f"B  {shorten(result.b.name, 40)}"]
     parts: list[RenderableType] = [
-        *(Text(_piece(sentence)) for sentence in result.summary[:FINDINGS]),
+        *(Text(visible_piece(sentence)) for sentence in result.summary[:FINDINGS]),
         "",
         _models(result, names),
         "",
@@ -36,7 +36,7 @@ def comparison(result: Comparison) -> RenderableType:
         "",
     ]
     if result.pairs:
-        table = _table("heads most alike: A", "role", "B", "role", ">similarity", "")
+        table = new_table("heads most alike: A", "role", "B", "role", ">similarity", "")
         for pair in result.pairs[:TOP]:
             a, b = (f"{layer}.{head}" for layer, head in (pair.a, pair.b))
             table.add_row(
@@ -47,12 +47,12 @@ def comparison(result: Comparison) -> RenderableType:
             "",
             Text(f"All pairs of heads: {result.similarity_mean:.3f} on average. -o has them all.", style="dim"),
         ]
-    parts += ["", Text(_piece(" ".join(result.summary[FINDINGS:]))), ""]
+    parts += ["", Text(visible_piece(" ".join(result.summary[FINDINGS:]))), ""]
     return Group(*parts, *(Text(f"{one.name}: {one.meaning}", style="dim") for one in result.measures))
 
 
 def _models(result: Comparison, names: list[str]) -> RenderableType:
-    table = _table("", *(f">{name}" for name in names))
+    table = new_table("", *(f">{name}" for name in names))
     sides = (result.a, result.b)
 
     def row(name: str, values: list[str]) -> None:
@@ -75,20 +75,20 @@ def _segments(segments: list[Segment]) -> list[RenderableType]:
     if all(part.bits_a is None and part.bits_b is None for part in segments):
         return []
     shown = segments[: MOST // 4]
-    table = _table("segment", ">A, bits", ">B, bits", ">A − B", "tokens of A", "tokens of B")
+    table = new_table("segment", ">A, bits", ">B, bits", ">A − B", "tokens of A", "tokens of B")
     for part in shown:
         known = part.bits_a is not None and part.bits_b is not None
         apart = (
             f"{part.bits_a - part.bits_b:+.3f}" if part.bits_a is not None and part.bits_b is not None and known else ""
         )
-        cuts = [_piece("│".join(tokens)) for tokens in (part.tokens_a, part.tokens_b)]
-        table.add_row(_piece(part.text), _number(part.bits_a), _number(part.bits_b), apart, *cuts)
+        cuts = [visible_piece("│".join(tokens)) for tokens in (part.tokens_a, part.tokens_b)]
+        table.add_row(visible_piece(part.text), _number(part.bits_a), _number(part.bits_b), apart, *cuts)
     more = len(segments) - len(shown)
     return [table, *([f"… and {more:,} more segments (--json has all)"] if more else []), ""]
 
 
 def _depths(a: ComparedModel, b: ComparedModel) -> RenderableType:
-    table = _table(">depth", *(f">{name}" for _, name in MEANS))
+    table = new_table(">depth", *(f">{name}" for _, name in MEANS))
     for step in range(DEPTHS):
         depth = step / (DEPTHS - 1)
         layers = [min(side.depths, key=lambda layer: abs(layer.depth - depth)) for side in (a, b)]

@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal import MOST, _facts, _piece, _short, _table
+from cutaway.views.terminal_tables import MOST, fact_table, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside import Ablation, AttentionMaps, Head, Heads
-    from cutaway.inside.maps import Stack
+    from cutaway.inside.attention_maps import Stack
 
 __all__ = ["ablation", "attention", "heads"]
 
@@ -43,9 +43,8 @@ def attention(result: AttentionMaps) -> RenderableType:
         parts += [Text(title, style="dim"), _looks(stack) if maps.pool == 1 else _received(stack), ""]
     if result.focus is not None:
         stack, at = result.stacks[0], result.focus
-        link = (
-            f"{_piece(stack.queries[at.query])} gives {at.weight:.2f} of its attention to {_piece(stack.keys[at.key])}"
-        )
+        query, key = visible_piece(stack.queries[at.query]), visible_piece(stack.keys[at.key])
+        link = f"{query} gives {at.weight:.2f} of its attention to {key}"
         parts.append(Text(f"The clearest link is in head {at.layer}.{at.head}: {link}.", style="dim"))
     numbers = "The mean of all heads shown; one head: --layers L --heads H. -o attention.html shows each."
     return Group(*parts, Text(numbers, style="dim"))
@@ -53,19 +52,19 @@ def attention(result: AttentionMaps) -> RenderableType:
 
 def _looks(stack: Stack) -> RenderableType:
     mean_TS = np.mean([stack.maps.layer(i).mean(0) for i in range(len(stack.layers))], 0) / 255
-    table = _table(">position", "token", "looks at (weight)", ">received")
+    table = new_table(">position", "token", "looks at (weight)", ">received")
     for t, token in enumerate(stack.queries[:MOST]):
         top = np.argsort(-mean_TS[t], kind="stable")[:TOP]
-        looks = "  ".join(f"{_piece(stack.keys[s])} {mean_TS[t, s]:.2f}" for s in top if mean_TS[t, s] >= 0.005)
+        looks = "  ".join(f"{visible_piece(stack.keys[s])} {mean_TS[t, s]:.2f}" for s in top if mean_TS[t, s] >= 0.005)
         received = f"{stack.received[t]:.3f}" if stack.kind != "cross" else ""
-        table.add_row(str(t), _piece(token), looks, received)
+        table.add_row(str(t), visible_piece(token), looks, received)
     return _cut(table, len(stack.queries))
 
 
 def _received(stack: Stack) -> RenderableType:
-    table = _table(">position", "token", ">attention received")
+    table = new_table(">position", "token", ">attention received")
     for s in np.argsort(-np.array(stack.received), kind="stable")[:20]:
-        table.add_row(str(s), _piece(stack.keys[s]), f"{stack.received[s]:.4f}")
+        table.add_row(str(s), visible_piece(stack.keys[s]), f"{stack.received[s]:.4f}")
     return table
 
 
@@ -78,7 +77,7 @@ def heads(result: Heads) -> RenderableType:
     parts: list[RenderableType] = []
     for kind in dict.fromkeys(head.kind for head in result.heads):
         some = [head for head in result.heads if head.kind == kind]
-        table = _table("role", ">heads", "the clearest: layer.head score (certainty)")
+        table = new_table("role", ">heads", "the clearest: layer.head score (certainty)")
         for role, score in SCORES.items():
             found = [head for head in some if head.role == role]
             if found:
@@ -87,7 +86,7 @@ def heads(result: Heads) -> RenderableType:
                 table.add_row(role, str(len(found)), shown)
         parts += [*([Text(f"{kind} attention", style="dim")] if kind != "self" else []), table, ""]
     chance = "  ".join(f"{name} {value:.3f}" for name, value in result.chance.items() if value is not None)
-    text = _short(result.text, 80) if result.text else "random tokens, twice"
+    text = shorten(result.text, 80) if result.text else "random tokens, twice"
     facts = [
         ("text", f"{text} ({counted(len(result.tokens), 'token')})"),
         ("model", f"{result.model}: {counted(result.layers, 'layer')} × {counted(result.heads_per_layer, 'head')}"),
@@ -95,7 +94,7 @@ def heads(result: Heads) -> RenderableType:
         ("certainty", "at least so many of the positions agree (lower end of the 95 % interval)"),
         ("by chance", chance),
     ]
-    return Group(*parts, _facts(facts))
+    return Group(*parts, fact_table(facts))
 
 
 def _rank(head: Head, score: str) -> float:
@@ -114,17 +113,17 @@ def ablation(result: Ablation) -> RenderableType:
     ordered = sorted(result.heads, key=lambda head: -head.change)
     shown = ordered if len(ordered) <= 24 else [*ordered[:16], *ordered[-8:]]
     most = max((abs(head.change) for head in result.heads), default=0) or 1
-    table = _table("head", ">change, nats a token", ">loss", "")
+    table = new_table("head", ">change, nats a token", ">loss", "")
     for head in shown:
         bar = Text("▇" * round(30 * abs(head.change) / most), style="red" if head.change > 0 else "cyan")
         table.add_row(f"{head.layer}.{head.head}", f"{head.change:+.4f}", f"{head.loss:.4f}", bar)
     left = len(ordered) - len(shown)
-    text = _short(result.text, 80) if result.text else "random tokens, twice: loss of the second half"
+    text = shorten(result.text, 80) if result.text else "random tokens, twice: loss of the second half"
     facts = [
         ("text", f"{text} ({counted(len(result.tokens), 'token')})"),
         ("loss", f"{result.loss:.4f} nats a token with all heads of {result.model}"),
         ("method", "a head's output replaced by " + ("zeros" if result.method == "zero" else "its mean over the text")),
     ]
     return Group(
-        table, *([f"… and {counted(left, 'head')} between (--json has all)"] if left else []), "", _facts(facts)
+        table, *([f"… and {counted(left, 'head')} between (--json has all)"] if left else []), "", fact_table(facts)
     )

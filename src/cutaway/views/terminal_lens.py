@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal import MOST, _facts, _piece, _table
+from cutaway.views.terminal_tables import MOST, fact_table, new_table, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside.logit_lens import Lens, LensTarget
@@ -20,7 +20,7 @@ BAR = 12  # cells of a bar: a line fits into 80 columns
 def lens(result: Lens) -> RenderableType:
     """Draw a line a position (the output's answer and the layer at which it settled), then the last one's layers."""
     last = result.layers[-1]
-    positions = _table(">pos.", "token", "answer", ">p", ">settled at", "really", ">rank", ">bits", "")
+    positions = new_table(">pos.", "token", "answer", ">p", ">settled at", "really", ">rank", ">bits", "")
     for p, position in list(enumerate(result.positions))[:MOST]:
         cell, settled = result.grid[-1].cells[p], result.settled[p]
         target = cell.target
@@ -34,7 +34,7 @@ def lens(result: Lens) -> RenderableType:
         positions.add_row(str(position), token, answer, likely, str(settled), *seen, bar)
     drawn = len(result.positions) - MOST
     more = [f"… and {drawn:,} more positions (--json has all)"] if drawn > 0 else []
-    layers = _table(">layer", "top token", ">p", ">entropy, bits", ">KL, bits", "then")
+    layers = new_table(">layer", "top token", ">p", ">entropy, bits", ">KL, bits", "then")
     for row in reversed(result.grid):
         cell = row.cells[-1]
         name = "output" if row.layer == last else "embeddings" if row.layer == 0 else ""
@@ -55,12 +55,14 @@ def lens(result: Lens) -> RenderableType:
         ("settled at", f"the first layer from which on the top token is the answer, up to the output, layer {last}"),
         ("KL", "KL(output ‖ layer): how far the layer's guess is from the output, in bits"),
     ]
-    head = Text(f"position {at}, {_piece(result.tokens[at])!r}, from the output down to the embeddings", style="dim")
-    return Group(positions, *more, "", head, layers, "", _facts(facts))
+    head = Text(
+        f"position {at}, {visible_piece(result.tokens[at])!r}, from the output down to the embeddings", style="dim"
+    )
+    return Group(positions, *more, "", head, layers, "", fact_table(facts))
 
 
 def _shown(text: str) -> str:
-    return _piece(text) if text.strip(" ") else "␣" * len(text)
+    return visible_piece(text) if text.strip(" ") else "␣" * len(text)
 
 
 def _bits(target: LensTarget) -> str:

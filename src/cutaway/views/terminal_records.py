@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 
-from cutaway.views.terminal import _facts, _piece, _short, _table
+from cutaway.views.terminal_tables import fact_table, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.sequences import Record
@@ -19,15 +19,15 @@ def records(
     shown: Sequence[Record], lengths: Mapping[str, int], counts: Mapping[str, int], skipped: Sequence[str]
 ) -> RenderableType:
     """Draw the first records, then how many there are and how long, what was changed, and what was skipped."""
-    table = _table(">line", "id", "label", ">length", "sequence")
+    table = new_table(">line", "id", "label", ">length", "sequence")
     for record in shown:
         if isinstance(record.sequence, str):
-            length, start = f"{len(record.sequence):,}", _piece(_short(record.sequence[:100], 50))
+            length, start = f"{len(record.sequence):,}", visible_piece(shorten(record.sequence[:100], 50))
         else:
             length = f"{len(record.sequence)} × {len(record.sequence[0]):,}"
-            start = _short(", ".join(f"{x:.4g}" for x in record.sequence[0][:12]), 50)
-        label = "" if record.label is None else _piece(_short(record.label, 20))
-        table.add_row(f"{record.line:,}", _piece(_short(record.id, 30)), label, length, start)
+            start = shorten(", ".join(f"{x:.4g}" for x in record.sequence[0][:12]), 50)
+        label = "" if record.label is None else visible_piece(shorten(record.label, 20))
+        table.add_row(f"{record.line:,}", visible_piece(shorten(record.id, 30)), label, length, start)
     many = counts["records"]
     facts = [("records", f"{many:,}" + (f", {counts['skipped']:,} skipped" if counts["skipped"] else ""))]
     if many:
@@ -36,7 +36,7 @@ def records(
             spread += f" to {lengths['longest']:,}, on average {lengths['total'] / many:,.1f}"
         facts.append(("length", f"{spread}; {lengths['total']:,} in all"))
     rules = [_rule(rule, count) for rule, count in counts.items() if rule not in ("records", "skipped")]
-    return Group(table, "", _facts([*facts, *rules, *(("skipped", place) for place in skipped)]))
+    return Group(table, "", fact_table([*facts, *rules, *(("skipped", place) for place in skipped)]))
 
 
 def _rule(rule: str, count: int) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal import _facts, _short, _table
+from cutaway.views.terminal_tables import fact_table, new_table, shorten
 
 if TYPE_CHECKING:
     from cutaway.inside.contact_map import Contacts, Precision
@@ -27,7 +27,7 @@ def mutations(result: Mutations) -> RenderableType:
     parts: list[RenderableType] = []
     for title, some in (("most preferred", ranked[:TOP]), ("least preferred", ranked[TOP:][-TOP:])):
         columns = ["mutation", ">effect, nats", *([">profile, nats"] if result.profile else []), ""]
-        table = _table(*columns)
+        table = new_table(*columns)
         for row in some:
             table.add_row(*_cells(row, most, result.profile is not None))
         parts += [Text(title, style="dim"), table, ""]
@@ -39,7 +39,7 @@ def mutations(result: Mutations) -> RenderableType:
     facts = [
         (
             "sequence",
-            f"{_short(result.text, 80)} "
+            f"{shorten(result.text, 80)} "
             f"({counted(len(result.positions), 'position')} × {counted(len(result.letters), 'letter')})",
         ),
         ("model", result.model),
@@ -57,7 +57,7 @@ def mutations(result: Mutations) -> RenderableType:
             ("profile", f"{profile.alignment}: {counted(profile.rows, 'row')}, pseudocount {profile.pseudocount:g}")
         )
         facts.append(("Spearman", f"{alike} between model and profile, over {profile.pairs:,} substitutions"))
-    return Group(*parts, _facts(facts))
+    return Group(*parts, fact_table(facts))
 
 
 def _counted(changes: dict[str, int]) -> str:
@@ -74,7 +74,7 @@ def _cells(row: dict[str, Any], most: float, profiled: bool) -> list[str | Text]
 def contacts(result: Contacts) -> RenderableType:
     """Draw the highest pairs, and how many of them are contacts where that is known."""
     told = result.truth is not None
-    table = _table(">i", "", ">j", "", ">score", *(["known"] if told else []), "")
+    table = new_table(">i", "", ">j", "", ">score", *(["known"] if told else []), "")
     most = max((abs(pair.score) for pair in result.pairs), default=0) or 1
     for pair in result.pairs[: 2 * TOP]:
         bar = Text("▇" * round(30 * max(0.0, pair.score) / most), style="cyan")
@@ -82,7 +82,7 @@ def contacts(result: Contacts) -> RenderableType:
         table.add_row(str(pair.i), pair.first, str(pair.j), pair.second, f"{pair.score:.4f}", *known, bar)
     method = "symmetrised attention" + (", average product corrected" if result.apc else "")
     facts = [
-        ("sequence", f"{_short(result.text, 80)} ({counted(len(result.residues), 'residue')})"),
+        ("sequence", f"{shorten(result.text, 80)} ({counted(len(result.residues), 'residue')})"),
         ("model", f"{result.model}: the mean of {counted(len(result.heads), 'head')}"),
         ("score", f"{method}; pairs at least {counted(result.separation, 'residue')} apart"),
     ]
@@ -102,7 +102,7 @@ def contacts(result: Contacts) -> RenderableType:
     elif not result.pairs:
         facts.append(("pairs", f"none: no two residues are {result.separation} or more apart"))
     left = len(result.pairs) - 2 * TOP
-    return Group(table, *([f"… and {left:,} more pairs (-o has all)"] if left > 0 else []), "", _facts(facts))
+    return Group(table, *([f"… and {left:,} more pairs (-o has all)"] if left > 0 else []), "", fact_table(facts))
 
 
 def _shares(found: list[Precision]) -> str:
@@ -116,7 +116,7 @@ def _shares(found: list[Precision]) -> str:
 
 def datasets(result: DataList) -> RenderableType:
     """Draw the shelf of data: what each holds, under which licence, and what to cite."""
-    table = _table("name", "of", ">MB", "here", "what it is")
+    table = new_table("name", "of", ">MB", "here", "what it is")
     for entry in result.datasets:
         told = Text(f"{entry.description}\n")
         told.append(f"{entry.licence}. {entry.citation}. {entry.source}", style="dim")

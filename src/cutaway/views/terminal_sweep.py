@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal import _piece, _short, _table
+from cutaway.views.terminal_tables import new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.generation import Sweep
-    from cutaway.generation.effects import Cell
+    from cutaway.generation.sweep_effects import Cell
 
 __all__ = ["sweep"]
 
@@ -38,9 +38,9 @@ def sweep(result: Sweep) -> RenderableType:
     if "model" in names or len(names) > 2:
         shown = shown[:FEW]
     titles = [f"{'' if name == 'model' else '>'}{name.replace('_', ' ')}" for name in names]
-    table = _table(*titles, ">runs", *(f">{name}" for _, name, _ in shown))
+    table = new_table(*titles, ">runs", *(f">{name}" for _, name, _ in shown))
     table.padding = (0, 1, 0, 0)
-    texts = _table(*titles, "a text")
+    texts = new_table(*titles, "a text")
     for cell in result.cells[:MOST]:
         values = [_value(cell.settings.get(name, result.model)) for name in names]
         table.add_row(*values, f"{cell.runs:,}", *(_mean(cell.means.get(key), form) for key, _, form in shown))
@@ -50,7 +50,7 @@ def sweep(result: Sweep) -> RenderableType:
     scorer = f" Here that model is {result.scorer}; means are geometric." if result.scorer else " Means are geometric."
     legend = [f"{name}: {meaning[key]}{scorer if name == 'surprise' else ''}" for key, name, _ in shown]
     return Group(
-        *(Text(_piece(sentence)) for sentence in result.summary),
+        *(Text(visible_piece(sentence)) for sentence in result.summary),
         "",
         table,
         *([f"… and {more:,} more combinations"] if more > 0 else []),
@@ -64,7 +64,7 @@ def sweep(result: Sweep) -> RenderableType:
 
 def _value(value: Any) -> str:
     if isinstance(value, str):  # a model: of a folder, its last part
-        return _short(_piece(value.rstrip("/").rsplit("/", 1)[-1] if value[:1] in "/." else value), 24)
+        return shorten(visible_piece(value.rstrip("/").rsplit("/", 1)[-1] if value[:1] in "/." else value), 24)
     return "off" if value is None else ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}"
 
 
@@ -80,5 +80,5 @@ def _example(result: Sweep, cell: Cell) -> str:
     for run in result.runs:
         own = {**run.settings, "model": run.model}
         if all(own[name] == value for name, value in cell.settings.items()):
-            return _short(_piece(run.completion), 100)
+            return shorten(visible_piece(run.completion), 100)
     return ""

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal import _facts, _piece, _table, visible
+from cutaway.views.terminal_tables import fact_table, new_table, visible, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.tokens import (
@@ -81,7 +81,7 @@ def saved(result: SavedTokenizer) -> RenderableType:
         ("saved in", f"{result.directory} ({counted(result.bytes, 'byte')}), which transformers' AutoTokenizer loads"),
         ("try next", _next(result)),
     ]
-    return _facts([(name, value) for name, value in facts if value])
+    return fact_table([(name, value) for name, value in facts if value])
 
 
 def _next(result: SavedTokenizer) -> str:
@@ -105,9 +105,9 @@ def check(result: TokenizerCheck) -> RenderableType:
         ("declares", _loses(result.loses)),
         ("verdict", verdict),
     ]
-    parts: list[RenderableType] = [_facts([(name, value) for name, value in facts if value])]
+    parts: list[RenderableType] = [fact_table([(name, value) for name, value in facts if value])]
     if result.lost:
-        table = _table("loss", ">times", "shortest input", "comes back as", "tokens")
+        table = new_table("loss", ">times", "shortest input", "comes back as", "tokens")
         for loss in result.lost:
             shown = [visible(repr(text)[:200]) for text in (loss.text, loss.decoded)]
             table.add_row(loss.rule, f"{loss.count:,}", *shown, visible(" ".join(loss.tokens[:12])))
@@ -120,7 +120,7 @@ def comparison(result: TokenizerComparison) -> RenderableType:
     parts: list[RenderableType] = []
     across = len(result.tokenizers)
     for i, sample in enumerate(result.samples):
-        parts += [Text(_piece(_described(sample)), style="dim"), *_cells(result, i * across, sample), ""]
+        parts += [Text(visible_piece(_described(sample)), style="dim"), *_cells(result, i * across, sample), ""]
     lossy = any(not cell.comparable for cell in result.cells)
     series = any(sample.alphabet == "series" for sample in result.samples)
     facts = [
@@ -134,7 +134,9 @@ def comparison(result: TokenizerComparison) -> RenderableType:
         ("(number)", "not comparable: this tokenizer loses text, and its bits leave out what is lost" if lossy else ""),
         ("MB/s", "measured in this run"),
     ]
-    return Group(*parts, _facts([(name, said) for name, said in facts if said]), "", *map(_piece, result.summary))
+    return Group(
+        *parts, fact_table([(name, said) for name, said in facts if said]), "", *map(visible_piece, result.summary)
+    )
 
 
 def steps(result: Tokens) -> list[RenderableType]:
@@ -150,7 +152,7 @@ def steps(result: Tokens) -> list[RenderableType]:
 
 
 def _merges(steps: MergeSteps) -> RenderableType:
-    table = _table("word", "merges, in the order they are made", "tokens")
+    table = new_table("word", "merges, in the order they are made", "tokens")
     for word in steps.words[:WORDS]:
         made = Text()
         for merge in word.merges[:MERGES]:
@@ -171,12 +173,14 @@ def _merges(steps: MergeSteps) -> RenderableType:
 
 
 def _sign(text: str) -> str:
-    return _piece(text.replace(" ", "·"))
+    return visible_piece(text.replace(" ", "·"))
 
 
 def _numbers(series: BinnedSeries) -> list[RenderableType]:
     several = len(series.scales) > 1
-    table = _table(">step", *([">channel"] if several else []), ">value", ">scaled", ">bin", "word", ">back", ">error")
+    table = new_table(
+        ">step", *([">channel"] if several else []), ">value", ">scaled", ">bin", "word", ">back", ">error"
+    )
     for number in series.numbers[:NUMBERS]:
         bin_of = "outside" if number.value is not None and number.bin is None else _digits(number.bin)
         middle = [str(number.channel)] if several else []
@@ -191,11 +195,11 @@ def _numbers(series: BinnedSeries) -> list[RenderableType]:
         ("error", f"the largest is {100 * series.worst:.3g} % of what rounding to bins allows"),
     ]
     more = [Text(f"… and {drawn:,} more numbers (--json has all)", style="dim")] if drawn > 0 else []
-    return [table, *more, "", _facts(facts)]
+    return [table, *more, "", fact_table(facts)]
 
 
 def _states(series: StateSeries) -> list[RenderableType]:
-    table = _table(">step", ">values", "nearest", ">its centre", ">distance")
+    table = new_table(">step", ">values", "nearest", ">its centre", ">distance")
     for step in series.steps[:NUMBERS]:
         values, back = (
             " ".join(_digits(value) for value in row[:CHANNELS]) + (" …" if len(row) > CHANNELS else "")
@@ -210,7 +214,7 @@ def _states(series: StateSeries) -> list[RenderableType]:
         ("channels", f"{series.channels:,}"),
         ("distance", f"{_digits(series.mean)} on average; {how}"),
     ]
-    return [table, *rest, "", _facts(facts)]
+    return [table, *rest, "", fact_table(facts)]
 
 
 def _digits(value: float | None) -> str:
@@ -228,7 +232,7 @@ def _described(sample: ComparedSample) -> str:
 
 def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
     cells = result.cells[start : start + len(result.tokenizers)]
-    table = _table("", *(f">{_piece(cell.tokenizer)}" for cell in cells))
+    table = new_table("", *(f">{visible_piece(cell.tokenizer)}" for cell in cells))
     names = _measures(cells[0], sample)
     for name, *values in zip(names, *(_measures(cell, sample).values() for cell in cells), strict=True):
         table.add_row(name, *values)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal import MOST, _console, _facts, _piece, _table, visible
+from cutaway.views.terminal_tables import MOST, fact_table, new_table, stdout_console, visible, visible_piece
 
 if TYPE_CHECKING:
-    from cutaway.generation import Generation, Step
+    from cutaway.generation import Generation, TraceStep
 
 __all__ = ["stream", "trace", "traces"]
 
@@ -30,10 +30,10 @@ _STYLES = (
 )
 
 
-def stream(step: Step, text: str) -> None:
+def stream(step: TraceStep, text: str) -> None:
     """Print a bit of a response the moment it is certain, in the colour of its token's surprisal."""
     if text:
-        _console().print(Text(visible(text), style=_style(step)), end="", soft_wrap=True)
+        stdout_console().print(Text(visible(text), style=_style(step)), end="", soft_wrap=True)
         sys.stdout.flush()
 
 
@@ -51,8 +51,8 @@ def traces(results: Sequence[Generation]) -> RenderableType:
 def trace(result: Generation) -> RenderableType:
     """Draw a line a token: probability before and after the samplers, rank, entropy, what removed how much."""
     steps = result.trace or []
-    table = _table("token", ">before", ">after", ">rank", ">bits", ">entropy", ">after", "removed", "instead")
-    most = 3 if _console().width >= 110 else 1
+    table = new_table("token", ">before", ">after", ">rank", ">bits", ">entropy", ">after", "removed", "instead")
+    most = 3 if stdout_console().width >= 110 else 1
     for step in steps[:MOST]:
         removed = "  ".join(
             f"{effect.sampler} {effect.mass_before:.1%}" for effect in step.effects if effect.mass_before >= 0.0005
@@ -76,10 +76,10 @@ def trace(result: Generation) -> RenderableType:
         ("bits", "surprisal under the model; entropy, in bits too, of the distribution before and after"),
         ("removed", "the share of the model's probability that each sampler took out of reach"),
     ]
-    return Group(table, *more, "", _facts(facts))
+    return Group(table, *more, "", fact_table(facts))
 
 
-def _style(step: Step) -> str:
+def _style(step: TraceStep) -> str:
     return _STYLES[max(0, min(len(_STYLES) - 1, round(step.surprisal_bits / 2)))]
 
 
@@ -88,4 +88,4 @@ def _gone(sampler: str | None) -> str:
 
 
 def _shown(text: str) -> str:
-    return _piece(text) if text.strip(" ") else "␣" * len(text)
+    return visible_piece(text) if text.strip(" ") else "␣" * len(text)

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal import _facts, _piece, _short, _table
+from cutaway.views.terminal_tables import fact_table, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside import EmbeddingMap, Embeddings, Neighbours
@@ -30,12 +30,12 @@ def embeddings(result: Embeddings) -> RenderableType:
     vectors_ND = result.matrix().astype(np.float64)
     names = result.texts if result.tokens is None else [piece for row in result.tokens for piece in row]
     unit_ND = vectors_ND[:ROWS] / np.maximum(np.linalg.norm(vectors_ND[:ROWS], axis=1, keepdims=True), 1e-30)
-    table = _table(">", "text" if result.tokens is None else "token", *(f">{i}" for i in range(len(unit_ND))))
+    table = new_table(">", "text" if result.tokens is None else "token", *(f">{i}" for i in range(len(unit_ND))))
     for i, row in enumerate(unit_ND @ unit_ND.T):
         cosines = [
             Text("·" if j == i else f"{cosine:.3f}", style="dim" if j == i else "") for j, cosine in enumerate(row)
         ]
-        table.add_row(str(i), _piece(_short(names[i], 40)), *cosines)
+        table.add_row(str(i), visible_piece(shorten(names[i], 40)), *cosines)
     shape = " × ".join(f"{size:,}" for size in vectors_ND.shape)
     facts = [
         ("model", result.model),
@@ -44,24 +44,26 @@ def embeddings(result: Embeddings) -> RenderableType:
     ]
     more = len(names) - len(unit_ND)
     left = [Text(f"… and {more:,} more (--json has all)", style="dim")] if more > 0 else []
-    return Group(Text("cosine of each with each", style="dim"), table, *left, "", _facts(facts))
+    return Group(Text("cosine of each with each", style="dim"), table, *left, "", fact_table(facts))
 
 
 def neighbours(results: Sequence[Neighbours]) -> RenderableType:
     """Draw the nearest of each query; results of the same queries stand side by side."""
     parts: list[RenderableType] = []
     for number, query in enumerate(results[0].queries):
-        head = _piece(query.token) + (f"  in: {_piece(_short(query.context, 80))}" if query.context else "")
+        head = visible_piece(query.token) + (
+            f"  in: {visible_piece(shorten(query.context, 80))}" if query.context else ""
+        )
         tables = []
         for result in results:
-            table = _table(">cosine", "nearest", *(["in"] if query.context else []))
+            table = new_table(">cosine", "nearest", *(["in"] if query.context else []))
             table.title, table.title_justify = (result.model if len(results) > 1 else None), "left"
             for found in result.queries[number].neighbours:
-                where = [_piece(_short(found.context, 70))] if found.context else []
-                table.add_row(f"{found.cosine:.3f}", _piece(_short(found.token, 80)), *where)
+                where = [visible_piece(shorten(found.context, 70))] if found.context else []
+                table.add_row(f"{found.cosine:.3f}", visible_piece(shorten(found.token, 80)), *where)
             tables.append(table)
         parts += [Text(head, style="bold"), Columns(tables, padding=(0, 6)) if len(tables) > 1 else tables[0], ""]
-    return Group(*parts, _facts([(result.model, result.space) for result in results]))
+    return Group(*parts, fact_table([(result.model, result.space) for result in results]))
 
 
 def maps(results: Sequence[EmbeddingMap]) -> RenderableType:
@@ -82,7 +84,7 @@ def _map(result: EmbeddingMap) -> RenderableType:
         sheet[high - 1 - y][x] = MARKS[groups.index(point.group) % len(MARKS)]
     unnamed: list[str] = []
     for x, y, point in zip(across, down, result.points, strict=True):
-        row, name = sheet[high - 1 - y], f" {_piece(_short(point.token.strip(), NAME))} "
+        row, name = sheet[high - 1 - y], f" {visible_piece(shorten(point.token.strip(), NAME))} "
         # To the right of its mark, to the left of it, or below the map. An empty place is left beside each name.
         for start in (x + 1, x - len(name)):
             if start >= 0 and all(cell == " " for cell in row[start : start + len(name)]):
@@ -90,7 +92,7 @@ def _map(result: EmbeddingMap) -> RenderableType:
                 break
         else:
             unnamed.append(f"{MARKS[groups.index(point.group) % len(MARKS)]}{name.rstrip()}")
-    key = "   ".join(f"{MARKS[i % len(MARKS)]} {_piece(group) or 'all'}" for i, group in enumerate(groups))
+    key = "   ".join(f"{MARKS[i % len(MARKS)]} {visible_piece(group) or 'all'}" for i, group in enumerate(groups))
     kept = sum(result.explained)
     shown = f", {kept:.1%} of the variance" if result.explained else "; its axes have no unit"
     facts = [
@@ -104,4 +106,4 @@ def _map(result: EmbeddingMap) -> RenderableType:
         more = f" and {len(unnamed) - UNNAMED:,} more (--json has all)" if len(unnamed) > UNNAMED else ""
         facts.append(("no room", f"on the map for {'  '.join(unnamed[:UNNAMED])}{more}"))
     drawing = Text("\n".join("".join(row).rstrip() for row in sheet), no_wrap=True)
-    return Group(drawing, "", *([Text(key)] if len(groups) > 1 else []), _facts(facts))
+    return Group(drawing, "", *([Text(key)] if len(groups) > 1 else []), fact_table(facts))

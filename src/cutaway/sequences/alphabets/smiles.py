@@ -21,8 +21,8 @@ import re
 from collections.abc import Callable
 
 from cutaway.errors import BadSequence
+from cutaway.extras import library
 from cutaway.sequences.alphabets.letter_checks import ascii_letters
-from cutaway.sequences.extras import library
 
 __all__ = ["canonical", "check", "rdkit_says", "reader"]
 

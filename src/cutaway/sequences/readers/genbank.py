@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cutaway.errors import BadSequence
-from cutaway.sequences.extras import library
+from cutaway.extras import library
 from cutaway.sequences.readers.line_blocks import text_lines
 from cutaway.sequences.readers.request import Raw, Request
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cutaway.errors import BadSequence
+from cutaway.extras import library
 from cutaway.sequences.alphabets.smiles import rdkit_says
-from cutaway.sequences.extras import library
 from cutaway.sequences.readers.line_blocks import text_lines
 from cutaway.sequences.readers.request import Raw, Request, in_line
 

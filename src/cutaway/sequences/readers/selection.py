@@ -28,8 +28,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cutaway.errors import InputError, counted
+from cutaway.extras import library
 from cutaway.sequences.collective_variables import dihedrals, distances
-from cutaway.sequences.extras import library
 from cutaway.sequences.readers.request import Request
 
 __all__ = ["Selection", "need_mdtraj", "selection_of", "topology_beside", "topology_of_model"]

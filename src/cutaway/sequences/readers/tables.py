@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cutaway.errors import BadSequence
+from cutaway.extras import library
 from cutaway.log import get_logger
 from cutaway.sequences.alphabets import series
-from cutaway.sequences.extras import library
 from cutaway.sequences.readers.delimited import Delimited
 from cutaway.sequences.readers.line_blocks import local
 from cutaway.sequences.readers.request import DECIMAL_COMMA, Raw, Request, listed

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.collections import PolyCollection
 
-from cutaway.packing import PackedMaps
+from cutaway.array_codec import PackedMaps
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map, labels_width, slant_height
 from cutaway.views.figures.style import LINE, MUTED, Sheet, clip, legible, ramp
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.packing import PackedMaps
+from cutaway.array_codec import PackedMaps
 from cutaway.views.figures.heat import colour_bar
 from cutaway.views.figures.style import ACCENT, INK, LINE, MUTED, SHEET, Sheet, clip, legible, ramp, text_width
 

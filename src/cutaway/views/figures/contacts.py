@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.packing import PackedArray
+from cutaway.array_codec import PackedArray
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
 from cutaway.views.figures.style import INK, MUTED, Sheet, number, ramp
 

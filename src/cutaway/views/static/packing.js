@@ -1,4 +1,4 @@
-// Reads what cutaway/packing.py writes: base64 of a zlib stream of bytes (maps) or of little-endian numbers (arrays).
+// Reads what cutaway/array_codec.py writes: base64 of a zlib stream of bytes (maps) or of little-endian numbers (arrays).
 
 const KEEP = 320e6; // bytes of inflated layers kept per stack; beyond that the layer unused for longest is inflated anew
 

@@ -1,1 +1,0 @@
-from .lesson import Section as Section, Tour as Tour, tour as tour

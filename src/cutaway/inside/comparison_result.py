@@ -1,0 +1,147 @@
+"""What a comparison of two models holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+from cutaway.array_codec import PackedMaps, Weights
+from cutaway.inside.measure_descriptions import Measure
+from cutaway.result import Result
+
+__all__ = ["FINDINGS", "ComparedLayer", "ComparedModel", "Comparison", "HeadMatch", "HeadPair", "Segment"]
+
+FINDINGS = 3  # sentences that a summary begins with
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedLayer:
+    """Means over a layer's heads, as `heads` defines them; `depth` 0 is the first layer and 1 the last."""
+
+    layer: int
+    depth: float
+    entropy_bits: float | None
+    distance: float | None
+    sink: float | None
+    previous: float | None
+    duplicate: float | None
+    induction: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparedModel:
+    """One of the models: its size, what the text costs it, and its heads layer by layer.
+
+    `tokens` counts what it reads of the text, `special` those among them that stand for no text. `bits` is the
+    surprisal of all `scored` tokens, `perplexity` is per token, `bits_per_byte` is over the bytes that both models
+    score (`Comparison.bytes`), so that tokenizers make no difference; None for a model that predicts no next token.
+    `outside` is the share of its attention that goes to special tokens: the mean over all heads and over all tokens it
+    reads. `ahead` is the share of the attention from text to text that goes to a later token, the mean over all heads.
+    `roles` counts its heads.
+    """
+
+    name: str
+    type: str
+    causal: bool
+    parameters: int
+    layers: int
+    heads_per_layer: int
+    tokens: int
+    special: int
+    scored: int | None
+    bits: float | None
+    bits_per_byte: float | None
+    perplexity: float | None
+    outside: float
+    ahead: float
+    roles: dict[str, int]
+    depths: list[ComparedLayer]
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Characters `start` to `end` of the text, the tokens each model cuts them into, and their surprisal in bits.
+
+    `bits_a`, `bits_b` are None where a model predicts nothing, has nothing before it, or has not read all of it.
+    """
+
+    text: str
+    start: int
+    end: int
+    tokens_a: list[str]
+    tokens_b: list[str]
+    bits_a: float | None
+    bits_b: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadMatch:
+    """A head of model "a" or "b" and the head of the other that is most like it.
+
+    `share` of its attention goes to the text, not to special tokens; `mutual`: it is its best match's best match.
+    """
+
+    model: str
+    layer: int
+    head: int
+    depth: float
+    role: str
+    certainty: float
+    share: float
+    best_layer: int
+    best_head: int
+    best_depth: float
+    best_role: str
+    similarity: float
+    mutual: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadPair:
+    """A head of A and a head of B, [layer, head] each: one is most like the other, or `mutual`, each like each."""
+
+    a: list[int]
+    b: list[int]
+    role_a: str
+    role_b: str
+    similarity: float
+    mutual: bool
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """Two models on one text, set against each other; `summary` says in sentences what was measured.
+
+    Its first `FINDINGS` sentences are the findings that matter most; the rest is everything else.
+    `segments` cover the text once; those from `compared[0]` up to `compared[1]` both models have read. `bytes` are
+    scored by both, or by the only one that scores. `matches` has every head of A, then of B; `similarity_mean` is over
+    all pairs of heads. `pairs` are some of the best matches, mutual ones first, each with one map in `maps_a` and one
+    in `maps_b`, whose cells are `pool` compared segments each. `measures` says what the numbers mean.
+    """
+
+    schema: ClassVar[str] = "comparison"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+
+    model: str
+    text: str
+    summary: list[str]
+    a: ComparedModel
+    b: ComparedModel
+    bytes: int
+    segments: list[Segment]
+    compared: list[int]
+    similarity_mean: float
+    matches: list[HeadMatch]
+    pairs: list[HeadPair]
+    maps_a: PackedMaps
+    maps_b: PackedMaps
+    measures: list[Measure]
+    similarity: Weights = dataclasses.field(repr=False, compare=False, metadata={"json": False})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a head of either model: its role, its best match in the other, and how alike the two are."""
+        return [dataclasses.asdict(match) for match in self.matches]
+
+    def arrays(self) -> dict[str, Weights]:
+        """Return `similarity` [A, B] of every pair of heads, layer by layer."""
+        return {"similarity": self.similarity}

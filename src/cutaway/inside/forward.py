@@ -1,0 +1,154 @@
+"""A text on its way through a model that is looked into: ids, pieces, words, and the forward pass without the head.
+
+The head of a language model is left out: at 8,192 tokens its logits alone would take 1.6 GB.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from cutaway.errors import InputError, MissingText, ModelError
+from cutaway.models.loading import shared
+from cutaway.models.prompt import fit_context
+from cutaway.models.text_model import Model, ModelLike
+from cutaway.progress import step
+from cutaway.random_streams import stream
+
+__all__ = ["Reading", "not_finite", "random_repeated", "read"]
+
+TARGET = 64  # tokens that an encoder-decoder writes where no target is given
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reading:
+    """A model and the ids it reads; an encoder-decoder also reads `target_ids` on its decoder's side."""
+
+    model: Model
+    text: str
+    ids: list[int]
+    target_ids: list[int] | None = None
+
+    def pieces(self, ids: list[int]) -> list[str]:
+        """Return what each token reads as."""
+        return [self.model.tokenizer.piece(i) for i in ids]
+
+    def words(self, ids: list[int]) -> list[int]:
+        """Return which word each token is part of, from 0; special tokens and punctuation are words of their own."""
+        tokens = [self.model.tokenizer.token(i) for i in ids]
+        pieced = self.model.tokenizer.kind == "WordPiece" or any(token.startswith("##") for token in tokens)
+        return words_of(self.pieces(ids), tokens, self._special(ids), pieced=pieced)
+
+    def ids_of(self, kind: str) -> tuple[list[int], list[int]]:
+        """Return the ids of the queries and of the keys of a kind of attention."""
+        target = self.target_ids or []
+        return {"decoder": (target, target), "cross": (target, self.ids)}.get(kind, (self.ids, self.ids))
+
+    @step("running the model")
+    @torch.inference_mode()
+    def run(self) -> None:
+        """Run the model over the text, without its head; whoever watches it sees its attention.
+
+        Raises `ModelError` where the weights give NaN or infinity.
+        """
+        device = self.model.device
+        given = {"input_ids": torch.tensor([self.ids], device=device)}
+        if self.target_ids is not None:
+            given["decoder_input_ids"] = torch.tensor([self.target_ids], device=device)
+        base = self.model.module.base_model
+        last = base(**given, use_cache=False)[0]  # hidden states, or logits where a model has no part without its head
+        if not last.isfinite().all():
+            raise not_finite(self.model)
+
+    def _special(self, ids: list[int]) -> list[bool]:
+        return [i in self.model.tokenizer.special_ids for i in ids]
+
+
+def read(
+    text: str,
+    model: ModelLike,
+    *,
+    target: str | None = None,
+    continuation: list[int] | None = None,
+    truncate: str | None = None,
+) -> Reading:
+    """Load a model and encode a text for it; `continuation` are ids that follow the text as they are.
+
+    For an encoder-decoder `target` is what its decoder reads; without one it writes its own, greedily. Raises
+    `MissingText`, `InputError`, `PromptTooLong` or a `ModelError`.
+    """
+    if not text:
+        raise MissingText("there is no text to look at", hint='give some, for example "No, I am your father"')
+    loaded = shared(model, "any")
+    ids = loaded.tokenizer.encode(text).ids
+    if not ids:
+        raise MissingText(f"the text {text[:40]!r} has no token in {loaded.name}'s vocabulary")
+    ids = fit_context(loaded, ids, truncate=truncate, room=len(continuation or []))
+    pair = bool(getattr(loaded.config, "is_encoder_decoder", False))
+    if target is not None and not pair:
+        raise InputError(f"{loaded.name} reads one text: there is no decoder for a target", hint="leave the target out")
+    return Reading(loaded, text, ids + (continuation or []), _target(loaded, ids, target) if pair else None)
+
+
+def _target(model: Model, ids: list[int], target: str | None) -> list[int]:
+    if target is None:
+        with torch.inference_mode():
+            made = model.module.generate(
+                torch.tensor([ids], device=model.device), max_new_tokens=TARGET, do_sample=False, num_beams=1
+            )
+        written: list[int] = made[0].tolist()
+        return written[:-1] if len(written) > 1 and written[-1] in model.end_ids else written
+    start = model.config.decoder_start_token_id
+    encoded = [i for i in model.tokenizer.encode(target).ids if i not in model.end_ids]
+    return fit_context(model, encoded if start is None else [start, *encoded])
+
+
+def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
+    """Return `length` random tokens, twice: what came before can only be told by looking back.
+
+    The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` where it doesn't fit the context.
+    """
+    chance = stream(seed, "tokens to repeat")
+    loaded = shared(model, "any")
+    if length < 2:
+        raise InputError(f"{length} random tokens can't show a repeat", hint="ask for 2 or more, for example 64")
+    vocabulary = min(loaded.tokenizer.backend.get_vocab_size(), loaded.config.get_text_config().vocab_size)
+    plain = [i for i in range(vocabulary) if i not in loaded.tokenizer.special_ids]
+    drawn = [plain[i] for i in chance.integers(len(plain), size=length).tolist()]
+    return Reading(loaded, "", fit_context(loaded, drawn + drawn))
+
+
+def not_finite(model: Model) -> ModelError:
+    """Return the error for a model that computes NaN or infinity."""
+    return ModelError(
+        f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
+        hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+    )
+
+
+def words_of(pieces: list[str], tokens: list[str], special: list[bool], *, pieced: bool = False) -> list[int]:
+    """Return the word of each token: a new one after a space, at a special token, and where letters meet other signs.
+
+    `pieced` says that the tokens are WordPiece's: those mark what goes on ("##"), the others mark what begins.
+
+    >>> words_of([" un", "related", ",", " yes"], ["Ġun", "related", ",", "Ġyes"], [False] * 4)
+    [0, 0, 1, 2]
+    """
+    found: list[int] = []
+    for at, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
+        if at == 0:
+            found.append(0)
+            continue
+        before = pieces[at - 1]
+        starts = special[at] or special[at - 1] or piece[:1].isspace() or before[-1:].isspace()
+        if pieced:
+            starts = starts or not token.startswith("##")
+        else:
+            starts = starts or _is_sign(before[-1:]) != _is_sign(piece[:1])
+        found.append(found[-1] + starts)
+    return found
+
+
+def _is_sign(character: str) -> bool:
+    return not (character.isalnum() or character in "�_'’")  # U+FFFD: a part of a character goes with its neighbours

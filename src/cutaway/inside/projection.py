@@ -1,0 +1,198 @@
+"""`embedding_map`: tokens, words or records laid flat, with a measure of how far the sheet can be believed.
+
+Axis letters: N points, D width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from cutaway.errors import InputError
+from cutaway.inside.embeddings import RECIPE, Embeddings, embed
+from cutaway.inside.vectors import find_row, input_embeddings, single_token
+from cutaway.models.loading import shared
+from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
+from cutaway.models.text_model import ModelLike
+from cutaway.progress import step
+from cutaway.random_streams import check_seed, seed32
+from cutaway.result import Result
+
+__all__ = ["METHODS", "EmbeddingMap", "MapPoint", "embedding_map"]
+
+METHODS = {"pca": "principal components of the unit vectors", "tsne": "t-SNE of the unit vectors"}
+NEAR = 5  # neighbours whose keeping trustworthiness counts
+MOST = 5000  # points up to which it is computed: it holds N × N distances
+FEW = 200  # points up to which t-SNE is computed exactly
+LABEL = 32  # characters of a record's name on the map
+
+
+@dataclasses.dataclass(frozen=True)
+class MapPoint:
+    """A token's, word's or record's place on the map; `text` is a record whose `token` is only its beginning."""
+
+    token: str
+    id: int
+    group: str
+    x: float
+    y: float
+    text: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class EmbeddingMap(Result):
+    """A flat map of vectors; `explained` is the share of their variance that x and y each show (empty for t-SNE).
+
+    `trustworthiness` (Venna & Kaski 2001) is 1 where every point's `near` nearest on the sheet are near in the vectors'
+    own space, about 0.5 by chance; None beyond 5,000 points.
+    """
+
+    schema: ClassVar[str] = "map"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+
+    model: str
+    method: str
+    explained: list[float]
+    points: list[MapPoint]
+    space: str = "input embeddings"
+    trustworthiness: float | None = None
+    near: int | None = None
+    perplexity: float | None = None
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what an .npz file holds: the places [N, 2], the names and the groups."""
+        return {
+            "places": np.array([(point.x, point.y) for point in self.points]),
+            "names": np.array([point.text or point.token for point in self.points]),
+            "groups": np.array([point.group for point in self.points]),
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row a point."""
+        return [dataclasses.asdict(point) | {"text": point.text or point.token} for point in self.points]
+
+
+def embedding_map(
+    groups: Mapping[str, Sequence[str]] | Sequence[str],
+    model: ModelLike | Embeddings | None = None,
+    *,
+    kind: str = "tokens",
+    method: str = "pca",
+    layer: int = -1,
+    pooling: str = RECIPE,
+    truncate: str | None = None,
+    perplexity: float | None = None,
+    seed: int = 0,
+) -> EmbeddingMap:
+    """Lay vectors flat, scaled to length 1 first: near on the sheet then means a small angle.
+
+    `groups` maps a group's name to what is in it, or is a list. `kind` "tokens" takes the input embeddings of words
+    that are single tokens, "texts" the vector of each text at `layer` by `pooling`, `truncate` as in `embed`. A table
+    of vectors as the model is looked up instead. `method` "pca" shows the two directions of most variance, "tsne" keeps
+    neighbours together (van der Maaten & Hinton 2008) and nothing else: distances between clusters say little; its
+    `perplexity` is by default 30, for few points (N - 1) / 3. Raises `InputError` for fewer than three points.
+
+    >>> days, numbers = [" Monday", " Tuesday", " Friday"], [" one", " two", " three"]
+    >>> plane = embedding_map({"days": days, "numbers": numbers})
+    >>> [round(share, 2) for share in plane.explained], round(plane.trustworthiness, 2)
+    ([0.71, 0.17], 1.0)
+    """
+    if kind not in {"tokens", "texts"}:
+        raise InputError(f"there is no kind {kind!r} of map", hint="tokens or texts")
+    if method not in METHODS:
+        raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
+    if isinstance(groups, str):
+        raise InputError(f"groups is the text {groups!r}", hint="give a list, or groups: {'days': ['Monday', …]}")
+    check_seed(seed)
+    groups = groups if isinstance(groups, Mapping) else {"": groups}
+    chosen = [(group, word) for group, words in groups.items() for word in words]
+    if len(chosen) < 3:
+        raise InputError(f"a map needs three points or more, and has {len(chosen)}", hint="name more of them")
+    words = [word for _, word in chosen]
+    if perplexity is not None and not 0 < perplexity < len(words):
+        raise InputError(
+            f"perplexity is {perplexity:g} for {len(words)} points",
+            hint="it is about how many neighbours a point has: above 0, below their number",
+        )
+    if isinstance(model, Embeddings):
+        ids = [find_row(model, word) for word in words]
+        name, space, names = model.model, model.space, [model.texts[i] for i in ids]
+        vectors_ND = torch.from_numpy(model.matrix()[ids])
+    elif kind == "tokens":
+        loaded = shared(model or DEFAULT, "any")
+        ids = [single_token(loaded, word) for word in words]
+        name, space, names = loaded.name, "input embeddings", [loaded.tokenizer.piece(i) for i in ids]
+        vectors_ND = input_embeddings(loaded)[ids]
+    else:
+        table = embed(words, model or DEFAULT_ENCODER, layer=layer, pooling=pooling, truncate=truncate)
+        ids, name, space, names = list(range(len(words))), table.model, table.space, words
+        vectors_ND = torch.from_numpy(table.matrix())
+    unit_ND = torch.nn.functional.normalize(vectors_ND, dim=-1)
+    explained: list[float] = []
+    if method == "pca":
+        flat_N2, explained = _principal(unit_ND)
+    else:
+        perplexity = perplexity or min(30.0, (len(words) - 1) / 3)
+        flat_N2 = _neighbourly(unit_ND, perplexity, seed)
+    trust, near = _trustworthiness(unit_ND, flat_N2)
+    places = zip(chosen, names, ids, flat_N2.tolist(), strict=True)
+    return EmbeddingMap(
+        model=name,
+        method=METHODS[method],
+        explained=explained,
+        points=[
+            MapPoint(_short(label), i, group, x, y, label if len(label) > LABEL else None)
+            for (group, _), label, i, (x, y) in places
+        ],
+        space=space,
+        trustworthiness=trust,
+        near=near,
+        perplexity=perplexity if method == "tsne" else None,
+    )
+
+
+def _principal(unit_ND: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
+    centred_ND = unit_ND - unit_ND.mean(0)
+    left, singular, _ = torch.linalg.svd(centred_ND, full_matrices=False)
+    flat_N2 = torch.zeros(len(unit_ND), 2)
+    flat_N2[:, : min(2, left.shape[1])] = left[:, :2] * singular[:2]
+    flat_N2 = flat_N2 * torch.sign(flat_N2[flat_N2.abs().argmax(0), [0, 1]])  # the sign of a component is arbitrary
+    variance = singular.square()
+    # All in one place but for rounding: there is no variance to show a share of.
+    if variance.sum() <= 1e-10 * len(unit_ND):
+        return torch.zeros_like(flat_N2), [0.0, 0.0]
+    return flat_N2, (variance[:2] / variance.sum()).tolist()
+
+
+@step("laying the map out")
+def _neighbourly(unit_ND: torch.Tensor, perplexity: float, seed: int) -> torch.Tensor:
+    from sklearn.manifold import TSNE
+
+    start_N2, explained = _principal(unit_ND)
+    if explained == [0.0, 0.0]:  # nothing to lay apart, and t-SNE would divide by their spread
+        return start_N2
+    # scikit-learn's default step is made for thousands of points: it throws a few dozen, and equal ones, far apart.
+    few = len(unit_ND) <= FEW
+    method, rate = ("exact", 10.0) if few else ("barnes_hut", "auto")
+    seed = seed32(seed, "layout")
+    tsne = TSNE(perplexity=perplexity, init="pca", method=method, learning_rate=rate, random_state=seed)
+    flat_N2: torch.Tensor = torch.from_numpy(tsne.fit_transform(unit_ND.numpy()))
+    return flat_N2
+
+
+def _trustworthiness(unit_ND: torch.Tensor, flat_N2: torch.Tensor) -> tuple[float | None, int | None]:
+    from sklearn.manifold import trustworthiness
+
+    near = min(NEAR, (len(unit_ND) - 1) // 2)
+    if len(unit_ND) > MOST or flat_N2.abs().max() == 0:
+        return None, None
+    return float(trustworthiness(unit_ND.numpy(), flat_N2.numpy(), n_neighbors=near)), near
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"

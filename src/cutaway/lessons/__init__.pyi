@@ -1,0 +1,1 @@
+from .tour import Section as Section, Tour as Tour, tour as tour

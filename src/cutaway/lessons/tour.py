@@ -1,0 +1,114 @@
+"""`tour`: every step of the lesson run for real, timed, with the lines that reproduce it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+import transformers
+
+from cutaway._version import __version__
+from cutaway.lessons import sections
+from cutaway.lessons.sections import Lesson
+from cutaway.models.loading import shared
+from cutaway.models.shelf import DEFAULT
+from cutaway.models.text_model import ModelLike
+from cutaway.progress import step
+from cutaway.result import Result
+from cutaway.training import Settings
+
+__all__ = ["PROMPT", "Section", "Tour", "tour"]
+
+PROMPT = "What is the ALCF?"
+# From 300 steps on the trained model writes in words, and they take 12 s on one core; a busy machine gets time, too.
+TRAINING_SECONDS = 45.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """One step: what it is about, what came out in this run, how to repeat it, and how long it took.
+
+    `results` are the results' own JSON objects, each with a `caption`.
+    """
+
+    key: str
+    title: str
+    paragraphs: list[str]
+    python: str
+    shell: str
+    seconds: float
+    results: list[dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Tour(Result):
+    """The whole lesson on one model."""
+
+    schema: ClassVar[str] = "tour"
+
+    model: str
+    parameters: int
+    prompt: str
+    seconds: float
+    versions: dict[str, str]
+    sections: list[Section]
+
+
+def tour(
+    model: ModelLike = DEFAULT,
+    *,
+    prompt: str = PROMPT,
+    seed: int = 0,
+    steps: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    on_section: Callable[[int, int, Section], None] | None = None,
+) -> Tour:
+    """Run the hands-on in order on a real model: from a sequence's probabilities to a model trained and saved.
+
+    `steps` is the length of the training run (None: 500, or as many as fit in 45 s). The trained model is kept in
+    `folder`, a new one, or nowhere; `on_section(number, of, section)` is called as each is done. Raises `MissingText`
+    for an empty prompt, `PromptTooLong`, `OutputError` for a folder that is there, or a `ModelError`.
+
+    >>> tour().save("tour.html")  # doctest: +SKIP
+    PosixPath('tour.html')
+    """
+    started = time.perf_counter()
+    settings = Settings(seed=seed, seconds=TRAINING_SECONDS) if steps is None else Settings(seed=seed, steps=steps)
+    kept = None if folder is None else Path(folder)
+    lesson = Lesson(shared(model), prompt, seed, settings, kept, writer=model)
+    done: list[Section] = []
+    for number, make in enumerate(sections.ALL, 1):
+        began = time.perf_counter()
+        with step(f"section {number} of {len(sections.ALL)}: {make.__name__.strip('_')}"):
+            draft = make(lesson)
+        section = Section(
+            key=draft.key,
+            title=draft.title,
+            paragraphs=draft.paragraphs,
+            python=draft.python,
+            shell=draft.shell,
+            seconds=time.perf_counter() - began,
+            results=[{**result.to_dict(), "caption": caption} for caption, result in draft.results],
+        )
+        done.append(section)
+        if on_section is not None:
+            on_section(number, len(sections.ALL), section)
+    return Tour(
+        model=lesson.model.name,
+        parameters=lesson.model.module.num_parameters(),
+        prompt=prompt,
+        seconds=time.perf_counter() - started,
+        versions={
+            "cutaway": __version__,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "Python": platform.python_version(),
+        },
+        sections=done,
+    )

@@ -1,0 +1,127 @@
+"""Codons and k-mers: words of a fixed length.
+
+What does not fill a word (the last one or two bases, a word with an N in it) is written letter by letter, in its place:
+the words after it stay in frame, and everything comes back.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Final
+
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
+
+from cutaway.errors import InputError
+from cutaway.tokens.builder import LETTERS, MERGING, UNKNOWN, assemble, numbered
+from cutaway.tokens.tokenizer import Tokenizer
+
+__all__ = ["codon_splitter", "codons", "kmer_text", "kmers", "respelled", "words_of"]
+
+MOST_WORDS: Final = 65_536
+_UNKNOWN: Final = "a letter that is not of its alphabet, as <unk>"
+
+
+def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
+    """Make a tokenizer of the 64 codons, in the spelling of DNA or of RNA; it reads both, in either case.
+
+    `frame` bases (0, 1 or 2) at the start are single tokens, and so are one or two left over at the end and the three
+    of a codon that holds an ambiguity code. Ids of codons follow the order AAA, AAC, …, TTT after the special tokens.
+
+    >>> codons().encode("ATGaaaNCCUUUGC").tokens
+    ['ATG', 'AAA', 'N', 'C', 'C', 'TTT', 'G', 'C']
+    >>> codons("rna", frame=1).encode("ATGAAAC").tokens
+    ['A', 'UGA', 'AAC']
+    """
+    _known(alphabet, ("dna", "rna"), "codons")
+    if frame not in (0, 1, 2):
+        raise InputError(f"there is no frame {frame!r}", hint="--frame 0, 1 or 2: where the first codon begins")
+    return assemble(
+        models.WordLevel(numbered([*words_of(alphabet, 3), *LETTERS[alphabet]]), unk_token=UNKNOWN),
+        "codon",
+        alphabet,
+        normalizer=respelled(alphabet),
+        splitter=codon_splitter(alphabet, frame),
+        decoder=decoders.Fuse(),
+        loses={
+            "unknown": _UNKNOWN,
+            "spelling": f"lower case, and {'U' if alphabet == 'dna' else 'T'}: both spellings read alike",
+        },
+        frame=frame,
+    )
+
+
+def kmers(alphabet: str = "dna", k: int = 6, *, overlapping: bool = False) -> Tokenizer:
+    """Make a tokenizer of all words of k letters, side by side, or overlapping as in DNABERT.
+
+    Overlapping words are not a cutting of the text, which is all that the plain format knows: write the sequence with
+    `kmer_text` first. The tokens of that come back as the sequence itself. Source: Ji et al. 2021,
+    doi:10.1093/bioinformatics/btab083. Raises `InputError` for more than 65,536 words.
+
+    >>> kmers("dna", 3).encode("ATGCATTN").tokens
+    ['ATG', 'CAT', 'T', 'N']
+    >>> overlapping = kmers("dna", 3, overlapping=True)
+    >>> overlapping.decode(overlapping.encode(kmer_text("ATGCATT", "dna", 3)).ids)
+    'ATGCATT'
+    """
+    _known(alphabet, tuple(MERGING), "k-mers")
+    plain = MERGING[alphabet]
+    if k < 1 or len(plain) ** k > MOST_WORDS:
+        most = max(n for n in range(1, 9) if len(plain) ** n <= MOST_WORDS)
+        raise InputError(f"words of {k} letters of {alphabet} can't be listed", hint=f"--k 1 to {most}")
+    written = {"written": "overlapping k-mers, as cutaway.tokens.kmer_text writes them"} if overlapping else {}
+    more: dict[str, Any] = {"k": k, **written}
+    last = decoders.Replace(Regex(rf"\A[{plain}]{{{k - 1}}}(?=[{plain}]\z)"), "")
+    return assemble(
+        models.WordLevel(numbered([*words_of(alphabet, k), *LETTERS[alphabet]]), unk_token=UNKNOWN),
+        "kmer",
+        alphabet,
+        splitter=pre_tokenizers.Split(" ", "removed") if overlapping else _word_splitter(plain, k),
+        decoder=decoders.Sequence([last, decoders.Fuse()]) if overlapping else decoders.Fuse(),
+        loses={"unknown": _UNKNOWN},
+        **more,
+    )
+
+
+def kmer_text(sequence: str, alphabet: str = "dna", k: int = 6) -> str:
+    """Write a sequence as one word a letter: the k letters that end there, or the letter alone where they are not all.
+
+    A space, which is no letter, is written as `<unk>`.
+
+    >>> kmer_text("ATGCN", "dna", 3)
+    'A T ATG TGC N'
+    """
+    plain, run, written = set(MERGING[alphabet]), 0, []
+    for end, letter in enumerate(sequence, 1):
+        run = run + 1 if letter in plain else 0
+        written.append(sequence[end - k : end] if run >= k else UNKNOWN if letter == " " else letter)
+    return " ".join(written)
+
+
+def words_of(alphabet: str, k: int) -> list[str]:
+    """Return all words of k letters that are not ambiguous, in alphabetical order."""
+    return ["".join(word) for word in itertools.product(sorted(MERGING[alphabet]), repeat=k)]
+
+
+def respelled(alphabet: str) -> normalizers.Normalizer:
+    """Return what turns lower case and the other spelling into the alphabet's own."""
+    cases = [(letter.lower(), letter) for letter in LETTERS[alphabet] if letter.isalpha()]
+    other, own = ("U", "T") if alphabet == "dna" else ("T", "U")
+    pairs = [*cases, (other, own), (other.lower(), own)]
+    return normalizers.Sequence([normalizers.Replace(old, new) for old, new in pairs])
+
+
+def codon_splitter(alphabet: str, frame: int) -> pre_tokenizers.PreTokenizer:
+    """Return what cuts a sequence into codons, and into letters what is none."""
+    return _word_splitter(MERGING[alphabet], 3, frame)
+
+
+def _word_splitter(plain: str, k: int, frame: int = 0) -> pre_tokenizers.PreTokenizer:
+    before = ["", r"\A[\s\S]|", r"\A[\s\S]|(?<=\A[\s\S])[\s\S]|"][frame]
+    words = pre_tokenizers.Split(Regex(rf"{before}[\s\S]{{{k}}}"), "isolated")
+    letters = pre_tokenizers.Split(Regex(rf"\A[{plain}]{{{k}}}\z|[\s\S]"), "isolated")
+    return pre_tokenizers.Sequence([words, letters])
+
+
+def _known(alphabet: str, alphabets: tuple[str, ...], what: str) -> None:
+    if alphabet not in alphabets:
+        raise InputError(f"there are no {what} of {alphabet!r}", hint=f"--alphabet {' or '.join(alphabets)}")

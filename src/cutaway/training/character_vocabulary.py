@@ -1,0 +1,50 @@
+"""A vocabulary of single characters, saved in the format every `tokenizers` and transformers program reads.
+
+Every text gets `<|end|>` in front. It is what the first character is predicted from, in training and afterwards, so
+that a model can be scored from the first character on and can write from nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers import processors
+
+from cutaway.tokens import Tokenizer, characters
+from cutaway.tokens.char_word import END, UNKNOWN
+
+__all__ = ["END", "UNKNOWN", "character_tokenizer", "text_ids"]
+
+# The library takes time quadratic in the length of one text; pieces of this many characters keep it linear.
+_PIECE: Final = 16_384
+
+
+def character_tokenizer(texts: Iterable[str]) -> Tokenizer:
+    """Build a tokenizer of the characters that occur in `texts`: `<|end|>` is 0, `<unk>` is 1, then sorted characters.
+
+    Any text of those characters comes back from its ids unchanged, spaces and newlines included; any other character
+    becomes `<unk>`. Saved with a model, `transformers.AutoTokenizer` loads it without cutaway.
+
+    Example:
+        >>> character_tokenizer(["abba"]).encode("ab").ids
+        [0, 2, 3]
+    """
+    plain = characters(texts)
+    plain.backend.post_processor = processors.TemplateProcessing(
+        single=f"{END} $A", pair=f"{END} $A {END} $B", special_tokens=[(END, plain.vocabulary[END])]
+    )
+    # The end token also pads, as is usual for models of this kind: a mask hides the padding.
+    return Tokenizer(plain.backend, {**plain.config, "pad_token": END}, plain.name)
+
+
+def text_ids(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """Return the ids of a whole text, without special tokens; one that is spelled out in it counts as characters."""
+    reader = tokenizers.Tokenizer.from_str(tokenizer.backend.to_str())
+    reader.encode_special_tokens = True
+    pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    encodings = reader.encode_batch_fast(pieces, add_special_tokens=False)
+    return np.concatenate([np.array(encoding.ids, dtype=np.int64) for encoding in encodings])

@@ -1,0 +1,88 @@
+"""What every drawing in a terminal is made of: tables, lists of facts, and text that no terminal obeys."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from cutaway.progress import hush
+
+__all__ = [
+    "MOST",
+    "fact_table",
+    "new_table",
+    "number_or_unknown",
+    "shorten",
+    "show",
+    "stdout_console",
+    "visible",
+    "visible_piece",
+]
+
+MOST = 400  # tokens drawn: a terminal is no place for a million; --json and -o have them all
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {0x7F: "␡"}
+_PICTURES |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")
+
+
+def show(drawing: RenderableType) -> None:
+    """Print a drawing to stdout; a string goes out as it is, but for control characters."""
+    hush()
+    if isinstance(drawing, str):
+        sys.stdout.write(visible(drawing) + "\n")
+        return
+    stdout_console().print(drawing, crop=False)
+
+
+def visible(text: str) -> str:
+    """Return the text with control characters as pictures, so that none of them reaches the terminal."""
+    return text.translate(_PICTURES)
+
+
+def stdout_console() -> Console:
+    return Console(
+        file=sys.stdout, width=None if sys.stdout.isatty() else 120, markup=False, highlight=False, emoji=False
+    )
+
+
+class _WholeWords(Table):
+    """A table that folds its cells in a narrow terminal, but breaks no word of a heading and no number."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for column in self.columns:
+            whole = [column.header, *(column.cells if column.justify == "right" else ())]
+            column.min_width = max((console.measure(cell).minimum for cell in whole), default=0)
+        yield from super().__rich_console__(console, options)
+
+
+def new_table(*columns: str) -> Table:
+    table = _WholeWords(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        right = column.startswith(">")
+        table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    return table
+
+
+def fact_table(facts: Sequence[tuple[str, str | Text]]) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
+    return table
+
+
+def visible_piece(text: str) -> str:
+    return visible(text.replace("\n", "⏎").replace("\t", "⇥"))
+
+
+def number_or_unknown(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
+
+
+def shorten(text: str, length: int = 60) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
