@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from cutaway.cli.respell import respell
 from cutaway.errors import InputError
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, DTYPES
 
@@ -88,9 +89,9 @@ def _offline(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 
 
 def note(text: str) -> None:
-    """Say something on stderr, unless -q asked for silence."""
+    """Say something on stderr, with parameters spelled as options, unless -q asked for silence."""
     if not quiet():
-        click.echo(text, err=True)
+        click.echo(respell(text, click.get_current_context().command.params), err=True)
 
 
 def allow_writing_over(ctx: click.Context) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+
+from cutaway.cli.respell import respell
+from cutaway.errors import CutawayError
 
 __all__ = ["GENERATING", "Command", "Group"]
 
@@ -35,7 +39,7 @@ GENERATING: Mapping[str, Sequence[str]] = {
 
 
 class Command(click.Command):
-    """A command whose --help groups its options.
+    """A command whose --help groups its options, and whose errors name its options.
 
     `sections` are the titles of the command's own groups, each with the long names of its options. Options that belong
     to every command alike have groups of their own; all others come first.
@@ -47,6 +51,25 @@ class Command(click.Command):
         taken = {name for names in own.values() for name in names}
         shared = {title: [name for name in names if name not in taken] for title, names in _SECTIONS.items()}
         self.sections = {title: [*own.get(title, ()), *shared.get(title, ())] for title in own | shared}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; errors name this command's options."""
+        with self._errors_name_options():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; errors name this command's options."""
+        with self._errors_name_options():
+            return super().invoke(ctx)
+
+    @contextlib.contextmanager
+    def _errors_name_options(self) -> Iterator[None]:
+        try:
+            yield
+        except CutawayError as error:
+            error.message = respell(error.message, self.params)
+            error.hint = error.hint and respell(error.hint, self.params)
+            raise
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section, each section in the order of its names."""
