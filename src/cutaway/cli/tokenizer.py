@@ -215,11 +215,11 @@ def compare_command(
     for name in names:
         resolve(name, "tokenizer")  # one that is not there is told before the slower imports
     from cutaway.models.named_tokenizer import compare_tokenizers, load_tokenizer
-    from cutaway.tokens import read_sample, selfies_text
+    from cutaway.tokens import Codec, read_sample, selfies_text
     from cutaway.views import terminal_tokenizers
 
     tokenizers = [load_tokenizer(name) for name in names]
-    written = any(one.config.get("cutaway", {}).get("kind") == "selfies" for one in tokenizers)
+    written = any(Codec.of(one).selfies for one in tokenizers)
     samples = []
     for given in files:
         file, of, columns = _file_of(given, alphabet)

@@ -27,6 +27,7 @@ from cutaway.predict.profile import Profile, column_profile, spearman
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.alphabet_detection import ALPHABETS, check_letters, letters_apart, letters_of
+from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Encoding
 
 __all__ = ["Mutations", "mutate"]
@@ -114,7 +115,7 @@ def mutate(
     loaded, mask = _language_model(model)
     name, chosen, sequence, changes = letters_of(loaded.tokenizer, text, alphabet, letters)
     text = letters_apart(loaded.tokenizer, sequence) if name in ALPHABETS else sequence
-    encoding = loaded.tokenizer.encode(text)
+    encoding = Codec.of(loaded.tokenizer, name).encode(text)
     sites, wild = _sites(loaded, text, encoding, chosen)
     try:
         ids = fit_context(loaded, encoding.ids)

@@ -6,6 +6,7 @@ from .bins import (
     uniform_bins as uniform_bins,
 )
 from .checking import Loss as Loss, TokenizerCheck as TokenizerCheck, check_tokenizer as check_tokenizer
+from .codec import Codec as Codec
 from .comparing import (
     ComparedSample as ComparedSample,
     ComparedTokenizer as ComparedTokenizer,

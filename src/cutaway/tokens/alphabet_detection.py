@@ -10,6 +10,7 @@ from typing import Final
 
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.log import get_logger
+from cutaway.tokens.codec import Codec
 from cutaway.tokens.molecules import ATOM
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
@@ -67,9 +68,9 @@ def reads_smiles(tokenizer: Tokenizer) -> bool:
     >>> reads_smiles(train_tokenizer(["c1ccccc1Cl", "C=O"], "smiles", alphabet="smiles"))
     True
     """
-    declared = tokenizer.config.get("cutaway", {})
-    if "alphabet" in declared:
-        return bool(declared["alphabet"] == "smiles" and declared["kind"] != "selfies")
+    codec = Codec.of(tokenizer)
+    if codec.alphabet is not None:
+        return codec.alphabet == "smiles" and not codec.selfies
     tokens = [token for token, i in tokenizer.vocabulary.items() if i not in tokenizer.special_ids]
     single = sum(re.fullmatch(ATOM, token) is not None for token in tokens)
     return {"C", "c", "Cl", "="} <= set(tokens) and single >= _PLAIN * len(tokens)
@@ -169,7 +170,7 @@ def letters_apart(tokenizer: Tokenizer, sequence: str) -> str:
     'ACGT'
     """
     unknown = tokenizer.special_id("unk")
-    if unknown is None or unknown not in tokenizer.encode(sequence).ids:
+    if unknown is None or unknown not in Codec.of(tokenizer, "letters").encode(sequence).ids:
         return sequence
     apart = " ".join(sequence)
     encoding = tokenizer.encode(apart)

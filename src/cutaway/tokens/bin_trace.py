@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cutaway.errors import InputError
 from cutaway.tokens.bins import Bins
 
-__all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "or_none", "series_in"]
+__all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "or_none", "series_in", "spans_of"]
 
 _LINE: Final = re.compile(r"[^\r\n]+")
 
@@ -138,13 +138,16 @@ def binned(bins: Bins, given: NDArray[np.float64], written: str, decoded: str) -
     return BinnedSeries(scales_C.tolist(), len(bins.edges) - 1, numbers, max(shares, default=0.0))
 
 
-def spans_of(written: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return for each word of a written series the characters of the number it stands for; none for the scales."""
-    words = written.split()
-    channels = sum(word == "s" for word in words)
-    found, place = [(0, 0)] * (3 * channels), iter(spans)
-    for number in _words(written, 3 * channels):
-        found += [next(place)] * len(number.split())
+def spans_of(written: str) -> list[tuple[int, int]]:
+    """Return which number each word of a written series stands for, as (i, i + 1); (0, 0) for words of a scale.
+
+    >>> spans_of("s d15 d40 b5 b4")
+    [(0, 0), (0, 0), (0, 0), (0, 1), (1, 2)]
+    """
+    header = 3 * written.split().count("s")
+    found = [(0, 0)] * header
+    for i, number in enumerate(_words(written, header)):
+        found += [(i, i + 1)] * len(number.split())
     return found
 
 

@@ -16,10 +16,10 @@ from cutaway.progress import step
 from cutaway.random_streams import check_seed
 from cutaway.result import Result
 from cutaway.tokens import adversarial_input
-from cutaway.tokens.bins import Bins, bins_of
-from cutaway.tokens.codon_kmer import kmer_text
+from cutaway.tokens.bins import Bins
+from cutaway.tokens.codec import Codec
 from cutaway.tokens.selfies import same_molecule, selfies_smiles, selfies_text
-from cutaway.tokens.states import States, states_of
+from cutaway.tokens.states import States
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Loss", "TokenizerCheck", "check_tokenizer"]
@@ -94,43 +94,41 @@ def check_tokenizer(
     >>> check_tokenizer(train_tokenizer(["some text"], "bpe", vocab_size=262), number=500).passed
     True
     """
-    declared = tokenizer.config.get("cutaway", {})
-    alphabet = alphabet or declared.get("alphabet", "text")
+    alphabet = alphabet or Codec.of(tokenizer).alphabet or "text"
+    codec = Codec.of(tokenizer, alphabet)
     known = (*adversarial_input.SOURCES, "series")
     if alphabet not in known:
         raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(known)}")
     seed = check_seed(seed)
     if number < 1:
         raise InputError(f"{number:,} inputs are none to try", hint="-n 1 or more")
-    if (alphabet == "series") != ("edges" in declared or "centres" in declared):
+    if (alphabet == "series") != (codec.numbers is not None):
         raise InputError(
             f"{tokenizer.name} is {'no' if alphabet == 'series' else 'a'} tokenizer of series",
             hint="leave --alphabet out",
         )
-    loses = dict(declared.get("loses", {}))
     specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
-    source = adversarial_input.strings(alphabet, seed, specials)
-    judge = _Judge(tokenizer, declared, loses)
     worst = None
-    if "edges" in declared:
-        counts, lost, worst = _numbers(tokenizer, bins_of(tokenizer), adversarial_input.numbers(seed), number)
-    elif "centres" in declared:
-        states = states_of(tokenizer)
-        counts, lost, worst = _numbers(tokenizer, states, adversarial_input.steps(seed, states.centres), number)
-    elif declared.get("kind") == "selfies" and alphabet == "smiles":
-        counts, lost = _molecules(tokenizer, declared, loses, number, seed, specials)
+    if isinstance(codec.numbers, Bins):
+        counts, lost, worst = _numbers(codec, codec.numbers, adversarial_input.numbers(seed), number)
+    elif codec.numbers is not None:
+        source = adversarial_input.steps(seed, codec.numbers.centres)
+        counts, lost, worst = _numbers(codec, codec.numbers, source, number)
+    elif codec.selfies:
+        counts, lost = _molecules(codec, number, seed, specials)
     else:
-        counts, lost = _strings(judge, source, number)
+        judge = _Judge(codec, codec.loses)
+        counts, lost = _strings(judge, adversarial_input.strings(alphabet, seed, specials), number)
     return TokenizerCheck(
         model=tokenizer.name,
-        kind=declared.get("kind", tokenizer.kind),
+        kind=codec.kind,
         alphabet=alphabet,
         seed=seed,
         tried=number,
         exact=counts.get(EXACT, 0),
         passed=FAILED not in counts,
         lost=lost,
-        loses=loses,
+        loses=codec.loses,
         worst=worst,
         vocab_size=len(tokenizer.vocabulary),
     )
@@ -140,15 +138,15 @@ _Tried = tuple[dict[str, int], list[Loss]]
 
 
 def _strings(judge: _Judge, source: Iterator[str], number: int) -> _Tried:
-    backend = judge.backend
+    codec = judge.codec
     counts: dict[str, int] = {}
     failing: dict[str, list[str]] = {}
     for start in range(0, number, _BATCH):
         texts = list(itertools.islice(source, min(_BATCH, number - start)))
-        encodings = backend.encode_batch([judge.written(text) for text in texts], add_special_tokens=False)
-        decoded = backend.decode_batch([encoding.ids for encoding in encodings], skip_special_tokens=False)
-        for text, encoding, back in zip(texts, encodings, decoded, strict=True):
-            rule = judge.verdict(text, back, encoding.ids)
+        encoded = codec.encode_batch(texts)
+        decoded = codec.tokenizer.backend.decode_batch(encoded, skip_special_tokens=False)
+        for text, ids, back in zip(texts, encoded, decoded, strict=True):
+            rule = judge.verdict(text, back, ids)
             counts[rule] = counts.get(rule, 0) + 1
             if rule != EXACT:
                 failing.setdefault(rule, []).append(text)
@@ -164,13 +162,11 @@ def _strings(judge: _Judge, source: Iterator[str], number: int) -> _Tried:
     return counts, lost
 
 
-def _molecules(
-    tokenizer: Tokenizer, declared: dict[str, Any], loses: dict[str, str], number: int, seed: int, specials: list[str]
-) -> _Tried:
+def _molecules(codec: Codec, number: int, seed: int, specials: list[str]) -> _Tried:
     """Try SELFIES, of which the very text has to come back, and SMILES, of which the molecule has to."""
-    texts = _Judge(tokenizer, declared, {rule: words for rule, words in loses.items() if rule != "spelling"})
+    texts = _Judge(Codec.of(codec.tokenizer, "selfies"), _but_spelling(codec.loses))
     counts, lost = _strings(texts, adversarial_input.strings("selfies", seed, specials), number - number // 2)
-    more, of_molecules = _strings(_MoleculeJudge(tokenizer, declared, loses), _generated(seed), number // 2)
+    more, of_molecules = _strings(_MoleculeJudge(codec), _generated(seed), number // 2)
     return {rule: counts.get(rule, 0) + more.get(rule, 0) for rule in {**counts, **more}}, lost + of_molecules
 
 
@@ -188,19 +184,16 @@ def _generated(seed: int) -> Iterator[str]:
 class _Judge:
     """Says of one text whether it came back, and if not, which declared loss explains it."""
 
-    def __init__(self, tokenizer: Tokenizer, declared: dict[str, Any], loses: dict[str, str]) -> None:
-        self.backend = tokenizer.backend
-        self.loses = loses
-        self.unknown_id = tokenizer.special_id("unk")
-        self.unknown = tokenizer.token(self.unknown_id) if self.unknown_id is not None else ""
-        spelling = declared.get("spelling", declared.get("alphabet"))
-        self.other, self.own = ("T", "U") if spelling == "rna" else ("U", "T")
-        kmers = (str(declared.get("alphabet")), int(declared.get("k", 0))) if "written" in declared else ("", 0)
-        self.written: Callable[[str], str] = (lambda text: kmer_text(text, *kmers)) if kmers[1] else str
+    def __init__(self, codec: Codec, loses: dict[str, str]) -> None:
+        self.codec, self.loses = codec, loses
+        self.unknown_id = codec.tokenizer.special_id("unk")
+        self.unknown = codec.tokenizer.token(self.unknown_id) if self.unknown_id is not None else ""
+        self.other, self.own = ("T", "U") if codec.spelling == "rna" else ("U", "T")
 
     def __call__(self, text: str) -> tuple[str, Any, str]:
-        encoding = self.backend.encode(self.written(text), add_special_tokens=False)
-        back = self.backend.decode(encoding.ids, skip_special_tokens=False)
+        backend = self.codec.tokenizer.backend
+        encoding = backend.encode(self.codec.write(text), add_special_tokens=False)
+        back = backend.decode(encoding.ids, skip_special_tokens=False)
         return self.verdict(text, back, encoding.ids), encoding, back
 
     def verdict(self, text: str, back: str, ids: Sequence[int]) -> str:
@@ -217,9 +210,9 @@ class _Judge:
 class _MoleculeJudge(_Judge):
     """Says of a SMILES whether it, or another one of the same molecule, came back through SELFIES."""
 
-    def __init__(self, tokenizer: Tokenizer, declared: dict[str, Any], loses: dict[str, str]) -> None:
-        super().__init__(tokenizer, declared, {rule: words for rule, words in loses.items() if rule != "spelling"})
-        self.written, self.respells = selfies_text, "spelling" in loses
+    def __init__(self, codec: Codec) -> None:
+        super().__init__(codec, _but_spelling(codec.loses))
+        self.respells = "spelling" in codec.loses
 
     def __call__(self, text: str) -> tuple[str, Any, str]:
         try:
@@ -239,6 +232,10 @@ class _MoleculeJudge(_Judge):
         return FAILED
 
 
+def _but_spelling(loses: dict[str, str]) -> dict[str, str]:
+    return {rule: words for rule, words in loses.items() if rule != "spelling"}
+
+
 def _around(parts: list[str], text: str) -> bool:
     """Say whether the parts stand in a text one after the other, the first at its start and the last at its end."""
     if not text.startswith(parts[0]):
@@ -253,15 +250,15 @@ def _around(parts: list[str], text: str) -> bool:
 
 
 def _numbers(
-    tokenizer: Tokenizer, made_of: Bins | States, source: Iterator[list[list[float]]], number: int
+    codec: Codec, made_of: Bins | States, source: Iterator[list[list[float]]], number: int
 ) -> tuple[dict[str, int], list[Loss], float]:
     counts: dict[str, int] = {}
     failing: list[list[list[float]]] = []
     worst = 0.0
     for series in itertools.islice(source, number):
         values_CT = np.array(series)
-        ids = tokenizer.encode(made_of.write(values_CT), add_special_tokens=False).ids
-        back_CT = made_of.read(tokenizer.decode(ids, skip_special_tokens=False))
+        [ids] = codec.encode_batch([values_CT])
+        back_CT = codec.decode(ids, skip_special_tokens=False)
         if isinstance(made_of, Bins):
             share = _share(made_of, values_CT, back_CT)
         else:
@@ -274,8 +271,8 @@ def _numbers(
             failing.append(series)
     lost = []
     for series in sorted(failing, key=lambda series: len(series) * len(series[0]))[:1]:
-        encoding = tokenizer.encode(made_of.write(series), add_special_tokens=False)
-        back = made_of.read(tokenizer.decode(encoding.ids, skip_special_tokens=False))
+        encoding = codec.encode(series, add_special_tokens=False)
+        back = codec.decode(encoding.ids, skip_special_tokens=False)
         lost.append(Loss(FAILED, repr(series), encoding.tokens, repr(back.tolist()), counts[FAILED]))
     return counts, lost, worst
 

@@ -17,7 +17,7 @@ from cutaway.errors import BadSequence, InputError, MissingText, counted
 from cutaway.progress import step
 from cutaway.random_streams import check_seed
 from cutaway.result import Result
-from cutaway.tokens.codec import Writer
+from cutaway.tokens.codec import Codec
 from cutaway.tokens.edits import Edit, edits_of, tokens_changed
 from cutaway.tokens.ngrams import bigram_bits
 from cutaway.tokens.samples import Sample
@@ -155,9 +155,7 @@ def compare_tokenizers(
         ]
     return TokenizerComparison(
         tokenizers=[
-            ComparedTokenizer(
-                name, tokenizer.config.get("cutaway", {}).get("kind", tokenizer.kind), len(tokenizer.vocabulary)
-            )
+            ComparedTokenizer(name, Codec.of(tokenizer).kind, len(tokenizer.vocabulary))
             for tokenizer, name in zip(tokenizers, names, strict=True)
         ],
         samples=compared,
@@ -203,26 +201,25 @@ def _facts(sample: Sample, title: str) -> ComparedSample:
 def _cell(
     tokenizer: Tokenizer, name: str, sample: Sample, facts: ComparedSample, changes: Sequence[Edit]
 ) -> TokenizerCell:
-    writer, backend = Writer(tokenizer, sample.alphabet), tokenizer.backend
+    codec, backend = Codec.of(tokenizer, sample.alphabet), tokenizer.backend
     backend.encode_batch_fast(["a"])  # what is made at first use is not timed
     ids: list[NDArray[np.int64]] = []
     exact, seconds, errors = 0, 0.0, list[float | None]()
     for start in range(0, len(sample.sequences), _BATCH):
         some = sample.sequences[start : start + _BATCH]
         began = time.perf_counter()
-        texts = [writer.write(sequence) for sequence in some]
-        encoded = [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+        encoded = codec.encode_batch(some)
         seconds += time.perf_counter() - began
         ids += [np.array(one, dtype=np.int64) for one in encoded]
         decoded = backend.decode_batch(encoded, skip_special_tokens=False)
-        exact += sum(map(writer.same, some, texts, decoded))
+        exact += sum(map(codec.same, some, decoded))
         if sample.alphabet == "series":
-            for series, text, back in zip(some, texts, decoded, strict=True):
-                errors += _errors(np.array(series, dtype=np.float64), writer.back(series, text, back))
+            for series, back in zip(some, decoded, strict=True):
+                errors += _errors(np.array(series, dtype=np.float64), codec.numbers_of(series, back))
     counts = np.bincount(np.concatenate(ids), minlength=1)
     tokens = int(counts.sum())
     unknown = _unknown_id(tokenizer)
-    changed = [_changed(tokenizer, writer, changes, which) for which in (1, 2)]
+    changed = [_changed(codec, changes, which) for which in (1, 2)]
     return TokenizerCell(
         tokenizer=name,
         sample=facts.name,
@@ -237,7 +234,7 @@ def _cell(
         used=int(np.count_nonzero(counts)) / len(tokenizer.vocabulary),
         substitution=changed[0],
         indel=changed[1],
-        bits_per_symbol=_bits(tokenizer, writer, sample, ids),
+        bits_per_symbol=_bits(codec, sample, ids),
         comparable=exact == facts.records,
         encode_mb_per_s=facts.bytes / 1e6 / max(seconds, 1e-9),
     )
@@ -256,7 +253,7 @@ def _errors(given_CT: NDArray[np.float64], back_CT: NDArray[np.float64] | None) 
     return found
 
 
-def _bits(tokenizer: Tokenizer, writer: Writer, sample: Sample, ids: list[NDArray[np.int64]]) -> float | None:
+def _bits(codec: Codec, sample: Sample, ids: list[NDArray[np.int64]]) -> float | None:
     """Learn on every second record, score the others; a record alone is cut in its middle."""
     sequences: Sequence[Any] = sample.sequences
     if len(sequences) == 1:
@@ -268,26 +265,21 @@ def _bits(tokenizer: Tokenizer, writer: Writer, sample: Sample, ids: list[NDArra
         cuts = (slice(middle), slice(middle, None))
         sequences = [sequence[cut] if text else tuple(channel[cut] for channel in sequence) for cut in cuts]
         try:
-            texts = list(map(writer.write, sequences))
+            ids = [np.array(one, dtype=np.int64) for one in codec.encode_batch(sequences)]
         except BadSequence:  # half of a SMILES
             return None
-        encodings = tokenizer.backend.encode_batch_fast(texts, add_special_tokens=False)
-        ids = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
     symbols = sum(len(x) if isinstance(x, str) else sum(map(len, x)) for x in sequences[1::2])
-    size = 1 + max(tokenizer.vocabulary.values())
+    size = 1 + max(codec.tokenizer.vocabulary.values())
     return bigram_bits(ids[::2], ids[1::2], size) / symbols if symbols else None
 
 
-def _changed(tokenizer: Tokenizer, writer: Writer, changes: Sequence[Edit], which: int) -> float | None:
-    texts = list[str]()
+def _changed(codec: Codec, changes: Sequence[Edit], which: int) -> float | None:
+    counts = list[int]()
     for edit in changes:
         if edit[which] is not None:
-            with contextlib.suppress(BadSequence):  # a changed SMILES, which is no molecule any more
-                texts += [writer.write(edit[0]), writer.write(edit[which])]
-    if not texts:
-        return None
-    ids = [encoding.ids for encoding in tokenizer.backend.encode_batch_fast(texts, add_special_tokens=False)]
-    return sum(map(tokens_changed, ids[::2], ids[1::2])) / (len(ids) // 2)
+            with contextlib.suppress(BadSequence):  # a changed SMILES that is not a molecule any more
+                counts.append(tokens_changed(*codec.encode_batch([edit[0], edit[which]])))
+    return sum(counts) / len(counts) if counts else None
 
 
 def _unknown_id(tokenizer: Tokenizer) -> int | None:

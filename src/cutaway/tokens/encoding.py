@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 import dataclasses
-import itertools
-import re
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from cutaway.errors import BadSequence, InputError
 from cutaway.progress import step
 from cutaway.result import Result
-from cutaway.tokens.bin_trace import BinnedSeries, SeriesText, binned, series_in, spans_of
-from cutaway.tokens.bins import Bins, bins_of
-from cutaway.tokens.codon_kmer import kmer_text
+from cutaway.tokens.bin_trace import BinnedSeries, SeriesText, binned, series_in
+from cutaway.tokens.bins import bins_of
+from cutaway.tokens.codec import Codec
 from cutaway.tokens.merge_trace import MergeSteps, merge_steps
-from cutaway.tokens.selfies import SYMBOL, places, selfies_smiles, selfies_text
 from cutaway.tokens.state_trace import StateSeries, steps_of, visited
-from cutaway.tokens.states import States, states_of
+from cutaway.tokens.states import States
 from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
 
 __all__ = ["TokenEntry", "Tokens", "tokenize", "vocabulary_sample"]
@@ -84,32 +80,25 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     that SELFIES can't write.
     """
     check_text(text)
-    declared = tokenizer.config.get("cutaway", {})
-    series = series_in(text) if "edges" in declared or "centres" in declared else None
+    codec = Codec.of(tokenizer)
+    series = series_in(text) if codec.numbers is not None else None
     numbers = visits = None
-    if series is not None and "centres" in declared:
-        encoding, decoded, visits = _of_states(text, series, tokenizer, states_of(tokenizer), add_special_tokens)
-    elif series is not None:
-        encoding, decoded, numbers = _of_series(text, series, tokenizer, bins_of(tokenizer), add_special_tokens)
-    elif "k" in declared and "written" in declared:
-        encoding = _of_kmers(text, tokenizer, str(declared["alphabet"]), int(declared["k"]), add_special_tokens)
-        decoded = tokenizer.decode(encoding.ids)
-    elif declared.get("kind") == "selfies":
-        encoding, decoded = _of_selfies(text, tokenizer, add_special_tokens)
-    else:
-        encoding = tokenizer.encode(text, add_special_tokens=add_special_tokens)
-        if ("edges" in declared or "centres" in declared) and {*encoding.ids} == {tokenizer.special_id("unk")}:
+    if series is None:
+        encoding = codec.encode(text, add_special_tokens=add_special_tokens)
+        if codec.numbers is not None and {*encoding.ids} == {tokenizer.special_id("unk")}:
             raise InputError(
                 f"{text[:40]!r} is neither numbers nor a word of {tokenizer.name}",
                 hint="a time step a line, as of a table: cutaway records FILE --alphabet series -o FILE.txt",
             )
-        if declared.get("kind") == "bpe" and declared.get("alphabet") in ("codon", "smiles"):
-            encoding = _side_by_side(text, encoding, tokenizer)
-        decoded = tokenizer.decode(encoding.ids)
+        decoded = _decoded(codec, encoding.ids)
+    elif isinstance(codec.numbers, States):
+        encoding, decoded, visits = _of_states(text, series, codec, codec.numbers, add_special_tokens)
+    else:
+        encoding, decoded, numbers = _of_bins(text, series, codec, add_special_tokens)
     unknown = tokenizer.special_id("unk")
     return Tokens(
         model=tokenizer.name,
-        kind=declared.get("kind", tokenizer.kind),
+        kind=codec.kind,
         text=text,
         tokens=encoding.tokens,
         pieces=_pieces(text, encoding.tokens, encoding.offsets, encoding.special),
@@ -129,33 +118,46 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     )
 
 
-def _of_series(
-    text: str, series: SeriesText, tokenizer: Tokenizer, bins: Bins, add_special_tokens: bool
+def _decoded(codec: Codec, ids: list[int]) -> str:
+    """Return the text of ids. SELFIES become a SMILES again, unless a symbol became `<unk>`."""
+    if not codec.selfies:
+        return codec.tokenizer.decode(ids)
+    with contextlib.suppress(BadSequence):
+        return str(codec.decode(ids, skip_special_tokens=False))
+    return codec.tokenizer.decode(ids, skip_special_tokens=False)
+
+
+def _of_bins(
+    text: str, series: SeriesText, codec: Codec, add_special_tokens: bool
 ) -> tuple[Encoding, str, BinnedSeries | None]:
     """Encode numbers by their bins. What is decoded is the text with each number as it comes back."""
-    written = bins.write(series.channels)
-    encoding = _placed(
-        tokenizer.encode(written, add_special_tokens=add_special_tokens), spans_of(written, series.spans)
-    )
-    words = tokenizer.decode(encoding.ids)
-    numbers = binned(bins, series.channels, written, words)
+    encoding = _in_text(codec.encode(series.channels, add_special_tokens=add_special_tokens), series)
+    words = codec.tokenizer.decode(encoding.ids)
+    numbers = binned(bins_of(codec.tokenizer), series.channels, codec.write(series.channels), words)
     if numbers is None:
         return encoding, words, None
     return encoding, _spelled(text, series, ((number.value, number.back) for number in numbers.numbers)), numbers
 
 
 def _of_states(
-    text: str, series: SeriesText, tokenizer: Tokenizer, states: States, add_special_tokens: bool
+    text: str, series: SeriesText, codec: Codec, states: States, add_special_tokens: bool
 ) -> tuple[Encoding, str, StateSeries | None]:
     """Encode numbers by their states. What is decoded is the text with the numbers of the centres."""
-    channels, spans = steps_of(text, series, states)
-    encoding = _placed(tokenizer.encode(states.write(channels), add_special_tokens=add_special_tokens), spans)
-    words = tokenizer.decode(encoding.ids)
+    channels = steps_of(text, series, states)
+    encoding = _in_text(codec.encode(channels, add_special_tokens=add_special_tokens), series)
+    words = codec.tokenizer.decode(encoding.ids)
     found = visited(states, channels, words)
     if found is None:
         return encoding, words, None
     pairs = (pair for step in found.steps for pair in zip(step.values, step.back, strict=True))
     return encoding, _spelled(text, series, pairs), found
+
+
+def _in_text(encoding: Encoding, series: SeriesText) -> Encoding:
+    """Return the encoding of a series with characters of its text as offsets, instead of numbers."""
+    spans = series.spans
+    offsets = [(spans[a][0], spans[b - 1][1]) if b > a else (0, 0) for a, b in encoding.offsets]
+    return dataclasses.replace(encoding, offsets=offsets)
 
 
 def _spelled(text: str, series: SeriesText, pairs: Iterable[tuple[float | None, float | None]]) -> str:
@@ -165,47 +167,6 @@ def _spelled(text: str, series: SeriesText, pairs: Iterable[tuple[float | None, 
         parts += [text[at:start], text[start:end] if value == back else "nan" if back is None else repr(back)]
         at = end
     return "".join([*parts, text[at:]])
-
-
-def _of_kmers(text: str, tokenizer: Tokenizer, alphabet: str, k: int, add_special_tokens: bool) -> Encoding:
-    written = kmer_text(text, alphabet, k)
-    spans = (
-        [(end - (k if len(word) == k else 1), end) for end, word in enumerate(written.split(" "), 1)] if text else []
-    )
-    return _placed(tokenizer.encode(written, add_special_tokens=add_special_tokens), spans)
-
-
-def _of_selfies(text: str, tokenizer: Tokenizer, add_special_tokens: bool) -> tuple[Encoding, str]:
-    """Encode a SMILES by its symbols. What is decoded is a SMILES again, unless a symbol became `<unk>`."""
-    written = selfies_text(text)
-    symbols = list(re.finditer(SYMBOL, written))
-    ends = [symbol.end() for symbol in symbols]
-    spans = places(text, [symbol[0] for symbol in symbols])
-    encoding = tokenizer.encode(written, add_special_tokens=add_special_tokens)
-    offsets = [
-        (0, 0) if special else spans[bisect.bisect_right(ends, start)]
-        for (start, _), special in zip(encoding.offsets, encoding.special, strict=True)
-    ]
-    back = tokenizer.decode(encoding.ids, skip_special_tokens=False)
-    with contextlib.suppress(BadSequence):
-        back = selfies_smiles(back)
-    return dataclasses.replace(encoding, offsets=offsets), back
-
-
-def _side_by_side(text: str, encoding: Encoding, tokenizer: Tokenizer) -> Encoding:
-    """Return the encoding with each token where it lies: a codon, written as one sign, is no one letter."""
-    unknown = tokenizer.special_id("unk")
-    ends = list(itertools.accumulate(1 if i == unknown else len(tokenizer.piece(i)) for i in encoding.ids))
-    if not ends or ends[-1] != len(text):
-        return encoding
-    return dataclasses.replace(encoding, offsets=list(itertools.pairwise([0, *ends])))
-
-
-def _placed(encoding: Encoding, spans: list[tuple[int, int]]) -> Encoding:
-    """Return the encoding of a text's written form, a token a word, with the characters of the text itself."""
-    place = iter(spans)
-    offsets = [(0, 0) if special else next(place, (0, 0)) for special in encoding.special]
-    return dataclasses.replace(encoding, offsets=offsets)
 
 
 def _pieces(text: str, tokens: list[str], offsets: list[tuple[int, int]], special: list[bool]) -> list[str]:

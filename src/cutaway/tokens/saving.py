@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from cutaway.errors import OutputError, cannot_write
 from cutaway.result import Result
+from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["SavedTokenizer", "check_folder", "save_tokenizer"]
@@ -100,16 +101,16 @@ def save_tokenizer(
             shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise _cannot(target, error) from error
-    declared = tokenizer.config.get("cutaway", {})
+    codec = Codec.of(tokenizer)
     return SavedTokenizer(
         name=tokenizer.name,
         directory=str(target),
-        kind=declared.get("kind", tokenizer.kind),
-        alphabet=declared.get("alphabet", "text"),
+        kind=codec.kind,
+        alphabet=codec.alphabet or "text",
         vocab_size=len(tokenizer.vocabulary),
         special_tokens=[tokenizer.token(i) for i in sorted(tokenizer.special_ids)],
-        loses=declared.get("loses", {}),
-        written=declared.get("written"),
+        loses=codec.loses,
+        written=codec.written,
         records=records,
         read=read or {},
         seconds=seconds,

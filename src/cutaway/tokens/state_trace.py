@@ -13,8 +13,6 @@ from cutaway.tokens.states import States
 
 __all__ = ["StateSeries", "StateStep", "steps_of", "visited"]
 
-Spans = list[tuple[int, int]]
-
 
 @dataclasses.dataclass(frozen=True)
 class StateStep:
@@ -48,16 +46,16 @@ class StateSeries:
     steps: list[StateStep]
 
 
-def steps_of(text: str, series: SeriesText, states: States) -> tuple[NDArray[np.float64], Spans]:
-    """Return the numbers of a text as C channels of T each, and the characters of each time step.
+def steps_of(text: str, series: SeriesText, states: States) -> NDArray[np.float64]:
+    """Return the numbers of a text as the C channels of T numbers that the states have.
 
     A line is a time step; where the states are of one channel, one line may have all its steps. Raises `InputError` for
     lines of another number of channels.
 
     >>> from cutaway.tokens.bin_trace import series_in
-    >>> states = States(((0.0, 0.0),))
-    >>> [part if isinstance(part, list) else part.tolist() for part in steps_of("1 2", series_in("1 2"), states)]
-    [[[1.0], [2.0]], [(0, 3)]]
+    >>> steps_of("1 2", series_in("1 2"), States(((0.0, 0.0),)))
+    array([[1.],
+           [2.]])
     """
     wanted, spans = len(states.centres[0]), series.spans
     lines = len(text[spans[0][0] : spans[-1][1]].splitlines())
@@ -67,8 +65,7 @@ def steps_of(text: str, series: SeriesText, states: States) -> tuple[NDArray[np.
             f"a time step of these states has {counted(wanted, 'number')}, and the lines have {len(channels):,}",
             hint="a line is a time step and has a number for each channel; NA is a missing one",
         )
-    firsts = range(0, len(spans), wanted)
-    return channels, [(spans[i][0], spans[i + wanted - 1][1]) for i in firsts]
+    return channels
 
 
 def visited(states: States, given: NDArray[np.float64], decoded: str) -> StateSeries | None:
