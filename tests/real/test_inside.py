@@ -71,3 +71,10 @@ def test_minilm_is_seen_both_ways(minilm: str) -> None:
     assert all(head.next is not None for head in atlas.heads)
     maps = cutaway.attention("A bank by the river", minilm)
     assert not maps.stacks[0].causal and maps.stacks[0].maps.layout == "full"
+
+
+def test_a_map_of_words_finds_them_as_they_stand_inside_a_text(smollm2: str) -> None:
+    words = ["Monday", "Friday", "river"]
+    found = cutaway.embedding_map({"": words}, smollm2, kind="words").to_dict()
+    assert found == cutaway.embedding_map({"": [f" {word}" for word in words]}, smollm2).to_dict()
+    assert found != cutaway.embedding_map({"": words}, smollm2).to_dict()

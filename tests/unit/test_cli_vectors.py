@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import cutaway
+from cutaway.inside.corpus_maps import corpus_maps
 from tests.unit.test_cli import imported_by, run
 
 LINES = [
@@ -86,6 +87,8 @@ def test_a_corpus_gives_static_vectors_beside_the_models_own(capsys, tiny_gpt2, 
     assert [[p["token"] for p in json.loads(line)["points"]] for line in out.splitlines()] == [
         ["the", "cat", "dog", "sat"]
     ] * 2
+    maps = corpus_maps({"": ["the", "cat", "dog", "sat"]}, corpus.read_text(), str(tiny_gpt2), name="corpus.txt")
+    assert [json.loads(line) for line in out.splitlines()] == [found.to_dict() for found in maps]
 
 
 def test_map_takes_groups_of_words_or_a_file_of_records(capsys, tiny_gpt2, records, tmp_path):

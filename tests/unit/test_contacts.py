@@ -10,7 +10,7 @@ import cutaway
 from cutaway.cli import cli
 from cutaway.errors import InputError, MissingText, PromptTooLong, WrongKind
 from cutaway.inside import apc, contacts
-from cutaway.inside.contact_map import precision
+from cutaway.inside.contact_precision import precision
 from cutaway.models import pickled
 from cutaway.sequences import read_contacts
 
@@ -226,7 +226,7 @@ def test_a_pickle_in_npy_is_not_opened(tmp_path):
     ("text", "options", "error", "words"),
     [
         ("", {}, MissingText, "no text"),
-        ("M", {}, InputError, "1 tokens of text"),
+        ("M", {}, InputError, "1 token of text"),
         ("M" * 39, {}, PromptTooLong, "41 tokens"),
         (SEQUENCE, {"separation": 0}, InputError, "separation is 0"),
         (SEQUENCE, {"layers": [3]}, InputError, "no layer 3"),

@@ -389,7 +389,7 @@ def test_a_text_that_is_too_long_says_what_it_would_take(tiny_gpt2: Path) -> Non
 
 def test_more_memory_than_there_is_is_refused_before_the_run(tiny_long: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 1)
-    monkeypatch.setattr("cutaway.inside.attention_maps.ACTIVATIONS", 1e6)
+    monkeypatch.setattr("cutaway.inside.attention_limits.ACTIVATIONS", 1e6)
     with pytest.raises(InputError, match=r"(?s)would need about .* GB.*--layers.*cutaway heads"):
         cutaway.attention("a" * 5000, dataclasses.replace(tiny_long, tokenizer=Letters()))
 

@@ -487,7 +487,7 @@ def test_a_map_that_can_not_be_drawn_is_said(tiny_gpt2):
         ("abc", {}, "groups is the text 'abc'"),
         (["a", "b", "ab"], {}, "'ab' is not one token"),
         (["a", "b", "c"], {"method": "umap"}, "no method 'umap'"),
-        (["a", "b", "c"], {"kind": "chords"}, "no kind 'chords'"),
+        (["a", "b", "c"], {"kind": "chords"}, "kind is 'chords'"),
         (["a", "b", "c"], {"method": "tsne", "perplexity": 3}, "perplexity is 3 for 3 points"),
         (["a", "b", "c"], {"method": "tsne", "perplexity": 0}, "perplexity is 0"),
         (["a", "b", ""], {"kind": "texts"}, "text 3 has no token"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import lines_from, records_from
 from cutaway.errors import InputError
-
-if TYPE_CHECKING:
-    from cutaway.models import Model
 
 __all__ = ["command"]
 
@@ -89,11 +86,11 @@ def command(
     texts: dict[str, list[str]] = {}
     for record, group in records_from(file or "-") if records else ():
         texts.setdefault(group, []).append(record)
-    given = {} if records else _groups(groups, file)
+    named = [] if records else groups or lines_from(None, file or "-")
     lines = None if corpus is None else read_text(Path(corpus)).splitlines()
     known(model, options).check_state(layer)
 
-    from cutaway.inside import contextual_vectors, embedding_map, static_vectors
+    from cutaway.inside import corpus_maps, embedding_map, word_groups
     from cutaway.views import terminal_vectors
 
     ready = loaded(model, "any", options)
@@ -101,25 +98,8 @@ def command(
     if records:
         results = [embedding_map(texts, ready, kind="texts", layer=layer, pooling=pooling, truncate=truncate, **layout)]
     elif corpus is not None and lines is not None:
-        static = static_vectors(lines, min_count=min_count, name=Path(corpus).name)
-        found = embedding_map(given, static, **layout)
-        learned = contextual_vectors(lines, static.texts, ready, layer=layer)
-        results = [found, embedding_map(given, learned, **layout)]
+        learning: dict[str, Any] = {"min_count": min_count, "layer": layer, "name": Path(corpus).name}
+        results = list(corpus_maps(word_groups(named), lines, ready, **learning, **layout))
     else:
-        tokens = {name: [_spelled(ready, word) for word in words] for name, words in given.items()}
-        results = [embedding_map(tokens, ready, **layout)]
+        results = [embedding_map(word_groups(named), ready, kind="words", **layout)]
     emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.maps(results))
-
-
-def _groups(given: tuple[str, ...], file: str | None) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for line in given or lines_from(None, file or "-"):
-        name, colon, words = line.partition(":")
-        found.setdefault(name.strip() if colon else "", []).extend((words if colon else line).split())
-    return found
-
-
-def _spelled(model: Model, word: str) -> str:
-    """Return a word as it stands inside a text: with a space in front where the vocabulary has it so."""
-    ids = model.tokenizer.encode(f" {word}", add_special_tokens=False).ids
-    return f" {word}" if len(ids) == 1 else word

@@ -10,18 +10,17 @@ Axis letters: N heads of all layers, H heads of a layer, T tokens, P residues.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from cutaway.array_codec import PackedArray, pack_array
 from cutaway.errors import InputError, PromptTooLong, WrongKind, counted
 from cutaway.inside.capture import Call, watch
+from cutaway.inside.contact_precision import SEPARATIONS, Map, Precision, apc, precision, precisions
 from cutaway.inside.forward import Reading, read
 from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_PROTEIN
@@ -32,12 +31,8 @@ from cutaway.sequences.structure_contacts import is_structure, read_structure
 from cutaway.tokens.alphabet_detection import alphabet_of, letters_apart, sequence_in
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["Contact", "Contacts", "HeadContacts", "Precision", "apc", "contacts", "precision"]
+__all__ = ["Contact", "Contacts", "HeadContacts", "contacts"]
 
-Map = npt.NDArray[Any]
-
-SEPARATIONS = (6, 24)  # residues between the two of a pair: any but neighbours, and far apart
-SHARES = (("L", 1), ("L/2", 2), ("L/5", 5))
 CROWDED = 20  # residues from which on a truth can be told from a matrix of distances
 KEPT = 64_000_000  # cells of heads' maps that are kept beside the record, as half floats
 
@@ -52,17 +47,6 @@ class Contact:
     second: str
     score: float
     known: bool | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Precision:
-    """The share of known contacts among the `taken` highest pairs at least `separation` apart; `chance`: among all."""
-
-    separation: int
-    top: str
-    taken: int
-    precision: float
-    chance: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,8 +168,8 @@ def contacts(
         reading.run()
     measured.check(*seen.shape["self"])
     mean_PP = measured.total_PP / len(measured.heads)
-    precisions = None if known is None else _precisions(mean_PP, known)
-    best = max(measured.heads, key=lambda one: one.precision or 0.0) if precisions else None
+    shares = None if known is None else precisions(mean_PP, known)
+    best = max(measured.heads, key=lambda one: one.precision or 0.0) if shares else None
     top = _highest(mean_PP, separation)[: len(residues)]
     return Contacts(
         model=reading.model.name,
@@ -198,43 +182,14 @@ def contacts(
         pairs=[_contact(i, j, residues, mean_PP, known) for i, j in top],
         heads=measured.heads,
         scores=pack_array(mean_PP.astype(np.float32)),
-        precisions=precisions,
+        precisions=shares,
         best=best,
         best_scores=None if best is None else pack_array(measured.best_PP.astype(np.float32)),
-        best_precisions=None if best is None or known is None else _precisions(measured.best_PP, known),
+        best_precisions=None if best is None or known is None else precisions(measured.best_PP, known),
         truth=None if known is None else (np.argwhere(np.triu(known, 1)) + 1).tolist(),
         truth_source=source,
         head_maps=measured.maps,
     )
-
-
-def apc(scores_PP: Map) -> Map:
-    """Return a symmetric map less what its rows and columns account for: S_ij - S_i. S_.j / S_.. (Dunn et al. 2008).
-
-    >>> apc(np.array([[1.0, 2.0], [2.0, 4.0]])).round(6).tolist()
-    [[0.0, 0.0], [0.0, 0.0]]
-    """
-    rows_P1, columns_1P = scores_PP.sum(1, keepdims=True), scores_PP.sum(0, keepdims=True)
-    whole = scores_PP.sum()
-    corrected: Map = scores_PP - rows_P1 * columns_1P / whole if whole else scores_PP
-    return corrected
-
-
-def precision(scores_PP: Map, known_PP: Map, separation: int, share: int = 1) -> tuple[int, float, float]:
-    """Return how many pairs at least `separation` apart are taken (L / share), the known contacts' share, and chance.
-
-    Of equal scores the pair with the lower positions comes first. Fewer pairs are taken where there are no more.
-
-    >>> precision(np.eye(3)[::-1], np.eye(3)[::-1] > 0, 1, 3)
-    (1, 1.0, 0.3333333333333333)
-    """
-    first, second = np.triu_indices(len(scores_PP), separation)
-    if not len(first):
-        return 0, math.nan, math.nan
-    taken = min(max(1, len(scores_PP) // share), len(first))
-    order = np.argsort(-scores_PP[first, second], kind="stable")[:taken]
-    hits_Q = known_PP[first, second]
-    return taken, float(hits_Q[order].mean()), float(hits_Q.mean())
 
 
 class _Measured:
@@ -353,13 +308,3 @@ def _highest(scores_PP: Map, separation: int) -> list[tuple[int, int]]:
 def _contact(i: int, j: int, residues: list[str], scores_PP: Map, known: Map | None) -> Contact:
     hit = None if known is None else bool(known[i, j])
     return Contact(i + 1, j + 1, residues[i], residues[j], float(scores_PP[i, j]), hit)
-
-
-def _precisions(scores_PP: Map, known: Map) -> list[Precision]:
-    found = []
-    for separation in SEPARATIONS:
-        for name, share in SHARES:
-            taken, value, chance = precision(scores_PP, known, separation, share)
-            if taken:
-                found.append(Precision(separation, name, taken, value, chance))
-    return found

@@ -18,7 +18,7 @@ from cutaway.inside.embeddings import RECIPE, Embeddings, embed
 from cutaway.inside.vectors import find_row, input_embeddings, single_token
 from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
-from cutaway.models.text_model import ModelLike
+from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.random_streams import check_seed, seed32
 from cutaway.result import Result
@@ -26,6 +26,7 @@ from cutaway.result import Result
 __all__ = ["METHODS", "EmbeddingMap", "MapPoint", "embedding_map"]
 
 METHODS = {"pca": "principal components of the unit vectors", "tsne": "t-SNE of the unit vectors"}
+KINDS = ("tokens", "words", "texts")
 NEAR = 5  # neighbours whose keeping trustworthiness counts
 MOST = 5000  # points up to which it is computed: it holds N × N distances
 FEW = 200  # points up to which t-SNE is computed exactly
@@ -92,18 +93,21 @@ def embedding_map(
     """Lay vectors flat, scaled to length 1 first: near on the sheet then means a small angle.
 
     `groups` maps a group's name to what is in it, or is a list. `kind` "tokens" takes the input embeddings of words
-    that are single tokens, "texts" the vector of each text at `layer` by `pooling`, `truncate` as in `embed`. A table
-    of vectors as the model is looked up instead. `method` "pca" shows the two directions of most variance, "tsne" keeps
-    neighbours together (van der Maaten & Hinton 2008) and nothing else: distances between clusters say little; its
-    `perplexity` is by default 30, for few points (N - 1) / 3. Raises `InputError` for fewer than three points.
+    that are single tokens as they are written; "words" looks each up as inside a text, with a space in front if that
+    is a single token; "texts" takes the vector of each text at `layer` by `pooling`, `truncate` as in `embed`. If the
+    model is a table of vectors, the words are looked up in it.
+
+    `method` "pca" shows the two directions of most variance. "tsne" keeps neighbours together and nothing else (van der
+    Maaten & Hinton 2008): distances between clusters say little. Its `perplexity` is by default 30, or (N - 1) / 3 for
+    few points. Raises `InputError` for fewer than three points.
 
     >>> days, numbers = [" Monday", " Tuesday", " Friday"], [" one", " two", " three"]
     >>> plane = embedding_map({"days": days, "numbers": numbers})
     >>> [round(share, 2) for share in plane.explained], round(plane.trustworthiness, 2)
     ([0.71, 0.17], 1.0)
     """
-    if kind not in {"tokens", "texts"}:
-        raise InputError(f"there is no kind {kind!r} of map", hint="tokens or texts")
+    if kind not in KINDS:
+        raise InputError(f"kind is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
     if method not in METHODS:
         raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
     if isinstance(groups, str):
@@ -123,9 +127,9 @@ def embedding_map(
         ids = [find_row(model, word) for word in words]
         name, space, names = model.model, model.space, [model.texts[i] for i in ids]
         vectors_ND = torch.from_numpy(model.matrix()[ids])
-    elif kind == "tokens":
+    elif kind != "texts":
         loaded = shared(model or DEFAULT, "any")
-        ids = [single_token(loaded, word) for word in words]
+        ids = [single_token(loaded, _inside_text(loaded, word) if kind == "words" else word) for word in words]
         name, space, names = loaded.name, "input embeddings", [loaded.tokenizer.piece(i) for i in ids]
         vectors_ND = input_embeddings(loaded)[ids]
     else:
@@ -192,6 +196,12 @@ def _trustworthiness(unit_ND: torch.Tensor, flat_N2: torch.Tensor) -> tuple[floa
     if len(unit_ND) > MOST or flat_N2.abs().max() == 0:
         return None, None
     return float(trustworthiness(unit_ND.numpy(), flat_N2.numpy(), n_neighbors=near)), near
+
+
+def _inside_text(model: Model, word: str) -> str:
+    """Return a word as it stands inside a text: with a space in front if the vocabulary has that as one token."""
+    ids = model.tokenizer.encode(f" {word}", add_special_tokens=False).ids
+    return f" {word}" if len(ids) == 1 else word
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,7 @@ from cutaway.views.terminal_tables import MOST, fact_table, new_table, shorten, 
 
 if TYPE_CHECKING:
     from cutaway.inside import Ablation, AttentionMaps, Head, Heads
-    from cutaway.inside.attention_maps import Stack
+    from cutaway.inside.attention_result import Stack
 
 __all__ = ["ablation", "attention", "heads"]
 

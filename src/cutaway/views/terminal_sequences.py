@@ -11,7 +11,8 @@ from cutaway.errors import counted
 from cutaway.views.terminal_tables import fact_table, new_table, shorten
 
 if TYPE_CHECKING:
-    from cutaway.inside.contact_map import Contacts, Precision
+    from cutaway.inside.contact_map import Contacts
+    from cutaway.inside.contact_precision import Precision
     from cutaway.models import DataList
     from cutaway.predict import Mutations
 

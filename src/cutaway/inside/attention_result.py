@@ -1,0 +1,140 @@
+"""The result of `attention`: every head's weights on one text, and exact rows on request.
+
+Axis letters: L layers, H heads, T queries, S keys, K head width.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cutaway.array_codec import PackedArray, PackedMaps, Weights
+from cutaway.errors import InputError
+from cutaway.inside.capture import Call
+from cutaway.inside.head_roles import Head
+from cutaway.inside.opening_view import Focus
+from cutaway.result import Result
+
+__all__ = ["AttentionMaps", "Neuron", "Stack"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """The maps of one kind of attention; `scores` and `received` are exact whatever the maps leave out.
+
+    `received` [S]: the attention a token gets, averaged over the chosen heads and layers and over the positions that
+    may see it. `rollout`: how much of each token reaches each position through all heads of all layers (None if some
+    are left out).
+    """
+
+    kind: str
+    causal: bool
+    layers: list[int]
+    heads: list[int]
+    queries: list[str]
+    keys: list[str]
+    query_words: list[int]
+    key_words: list[int]
+    maps: PackedMaps
+    scores: list[Head]
+    received: list[float]
+    rollout: PackedMaps | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Neuron:
+    """The queries [T, K] and keys [S, K] of one head, after rotary.
+
+    A weight is the softmax over the keys of softcap(scale × q·k) + bias, with `sink` as one more logit whose weight
+    goes nowhere; `window` says how many keys, up to its own, a query sees.
+    """
+
+    stack: int
+    layer: int
+    head: int
+    scale: float
+    softcap: float | None
+    sink: float | None
+    window: int | None
+    queries: PackedArray
+    keys: PackedArray
+    bias: PackedArray | None
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class AttentionMaps(Result):
+    """Attention weights of one text: row t holds what position t takes from each position, and sums to 1.
+
+    `focus` is where the page opens (None for a long text). `generated` of the last tokens were written by a model.
+    `row` and `weights` give exact numbers from the queries and keys that are kept beside the record (`calls`: not part
+    of the JSON).
+    """
+
+    schema: ClassVar[str] = "attention"
+    formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+
+    model: str
+    text: str
+    generated: int
+    stacks: list[Stack]
+    neurons: list[Neuron]
+    focus: Focus | None
+    calls: dict[tuple[str, int], Call] = dataclasses.field(repr=False, compare=False, metadata={"json": False})
+
+    def row(self, layer: int, head: int, position: int, kind: str | None = None) -> Weights:
+        """Return one row of weights [S], exactly (float32), at any length.
+
+        Raises `InputError` for a layer, head or position that is not there.
+        """
+        call = self._call(layer, kind)
+        for name, value, count in (("head", head, call.heads), ("position", position, call.rows)):
+            if not 0 <= value < count:
+                raise InputError(f"there is no {name} {value}", hint=f"{name}s go from 0 to {count - 1}")
+        row_S: Weights = call.row(position)[0, head].float().cpu().numpy()
+        return row_S
+
+    def weights(self, layer: int, head: int, kind: str | None = None) -> Weights:
+        """Return one head's whole map [T, S], exactly (float32)."""
+        call = self._call(layer, kind)
+        if not 0 <= head < call.heads:
+            raise InputError(f"there is no head {head}", hint=f"heads go from 0 to {call.heads - 1}")
+        whole = np.zeros((call.rows, call.keys), np.float32)
+        for tile in call.tiles():
+            whole[tile.start : tile.end, : tile.seen] = tile.weights[0, head].float().cpu().numpy()
+        return whole
+
+    def arrays(self) -> dict[str, Weights]:
+        """Return the maps of each kind as float16 [L, H, T, S], or pooled where they are; and the tokens."""
+        found: dict[str, Weights] = {}
+        for stack in self.stacks:
+            found[f"{stack.kind}_weights"] = np.stack([self._layer(stack, i) for i in range(len(stack.layers))])
+            found[f"{stack.kind}_layers"] = np.array(stack.layers)
+            found[f"{stack.kind}_heads"] = np.array(stack.heads)
+            found[f"{stack.kind}_queries"] = np.array(stack.queries)
+            found[f"{stack.kind}_keys"] = np.array(stack.keys)
+            found[f"{stack.kind}_received"] = np.array(stack.received)
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the statistics of each head, a row each."""
+        return [dataclasses.asdict(head) for stack in self.stacks for head in stack.scores]
+
+    def _layer(self, stack: Stack, index: int) -> Weights:
+        layer = stack.layers[index]
+        if stack.maps.pool > 1 or (stack.kind, layer) not in self.calls:
+            return (stack.maps.layer(index) / np.float32(255)).astype(np.float16)
+        return np.stack([self.weights(layer, head, stack.kind) for head in stack.heads]).astype(np.float16)
+
+    def _call(self, layer: int, kind: str | None) -> Call:
+        kind = kind or self.stacks[0].kind
+        if (kind, layer) not in self.calls:
+            known = [str(number) for name, number in self.calls if name == kind]
+            kept = (
+                f"exact rows are kept of layers {', '.join(known)}"
+                if known
+                else f"kinds: {[s.kind for s in self.stacks]}"
+            )
+            raise InputError(f"there is no layer {layer} of {kind} attention here", hint=kept)
+        return self.calls[kind, layer]
