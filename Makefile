@@ -18,6 +18,8 @@ lint: .venv/installed-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@if [ -x $(BIN)/biome ]; then $(BIN)/biome ci --error-on-warnings; \
+	  else echo "make: biome has no wheel for this system; the JavaScript of the pages is not checked"; fi
 
 types: .venv/installed-dev
 	@$(BIN)/mypy

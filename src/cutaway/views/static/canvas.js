@@ -4,7 +4,9 @@ import { colour, el, ramp } from "./draw.js";
 export const MONO = "ui-monospace, 'DejaVu Sans Mono', monospace";
 
 export function canvasOf(wide, tall) {
-  const canvas = el("canvas"), sharp = sized(canvas, wide, tall), pen = canvas.getContext("2d");
+  const canvas = el("canvas"),
+    sharp = sized(canvas, wide, tall),
+    pen = canvas.getContext("2d");
   pen.scale(sharp, sharp);
   return { canvas, pen, sharp };
 }
@@ -12,8 +14,10 @@ export function canvasOf(wide, tall) {
 // Give a canvas another size; returns how many of its dots make a pixel.
 export function sized(canvas, wide, tall) {
   const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
-  canvas.style.width = `${wide}px`; canvas.style.height = `${tall}px`;
-  canvas.width = Math.round(wide * sharp); canvas.height = Math.round(tall * sharp);
+  canvas.style.width = `${wide}px`;
+  canvas.style.height = `${tall}px`;
+  canvas.width = Math.round(wide * sharp);
+  canvas.height = Math.round(tall * sharp);
   return sharp;
 }
 
@@ -21,7 +25,10 @@ export function sized(canvas, wide, tall) {
 export function shadesOf() {
   const paint = ramp();
   const colours = Array.from({ length: 256 }, (_, byte) => paint(Math.sqrt(byte / 255)));
-  return { pixels: Uint32Array.from(colours, ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0), css: colours.map((rgb) => `rgb(${rgb.join(",")})`) };
+  return {
+    pixels: Uint32Array.from(colours, ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0),
+    css: colours.map((rgb) => `rgb(${rgb.join(",")})`),
+  };
 }
 
 export function byteOf(weight) {
@@ -30,8 +37,11 @@ export function byteOf(weight) {
 
 // Put a shrunken map on a canvas, one pixel a byte; what is hidden stays clear.
 export function image(canvas, { bytes, hidden, wide, tall }, shades) {
-  canvas.width = wide; canvas.height = tall;
-  const pen = canvas.getContext("2d"), data = pen.createImageData(wide, tall), pixels = new Uint32Array(data.data.buffer);
+  canvas.width = wide;
+  canvas.height = tall;
+  const pen = canvas.getContext("2d"),
+    data = pen.createImageData(wide, tall),
+    pixels = new Uint32Array(data.data.buffer);
   for (let i = 0; i < bytes.length; i += 1) if (!hidden[i]) pixels[i] = shades.pixels[bytes[i]];
   pen.putImageData(data, 0, 0);
 }
@@ -44,7 +54,16 @@ export function focusable(node, role, label) {
 
 export function arrows(turn) {
   return (event) => {
-    const by = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0], PageUp: [0, -10], PageDown: [0, 10], Home: [-1e9, 0], End: [1e9, 0] }[event.key];
+    const by = {
+      ArrowUp: [0, -1],
+      ArrowDown: [0, 1],
+      ArrowLeft: [-1, 0],
+      ArrowRight: [1, 0],
+      PageUp: [0, -10],
+      PageDown: [0, 10],
+      Home: [-1e9, 0],
+      End: [1e9, 0],
+    }[event.key];
     if (!by || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     turn(by[0], by[1], event);
@@ -53,9 +72,20 @@ export function arrows(turn) {
 
 // What a causal model may not look at is cut away: hatched, not shaded. `path` draws its outline.
 export function hatch(pen, x, y, wide, tall, path) {
-  pen.save(); pen.beginPath(); path(); pen.closePath(); pen.clip(); pen.beginPath();
-  for (let at = 0; at < wide + tall; at += 8) { pen.moveTo(x + at, y); pen.lineTo(x + at - tall, y + tall); }
-  pen.strokeStyle = colour("--line"); pen.lineWidth = 0.6; pen.stroke(); pen.restore();
+  pen.save();
+  pen.beginPath();
+  path();
+  pen.closePath();
+  pen.clip();
+  pen.beginPath();
+  for (let at = 0; at < wide + tall; at += 8) {
+    pen.moveTo(x + at, y);
+    pen.lineTo(x + at - tall, y + tall);
+  }
+  pen.strokeStyle = colour("--line");
+  pen.lineWidth = 0.6;
+  pen.stroke();
+  pen.restore();
 }
 
 export function clip(text, length) {

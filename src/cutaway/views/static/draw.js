@@ -18,7 +18,8 @@ function fill(node, options, children) {
   for (const [key, value] of Object.entries(options)) {
     if (value === null || value === undefined || value === false) continue;
     if (key === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
-    else if (key === "style") for (const [property, setting] of Object.entries(value)) node.style.setProperty(property, setting);
+    else if (key === "style")
+      for (const [property, setting] of Object.entries(value)) node.style.setProperty(property, setting);
     else node.setAttribute(key, value === true ? "" : value);
   }
   node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
@@ -53,13 +54,21 @@ export function bytes(value) {
   if (typeof value !== "number") return "–";
   const units = ["B", "kB", "MB", "GB", "TB"];
   let power = 0;
-  while (value >= 1000 && power < units.length - 1) { value /= 1000; power += 1; }
+  while (value >= 1000 && power < units.length - 1) {
+    value /= 1000;
+    power += 1;
+  }
   return `${power === 0 ? value : value.toPrecision(value >= 100 ? 3 : 2)} ${units[power]}`;
 }
 
 export function short(value) {
   if (typeof value !== "number") return "–";
-  for (const [size, unit] of [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
+  for (const [size, unit] of [
+    [1e12, " T"],
+    [1e9, " G"],
+    [1e6, " M"],
+    [1e3, " k"],
+  ]) {
     if (Math.abs(value) >= size) return `${(value / size).toPrecision(3)}${unit}`;
   }
   return String(value);
@@ -79,10 +88,16 @@ export function bits(nats) {
 export function legible(text, { spaces = true, breaks = false } = {}) {
   const fragment = document.createDocumentFragment();
   let plain = "";
-  const flush = () => { if (plain) fragment.append(plain); plain = ""; };
+  const flush = () => {
+    if (plain) fragment.append(plain);
+    plain = "";
+  };
   for (const char of String(text ?? "")) {
     const picture = pictureOf(char, spaces);
-    if (picture === null) { plain += char; continue; }
+    if (picture === null) {
+      plain += char;
+      continue;
+    }
     flush();
     fragment.append(el("span", { class: "ghost" }, picture));
     if (breaks && char === "\n") plain += "\n";
@@ -100,8 +115,11 @@ function pictureOf(char, spaces) {
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return "␡";
   const surrogate = code >= 0xd800 && code <= 0xdfff;
-  const control = (code >= 0x80 && code < 0xa0) || (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-  const unseen = spaces && (code === 0xa0 || (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x2029) || code === 0xfeff);
+  const control =
+    (code >= 0x80 && code < 0xa0) || (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  const unseen =
+    spaces &&
+    (code === 0xa0 || (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x2029) || code === 0xfeff);
   return surrogate || control || unseen ? `⟨U+${code.toString(16).toUpperCase().padStart(4, "0")}⟩` : null;
 }
 
@@ -136,25 +154,62 @@ export function readout() {
   return el("p", { class: "readout", role: "status" });
 }
 
-// columns: {head, n: a number, w: a piece of text in the typewriter face, l: prose}; rows: arrays of text, numbers or nodes.
+// columns: {head, n: a number, w: a piece of text in the typewriter face, l: prose}; rows: arrays of text, numbers or
+// nodes.
 export function table(columns, rows, limit = 500) {
   const body = el("tbody");
-  const cell = (value, { n, w, l }) => el("td", { class: [n ? "n" : w ? "w" : l ? "l" : "", String(value).length <= (w ? 28 : 16) ? "brief" : ""].join(" ").trim() || null }, value instanceof Node ? value : exact(value));
-  const add = (some) => body.append(...some.map((row) => el("tr", {}, row.map((value, i) => cell(value, columns[i])))));
+  const cell = (value, { n, w, l }) =>
+    el(
+      "td",
+      {
+        class:
+          [n ? "n" : w ? "w" : l ? "l" : "", String(value).length <= (w ? 28 : 16) ? "brief" : ""].join(" ").trim() ||
+          null,
+      },
+      value instanceof Node ? value : exact(value),
+    );
+  const add = (some) =>
+    body.append(
+      ...some.map((row) =>
+        el(
+          "tr",
+          {},
+          row.map((value, i) => cell(value, columns[i])),
+        ),
+      ),
+    );
   add(rows.slice(0, limit));
-  const head = el("tr", {}, columns.map((column) => el("th", { class: column.n ? "n" : null, scope: "col" }, column.head)));
-  const whole = edges(el("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {}, el("thead", {}, head), body)));
+  const head = el(
+    "tr",
+    {},
+    columns.map((column) => el("th", { class: column.n ? "n" : null, scope: "col" }, column.head)),
+  );
+  const whole = edges(
+    el(
+      "div",
+      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" },
+      el("table", {}, el("thead", {}, head), body),
+    ),
+  );
   if (rows.length <= limit) return whole;
   const more = el("button", { type: "button" }, `Show all ${count(rows.length)} rows`);
-  more.addEventListener("click", () => { add(rows.slice(limit)); more.remove(); });
+  more.addEventListener("click", () => {
+    add(rows.slice(limit));
+    more.remove();
+  });
   return el("div", {}, whole, more);
 }
 
 // The numbers behind a drawing, folded under it. `content` is a node, or a function called when it is opened.
 export function twin(label, content) {
   const whole = el("details", { class: "twin" }, el("summary", {}, label));
-  if (content instanceof Node) { whole.append(content); return whole; }
-  whole.refresh = () => { if (whole.open) whole.replaceChildren(whole.firstChild, content()); };
+  if (content instanceof Node) {
+    whole.append(content);
+    return whole;
+  }
+  whole.refresh = () => {
+    if (whole.open) whole.replaceChildren(whole.firstChild, content());
+  };
   whole.addEventListener("toggle", whole.refresh);
   return whole;
 }
@@ -162,16 +217,33 @@ export function twin(label, content) {
 // rows: {name, value, text, chosen, rest}. Every bar has its label before it and its value after it; where a value is
 // negative the bars stand on a zero line and go both ways. `long`: the values are phrases.
 export function bars(rows, most, { long = false } = {}) {
-  const values = rows.map((row) => row.value ?? 0), top = most ?? Math.max(1e-12, ...values.map(Math.abs));
-  const low = Math.min(0, ...values), range = Math.max(0, ...values) - low || 1, signed = low < 0;
+  const values = rows.map((row) => row.value ?? 0),
+    top = most ?? Math.max(1e-12, ...values.map(Math.abs));
+  const low = Math.min(0, ...values),
+    range = Math.max(0, ...values) - low || 1,
+    signed = low < 0;
   const at = (value) => `${(100 * value) / range}%`;
-  return el("div", { class: `bars${long ? " long" : ""}${signed ? " signed" : ""}`, role: "list" }, rows.map((row, i) => {
-    const style = signed ? { "--from": at(Math.min(0, values[i]) - low), "--wide": at(Math.abs(values[i])) } : { "--share": Math.min(1, values[i] / top) };
-    const bar = el("span", { class: "fill", style });
-    return el("div", { class: row.chosen ? "chosen" : row.rest ? "rest" : null, role: "listitem" },
-      el("span", { class: "name" }, legible(row.name, { spaces: row.spaces ?? true })),
-      el("span", { class: "track" }, signed ? el("span", { class: "axis", style: { "--zero": at(-low) } }, bar) : bar, el("span", { class: "value" }, row.text)));
-  }));
+  return el(
+    "div",
+    { class: `bars${long ? " long" : ""}${signed ? " signed" : ""}`, role: "list" },
+    rows.map((row, i) => {
+      const style = signed
+        ? { "--from": at(Math.min(0, values[i]) - low), "--wide": at(Math.abs(values[i])) }
+        : { "--share": Math.min(1, values[i] / top) };
+      const bar = el("span", { class: "fill", style });
+      return el(
+        "div",
+        { class: row.chosen ? "chosen" : row.rest ? "rest" : null, role: "listitem" },
+        el("span", { class: "name" }, legible(row.name, { spaces: row.spaces ?? true })),
+        el(
+          "span",
+          { class: "track" },
+          signed ? el("span", { class: "axis", style: { "--zero": at(-low) } }, bar) : bar,
+          el("span", { class: "value" }, row.text),
+        ),
+      );
+    }),
+  );
 }
 
 // Colour. The nine steps live in the style sheet, so that both themes and the print agree with it.
@@ -207,19 +279,34 @@ export function surprise(value) {
 }
 
 export function surpriseKey() {
-  const steps = Array.from({ length: STEPS }, (_, i) => el("span", { class: `s${i}` }, i === STEPS - 1 ? `${i * 2}+` : i * 2));
-  return el("p", { class: "key" }, "surprisal", el("span", { class: "steps" }, steps), "bits (0: certain; each further bit: half as likely)");
+  const steps = Array.from({ length: STEPS }, (_, i) =>
+    el("span", { class: `s${i}` }, i === STEPS - 1 ? `${i * 2}+` : i * 2),
+  );
+  return el(
+    "p",
+    { class: "key" },
+    "surprisal",
+    el("span", { class: "steps" }, steps),
+    "bits (0: certain; each further bit: half as likely)",
+  );
 }
 
 // A drawing that knows its width: drawn when it gets one and again when that changes.
 export function fit(draw, options = {}) {
   const box = edges(el("div", { class: "scroll", ...options }));
   let last = 0;
-  box.redraw = () => { if (last > 0) box.replaceChildren(draw(last)); };
-  new ResizeObserver((entries) => requestAnimationFrame(() => {
-    const width = Math.floor(entries[0].contentRect.width);
-    if (width > 0 && Math.abs(width - last) > 1) { last = width; box.redraw(); }
-  })).observe(box);
+  box.redraw = () => {
+    if (last > 0) box.replaceChildren(draw(last));
+  };
+  new ResizeObserver((entries) =>
+    requestAnimationFrame(() => {
+      const width = Math.floor(entries[0].contentRect.width);
+      if (width > 0 && Math.abs(width - last) > 1) {
+        last = width;
+        box.redraw();
+      }
+    }),
+  ).observe(box);
   return box;
 }
 
@@ -228,7 +315,8 @@ export function ticks(low, high, wanted = 5) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const size = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
   const marks = [];
-  for (let at = Math.ceil(low / size - 1e-9); at * size <= high + size * 1e-9; at += 1) marks.push(Number((at * size).toPrecision(12)));
+  for (let at = Math.ceil(low / size - 1e-9); at * size <= high + size * 1e-9; at += 1)
+    marks.push(Number((at * size).toPrecision(12)));
   return marks;
 }
 
@@ -240,7 +328,10 @@ export function rover(container, label, onPick, { hover = false } = {}) {
     const next = find(index);
     if (!next) return;
     const before = current === null ? null : find(current);
-    if (before) { before.setAttribute("aria-selected", "false"); before.setAttribute("tabindex", "-1"); }
+    if (before) {
+      before.setAttribute("aria-selected", "false");
+      before.setAttribute("tabindex", "-1");
+    }
     next.setAttribute("aria-selected", "true");
     next.setAttribute("tabindex", "0");
     const changed = current !== index;
@@ -251,16 +342,36 @@ export function rover(container, label, onPick, { hover = false } = {}) {
   const at = (event) => event.target.closest?.("[data-i]");
   container.setAttribute("role", "listbox");
   container.setAttribute("aria-label", label);
-  container.addEventListener("click", (event) => { const item = at(event); if (item) pick(Number(item.dataset.i), true); });
-  container.addEventListener("focusin", (event) => { const item = at(event); if (item) pick(Number(item.dataset.i)); });
-  if (hover) container.addEventListener("pointerover", (event) => { const item = at(event); if (item) onPick(Number(item.dataset.i)); });
-  if (hover) container.addEventListener("pointerleave", () => { if (current !== null) onPick(current); });
+  container.addEventListener("click", (event) => {
+    const item = at(event);
+    if (item) pick(Number(item.dataset.i), true);
+  });
+  container.addEventListener("focusin", (event) => {
+    const item = at(event);
+    if (item) pick(Number(item.dataset.i));
+  });
+  if (hover)
+    container.addEventListener("pointerover", (event) => {
+      const item = at(event);
+      if (item) onPick(Number(item.dataset.i));
+    });
+  if (hover)
+    container.addEventListener("pointerleave", () => {
+      if (current !== null) onPick(current);
+    });
   container.addEventListener("keydown", (event) => {
     const items = container.querySelectorAll("[data-i]");
     const last = Number(items[items.length - 1]?.dataset.i ?? 0);
     const first = Number(items[0]?.dataset.i ?? 0);
     const here = current ?? first;
-    const next = { ArrowRight: here + 1, ArrowDown: here + 1, ArrowLeft: here - 1, ArrowUp: here - 1, Home: first, End: last }[event.key];
+    const next = {
+      ArrowRight: here + 1,
+      ArrowDown: here + 1,
+      ArrowLeft: here - 1,
+      ArrowUp: here - 1,
+      Home: first,
+      End: last,
+    }[event.key];
     if (next === undefined) return;
     event.preventDefault();
     pick(Math.max(first, Math.min(last, next)), true);

@@ -1,7 +1,8 @@
 // One map large: rows look at columns. Where its cells have no room for their names, the whole map small and, beside
 // the selection, a window of it with names.
+
+import { arrows, byteOf, canvasOf, clip, focusable, hatch, image, MONO } from "./canvas.js";
 import { colour, el, fit, fixed, hint, over, plain, table } from "./draw.js";
-import { MONO, arrows, byteOf, canvasOf, clip, focusable, hatch, image } from "./canvas.js";
 import { columnOf, rowOf, shrink, weight } from "./weights.js";
 
 export const WHOLE = 48; // up to so many rows and columns every cell is drawn with its names
@@ -9,13 +10,41 @@ const NEAR = 28;
 
 export function matrixView(look) {
   const long = Math.max(look.rows.length, look.columns.length) > WHOLE;
-  const whole = long ? fit((width) => overview(look, width)) : null, near = fit((width) => windowed(look, width));
-  const node = el("div", { on: { keydown: arrows((across, down, event) => {
-    const row = within(look.row + down, look.rows.length), column = within((look.column ?? 0) + across, look.columns.length);
-    look.pick(down ? { row, column: look.chosen ? column : null, event } : { column });
-  }) } }, long ? [over(`The whole map, ${look.rows.length} × ${look.columns.length}`), whole, over("Around the selection: rows look at columns")] : over("One map: rows look at columns"), near);
-  focusable(node, "application", "The map, rows look at columns; arrow keys move from cell to cell, Shift selects several rows");
-  return { node, update: () => { whole?.redraw(); near.redraw(); }, refocus: () => node.focus({ preventScroll: true }) };
+  const whole = long ? fit((width) => overview(look, width)) : null,
+    near = fit((width) => windowed(look, width));
+  const node = el(
+    "div",
+    {
+      on: {
+        keydown: arrows((across, down, event) => {
+          const row = within(look.row + down, look.rows.length),
+            column = within((look.column ?? 0) + across, look.columns.length);
+          look.pick(down ? { row, column: look.chosen ? column : null, event } : { column });
+        }),
+      },
+    },
+    long
+      ? [
+          over(`The whole map, ${look.rows.length} × ${look.columns.length}`),
+          whole,
+          over("Around the selection: rows look at columns"),
+        ]
+      : over("One map: rows look at columns"),
+    near,
+  );
+  focusable(
+    node,
+    "application",
+    "The map, rows look at columns; arrow keys move from cell to cell, Shift selects several rows",
+  );
+  return {
+    node,
+    update: () => {
+      whole?.redraw();
+      near.redraw();
+    },
+    refocus: () => node.focus({ preventScroll: true }),
+  };
 }
 
 function within(value, size) {
@@ -24,63 +53,118 @@ function within(value, size) {
 
 // The part of an axis that is shown: `room` positions around the middle one.
 function span(size, middle, room) {
-  const length = Math.min(size, room), from = Math.max(0, Math.min(size - length, middle - Math.floor(length / 2)));
+  const length = Math.min(size, room),
+    from = Math.max(0, Math.min(size - length, middle - Math.floor(length / 2)));
   return [from, from + length];
 }
 
 function room(look, width, side) {
-  return Math.max(look.rows.length, look.columns.length) <= WHOLE ? WHOLE : Math.max(8, Math.min(NEAR, Math.floor((width - side - 26) / 14)));
+  return Math.max(look.rows.length, look.columns.length) <= WHOLE
+    ? WHOLE
+    : Math.max(8, Math.min(NEAR, Math.floor((width - side - 26) / 14)));
 }
 
 function overview(look, width) {
   const { map } = look;
   if (!map) return el("div");
-  const unit = Math.min(width - 4, 520) / Math.max(map.rows, map.columns), wide = Math.max(8, unit * map.columns), tall = Math.max(8, unit * map.rows);
-  const { canvas, pen, sharp } = canvasOf(wide + 4, tall + 4), small = document.createElement("canvas");
-  image(small, shrink(map, Math.min(map.columns, Math.round(wide * sharp)), Math.min(map.rows, Math.round(tall * sharp))), look.shades);
+  const unit = Math.min(width - 4, 520) / Math.max(map.rows, map.columns),
+    wide = Math.max(8, unit * map.columns),
+    tall = Math.max(8, unit * map.rows);
+  const { canvas, pen, sharp } = canvasOf(wide + 4, tall + 4),
+    small = document.createElement("canvas");
+  image(
+    small,
+    shrink(map, Math.min(map.columns, Math.round(wide * sharp)), Math.min(map.rows, Math.round(tall * sharp))),
+    look.shades,
+  );
   pen.imageSmoothingEnabled = false;
   pen.drawImage(small, 2, 2, wide, tall);
-  if (map.causal) hatch(pen, 2, 2, wide, tall, () => { pen.moveTo(2 + unit, 2); pen.lineTo(2 + wide, 2); pen.lineTo(2 + wide, 2 + tall); });
-  pen.strokeStyle = colour("--line"); pen.lineWidth = 1; pen.strokeRect(1.5, 1.5, wide + 1, tall + 1);
-  const size = room(look, width, 110), [top, bottom] = span(map.rows, look.row, size), [left, right] = span(map.columns, look.column, size);
+  if (map.causal)
+    hatch(pen, 2, 2, wide, tall, () => {
+      pen.moveTo(2 + unit, 2);
+      pen.lineTo(2 + wide, 2);
+      pen.lineTo(2 + wide, 2 + tall);
+    });
+  pen.strokeStyle = colour("--line");
+  pen.lineWidth = 1;
+  pen.strokeRect(1.5, 1.5, wide + 1, tall + 1);
+  const size = room(look, width, 110),
+    [top, bottom] = span(map.rows, look.row, size),
+    [left, right] = span(map.columns, look.column, size);
   pen.strokeStyle = colour("--accent");
   pen.strokeRect(2 + left * unit, 2 + top * unit, (right - left) * unit, (bottom - top) * unit);
-  pen.lineWidth = Math.max(0.7, Math.min(unit, 2)); pen.globalAlpha = look.selected.length > 1 ? 0.35 : 0.8;
-  for (const row of look.selected) { pen.beginPath(); pen.moveTo(2, 2 + (row + 0.5) * unit); pen.lineTo(2 + wide, 2 + (row + 0.5) * unit); pen.stroke(); }
-  canvas.addEventListener("click", (event) => look.pick({ row: within(Math.floor((event.offsetY - 2) / unit), map.rows), column: within(Math.floor((event.offsetX - 2) / unit), map.columns), event }));
+  pen.lineWidth = Math.max(0.7, Math.min(unit, 2));
+  pen.globalAlpha = look.selected.length > 1 ? 0.35 : 0.8;
+  for (const row of look.selected) {
+    pen.beginPath();
+    pen.moveTo(2, 2 + (row + 0.5) * unit);
+    pen.lineTo(2 + wide, 2 + (row + 0.5) * unit);
+    pen.stroke();
+  }
+  canvas.addEventListener("click", (event) =>
+    look.pick({
+      row: within(Math.floor((event.offsetY - 2) / unit), map.rows),
+      column: within(Math.floor((event.offsetX - 2) / unit), map.columns),
+      event,
+    }),
+  );
   return canvas;
 }
 
 function windowed(look, width) {
   const { map } = look;
   if (!map) return el("div");
-  const name = (group) => clip(plain(group.name), 12), names = [...look.rows, ...look.columns].slice(0, 400).map(name);
-  const side = Math.min(100, 14 + 7.4 * Math.max(...names.map((text) => [...text].length))), size = room(look, width, side);
-  const [top, bottom] = span(map.rows, look.row, size), [left, right] = span(map.columns, look.column, size);
+  const name = (group) => clip(plain(group.name), 12),
+    names = [...look.rows, ...look.columns].slice(0, 400).map(name);
+  const side = Math.min(100, 14 + 7.4 * Math.max(...names.map((text) => [...text].length))),
+    size = room(look, width, side);
+  const [top, bottom] = span(map.rows, look.row, size),
+    [left, right] = span(map.columns, look.column, size);
   const cell = Math.max(11, Math.min(38, Math.floor((width - side - 24) / Math.max(right - left, bottom - top))));
-  const wide = (right - left) * cell, tall = (bottom - top) * cell, { canvas, pen } = canvasOf(side + wide + 26, side + tall + 4);
-  const x = (column) => side + (column - left) * cell, y = (row) => side + (row - top) * cell;
-  pen.font = `${cell < 14 ? 9 : 12}px ${MONO}`; pen.textBaseline = "middle";
+  const wide = (right - left) * cell,
+    tall = (bottom - top) * cell,
+    { canvas, pen } = canvasOf(side + wide + 26, side + tall + 4);
+  const x = (column) => side + (column - left) * cell,
+    y = (row) => side + (row - top) * cell;
+  pen.font = `${cell < 14 ? 9 : 12}px ${MONO}`;
+  pen.textBaseline = "middle";
   for (let row = top; row < bottom; row += 1) {
-    pen.fillStyle = colour(look.selected.includes(row) ? "--accent" : "--ink"); pen.textAlign = "right"; pen.fillText(name(look.rows[row]), side - 6, y(row + 0.5));
+    pen.fillStyle = colour(look.selected.includes(row) ? "--accent" : "--ink");
+    pen.textAlign = "right";
+    pen.fillText(name(look.rows[row]), side - 6, y(row + 0.5));
     const end = map.causal ? Math.min(right, row + 1) : right;
-    for (let column = left; column < end; column += 1) { pen.fillStyle = look.shades.css[byteOf(weight(map, row, column))]; pen.fillRect(x(column), y(row), cell - 0.5, cell - 0.5); }
+    for (let column = left; column < end; column += 1) {
+      pen.fillStyle = look.shades.css[byteOf(weight(map, row, column))];
+      pen.fillRect(x(column), y(row), cell - 0.5, cell - 0.5);
+    }
   }
   for (let column = left; column < right; column += 1) {
-    pen.save(); pen.translate(x(column + 0.5), side - 6); pen.rotate(-Math.PI / 3); pen.textAlign = "left";
-    pen.fillStyle = colour(column === look.column ? "--accent" : "--ink"); pen.fillText(name(look.columns[column]), 0, 0); pen.restore();
+    pen.save();
+    pen.translate(x(column + 0.5), side - 6);
+    pen.rotate(-Math.PI / 3);
+    pen.textAlign = "left";
+    pen.fillStyle = colour(column === look.column ? "--accent" : "--ink");
+    pen.fillText(name(look.columns[column]), 0, 0);
+    pen.restore();
   }
-  if (map.causal) hatch(pen, side, side, wide, tall, () => {
-    pen.moveTo(side + wide, side);
-    for (let row = top; row < bottom; row += 1) for (const end of [row, row + 1]) pen.lineTo(Math.max(side, Math.min(side + wide, x(row + 1))), y(end));
-    pen.lineTo(side + wide, side + tall);
-  });
-  pen.strokeStyle = colour("--line"); pen.lineWidth = 1; pen.strokeRect(side - 0.5, side - 0.5, wide + 1, tall + 1);
+  if (map.causal)
+    hatch(pen, side, side, wide, tall, () => {
+      pen.moveTo(side + wide, side);
+      for (let row = top; row < bottom; row += 1)
+        for (const end of [row, row + 1]) pen.lineTo(Math.max(side, Math.min(side + wide, x(row + 1))), y(end));
+      pen.lineTo(side + wide, side + tall);
+    });
+  pen.strokeStyle = colour("--line");
+  pen.lineWidth = 1;
+  pen.strokeRect(side - 0.5, side - 0.5, wide + 1, tall + 1);
   pen.strokeStyle = colour("--accent");
-  for (const row of look.selected) if (row >= top && row < bottom) pen.strokeRect(side - 0.5, y(row) - 0.5, wide + 1, cell);
-  pen.lineWidth = 2.5; pen.strokeRect(x(look.column), y(look.row), cell - 1, cell - 1);
+  for (const row of look.selected)
+    if (row >= top && row < bottom) pen.strokeRect(side - 0.5, y(row) - 0.5, wide + 1, cell);
+  pen.lineWidth = 2.5;
+  pen.strokeRect(x(look.column), y(look.row), cell - 1, cell - 1);
   canvas.addEventListener("click", (event) => {
-    const row = top + Math.floor((event.offsetY - side) / cell), column = left + Math.floor((event.offsetX - side) / cell);
+    const row = top + Math.floor((event.offsetY - side) / cell),
+      column = left + Math.floor((event.offsetX - side) / cell);
     if (row >= top && row < bottom) look.pick({ row, column: column >= left && column < right ? column : null, event });
   });
   if (!performance.getEntriesByName("cutaway:first-head").length) performance.mark("cutaway:first-head");
@@ -89,19 +173,65 @@ function windowed(look, width) {
 
 // The whole map where a page can hold it; beyond that the chosen tokens' row and column.
 export function matrixTable(look) {
-  const { map, rows, columns } = look, label = (group, i) => `${i} ${plain(group.name)}`;
+  const { map, rows, columns } = look,
+    label = (group, i) => `${i} ${plain(group.name)}`;
   if (!map) return el("div");
   if (Math.max(rows.length, columns.length) <= WHOLE) {
-    return el("div", {}, hint(`${look.what()}: from the row's token to the column's.`), table([{ head: "from", w: true }, ...columns.map((group, i) => ({ head: label(group, i), n: true }))], rows.map((group, i) => [label(group, i), ...rowOf(map, [i])])));
+    return el(
+      "div",
+      {},
+      hint(`${look.what()}: from the row's token to the column's.`),
+      table(
+        [{ head: "from", w: true }, ...columns.map((group, i) => ({ head: label(group, i), n: true }))],
+        rows.map((group, i) => [label(group, i), ...rowOf(map, [i])]),
+      ),
+    );
   }
-  const sees = rowOf(map, look.selected), seen = columnOf(map, look.columnCells), some = (cells, groups) => cells.slice(0, 8).map((i) => label(groups[i], i)).join(", ") + (cells.length > 8 ? ", …" : "");
+  const sees = rowOf(map, look.selected),
+    seen = columnOf(map, look.columnCells),
+    some = (cells, groups) =>
+      cells
+        .slice(0, 8)
+        .map((i) => label(groups[i], i))
+        .join(", ") + (cells.length > 8 ? ", …" : "");
   const longer = rows.length > columns.length ? rows : columns;
-  return el("div", {}, hint(`${look.what()}. Left: where ${some(look.selected, rows)} looks. Right: who looks at ${some(look.columnCells, columns)}.`),
-    rows.length === columns.length ? table([{ head: "token", w: true }, { head: "it looks there with weight", n: true }, { head: "it is looked at from there with weight", n: true }], rows.map((group, i) => [label(group, i), sees[i], seen[i]]))
-      : table([{ head: "key", w: true }, { head: "looked at with weight", n: true }, { head: "query", w: true }, { head: "looks with weight", n: true }], longer.map((_, i) => [columns[i] ? label(columns[i], i) : "", sees[i] ?? "", rows[i] ? label(rows[i], i) : "", seen[i] ?? ""])));
+  return el(
+    "div",
+    {},
+    hint(
+      `${look.what()}. Left: where ${some(look.selected, rows)} looks. Right: who looks at ` +
+        `${some(look.columnCells, columns)}.`,
+    ),
+    rows.length === columns.length
+      ? table(
+          [
+            { head: "token", w: true },
+            { head: "it looks there with weight", n: true },
+            { head: "it is looked at from there with weight", n: true },
+          ],
+          rows.map((group, i) => [label(group, i), sees[i], seen[i]]),
+        )
+      : table(
+          [
+            { head: "key", w: true },
+            { head: "looked at with weight", n: true },
+            { head: "query", w: true },
+            { head: "looks with weight", n: true },
+          ],
+          longer.map((_, i) => [
+            columns[i] ? label(columns[i], i) : "",
+            sees[i] ?? "",
+            rows[i] ? label(rows[i], i) : "",
+            seen[i] ?? "",
+          ]),
+        ),
+  );
 }
 
 // One sentence about the cell under focus.
 export function cellText(look) {
-  return fixed(look.selected.reduce((sum, row) => sum + weight(look.map, row, look.column), 0) / look.selected.length, 3);
+  return fixed(
+    look.selected.reduce((sum, row) => sum + weight(look.map, row, look.column), 0) / look.selected.length,
+    3,
+  );
 }

@@ -1,23 +1,35 @@
 // Inside one weight: the query and the key number by number, their products, the logit they add up to, and the exact
 // softmax of the row, computed here from the queries and keys that the record carries for a few heads.
-import { colour, el, exact, fit, fixed, hint, legible, over, plain, table, twin } from "./draw.js";
+
 import { canvasOf } from "./canvas.js";
+import { colour, el, exact, fit, fixed, hint, legible, over, plain, table, twin } from "./draw.js";
 import { flow, strip } from "./flow.js";
-import { strongest } from "./weights.js";
 import { unpackArray } from "./packing.js";
+import { strongest } from "./weights.js";
 
 const opened = new WeakMap();
 
 function open(neuron) {
   const parts = [neuron.queries, neuron.keys, neuron.bias];
-  if (!opened.has(neuron)) opened.set(neuron, Promise.all(parts.map((part) => (part ? unpackArray(part) : null))).then(([queries, keys, bias]) => ({ ...neuron, queries, keys, bias })));
+  if (!opened.has(neuron))
+    opened.set(
+      neuron,
+      Promise.all(parts.map((part) => (part ? unpackArray(part) : null))).then(([queries, keys, bias]) => ({
+        ...neuron,
+        queries,
+        keys,
+        bias,
+      })),
+    );
   return opened.get(neuron);
 }
 
 // logit(t, s) = scale · q·k (softcap: c · tanh(x / c)) + bias; the weights are a softmax over the keys in sight, and a
 // sink is one more logit that takes its share to nowhere.
 export function exactRow({ queries, keys, bias, scale, softcap, sink, window: reach }, causal, query) {
-  const K = queries.shape[1], S = keys.shape[0], logits = new Float64Array(S).fill(-Infinity);
+  const K = queries.shape[1],
+    S = keys.shape[0],
+    logits = new Float64Array(S).fill(-Infinity);
   for (let key = 0; key < S; key += 1) {
     if ((causal && key > query) || (reach && Math.abs(query - key) >= reach)) continue;
     let dot = 0;
@@ -25,46 +37,148 @@ export function exactRow({ queries, keys, bias, scale, softcap, sink, window: re
     dot *= scale;
     logits[key] = (softcap ? softcap * Math.tanh(dot / softcap) : dot) + (bias ? bias.values[query * S + key] : 0);
   }
-  const most = Math.max(typeof sink === "number" ? sink : -Infinity, ...logits), weights = logits.map((logit) => Math.exp(logit - most));
-  const nowhere = typeof sink === "number" ? Math.exp(sink - most) : 0, total = weights.reduce((sum, value) => sum + value, nowhere);
+  const most = Math.max(typeof sink === "number" ? sink : -Infinity, ...logits),
+    weights = logits.map((logit) => Math.exp(logit - most));
+  const nowhere = typeof sink === "number" ? Math.exp(sink - most) : 0,
+    total = weights.reduce((sum, value) => sum + value, nowhere);
   return { logits, weights: weights.map((value) => value / total), nowhere: nowhere / total };
 }
 
 export function neuronOf(look, layer = look.state.layer, head = look.state.head) {
   const { stack } = look;
-  return (look.record.neurons ?? []).find((one) => one.stack === stack.index && one.layer === stack.layers[layer] && one.head === stack.heads[head]) ?? null;
+  return (
+    (look.record.neurons ?? []).find(
+      (one) => one.stack === stack.index && one.layer === stack.layers[layer] && one.head === stack.heads[head],
+    ) ?? null
+  );
 }
 
 // Which heads have exact rows, and what to type for another.
 export function exactHeads(look) {
-  const { stack, record } = look, own = (record.neurons ?? []).filter((one) => one.stack === stack.index);
-  const buttons = own.slice(0, 40).map((one) => el("button", { type: "button", on: { click: () => look.move({ layer: Math.max(0, stack.layers.indexOf(one.layer)), head: Math.max(0, stack.heads.indexOf(one.head)), extra: [], mean: "", view: "neuron" }) } }, `${one.layer}.${one.head}`));
-  const name = `${stack.layers[look.state.layer]}.${stack.heads[look.state.head]}`, text = el("code", {}, "cutaway attention … -m ", legible(record.model), ` --neurons ${name}`);
-  return el("div", { class: "controls hint" }, own.length ? ["Exact rows are here for: ", buttons] : "This record carries no exact rows.", neuronOf(look) ? null : el("span", {}, `For head ${name}: `, text));
+  const { stack, record } = look,
+    own = (record.neurons ?? []).filter((one) => one.stack === stack.index);
+  const buttons = own.slice(0, 40).map((one) =>
+    el(
+      "button",
+      {
+        type: "button",
+        on: {
+          click: () =>
+            look.move({
+              layer: Math.max(0, stack.layers.indexOf(one.layer)),
+              head: Math.max(0, stack.heads.indexOf(one.head)),
+              extra: [],
+              mean: "",
+              view: "neuron",
+            }),
+        },
+      },
+      `${one.layer}.${one.head}`,
+    ),
+  );
+  const name = `${stack.layers[look.state.layer]}.${stack.heads[look.state.head]}`,
+    text = el("code", {}, "cutaway attention … -m ", legible(record.model), ` --neurons ${name}`);
+  return el(
+    "div",
+    { class: "controls hint" },
+    own.length ? ["Exact rows are here for: ", buttons] : "This record carries no exact rows.",
+    neuronOf(look) ? null : el("span", {}, `For head ${name}: `, text),
+  );
 }
 
 export function neuronView(look) {
   const box = el("div");
   let now = null;
-  const marks = () => ({ marked: [look.key], strong: strongest(now.row.weights), shades: look.shades, pick: (key) => look.move({ key }) });
-  const drawing = fit((width) => (now ? dimensions(now, width) : el("div"))), sums = el("div");
-  const bars = strip(() => now && { values: now.row.weights, ...marks() }, "The exact row as bars; the table has the numbers");
-  const text = flow(() => now && { names: look.stack.keys, values: now.row.weights, ...marks() }, "The keys, shaded by their exact weight");
-  const parts = [twin("Query, key and product, dimension by dimension", () => table([{ head: "dimension", n: true }, { head: "query", n: true }, { head: "key", n: true }, { head: "query × key × scale", n: true }, { head: "sum so far", n: true }],
-    now ? Array.from(now.q, (value, i) => [i, value, now.k[i], now.products[i], now.running[i]]) : [])), twin("The exact row as a table", () => table([{ head: "key", w: true }, { head: "logit", n: true }, { head: "weight, exact", n: true }, { head: "weight in the picture, byte / 255", n: true }],
-    now ? look.stack.keys.map((key, i) => [`${i} ${plain(key)}`, Number.isFinite(now.row.logits[i]) ? now.row.logits[i] : "out of sight", now.row.weights[i], look.stack.maps.pool === 1 && look.raw ? look.raw(now.query, i) : "–"]) : []))];
+  const marks = () => ({
+    marked: [look.key],
+    strong: strongest(now.row.weights),
+    shades: look.shades,
+    pick: (key) => look.move({ key }),
+  });
+  const drawing = fit((width) => (now ? dimensions(now, width) : el("div"))),
+    sums = el("div");
+  const bars = strip(
+    () => now && { values: now.row.weights, ...marks() },
+    "The exact row as bars; the table has the numbers",
+  );
+  const text = flow(
+    () => now && { names: look.stack.keys, values: now.row.weights, ...marks() },
+    "The keys, shaded by their exact weight",
+  );
+  const parts = [
+    twin("Query, key and product, dimension by dimension", () =>
+      table(
+        [
+          { head: "dimension", n: true },
+          { head: "query", n: true },
+          { head: "key", n: true },
+          { head: "query × key × scale", n: true },
+          { head: "sum so far", n: true },
+        ],
+        now ? Array.from(now.q, (value, i) => [i, value, now.k[i], now.products[i], now.running[i]]) : [],
+      ),
+    ),
+    twin("The exact row as a table", () =>
+      table(
+        [
+          { head: "key", w: true },
+          { head: "logit", n: true },
+          { head: "weight, exact", n: true },
+          { head: "weight in the picture, byte / 255", n: true },
+        ],
+        now
+          ? look.stack.keys.map((key, i) => [
+              `${i} ${plain(key)}`,
+              Number.isFinite(now.row.logits[i]) ? now.row.logits[i] : "out of sight",
+              now.row.weights[i],
+              look.stack.maps.pool === 1 && look.raw ? look.raw(now.query, i) : "–",
+            ])
+          : [],
+      ),
+    ),
+  ];
   async function update() {
     const neuron = neuronOf(look);
     now = null;
-    if (!neuron) { box.replaceChildren(exactHeads(look)); return; }
-    const arrays = await open(neuron), query = look.token, causal = look.stack.causal;
+    if (!neuron) {
+      box.replaceChildren(exactHeads(look));
+      return;
+    }
+    const arrays = await open(neuron),
+      query = look.token,
+      causal = look.stack.causal;
     if (neuronOf(look) !== neuron || query !== look.token) return;
-    const found = exactRow(arrays, causal, query), key = look.state.key ?? strongest(found.weights), K = arrays.queries.shape[1];
+    const found = exactRow(arrays, causal, query),
+      key = look.state.key ?? strongest(found.weights),
+      K = arrays.queries.shape[1];
     look.key = key;
-    const q = arrays.queries.values.subarray(query * K, (query + 1) * K), k = arrays.keys.values.subarray(key * K, (key + 1) * K), products = q.map((value, i) => value * k[i] * arrays.scale);
+    const q = arrays.queries.values.subarray(query * K, (query + 1) * K),
+      k = arrays.keys.values.subarray(key * K, (key + 1) * K),
+      products = q.map((value, i) => value * k[i] * arrays.scale);
     let sum = 0;
-    now = { arrays, query, key, q, k, products, running: products.map((value) => { sum += value; return sum; }), row: found };
-    if (box.firstChild !== drawing) box.replaceChildren(drawing, sums, over("The exact row: where this query looks"), bars, text, ...parts, exactHeads(look));
+    now = {
+      arrays,
+      query,
+      key,
+      q,
+      k,
+      products,
+      running: products.map((value) => {
+        sum += value;
+        return sum;
+      }),
+      row: found,
+    };
+    if (box.firstChild !== drawing)
+      box.replaceChildren(
+        drawing,
+        sums,
+        over("The exact row: where this query looks"),
+        bars,
+        text,
+        ...parts,
+        exactHeads(look),
+      );
     else box.lastChild.replaceWith(exactHeads(look));
     sums.replaceChildren(explain(look, now));
     for (const part of [drawing, bars, text]) part.redraw();
@@ -75,42 +189,120 @@ export function neuronView(look) {
 
 // The sum, step by step, as one would do it on the board.
 function explain(look, { arrays, query, key, running, row }) {
-  const { softcap, sink, bias, scale, window: reach } = arrays, sum = running[running.length - 1] ?? 0, S = arrays.keys.shape[0];
-  const quoted = (text) => el("code", {}, legible(text)), said = [];
+  const { softcap, sink, bias, scale, window: reach } = arrays,
+    sum = running[running.length - 1] ?? 0,
+    S = arrays.keys.shape[0];
+  const quoted = (text) => el("code", {}, legible(text)),
+    said = [];
   const steps = [["sum of the products", fixed(sum, 4)]];
-  if (softcap) steps.push([`capped: ${exact(softcap)} · tanh(sum / ${exact(softcap)})`, fixed(softcap * Math.tanh(sum / softcap), 4)]);
+  if (softcap)
+    steps.push([
+      `capped: ${exact(softcap)} · tanh(sum / ${exact(softcap)})`,
+      fixed(softcap * Math.tanh(sum / softcap), 4),
+    ]);
   if (bias) steps.push(["bias of the position", fixed(bias.values[query * S + key], 4)]);
   const hidden = !Number.isFinite(row.logits[key]);
-  steps.push(["logit", hidden ? "out of sight: −∞" : fixed(row.logits[key], 4)], ["weight, exact", fixed(row.weights[key], 5)]);
-  if (typeof sink === "number") said.push(`A learned sink with logit ${fixed(sink, 3)} takes ${fixed(row.nowhere, 4)} of the weight to nowhere. `);
+  steps.push(
+    ["logit", hidden ? "out of sight: −∞" : fixed(row.logits[key], 4)],
+    ["weight, exact", fixed(row.weights[key], 5)],
+  );
+  if (typeof sink === "number")
+    said.push(`A learned sink with logit ${fixed(sink, 3)} takes ${fixed(row.nowhere, 4)} of the weight to nowhere. `);
   if (reach) said.push(`This head sees at most ${reach} tokens, itself included. `);
-  return el("div", {}, el("p", { class: "sums" }, steps.map(([name, value], i) => [i ? el("br") : null, `${name} = ${value}`])),
-    hint(el("span", {}, "Query ", quoted(look.stack.queries[query]), " and key ", quoted(look.stack.keys[key]), `, after rotary where the model has it. Each product is q × k × ${exact(scale)} (the scale). The weight is exp(logit) divided by the sum of exp over the keys in sight. `, ...said, "Exact: computed on this page from 16-bit queries and keys.")));
+  return el(
+    "div",
+    {},
+    el(
+      "p",
+      { class: "sums" },
+      steps.map(([name, value], i) => [i ? el("br") : null, `${name} = ${value}`]),
+    ),
+    hint(
+      el(
+        "span",
+        {},
+        "Query ",
+        quoted(look.stack.queries[query]),
+        " and key ",
+        quoted(look.stack.keys[key]),
+        `, after rotary where the model has it. Each product is q × k × ${exact(scale)} (the scale). The ` +
+          "weight is exp(logit) divided by the sum of exp over the keys in sight. ",
+        ...said,
+        "Exact: computed on this page from 16-bit queries and keys.",
+      ),
+    ),
+  );
 }
 
 // Four strips over the dimensions: query, key, product, and the running sum of the products.
 function dimensions({ q, k, products, running }, width) {
-  const left = 92, tall = 58, gap = 12, rows = [["query", q], ["key", k], ["product", products], ["sum so far", running]];
-  const { canvas, pen } = canvasOf(width, rows.length * (tall + gap) + 16), wide = Math.max(60, width - left - 60), unit = wide / q.length;
-  canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", "Query, key, their products and the running sum, over the dimensions; the table has the numbers");
-  pen.font = "12px system-ui, sans-serif"; pen.textBaseline = "middle";
+  const left = 92,
+    tall = 58,
+    gap = 12,
+    rows = [
+      ["query", q],
+      ["key", k],
+      ["product", products],
+      ["sum so far", running],
+    ];
+  const { canvas, pen } = canvasOf(width, rows.length * (tall + gap) + 16),
+    wide = Math.max(60, width - left - 60),
+    unit = wide / q.length;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute(
+    "aria-label",
+    "Query, key, their products and the running sum, over the dimensions; the table has the numbers",
+  );
+  pen.font = "12px system-ui, sans-serif";
+  pen.textBaseline = "middle";
   rows.forEach(([name, values], i) => {
-    const top = i * (tall + gap) + 4, most = Math.max(1e-9, ...values.map(Math.abs)), low = Math.min(0, ...values) / most, high = Math.max(0, ...values) / most;
-    const zero = top + (tall * high) / Math.max(1e-9, high - low), rise = tall / Math.max(1e-9, high - low);
-    pen.fillStyle = colour("--ink"); pen.textAlign = "left"; pen.fillText(name, 0, top + tall / 2);
-    pen.fillStyle = colour("--muted"); pen.textAlign = "right"; pen.font = "10px system-ui, sans-serif";
+    const top = i * (tall + gap) + 4,
+      most = Math.max(1e-9, ...values.map(Math.abs)),
+      low = Math.min(0, ...values) / most,
+      high = Math.max(0, ...values) / most;
+    const zero = top + (tall * high) / Math.max(1e-9, high - low),
+      rise = tall / Math.max(1e-9, high - low);
+    pen.fillStyle = colour("--ink");
+    pen.textAlign = "left";
+    pen.fillText(name, 0, top + tall / 2);
+    pen.fillStyle = colour("--muted");
+    pen.textAlign = "right";
+    pen.font = "10px system-ui, sans-serif";
     if (high > 0.1) pen.fillText(fixed(most * high), left - 4, top + 4);
     if (low < -0.1) pen.fillText(fixed(most * low), left - 4, top + tall - 4);
-    pen.font = "12px system-ui, sans-serif"; pen.fillStyle = colour(i >= 2 ? "--accent" : "--bar");
-    if (i < 3) values.forEach((value, at) => pen.fillRect(left + at * unit, value > 0 ? zero - (value / most) * rise : zero, Math.max(1, unit - 1), Math.max(0.5, (Math.abs(value) / most) * rise)));
+    pen.font = "12px system-ui, sans-serif";
+    pen.fillStyle = colour(i >= 2 ? "--accent" : "--bar");
+    if (i < 3)
+      values.forEach((value, at) =>
+        pen.fillRect(
+          left + at * unit,
+          value > 0 ? zero - (value / most) * rise : zero,
+          Math.max(1, unit - 1),
+          Math.max(0.5, (Math.abs(value) / most) * rise),
+        ),
+      );
     else {
-      pen.strokeStyle = colour("--accent"); pen.lineWidth = 1.5; pen.beginPath(); pen.moveTo(left, zero);
-      values.forEach((value, at) => { const y = zero - (value / most) * rise; pen.lineTo(left + at * unit, y); pen.lineTo(left + (at + 1) * unit, y); });
-      pen.stroke(); pen.textAlign = "left"; pen.fillText(fixed(values[values.length - 1]), left + wide + 6, zero - (values[values.length - 1] / most) * rise);
+      pen.strokeStyle = colour("--accent");
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      pen.moveTo(left, zero);
+      values.forEach((value, at) => {
+        const y = zero - (value / most) * rise;
+        pen.lineTo(left + at * unit, y);
+        pen.lineTo(left + (at + 1) * unit, y);
+      });
+      pen.stroke();
+      pen.textAlign = "left";
+      pen.fillText(fixed(values[values.length - 1]), left + wide + 6, zero - (values[values.length - 1] / most) * rise);
     }
-    pen.fillStyle = colour("--ink"); pen.fillRect(left, zero, wide, 1);
+    pen.fillStyle = colour("--ink");
+    pen.fillRect(left, zero, wide, 1);
   });
-  pen.fillStyle = colour("--muted"); pen.font = "10px system-ui, sans-serif"; pen.textAlign = "left"; pen.fillText("dimension 0", left, rows.length * (tall + gap) + 8);
-  pen.textAlign = "right"; pen.fillText(String(q.length - 1), left + wide, rows.length * (tall + gap) + 8);
+  pen.fillStyle = colour("--muted");
+  pen.font = "10px system-ui, sans-serif";
+  pen.textAlign = "left";
+  pen.fillText("dimension 0", left, rows.length * (tall + gap) + 8);
+  pen.textAlign = "right";
+  pen.fillText(String(q.length - 1), left + wide, rows.length * (tall + gap) + 8);
   return canvas;
 }

@@ -1,10 +1,13 @@
-// Reads what cutaway/array_codec.py writes: base64 of a zlib stream of bytes (maps) or of little-endian numbers (arrays).
+// Reads what cutaway/array_codec.py writes: base64 of a zlib stream of bytes (maps) or of little-endian
+// numbers (arrays).
 
-const KEEP = 320e6; // bytes of inflated layers kept per stack; beyond that the layer unused for longest is inflated anew
+// Bytes of inflated layers that a stack keeps. Beyond that the layer unused for longest is inflated again when needed.
+const KEEP = 320e6;
 
 function fromBase64(text) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  const letters = atob(text),
+    bytes = new Uint8Array(letters.length);
   for (let i = 0; i < letters.length; i += 1) bytes[i] = letters.charCodeAt(i);
   return bytes;
 }
@@ -16,17 +19,21 @@ async function inflate(text) {
 
 // The maps of a stack: `layer(i)` promises its bytes, the heads one after the other, each `size` bytes long.
 export function openMaps(maps, heads) {
-  const { rows, columns, data } = maps, packed = maps.layout === "lower";
-  const size = packed ? (rows * (rows + 1)) / 2 : rows * columns, most = Math.max(2, Math.floor(KEEP / Math.max(1, size * heads)));
+  const { rows, columns, data } = maps,
+    packed = maps.layout === "lower";
+  const size = packed ? (rows * (rows + 1)) / 2 : rows * columns,
+    most = Math.max(2, Math.floor(KEEP / Math.max(1, size * heads)));
   const kept = new Map();
   const load = async (index) => {
     const bytes = await inflate(data[index]);
-    if (bytes.length !== size * heads) throw new Error(`layer ${index} holds ${bytes.length} bytes where ${heads} heads of ${size} were promised`);
+    if (bytes.length !== size * heads)
+      throw new Error(`layer ${index} holds ${bytes.length} bytes where ${heads} heads of ${size} were promised`);
     return byRows(bytes, rows, columns, packed, heads);
   };
   const layer = (index) => {
     const found = kept.get(index) ?? load(index);
-    kept.delete(index); kept.set(index, found);
+    kept.delete(index);
+    kept.set(index, found);
     if (kept.size > most) kept.delete(kept.keys().next().value);
     return found;
   };
@@ -41,7 +48,8 @@ function byRows(bytes, rows, columns, packed, heads) {
       let to = packed ? at + (column * (column + 1)) / 2 + column : at + column;
       for (let row = packed ? column : 0; row < rows; row += 1) {
         turned[to] = bytes[from];
-        from += 1; to += packed ? row + 1 : columns;
+        from += 1;
+        to += packed ? row + 1 : columns;
       }
     }
   }
@@ -50,13 +58,21 @@ function byRows(bytes, rows, columns, packed, heads) {
 
 // A 16-bit float as a number: sign, 5 bits of exponent, 10 of fraction.
 function half(word) {
-  const exponent = (word >> 10) & 31, fraction = word & 1023, sign = word & 0x8000 ? -1 : 1;
+  const exponent = (word >> 10) & 31,
+    fraction = word & 1023,
+    sign = word & 0x8000 ? -1 : 1;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction ? NaN : sign * Infinity;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-const KINDS = { float16: Uint16Array, float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int32: Int32Array };
+const KINDS = {
+  float16: Uint16Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  uint8: Uint8Array,
+  int32: Int32Array,
+};
 
 export async function unpackArray(packed) {
   if (!KINDS[packed.dtype]) throw new Error(`numbers of type ${packed.dtype} can't be read`);

@@ -1,12 +1,17 @@
 // The page: read the records from their JSON block, draw them, keep the theme, tell a notebook's frame how high to be.
-import { drawRecords, nameOf } from "./records.js";
+
 import { el } from "./draw.js";
+import { drawRecords, nameOf } from "./records.js";
 
 const THEMES = ["auto", "light", "dark"];
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 function stored() {
-  try { return THEMES.includes(localStorage.getItem("cutaway-theme")) ? localStorage.getItem("cutaway-theme") : "auto"; } catch { return "auto"; }
+  try {
+    return THEMES.includes(localStorage.getItem("cutaway-theme")) ? localStorage.getItem("cutaway-theme") : "auto";
+  } catch {
+    return "auto";
+  }
 }
 
 function themeButton() {
@@ -19,11 +24,18 @@ function themeButton() {
   };
   button.addEventListener("click", () => {
     theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-    try { localStorage.setItem("cutaway-theme", theme); } catch { /* not kept where storage is shut */ }
+    try {
+      localStorage.setItem("cutaway-theme", theme);
+    } catch {
+      /* not kept where storage is shut */
+    }
     apply();
   });
   system.addEventListener("change", apply);
-  addEventListener("beforeprint", () => { document.documentElement.dataset.theme = "light"; document.dispatchEvent(new Event("cutaway:theme")); });
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.theme = "light";
+    document.dispatchEvent(new Event("cutaway:theme"));
+  });
   addEventListener("afterprint", apply);
   apply();
   return button;
@@ -33,31 +45,58 @@ function themeButton() {
 function fitFrame() {
   if (window === window.parent) return;
   document.documentElement.classList.add("embedded");
-  const grow = () => { try { window.frameElement.style.height = `${Math.ceil(document.body.getBoundingClientRect().height) + 4}px`; } catch { /* another origin keeps its height */ } };
+  const grow = () => {
+    try {
+      window.frameElement.style.height = `${Math.ceil(document.body.getBoundingClientRect().height) + 4}px`;
+    } catch {
+      /* another origin keeps its height */
+    }
+  };
   new ResizeObserver(grow).observe(document.body);
 }
 
 // Scroll there, and stay while the figures above are still being drawn, unless the reader moves.
 function stay(target) {
   if (!target) return;
-  const watch = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" })), stop = () => watch.disconnect();
+  const watch = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" })),
+    stop = () => watch.disconnect();
   watch.observe(document.body);
   setTimeout(stop, 2000);
-  for (const event of ["wheel", "pointerdown", "keydown", "touchstart"]) addEventListener(event, stop, { once: true, passive: true });
+  for (const event of ["wheel", "pointerdown", "keydown", "touchstart"])
+    addEventListener(event, stop, { once: true, passive: true });
 }
 
 function start() {
   const records = JSON.parse(document.getElementById("records").textContent);
   const page = document.getElementById("page");
   const tour = records.length > 0 && nameOf(records[0]) === "tour";
-  document.body.prepend(el("a", { class: "skip", href: tour ? "#lesson" : "#page" }, tour ? "Skip to the lesson" : "Skip to the drawing"));
-  page.before(el("div", { class: "page top-bar" }, el("div", { class: "bar" }, el("span", { class: "mark" }, "cutaway"), themeButton())));
+  document.body.prepend(
+    el("a", { class: "skip", href: tour ? "#lesson" : "#page" }, tour ? "Skip to the lesson" : "Skip to the drawing"),
+  );
+  page.before(
+    el(
+      "div",
+      { class: "page top-bar" },
+      el("div", { class: "bar" }, el("span", { class: "mark" }, "cutaway"), themeButton()),
+    ),
+  );
   if (!tour) page.append(el("h1", { class: "top" }, document.title));
   fitFrame();
   drawRecords(page, records);
-  page.append(el("footer", { class: "foot" }, "Drawn by cutaway. This page is one file: it holds its own numbers and asks the network for nothing."));
+  page.append(
+    el(
+      "footer",
+      { class: "foot" },
+      "Drawn by cutaway. This page is one file: it holds its own numbers and asks the network for nothing.",
+    ),
+  );
   const anchor = location.hash.slice(1).split("&")[0]; // what follows is the state of figures
-  if (anchor && !anchor.includes("=")) try { stay(document.getElementById(decodeURIComponent(anchor))); } catch { /* no text that an anchor could be */ }
+  if (anchor && !anchor.includes("="))
+    try {
+      stay(document.getElementById(decodeURIComponent(anchor)));
+    } catch {
+      /* no text that an anchor could be */
+    }
 }
 
 start();

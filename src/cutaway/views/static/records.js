@@ -6,6 +6,7 @@ import { drawClassification } from "./classification.js";
 import { drawTokenizerComparison } from "./compared.js";
 import { drawComparison } from "./comparison.js";
 import { drawContacts } from "./contacts.js";
+import { el, heading, legible } from "./draw.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
@@ -16,17 +17,37 @@ import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
-import { drawTokenComparison, drawTokens } from "./tokens.js";
 import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
+import { drawTokenComparison, drawTokens } from "./tokens.js";
 import { drawTour } from "./tour.js";
 import { drawTraining } from "./training.js";
-import { el, heading, legible } from "./draw.js";
 
 const VIEWS = {
-  tokens: drawTokens, generation: drawGeneration, score: drawScore, classification: drawClassification, architecture: drawArchitecture,
-  attention: drawAttention, embeddings: drawEmbeddings, neighbours: drawNeighbours, map: drawMap, training: drawTraining, saved: drawSaved, models: drawModels, model: drawModel, datasets: drawDatasets, dataset: drawDataset,
-  heads: drawHeads, ablation: drawAblation, lens: drawLens, comparison: drawComparison, sweep: drawSweep, mutations: drawMutations, contacts: drawContacts,
-  saved_tokenizer: drawSavedTokenizer, tokenizer_check: drawTokenizerCheck, tokenizer_comparison: drawTokenizerComparison,
+  tokens: drawTokens,
+  generation: drawGeneration,
+  score: drawScore,
+  classification: drawClassification,
+  architecture: drawArchitecture,
+  attention: drawAttention,
+  embeddings: drawEmbeddings,
+  neighbours: drawNeighbours,
+  map: drawMap,
+  training: drawTraining,
+  saved: drawSaved,
+  models: drawModels,
+  model: drawModel,
+  datasets: drawDatasets,
+  dataset: drawDataset,
+  heads: drawHeads,
+  ablation: drawAblation,
+  lens: drawLens,
+  comparison: drawComparison,
+  sweep: drawSweep,
+  mutations: drawMutations,
+  contacts: drawContacts,
+  saved_tokenizer: drawSavedTokenizer,
+  tokenizer_check: drawTokenizerCheck,
+  tokenizer_comparison: drawTokenizerComparison,
 };
 
 export function nameOf(record) {
@@ -36,7 +57,7 @@ export function nameOf(record) {
 // Draw records one after the other; those that compare the same (tokenizers of one text, neighbours of the same words)
 // and follow each other share one figure.
 export function drawRecords(element, records) {
-  for (let i = 0; i < records.length;) {
+  for (let i = 0; i < records.length; ) {
     let end = i + 1;
     while (end < records.length && compared(records[i]) && compared(records[end]) === compared(records[i])) end += 1;
     drawRecord(element, records.slice(i, end));
@@ -47,22 +68,37 @@ export function drawRecords(element, records) {
 function compared(record) {
   const name = nameOf(record);
   if (name === "tokens") return `tokens ${record.text}`;
-  return name === "neighbours" && Array.isArray(record.queries) ? `neighbours ${record.queries.map((query) => String(query?.token).trim().toLowerCase()).join(" ")}` : "";
+  return name === "neighbours" && Array.isArray(record.queries)
+    ? `neighbours ${record.queries.map((query) => String(query?.token).trim().toLowerCase()).join(" ")}`
+    : "";
 }
 
 function drawRecord(element, group) {
-  const [record] = group, name = nameOf(record);
-  if (name === "tour") { drawTour(element, record, drawRecords); return; }
+  const [record] = group,
+    name = nameOf(record);
+  if (name === "tour") {
+    drawTour(element, record, drawRecords);
+    return;
+  }
   const figure = el("figure", { class: "view", "data-schema": record?.schema ?? "", "aria-label": name || "record" });
   element.append(figure);
   try {
     if (group.length > 1 && name === "neighbours") drawNeighbours(figure, ...group);
     else if (group.length > 1) drawTokenComparison(figure, group);
     else if (Object.hasOwn(VIEWS, name)) VIEWS[name](figure, record);
-    else figure.append(heading(`Record · ${record?.schema ?? "without a schema"}`), el("pre", {}, JSON.stringify(record, null, 2)));
+    else
+      figure.append(
+        heading(`Record · ${record?.schema ?? "without a schema"}`),
+        el("pre", {}, JSON.stringify(record, null, 2)),
+      );
   } catch (problem) {
     console.error(problem);
-    figure.replaceChildren(heading(`Record · ${name}`), el("p", { class: "problem" }, `This record can't be drawn (${problem.message}); here it is as it stands.`), el("pre", {}, JSON.stringify(record, null, 2)));
+    figure.replaceChildren(
+      heading(`Record · ${name}`),
+      el("p", { class: "problem" }, `This record can't be drawn (${problem.message}); here it is as it stands.`),
+      el("pre", {}, JSON.stringify(record, null, 2)),
+    );
   }
-  if (group.length === 1 && record?.caption) figure.append(el("figcaption", {}, legible(record.caption, { spaces: false })));
+  if (group.length === 1 && record?.caption)
+    figure.append(el("figcaption", {}, legible(record.caption, { spaces: false })));
 }

@@ -1,101 +1,339 @@
 // A sweep: what each setting does to legibility in sentences and plots, texts side by side, and every run.
 import { count, el, fit, heading, hint, legible, over, svg, table, twin } from "./draw.js";
-import { SHORT, called, levelsPlot, linesOf, mark, shown } from "./levels.js";
+import { called, levelsPlot, linesOf, mark, SHORT, shown } from "./levels.js";
 import { runsTable } from "./runs.js";
 
-const TELLING = ["scorer_perplexity", "dictionary_words", "repeated_4grams", "self_bleu", "reading_ease", "finished"], PLOTS = 5;
+const TELLING = ["scorer_perplexity", "dictionary_words", "repeated_4grams", "self_bleu", "reading_ease", "finished"],
+  PLOTS = 5;
 const GLANCE = 24; // combinations
 const NAMED = 500; // prompts in a list; of more, a number chooses
 
 export function drawSweep(element, record) {
-  const of = (run, name) => (name === "model" ? run.model : run.settings?.[name] ?? null);
-  const swept = Object.entries(record.swept ?? {}), values = Object.fromEntries(swept.length ? swept : [["temperature", [...new Set(record.runs.map((run) => of(run, "temperature")))]]]);
+  const of = (run, name) => (name === "model" ? run.model : (run.settings?.[name] ?? null));
+  const swept = Object.entries(record.swept ?? {}),
+    values = Object.fromEntries(
+      swept.length ? swept : [["temperature", [...new Set(record.runs.map((run) => of(run, "temperature")))]]],
+    );
   element.append(heading("Sweep", record.models.map(called).join(", ")), ...sentences(record.summary));
   if (swept.length && record.effects.length) element.append(over("Legibility against each setting"), ...plots(record));
   if (!record.runs.length) return;
   const texts = sideBySide(record, values, of);
   if (swept.length) element.append(...combinations(record, Object.keys(values)));
-  element.append(over("The same prompt, side by side"), texts.node, over("Every run"), runsTable(record, values, of, texts.show));
+  element.append(
+    over("The same prompt, side by side"),
+    texts.node,
+    over("Every run"),
+    runsTable(record, values, of, texts.show),
+  );
 }
 
 // What was found first; the numbers it rests on smaller.
 function sentences(summary) {
-  return summary.map((sentence, i) => el("p", { class: i === 0 || /^(Measured|No clear|No interval|In brackets)/.test(sentence) ? "summary hint" : "summary found" }, legible(sentence, { spaces: false })));
+  return summary.map((sentence, i) =>
+    el(
+      "p",
+      {
+        class:
+          i === 0 || /^(Measured|No clear|No interval|In brackets)/.test(sentence) ? "summary hint" : "summary found",
+      },
+      legible(sentence, { spaces: false }),
+    ),
+  );
 }
 
 function plots(record) {
   const known = record.measures.filter((measure) => record.effects.some((effect) => effect.measure === measure.key));
-  const telling = [...TELLING, "perplexity", "distinct_2"].map((key) => known.find((measure) => measure.key === key)).filter(Boolean).slice(0, PLOTS);
-  const note = el("p", { class: "hint" }), meanings = el("div", {}), keys = el("p", { class: "key" });
+  const telling = [...TELLING, "perplexity", "distinct_2"]
+    .map((key) => known.find((measure) => measure.key === key))
+    .filter(Boolean)
+    .slice(0, PLOTS);
+  const note = el("p", { class: "hint" }),
+    meanings = el("div", {}),
+    keys = el("p", { class: "key" });
   let chosen = telling.length ? telling : known.slice(0, PLOTS);
-  const box = fit((width) => el("div", {}, Object.keys(record.swept).map((setting) => {
-    const across = Math.max(1, Math.min(chosen.length, Math.floor((width + 16) / (146 + 16)))), wide = chosen.length === 1 ? Math.min(width, 620) : Math.floor((width - 16 * (across - 1)) / across);
-    return el("div", {}, el("p", { class: "against" }, "against ", el("b", {}, setting.replaceAll("_", " "))), el("div", { class: "levels" }, chosen.map((measure) => levelsPlot({ lines: linesOf(record, setting, measure.key), measure, width: wide, height: chosen.length === 1 ? 260 : 160, title: SHORT[measure.key] ?? measure.name }))));
-  })));
-  const select = el("select", { class: "long", on: { change: () => { chosen = select.value === "" ? telling : [known[Number(select.value)]]; say(); box.redraw(); } } }, el("option", { value: "" }, "the most telling"), known.map((measure, i) => el("option", { value: i }, measure.name)));
+  const box = fit((width) =>
+    el(
+      "div",
+      {},
+      Object.keys(record.swept).map((setting) => {
+        const across = Math.max(1, Math.min(chosen.length, Math.floor((width + 16) / (146 + 16)))),
+          wide = chosen.length === 1 ? Math.min(width, 620) : Math.floor((width - 16 * (across - 1)) / across);
+        return el(
+          "div",
+          {},
+          el("p", { class: "against" }, "against ", el("b", {}, setting.replaceAll("_", " "))),
+          el(
+            "div",
+            { class: "levels" },
+            chosen.map((measure) =>
+              levelsPlot({
+                lines: linesOf(record, setting, measure.key),
+                measure,
+                width: wide,
+                height: chosen.length === 1 ? 260 : 160,
+                title: SHORT[measure.key] ?? measure.name,
+              }),
+            ),
+          ),
+        );
+      }),
+    ),
+  );
+  const select = el(
+    "select",
+    {
+      class: "long",
+      on: {
+        change: () => {
+          chosen = select.value === "" ? telling : [known[Number(select.value)]];
+          say();
+          box.redraw();
+        },
+      },
+    },
+    el("option", { value: "" }, "the most telling"),
+    known.map((measure, i) => el("option", { value: i }, measure.name)),
+  );
   function say() {
     const scorer = record.scorer ? ` The scorer is ${called(record.scorer)}.` : "";
-    meanings.replaceChildren(...(chosen.length === 1 ? [] : chosen.map((measure) => el("p", { class: "hint meaning" }, el("b", {}, SHORT[measure.key] ?? measure.name), `: ${measure.meaning}`))));
-    note.replaceChildren(legible(chosen.length === 1 ? `${chosen[0].meaning}${/scorer/.test(chosen[0].key) ? scorer : ""}` : `Dots are means, lines 95 % intervals over the ${record.prompts.length > 1 ? "prompts" : "samples"}; in the accent colour: clearly other than at the first value${record.prompts.length > 1 ? ", prompt by prompt" : ""}. Surprise is on a logarithmic scale.${scorer}`, { spaces: false }));
+    meanings.replaceChildren(
+      ...(chosen.length === 1
+        ? []
+        : chosen.map((measure) =>
+            el("p", { class: "hint meaning" }, el("b", {}, SHORT[measure.key] ?? measure.name), `: ${measure.meaning}`),
+          )),
+    );
+    note.replaceChildren(
+      legible(
+        chosen.length === 1
+          ? `${chosen[0].meaning}${/scorer/.test(chosen[0].key) ? scorer : ""}`
+          : "Dots are means, lines 95 % intervals over the " +
+              `${record.prompts.length > 1 ? "prompts" : "samples"}; in the accent colour: clearly other than at ` +
+              `the first value${record.prompts.length > 1 ? ", prompt by prompt" : ""}. Surprise is on a ` +
+              `logarithmic scale.${scorer}`,
+        { spaces: false },
+      ),
+    );
   }
   const models = record.swept.model ?? [];
-  if (models.length > 1) keys.append(...models.slice(0, 4).map((model, i) => el("span", {}, svg("svg", { width: 14, height: 12, style: { display: "inline-block" }, "aria-hidden": "true" }, mark(i, 6, 6, `pt${i}`)), " ", legible(called(model), { spaces: false }))));
+  if (models.length > 1)
+    keys.append(
+      ...models
+        .slice(0, 4)
+        .map((model, i) =>
+          el(
+            "span",
+            {},
+            svg(
+              "svg",
+              { width: 14, height: 12, style: { display: "inline-block" }, "aria-hidden": "true" },
+              mark(i, 6, 6, `pt${i}`),
+            ),
+            " ",
+            legible(called(model), { spaces: false }),
+          ),
+        ),
+    );
   say();
-  return [el("div", { class: "controls" }, el("label", {}, "measure", select), models.length > 1 ? keys : null), note, box, meanings, twin("The means with their intervals as a table", () => numbers(record))];
+  return [
+    el("div", { class: "controls" }, el("label", {}, "measure", select), models.length > 1 ? keys : null),
+    note,
+    box,
+    meanings,
+    twin("The means with their intervals as a table", () => numbers(record)),
+  ];
 }
 
 // Every combination and its means: open where a glance takes them in.
 function combinations(record, names) {
-  const known = record.measures.filter((measure) => record.cells.some((cell) => typeof cell.means?.[measure.key] === "number"));
-  const columns = [...names.map((name) => ({ head: name.replaceAll("_", " "), n: name !== "model", key: (cell) => cell.settings?.[name], of: (cell) => called(cell.settings?.[name]) })), { head: "runs", n: true, of: (cell) => cell.runs },
-    ...known.map((measure) => ({ head: SHORT[measure.key] ?? measure.name, n: true, key: (cell) => cell.means?.[measure.key], of: (cell) => shown(cell.means?.[measure.key], measure) }))];
-  const rows = () => table(columns, record.cells.map((cell) => columns.map((column) => column.of(cell))), 100);
-  return record.cells.length <= GLANCE ? [over(`The ${count(record.cells.length)} combinations: means over their runs`), rows()] : [twin(`All ${count(record.cells.length)} combinations: means over their runs`, rows)];
+  const known = record.measures.filter((measure) =>
+    record.cells.some((cell) => typeof cell.means?.[measure.key] === "number"),
+  );
+  const columns = [
+    ...names.map((name) => ({
+      head: name.replaceAll("_", " "),
+      n: name !== "model",
+      key: (cell) => cell.settings?.[name],
+      of: (cell) => called(cell.settings?.[name]),
+    })),
+    { head: "runs", n: true, of: (cell) => cell.runs },
+    ...known.map((measure) => ({
+      head: SHORT[measure.key] ?? measure.name,
+      n: true,
+      key: (cell) => cell.means?.[measure.key],
+      of: (cell) => shown(cell.means?.[measure.key], measure),
+    })),
+  ];
+  const rows = () =>
+    table(
+      columns,
+      record.cells.map((cell) => columns.map((column) => column.of(cell))),
+      100,
+    );
+  return record.cells.length <= GLANCE
+    ? [over(`The ${count(record.cells.length)} combinations: means over their runs`), rows()]
+    : [twin(`All ${count(record.cells.length)} combinations: means over their runs`, rows)];
 }
 
 function numbers(record) {
-  const columns = [{ head: "setting" }, { head: "value" }, { head: "model" }, { head: "measure" }, ...["mean", "low", "high", "over", "change", "from", "to"].map((head) => ({ head, n: true })), { head: "clear" }];
-  return table(columns, record.effects.flatMap((effect) => effect.levels.map((level) => {
-    const change = effect.changes.find((one) => one.to === level.value) ?? {};
-    return [effect.setting.replaceAll("_", " "), called(level.value), effect.model === null ? "all" : called(effect.model), effect.measure.replaceAll("_", " "), level.mean, level.low, level.high, level.n, change.change, change.low, change.high, change.clear === undefined ? "" : change.clear ? "yes" : "no"];
-  })), 100);
+  const columns = [
+    { head: "setting" },
+    { head: "value" },
+    { head: "model" },
+    { head: "measure" },
+    ...["mean", "low", "high", "over", "change", "from", "to"].map((head) => ({ head, n: true })),
+    { head: "clear" },
+  ];
+  return table(
+    columns,
+    record.effects.flatMap((effect) =>
+      effect.levels.map((level) => {
+        const change = effect.changes.find((one) => one.to === level.value) ?? {};
+        return [
+          effect.setting.replaceAll("_", " "),
+          called(level.value),
+          effect.model === null ? "all" : called(effect.model),
+          effect.measure.replaceAll("_", " "),
+          level.mean,
+          level.low,
+          level.high,
+          level.n,
+          change.change,
+          change.low,
+          change.high,
+          change.clear === undefined ? "" : change.clear ? "yes" : "no",
+        ];
+      }),
+    ),
+    100,
+  );
 }
 
 // One prompt under all values of one setting, the others held; every sample below.
 function sideBySide(record, values, of) {
-  const names = Object.keys(values), state = { prompt: 0, across: names.find((name) => name !== "model") ?? names[0], held: Object.fromEntries(names.map((name) => [name, middle(values[name])])) };
+  const names = Object.keys(values),
+    state = {
+      prompt: 0,
+      across: names.find((name) => name !== "model") ?? names[0],
+      held: Object.fromEntries(names.map((name) => [name, middle(values[name])])),
+    };
   const byPrompt = new Map(record.prompts.map((prompt) => [prompt, []]));
   for (const run of record.runs) byPrompt.get(run.prompt)?.push(run);
-  const cards = el("div", { class: "cards texts" }), holds = el("span", { class: "controls" }), measures = new Map(record.measures.map((measure) => [measure.key, measure]));
+  const cards = el("div", { class: "cards texts" }),
+    holds = el("span", { class: "controls" }),
+    measures = new Map(record.measures.map((measure) => [measure.key, measure]));
   const few = record.prompts.length <= NAMED;
-  const prompt = few ? el("select", { class: "long", on: { change: () => { state.prompt = Number(prompt.value); draw(); } } }, record.prompts.map((text, i) => el("option", { value: i }, legible([...text].slice(0, 60).join(""), { spaces: false }).textContent)))
-    : el("input", { type: "number", min: 1, max: record.prompts.length, value: 1, on: { change: () => { state.prompt = Math.max(0, Math.min(record.prompts.length - 1, Math.round(Number(prompt.value) || 1) - 1)); draw(); } } });
-  const across = el("select", { on: { change: () => { state.across = across.value; held(); draw(); } } }, names.map((name) => el("option", { value: name }, name.replaceAll("_", " "))));
+  const prompt = few
+    ? el(
+        "select",
+        {
+          class: "long",
+          on: {
+            change: () => {
+              state.prompt = Number(prompt.value);
+              draw();
+            },
+          },
+        },
+        record.prompts.map((text, i) =>
+          el("option", { value: i }, legible([...text].slice(0, 60).join(""), { spaces: false }).textContent),
+        ),
+      )
+    : el("input", {
+        type: "number",
+        min: 1,
+        max: record.prompts.length,
+        value: 1,
+        on: {
+          change: () => {
+            state.prompt = Math.max(0, Math.min(record.prompts.length - 1, Math.round(Number(prompt.value) || 1) - 1));
+            draw();
+          },
+        },
+      });
+  const across = el(
+    "select",
+    {
+      on: {
+        change: () => {
+          state.across = across.value;
+          held();
+          draw();
+        },
+      },
+    },
+    names.map((name) => el("option", { value: name }, name.replaceAll("_", " "))),
+  );
   function held() {
     across.value = state.across;
     prompt.value = few ? state.prompt : state.prompt + 1;
-    holds.replaceChildren(...names.filter((name) => name !== state.across && values[name].length > 1).map((name) => {
-      const box = el("select", { on: { change: () => { state.held[name] = values[name][Number(box.value)]; draw(); } } }, values[name].map((value, i) => el("option", { value: i }, called(value))));
-      box.value = values[name].indexOf(state.held[name]);
-      return el("label", {}, name.replaceAll("_", " "), box);
-    }));
+    holds.replaceChildren(
+      ...names
+        .filter((name) => name !== state.across && values[name].length > 1)
+        .map((name) => {
+          const box = el(
+            "select",
+            {
+              on: {
+                change: () => {
+                  state.held[name] = values[name][Number(box.value)];
+                  draw();
+                },
+              },
+            },
+            values[name].map((value, i) => el("option", { value: i }, called(value))),
+          );
+          box.value = values[name].indexOf(state.held[name]);
+          return el("label", {}, name.replaceAll("_", " "), box);
+        }),
+    );
   }
   function draw() {
-    const text = record.prompts[state.prompt], runs = (byPrompt.get(text) ?? []).filter((run) => names.every((name) => name === state.across || values[name].length < 2 || of(run, name) === state.held[name]));
-    cards.replaceChildren(...values[state.across].map((value) => {
-      const own = runs.filter((run) => of(run, state.across) === value);
-      return el("div", { class: "card" }, el("p", { class: "over" }, state.across.replaceAll("_", " "), " ", el("b", {}, legible(called(value), { spaces: false }))), own.length ? own.slice(0, 4).map((run) => [said(run), about(run, measures)]) : hint("Not run."), own.length > 4 ? hint(`and ${count(own.length - 4)} more samples`) : null);
-    }));
+    const text = record.prompts[state.prompt],
+      runs = (byPrompt.get(text) ?? []).filter((run) =>
+        names.every((name) => name === state.across || values[name].length < 2 || of(run, name) === state.held[name]),
+      );
+    cards.replaceChildren(
+      ...values[state.across].map((value) => {
+        const own = runs.filter((run) => of(run, state.across) === value);
+        return el(
+          "div",
+          { class: "card" },
+          el(
+            "p",
+            { class: "over" },
+            state.across.replaceAll("_", " "),
+            " ",
+            el("b", {}, legible(called(value), { spaces: false })),
+          ),
+          own.length ? own.slice(0, 4).map((run) => [said(run), about(run, measures)]) : hint("Not run."),
+          own.length > 4 ? hint(`and ${count(own.length - 4)} more samples`) : null,
+        );
+      }),
+    );
   }
   function show(run) {
     state.prompt = Math.max(0, record.prompts.indexOf(run.prompt));
     for (const name of names) state.held[name] = of(run, name);
-    held(); draw();
+    held();
+    draw();
     node.scrollIntoView({ block: "start" });
     prompt.focus({ preventScroll: true });
   }
-  const node = el("div", {}, el("div", { class: "controls whole" }, el("label", {}, few ? "prompt" : `prompt, of ${count(record.prompts.length)}`, prompt), names.length > 1 ? el("label", {}, "across", across) : null, holds), cards);
-  held(); draw();
+  const node = el(
+    "div",
+    {},
+    el(
+      "div",
+      { class: "controls whole" },
+      el("label", {}, few ? "prompt" : `prompt, of ${count(record.prompts.length)}`, prompt),
+      names.length > 1 ? el("label", {}, "across", across) : null,
+      holds,
+    ),
+    cards,
+  );
+  held();
+  draw();
   return { node, show };
 }
 
@@ -105,10 +343,23 @@ function middle(values) {
 
 function said(run) {
   const chat = run.settings?.chat === true;
-  return el("p", { class: "said" }, el("span", { class: "prompt" }, legible(run.prompt, { spaces: false, breaks: true })), chat ? el("br") : null, legible(run.completion, { spaces: false, breaks: true }), run.finish_reason === "length" ? el("span", { class: "ghost", title: "cut off" }, " …") : null);
+  return el(
+    "p",
+    { class: "said" },
+    el("span", { class: "prompt" }, legible(run.prompt, { spaces: false, breaks: true })),
+    chat ? el("br") : null,
+    legible(run.completion, { spaces: false, breaks: true }),
+    run.finish_reason === "length" ? el("span", { class: "ghost", title: "cut off" }, " …") : null,
+  );
 }
 
 function about(run, measures) {
-  const parts = [["scorer_perplexity", "surprise"], ["dictionary_words", "English"], ["repeated_4grams", "repeated"]].filter(([key]) => typeof run.metrics?.[key] === "number").map(([key, name]) => `${name} ${shown(run.metrics[key], measures.get(key))}`);
+  const parts = [
+    ["scorer_perplexity", "surprise"],
+    ["dictionary_words", "English"],
+    ["repeated_4grams", "repeated"],
+  ]
+    .filter(([key]) => typeof run.metrics?.[key] === "number")
+    .map(([key, name]) => `${name} ${shown(run.metrics[key], measures.get(key))}`);
   return el("p", { class: "hint" }, [...parts, run.finish_reason === "eos" ? "finished" : "cut off"].join(" · "));
 }

@@ -1,92 +1,189 @@
-// The whole lesson: a title block as on a drawing, a table of contents, numbered sections, and the lines that repeat each.
+// The whole lesson: a title block as on a drawing, a table of contents, numbered sections, and the lines that repeat
+// each.
 import { count, el, legible, seconds } from "./draw.js";
 import { edges } from "./edges.js";
 import { prose } from "./prose.js";
 
 // `drawResults(element, records)` draws a section's results; it is given, as it draws tours too.
 export function drawTour(element, record, drawResults) {
-  const keys = record.sections.map((section, i) => `${String(section.key ?? "part").replace(/[^A-Za-z0-9_-]+/g, "-") || "part"}` + (record.sections.findIndex((other) => other.key === section.key) === i ? "" : `-${i + 1}`));
+  const keys = record.sections.map(
+    (section, i) =>
+      `${String(section.key ?? "part").replace(/[^A-Za-z0-9_-]+/g, "-") || "part"}` +
+      (record.sections.findIndex((other) => other.key === section.key) === i ? "" : `-${i + 1}`),
+  );
   const lesson = el("div", { id: "lesson", tabindex: "-1" });
-  lesson.append(el("p", { class: "how" }, "Every section ends with the lines that repeat it. The shell lines need the command ", el("code", {}, "cutaway"), ". If your shell does not find it, activate the environment that it is installed in; in the folder where ", el("code", {}, "make tour"), " ran: ", el("code", {}, ". .venv/bin/activate")));
+  lesson.append(
+    el(
+      "p",
+      { class: "how" },
+      "Every section ends with the lines that repeat it. The shell lines need the command ",
+      el("code", {}, "cutaway"),
+      ". If your shell does not find it, activate the environment that it is installed in; in the folder where ",
+      el("code", {}, "make tour"),
+      " ran: ",
+      el("code", {}, ". .venv/bin/activate"),
+    ),
+  );
   element.append(titleBlock(record), contents(record, keys), lesson);
   record.sections.forEach((section, i) => lesson.append(draw(section, i, keys[i], drawResults)));
   follow(element);
 }
 
 function titleBlock(record) {
-  const machine = record.sections.flatMap((section) => section.results ?? []).find((result) => result?.schema === "cutaway.architecture/1");
+  const machine = record.sections
+    .flatMap((section) => section.results ?? [])
+    .find((result) => result?.schema === "cutaway.architecture/1");
   const size = record.parameters ?? machine?.parameters;
   const cells = [
-    ["model", record.model], size ? ["parameters", count(size)] : null, ["sections", record.sections.length],
-    ["total time", seconds(record.seconds)], ...Object.entries(record.versions ?? {}).map(([name, version]) => [name, version]),
+    ["model", record.model],
+    size ? ["parameters", count(size)] : null,
+    ["sections", record.sections.length],
+    ["total time", seconds(record.seconds)],
+    ...Object.entries(record.versions ?? {}).map(([name, version]) => [name, version]),
   ].filter(Boolean);
-  const title = el("div", { class: "wide" }, el("span", { class: "label" }, "cutaway drawing"), el("h1", {}, "Inside ", legible(record.model, { spaces: false })), el("p", {}, "Prompt: ", el("q", {}, legible(record.prompt, { spaces: false }))));
-  return el("header", { class: "block" }, title, cells.map(([label, value]) => el("div", {}, el("span", { class: "label" }, label), el("div", { class: "what" }, legible(String(value ?? "–"), { spaces: false })))));
+  const title = el(
+    "div",
+    { class: "wide" },
+    el("span", { class: "label" }, "cutaway drawing"),
+    el("h1", {}, "Inside ", legible(record.model, { spaces: false })),
+    el("p", {}, "Prompt: ", el("q", {}, legible(record.prompt, { spaces: false }))),
+  );
+  return el(
+    "header",
+    { class: "block" },
+    title,
+    cells.map(([label, value]) =>
+      el(
+        "div",
+        {},
+        el("span", { class: "label" }, label),
+        el("div", { class: "what" }, legible(String(value ?? "–"), { spaces: false })),
+      ),
+    ),
+  );
 }
 
 // The part of a title before its colon is enough to find a section by.
 function contents(record, keys) {
-  const items = record.sections.map((section, i) => el("li", {}, el("a", { href: `#${keys[i]}` }, `${i + 1} `, String(section.title).split(": ")[0])));
-  const list = el("ol", {}, items), step = (way, text, name) => el("button", { type: "button", hidden: true, "aria-label": name, on: { click: () => list.scrollBy({ left: way * list.clientWidth * 0.7, behavior: "smooth" }) } }, text);
+  const items = record.sections.map((section, i) =>
+    el("li", {}, el("a", { href: `#${keys[i]}` }, `${i + 1} `, String(section.title).split(": ")[0])),
+  );
+  const list = el("ol", {}, items),
+    step = (way, text, name) =>
+      el(
+        "button",
+        {
+          type: "button",
+          hidden: true,
+          "aria-label": name,
+          on: { click: () => list.scrollBy({ left: way * list.clientWidth * 0.7, behavior: "smooth" }) },
+        },
+        text,
+      );
   const [before, after] = [step(-1, "‹", "Earlier sections"), step(1, "›", "Later sections")];
-  edges(list, (more) => { before.hidden = !more.includes("left"); after.hidden = !more.includes("right"); });
+  edges(list, (more) => {
+    before.hidden = !more.includes("left");
+    after.hidden = !more.includes("right");
+  });
   return el("nav", { class: "toc", "aria-label": "Sections" }, before, list, after);
 }
 
 function draw(section, i, key, drawResults) {
   const title = `title-${key}`;
   const results = el("div", { class: "results" });
-  const whole = el("section", { class: "lesson", id: key, "aria-labelledby": title },
-    el("header", {}, el("span", { class: "no" }, i + 1), el("h2", { id: title }, legible(section.title, { spaces: false })), typeof section.seconds === "number" ? el("span", { class: "took" }, `took ${seconds(section.seconds)}`) : null),
-    beside((section.paragraphs ?? []).map((text) => el("p", {}, prose(text)))), results, again(section));
+  const whole = el(
+    "section",
+    { class: "lesson", id: key, "aria-labelledby": title },
+    el(
+      "header",
+      {},
+      el("span", { class: "no" }, i + 1),
+      el("h2", { id: title }, legible(section.title, { spaces: false })),
+      typeof section.seconds === "number" ? el("span", { class: "took" }, `took ${seconds(section.seconds)}`) : null,
+    ),
+    beside((section.paragraphs ?? []).map((text) => el("p", {}, prose(text)))),
+    results,
+    again(section),
+  );
   drawResults(results, section.results ?? []);
   return whole;
 }
 
 // The words stay in sight beside their figures; those that are taller than the window stay with their end in sight.
 function beside(paragraphs) {
-  const words = el("div", { class: "prose" }, paragraphs), place = () => words.style.setProperty("--stick", `${Math.min(64, innerHeight - words.offsetHeight - 16)}px`);
+  const words = el("div", { class: "prose" }, paragraphs),
+    place = () => words.style.setProperty("--stick", `${Math.min(64, innerHeight - words.offsetHeight - 16)}px`);
   new ResizeObserver(place).observe(words);
   addEventListener("resize", place);
   return words;
 }
 
 function again(section) {
-  const lines = [["Python", section.python], ["Shell", section.shell]].filter(([, code]) => code);
+  const lines = [
+    ["Python", section.python],
+    ["Shell", section.shell],
+  ].filter(([, code]) => code);
   if (!lines.length) return null;
-  return el("div", { class: "again" }, el("p", { class: "over" }, "Do it yourself"), lines.map(([label, code]) => {
-    const block = el("pre", { tabindex: "0", "aria-label": `${label} code` }, code);
-    const button = el("button", { type: "button" }, "Copy");
-    button.addEventListener("click", async () => {
-      button.textContent = (await copy(code, block)) ? "Copied" : "Selected: press Ctrl+C";
-      setTimeout(() => { button.textContent = "Copy"; }, 2500);
-    });
-    return el("div", {}, el("div", {}, label, button), block);
-  }));
+  return el(
+    "div",
+    { class: "again" },
+    el("p", { class: "over" }, "Do it yourself"),
+    lines.map(([label, code]) => {
+      const block = el("pre", { tabindex: "0", "aria-label": `${label} code` }, code);
+      const button = el("button", { type: "button" }, "Copy");
+      button.addEventListener("click", async () => {
+        button.textContent = (await copy(code, block)) ? "Copied" : "Selected: press Ctrl+C";
+        setTimeout(() => {
+          button.textContent = "Copy";
+        }, 2500);
+      });
+      return el("div", {}, el("div", {}, label, button), block);
+    }),
+  );
 }
 
 // The clipboard where the page may use it, else the old command, else the text is left selected.
 async function copy(text, block) {
-  try { await navigator.clipboard.writeText(text); return true; } catch { /* a page opened as a file may not */ }
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    /* a page opened as a file may not */
+  }
   const selection = getSelection();
   selection.removeAllRanges();
   const range = document.createRange();
   range.selectNodeContents(block);
   selection.addRange(range);
-  try { return document.execCommand("copy"); } catch { return false; }
+  try {
+    return document.execCommand("copy");
+  } catch {
+    return false;
+  }
 }
 
 // Mark the section being read in the table of contents, and jump there also where a page has no address of its own.
 function follow(element) {
-  const links = new Map([...element.querySelectorAll(".toc a")].map((link) => [link.getAttribute("href").slice(1), link]));
-  const mark = (key) => links.forEach((link, other) => { if (other === key) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current"); });
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) if (entry.isIntersecting) {
-      mark(entry.target.id);
-      const link = links.get(entry.target.id), list = link.closest("ol");
-      list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
-    }
-  }, { rootMargin: "-15% 0px -75% 0px" });
+  const links = new Map(
+    [...element.querySelectorAll(".toc a")].map((link) => [link.getAttribute("href").slice(1), link]),
+  );
+  const mark = (key) =>
+    links.forEach((link, other) => {
+      if (other === key) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries)
+        if (entry.isIntersecting) {
+          mark(entry.target.id);
+          const link = links.get(entry.target.id),
+            list = link.closest("ol");
+          list.scrollLeft = link.offsetLeft - list.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+        }
+    },
+    { rootMargin: "-15% 0px -75% 0px" },
+  );
   element.querySelectorAll("section.lesson").forEach((section) => seen.observe(section));
   element.querySelector(".toc").addEventListener("click", (event) => {
     const key = event.target.closest("a")?.getAttribute("href").slice(1);

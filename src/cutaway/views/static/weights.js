@@ -1,5 +1,6 @@
-// Sums over attention maps. A map: {data, unit, rows, columns, packed, causal}; a weight is data[at] / unit, and a packed
-// map holds the columns 0…t of row t. Groups: the runs of tokens that share a row (a word, or the p tokens of a pooled cell).
+// Sums over attention maps. A map: {data, unit, rows, columns, packed, causal}; a weight is data[at] / unit, and a
+// packed map holds the columns 0…t of row t. Groups: the runs of tokens that share a row (a word, or the p tokens of a
+// pooled cell).
 
 const start = (map, row) => (map.packed ? (row * (row + 1)) / 2 : row * map.columns);
 
@@ -16,7 +17,8 @@ export function weight(map, row, column) {
 export function rowOf(map, rows) {
   const values = new Float64Array(map.columns);
   for (const row of rows) {
-    const at = start(map, row), end = map.packed ? row + 1 : map.columns;
+    const at = start(map, row),
+      end = map.packed ? row + 1 : map.columns;
     for (let column = 0; column < end; column += 1) values[column] += map.data[at + column] / map.unit / rows.length;
   }
   return values;
@@ -25,14 +27,17 @@ export function rowOf(map, rows) {
 // The mean of some columns: how much every row sends there.
 export function columnOf(map, columns) {
   const values = new Float64Array(map.rows);
-  for (const column of columns) for (let row = map.packed ? column : 0; row < map.rows; row += 1) values[row] += map.data[start(map, row) + column] / map.unit / columns.length;
+  for (const column of columns)
+    for (let row = map.packed ? column : 0; row < map.rows; row += 1)
+      values[row] += map.data[start(map, row) + column] / map.unit / columns.length;
   return values;
 }
 
 // The mean over heads: `chosen` is a list of [layer, head]; layers are inflated one at a time.
 export async function meanMap(maps, chosen, causal) {
   if (chosen.length === 1) return headMap(await maps.layer(chosen[0][0]), chosen[0][1], maps, causal);
-  const sum = new Float32Array(maps.size), byLayer = new Map();
+  const sum = new Float32Array(maps.size),
+    byLayer = new Map();
   for (const [layer, head] of chosen) byLayer.set(layer, [...(byLayer.get(layer) ?? []), head]);
   for (const [layer, heads] of byLayer) {
     const bytes = await maps.layer(layer);
@@ -52,12 +57,16 @@ export function groupsOf(words) {
 
 // Words from sub-words: the sum over the keys of a word, the mean over its queries, so that rows still add up to 1.
 export function mergeMap(map, rowGroups, columnGroups) {
-  const rows = rowGroups.length, columns = columnGroups.length, data = new Float64Array(rows * columns);
+  const rows = rowGroups.length,
+    columns = columnGroups.length,
+    data = new Float64Array(rows * columns);
   rowGroups.forEach((group, i) => {
     const size = group.end - group.start;
     for (let row = group.start; row < group.end; row += 1) {
       const values = rowOf(map, [row]);
-      columnGroups.forEach((keys, j) => { for (let key = keys.start; key < keys.end; key += 1) data[i * columns + j] += values[key] / size; });
+      columnGroups.forEach((keys, j) => {
+        for (let key = keys.start; key < keys.end; key += 1) data[i * columns + j] += values[key] / size;
+      });
     }
   });
   return { data, unit: 1, rows, columns, packed: false, causal: map.causal };
@@ -66,12 +75,17 @@ export function mergeMap(map, rowGroups, columnGroups) {
 // A picture of the map in wide × tall bytes: where cells must share a pixel the largest weight is shown, so that thin
 // lines survive. Where no row of the pixel may look there is nothing: byte 0 and, in `hidden`, 1.
 export function shrink(map, wide, tall) {
-  const bytes = new Uint8ClampedArray(wide * tall), hidden = new Uint8Array(map.causal ? wide * tall : 0), { data } = map;
-  const edge = Array.from({ length: wide + 1 }, (_, x) => Math.floor((x * map.columns) / wide)), scale = 255 / map.unit;
+  const bytes = new Uint8ClampedArray(wide * tall),
+    hidden = new Uint8Array(map.causal ? wide * tall : 0),
+    { data } = map;
+  const edge = Array.from({ length: wide + 1 }, (_, x) => Math.floor((x * map.columns) / wide)),
+    scale = 255 / map.unit;
   for (let y = 0; y < tall; y += 1) {
-    const from = Math.floor((y * map.rows) / tall), to = Math.floor(((y + 1) * map.rows) / tall);
+    const from = Math.floor((y * map.rows) / tall),
+      to = Math.floor(((y + 1) * map.rows) / tall);
     for (let row = from; row < to; row += 1) {
-      const at = start(map, row), end = map.causal ? Math.min(row + 1, map.columns) : map.columns;
+      const at = start(map, row),
+        end = map.causal ? Math.min(row + 1, map.columns) : map.columns;
       for (let x = 0; x < wide && edge[x] < end; x += 1) {
         const last = Math.min(edge[x + 1], end);
         let most = 0;
@@ -96,7 +110,11 @@ export function strongest(values) {
 export function notable(values, centre, room) {
   const all = Array.from(values, (_, i) => i);
   if (all.length <= room) return all;
-  const near = Math.floor(room / 2), low = Math.max(0, Math.min(all.length - near, centre - Math.floor(near / 2)));
-  const rest = all.filter((i) => (i < low || i >= low + near) && values[i] >= 0.004).sort((a, b) => values[b] - values[a]).slice(0, room - near);
+  const near = Math.floor(room / 2),
+    low = Math.max(0, Math.min(all.length - near, centre - Math.floor(near / 2)));
+  const rest = all
+    .filter((i) => (i < low || i >= low + near) && values[i] >= 0.004)
+    .sort((a, b) => values[b] - values[a])
+    .slice(0, room - near);
   return [...all.slice(low, low + near), ...rest].sort((a, b) => a - b);
 }
