@@ -16,7 +16,7 @@ def test_a_model_of_the_shelf_is_tokenized_without_transformers(name):
     if cache.record(f"{name}-{SHELF[name].version}") is None:
         pytest.skip(f"{name} is not in the cache")
     text = "Steps:\n\n1. Go MKTAYIW c1ccccc1 naïve"
-    theirs = transformers.AutoTokenizer.from_pretrained(models.info(name).path)(text)["input_ids"]
+    theirs = transformers.AutoTokenizer.from_pretrained(models.model_info(name).path)(text)["input_ids"]
     assert models.load_tokenizer(name).encode(text).ids == theirs  # the first start may build what the next ones read
     code = (
         "import sys; from cutaway.models.named_tokenizer import load_tokenizer\n"

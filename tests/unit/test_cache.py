@@ -230,10 +230,10 @@ def test_list_and_info_of_what_is_cached():
     listed = {model.name: model for model in models.list_models().models}
     assert [name for name, model in listed.items() if model.cached] == ["gpt2-vocab", "mine-0123456789"]
     assert listed["gpt2-vocab"].bytes == sum(file.stat().st_size for file in path.iterdir())
-    found = models.info("mine-0123456789")
+    found = models.model_info("mine-0123456789")
     assert (found.kind, found.model_type, found.source) == ("decoder", "llama", "mine.gguf")
     assert [file.name for file in found.files] == ["config.json", "cutaway.json"]
-    assert "mine.gguf" in models.card("mine-0123456789")
+    assert "mine.gguf" in models.model_card("mine-0123456789")
 
 
 def test_the_list_does_not_show_a_home_that_begins_like_the_users(monkeypatch):
@@ -247,10 +247,10 @@ def test_the_list_does_not_show_a_home_that_begins_like_the_users(monkeypatch):
 @pytest.mark.parametrize(("name", "key"), [("gpt2-vocab", "gpt2-vocab-0.1.5"), ("mine-01", "mine-01")])
 def test_remove(name, key):
     size = sum(file.stat().st_size for file in keep(key).iterdir())
-    assert models.remove(name) == size
+    assert models.remove_model(name) == size
     assert in_the_cache() == []
     with pytest.raises(UnknownModel, match=name):
-        models.remove(name)
+        models.remove_model(name)
 
 
 def test_a_removal_that_is_interrupted_leaves_no_half_model(monkeypatch):
@@ -262,7 +262,7 @@ def test_a_removal_that_is_interrupted_leaves_no_half_model(monkeypatch):
 
     monkeypatch.setattr("shutil.rmtree", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        models.remove(path.name)
+        models.remove_model(path.name)
     assert cache.record(path.name) is None
 
 
@@ -276,5 +276,5 @@ def test_remove_never_touches_a_folder_of_the_users(monkeypatch, tmp_path, spell
     keep()
     upwards = os.path.relpath(mine, cache.home() / "models")
     with pytest.raises((InputError, UnknownModel)):
-        models.remove({"relative": "mine", "absolute": str(mine), "upwards": upwards}[spelling])
+        models.remove_model({"relative": "mine", "absolute": str(mine), "upwards": upwards}[spelling])
     assert (mine / cache.RECORD).is_file()

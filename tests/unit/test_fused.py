@@ -23,7 +23,7 @@ from cutaway.generation.module_decoder import ModuleDecoder
 from cutaway.generation.rows import Row
 from cutaway.generation.settings import Sampling
 from cutaway.generation.speculation import LookupDecoder
-from cutaway.models import cache, load, packed_linear, quickstart
+from cutaway.models import cache, load, packed_linear, quickstart, residency
 from cutaway.models.fused import Fused
 from cutaway.models.kv_cache import Cache
 from cutaway.models.shapes import Shape, parts_of, shape_of
@@ -35,8 +35,7 @@ from tests.unit.architectures import VOCAB
 @pytest.fixture(autouse=True)
 def nothing_prepared() -> None:
     """Forget what another test prepared: it may have kept the weights in that test's own cache folder."""
-    decoders._of_loaded.cache_clear()
-    decoders._of_kept.cache_clear()
+    residency.evict()
 
 
 SMALL = {
@@ -248,7 +247,7 @@ def test_other_architectures_keep_their_forward_and_get_packed_layers(name: str)
     model = architectures.build(name)
     before = {key: value.clone() for key, value in model.module.state_dict().items()}
     ids = torch.arange(5, 29)[None]
-    decoder = decoders._of_loaded(model, "near", (), None)()
+    decoder = decoders._of_loaded(model, "near", None)()
     assert isinstance(decoder, ModuleDecoder)
     kinds = {type(part).__name__ for part in decoder.model.module.modules()}
     assert kinds & {"NearLinear", "ExactLinear"}
@@ -352,8 +351,8 @@ def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: 
     kept = quickstart.read(name, tiny_llama)
     assert kept is not None
     assert (kept.context, kept.end_ids, kept.shape) == (model.context, model.end_ids, shape)
-    assert kept.divergence == models.info(name).divergence == FAR
-    assert models.info(name).to_dict()["divergence"]["near"] == {"mean": 0.001, "largest": 0.1}
+    assert kept.divergence == models.model_info(name).divergence == FAR
+    assert models.model_info(name).to_dict()["divergence"]["near"] == {"mean": 0.001, "largest": 0.1}
     settings = {"max_new_tokens": 12, "temperature": 1.0, "seed": 4}
     assert isinstance(open_decoder(name), FusedDecoder)
     assert not isinstance(open_decoder(name).model, Model)
@@ -364,7 +363,7 @@ def test_kept_weights_start_the_same_model_until_its_folder_changes(tiny_llama: 
     config = tiny_llama / "config.json"
     text = config.read_text()
     config.write_text(text + "\n")
-    assert quickstart.read(name, tiny_llama) is None and not models.info(name).divergence
+    assert quickstart.read(name, tiny_llama) is None and not models.model_info(name).divergence
     config.write_text(text)
     assert quickstart.forget(tiny_llama) > 0 and quickstart.read(name, tiny_llama) is None
 

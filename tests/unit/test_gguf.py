@@ -186,7 +186,7 @@ def test_it_is_converted_once(converted, quantised, home, monkeypatch, capsys):
 
     name = converted.name
     assert [model.name for model in models.list_models().models if model.cached] == [name]
-    assert models.info(name).source == str(quantised[0])
+    assert models.model_info(name).source == str(quantised[0])
     assert models.load(name).config.model_type == "llama"  # the list's name is as good as the file's
     os.utime(quantised[0], (1, 1))
     with pytest.raises(pytest.fail.Exception):
@@ -255,7 +255,7 @@ def test_a_folder_of_an_older_conversion_is_made_again(tmp_path, monkeypatch, na
     name = {"file": tmp_path / "tiny.gguf", "name in the list": folder.name, "folder": folder}[named]
     assert [TOKENS[i] for i in models.tokenize("12", name).ids] == ["1", "2"]
     assert in_the_cache() == [folder.name]  # the old one is gone
-    assert models.remove(folder.name) > 0 and in_the_cache() == []
+    assert models.remove_model(folder.name) > 0 and in_the_cache() == []
 
 
 def test_a_folder_of_an_older_conversion_whose_file_is_gone(tmp_path, monkeypatch):
@@ -268,7 +268,7 @@ def test_a_folder_of_an_older_conversion_whose_file_is_gone(tmp_path, monkeypatc
         models.tokenize("12", folder.name)
     assert f"cutaway models rm {folder.name}" in raised.value.hint
     assert [model.name for model in models.list_models().models if model.cached] == [folder.name]
-    assert models.remove(folder.name) > 0
+    assert models.remove_model(folder.name) > 0
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -295,7 +295,7 @@ def test_the_default_model_of_an_older_conversion_is_mended_without_a_network(tm
     assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     assert not links or after.st_ino == before.st_ino
     assert cache.record(folder.name) == record and in_the_cache() == [folder.name]
-    assert models.info("smollm2-135m").licence == "Apache-2.0"
+    assert models.model_info("smollm2-135m").licence == "Apache-2.0"
     assert models.load("smollm2-135m").config.vocab_size == len(TOKENS)
 
 

@@ -199,10 +199,10 @@ def test_info_of_a_folder_with_a_damaged_config(tiny_gpt2, copy, config):
     folder = copy(tiny_gpt2)
     (folder / "config.json").write_bytes(config.encode("utf-8", "surrogateescape"))
     if config in {"[]", "null"}:
-        assert models.info(folder).model_type is None
+        assert models.model_info(folder).model_type is None
         return
     with pytest.raises(CorruptFile, match=r"config\.json"):
-        models.info(folder)
+        models.model_info(folder)
 
 
 def test_a_folder_without_config(tiny_gpt2, copy):

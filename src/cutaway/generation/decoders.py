@@ -29,7 +29,7 @@ from cutaway.generation.rows import Row
 from cutaway.generation.settings import TIERS, check_tier
 from cutaway.generation.speculation import LookupDecoder
 from cutaway.log import get_logger
-from cutaway.models import cache, packed_linear, quickstart
+from cutaway.models import cache, packed_linear, quickstart, residency
 from cutaway.models.fused import Fused
 from cutaway.models.shapes import Shape, built_as_configured, parts_of, shape_of
 from cutaway.models.shelf import SHELF
@@ -73,7 +73,8 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
         path = resolve(model) if entry is None or entry.kind == "decoder" else None
         stamp = None if path is None else cache.stamp(path)  # before a file of it is read
         if path is not None and tier != "exact":
-            new = _of_kept(os.fspath(model), path, stamp, tier)
+            name = os.fspath(model)
+            new = _quick.get(residency.Resident(name, path, stamp, tier), lambda: _of_kept(name, path, tier))
             if new is not None:
                 return new()
     from cutaway.models.digest import digest, is_altered
@@ -87,11 +88,16 @@ def open_decoder(model: ModelLike, tier: str = "near") -> Decoder:
         return open_module(loaded)
     # A shared model does not change; a user's may have changed since the last call.
     state = digest(loaded.module) if isinstance(model, Model) else stamp
-    return _of_loaded(loaded, tier, state, stamp)()
+    key = residency.Resident(loaded.name, loaded.path, (loaded, state, stamp), tier)
+    return _prepared.get(key, lambda: _of_loaded(loaded, tier, stamp))()
 
 
-@functools.lru_cache(maxsize=2)
-def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], Decoder] | None:
+_Maker = Callable[[], Decoder]
+_quick: residency.Latest[residency.Resident, _Maker | None] = residency.companions()
+_prepared: residency.Latest[residency.Resident, _Maker] = residency.companions()
+
+
+def _of_kept(name: str, path: Path, tier: str) -> Callable[[], Decoder] | None:
     kept = quickstart.read(name, path)
     if kept is None or not packed_linear.fast_bfloat16():
         return None
@@ -103,8 +109,7 @@ def _of_kept(name: str, path: Path, _stamp: object, tier: str) -> Callable[[], D
     return functools.partial(LookupDecoder, kept, fused, GUESSED[tier])
 
 
-@functools.lru_cache(maxsize=2)
-def _of_loaded(model: Model, tier: str, _state: object, stamp: object) -> Callable[[], Decoder]:
+def _of_loaded(model: Model, tier: str, stamp: object) -> Callable[[], Decoder]:
     from cutaway.generation.inputs import own_rules
     from cutaway.generation.module_decoder import open_module
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cutaway.errors import CorruptFile, InputError, UnknownModel
-from cutaway.models import cache
+from cutaway.models import cache, residency
 from cutaway.models.quickstart import Divergence, divergence_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
@@ -199,6 +199,7 @@ def remove_model(name: str) -> int:
             f"the cache holds no {name!r}", hint="cutaway models list shows what it holds; hf cache rm is for the Hub's"
         )
     target = cache.folder(key)
+    residency.evict(target)
     from cutaway.models import quickstart  # torch
 
     freed = sum(file.bytes for file in files_in(target)) + quickstart.forget(target) + forget_tokenizer(target)

@@ -10,7 +10,7 @@ import json
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ from cutaway.errors import (
     WrongKind,
 )
 from cutaway.extras import pip_install
-from cutaway.models import cache
+from cutaway.models import cache, residency
 from cutaway.models.config_outline import check_left_to_right
 from cutaway.models.missing_packages import missing_package
 from cutaway.models.named_tokenizer import load_tokenizer, quiet_transformers
@@ -76,8 +76,8 @@ def load(
 def shared(model: ModelLike, kind: str = "causal") -> Model:
     """Return a model to read from, in eval mode: the loaded one, or for a name one that all verbs share.
 
-    The two names used last stay in memory, so that a second verb on the same name starts at once. What is shared is
-    never changed and never handed to the user. Raises a `ModelError`.
+    The two used last stay in memory (`residency.py`), so that a second verb on the same name starts at once. What is
+    shared is never changed and never handed to the user. Raises a `ModelError`.
     """
     return _in_eval_mode(_opened(_kept, model, kind))
 
@@ -155,7 +155,8 @@ def _built(name: str, path: Path, kind: str, device: str, dtype: str, trust: boo
     return Model(name, path, module, tokenizer)
 
 
-_kept = functools.lru_cache(maxsize=2)(_load)
+def _kept(name: str, path: Path, stamp: Hashable, kind: str, *how: Any) -> Model:
+    return residency.keep(residency.Resident(name, path, stamp, kind), lambda: _load(name, path, stamp, kind, *how))
 
 
 def _rows(module: Any) -> int | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from pathlib import Path
 from typing import Any
 
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong
-from cutaway.models import cache
+from cutaway.models import cache, residency
 from cutaway.models.missing_packages import missing_package
 from cutaway.models.text_model import TextModel
 from cutaway.models.tokenizer_files import quiet_transformers
@@ -109,11 +108,15 @@ def answers_messages(folder: Path) -> bool:
 
 
 def _transformers_tokenizer(model: TextModel) -> Any:
-    return _read_tokenizer(model.path, model.name, None if model.path is None else cache.stamp(model.path))
+    stamp = None if model.path is None else cache.stamp(model.path)
+    key = residency.Resident(model.name, model.path, stamp, "tokenizer")
+    return _tokenizers.get(key, lambda: _read_tokenizer(model.path, model.name))
 
 
-@functools.lru_cache(maxsize=2)
-def _read_tokenizer(path: Path | None, name: str, _stamp: object) -> Any:
+_tokenizers = residency.companions()
+
+
+def _read_tokenizer(path: Path | None, name: str) -> Any:
     import transformers  # its template renderer is the reference: sandboxed, and what the models were tuned with
 
     try:
