@@ -1,5 +1,5 @@
 # make tour   the whole lesson on a real model, as one page
-# make test   everything that CI checks
+# make test   all checks that CI runs
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
@@ -27,18 +27,18 @@ types: .venv/installed-dev
 unit: .venv/installed-dev
 	@$(BIN)/pytest -q -m "not real and not browser"
 
-# Without a network the tests that need a model or data are skipped, and say so.
+# Without a network, tests that need a model or data are skipped with a message.
 models: .venv/installed-dev
-	@$(BIN)/cutaway models get $(MODELS) > /dev/null || echo "make: no models here; the tests that need them will be skipped"
-	@$(BIN)/cutaway data get $(DATA) > /dev/null || echo "make: no data here; the tests that need them will be skipped"
+	@$(BIN)/cutaway models get $(MODELS) > /dev/null || echo "make: could not download all models; tests that need them are skipped"
+	@$(BIN)/cutaway data get $(DATA) > /dev/null || echo "make: could not download all data; tests that need them are skipped"
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "make: cutaway needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-# torch first and by its exact name: what it is here decides whether gigabytes of GPU libraries come along.
-# Without --no-compile pip compiles tens of thousands of modules, most of which nothing imports: half of the install.
+# Install torch first, by its exact version, so that pip does not download gigabytes of GPU libraries.
+# Without --no-compile, pip compiles tens of thousands of unused modules, which takes half of the install time.
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check $(TORCH)
 	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e .

@@ -1,9 +1,9 @@
-"""What the attention page costs a browser: its bytes, the time to the first head and to all, a click, nodes, memory.
+"""Measure the attention page in a browser: bytes, time to the first head and to all heads, a click, nodes, memory.
 
-    python benchmarks/attention_page.py                         # made-up heads at 128, 512 and 1,024 tokens
+    python benchmarks/attention_page.py                         # synthetic heads at 128, 512 and 1,024 tokens
     python benchmarks/attention_page.py --model smollm2-135m    # real ones
 
-Prints one JSON object a line; times in milliseconds since the page was opened, memory in MB.
+Prints one JSON object per line. Times are milliseconds since the page was opened; memory is in MB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.browser import samples
 
 from cutaway.views import page
 
-MADE = 6  # layers that are made; the others repeat them
+MADE = 6  # synthetic layers; the other layers repeat them
 MARK = "(name) => performance.getEntriesByName(name)[0]?.startTime ?? null"
 CLICK = """async ([layer, head]) => {
   const figure = document.querySelector("figure.view"), before = figure.dataset.shown, start = performance.now();
@@ -98,7 +98,7 @@ def measure(record: dict[str, Any], chromium: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", help="take a real model's attention in place of made-up heads")
+    parser.add_argument("--model", help="use a real model's attention instead of synthetic heads")
     parser.add_argument("--tokens", type=int, nargs="+", default=[128, 512, 1024])
     options = parser.parse_args()
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))

@@ -1,11 +1,11 @@
-"""BPE of sequences without spaces: ours against the `tokenizers` library's trainer, and ours on whole genomes.
+"""Compare our BPE trainer with the `tokenizers` library on unsplit sequences, then time ours on whole genomes.
 
     python benchmarks/bpe.py                             # synthetic DNA: 0.2 Mb against the peer, then 5 and 100 Mb
     python benchmarks/bpe.py --genome NC_008253.fna.gz   # and a real genome (Debian: bowtie-examples)
     python benchmarks/bpe.py --only peer                 # the comparison alone
 
-The peer gets the 0.2 Mb as one text, as we do; its merges must be ours. Sizes after that are too long for it. Then the
-longest is encoded by the `tokenizers` library with the merges found, at growing lengths, and has to come back.
+Both trainers get 0.2 Mb as one text and must find the same merges. The larger sizes take the library too long. Then the
+`tokenizers` library encodes growing pieces of the longest text with our merges; each must decode to its input.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cutaway.tokens import Tokenizer, letter_bpe
 
 
 def dna(length: int, seed: int = 0) -> str:
-    """Return DNA of a Markov chain of order five with uneven odds, from a thousand starts side by side."""
+    """Return DNA from a Markov chain of order five with uneven probabilities, run from a thousand starts."""
     rng = np.random.default_rng(seed)
     odds = rng.dirichlet([0.6] * 4, 4**5).cumsum(1)
     rows = max(1, length // 10_000)
@@ -40,7 +40,7 @@ def dna(length: int, seed: int = 0) -> str:
 
 
 def trained(name: str, sequences: list[str], size: int) -> Tokenizer:
-    """Train, and print how long it took and how much memory the process ever held."""
+    """Train, and print the time and the peak memory of the process."""
     start = time.perf_counter()
     tokenizer = letter_bpe(sequences, "dna", size)
     took = time.perf_counter() - start
@@ -52,7 +52,7 @@ def trained(name: str, sequences: list[str], size: int) -> Tokenizer:
 def against_peer(length: int = 200_000, learned: int = 512) -> None:
     """Train both on one sequence to 512 tokens, and compare the merges."""
     text = dna(length)
-    ours = trained("one sequence", [text], learned + 16)  # beside ACGT there are 12 letters and 4 special tokens
+    ours = trained("one sequence", [text], learned + 16)  # 12 letters besides ACGT, and 4 special tokens
     peer = tokenizers.Tokenizer(models.BPE())
     start = time.perf_counter()
     peer.train_from_iterator([text], trainers.BpeTrainer(vocab_size=learned, min_frequency=2, show_progress=False))
@@ -65,7 +65,7 @@ def against_peer(length: int = 200_000, learned: int = 512) -> None:
 
 
 def encoded(tokenizer: Tokenizer, text: str) -> None:
-    """Encode growing pieces unsplit, print the speed, and check that each comes back."""
+    """Encode growing unsplit pieces, print the speed, and check each round trip."""
     for length in (len(text) // 16, len(text) // 4, len(text)):
         start = time.perf_counter()
         [encoding] = tokenizer.backend.encode_batch_fast([text[:length]])
@@ -75,7 +75,7 @@ def encoded(tokenizer: Tokenizer, text: str) -> None:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the chosen parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--genome", help="a FASTA file")
     parser.add_argument("--only", choices=["peer"])

@@ -1,11 +1,11 @@
-"""What seeing inside costs: time and memory of exact statistics, of stored maps, of eager attention, beside plain sdpa.
+"""Compare exact statistics, stored maps and eager attention with plain sdpa, in time and memory.
 
     python benchmarks/capture.py                     # ratios at 512 and 2,048 tokens, in one process, taken in turns
-    python benchmarks/capture.py --long 8192         # overview of all heads at a length, and exact rows
+    python benchmarks/capture.py --long 8192         # overview of all heads at one length, and exact rows
     python benchmarks/capture.py --long 16384        # the same on random weights of the same shape
-    python benchmarks/capture.py --bertviz           # bytes and seconds of its model view, where it is installed
+    python benchmarks/capture.py --bertviz           # bytes and seconds of its model view, if it is installed
 
-Prints one JSON object a line. Memory is the peak above what the process held before, in MB (Linux).
+Prints one JSON object per line. Memory is the peak above the memory at the start, in MB (Linux).
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def status(key: str) -> float:
 
 
 def peak(run: Callable[[], Any]) -> tuple[float, float, Any]:
-    """Return seconds, the peak in MB above what was held before, and what the run returned."""
+    """Return the seconds, the peak in MB above the memory at the start, and the result."""
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     before = status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     start = time.perf_counter()
     result = run()
     return time.perf_counter() - start, status("VmHWM") - before, result
@@ -72,7 +72,7 @@ def ratios(model: Model, size: int) -> dict[str, Any]:
     def described() -> Any:
         statistics, heads = Statistics(ids), []
 
-        def observe(call: Any) -> torch.Tensor:  # as the verb `heads` does
+        def observe(call: Any) -> torch.Tensor:  # as `heads` does
             output = statistics(call)
             heads.extend(describe(statistics.rows.pop()))
             return output

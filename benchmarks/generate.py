@@ -1,12 +1,13 @@
 """Generation, measured in one run: cutaway's tiers beside transformers, llama.cpp, OpenVINO and CTranslate2.
 
-    python benchmarks/generate.py                                  # everything; some 15 minutes on two quiet cores
+    python benchmarks/generate.py                                  # everything; about 15 minutes on two quiet cores
     python benchmarks/generate.py --quick --only rows,sweep        # a first look
     python benchmarks/generate.py --contenders near,openvino --python-engines ../engines/bin/python --json out.json
 
-Each contender has a process of its own, and they are measured in turns: a ratio is the median over rounds of figures
-taken one after the other. Engines that are not installed (in this environment, or in that of --python-engines) are
-rows that say so. Sections: rows, prefill, sweep, start, memory, kl, greedy, floor, mixed, sampler, identity, lookup.
+Each contender runs in its own process, and they take turns: a ratio is the median over rounds. An engine that is not
+installed (here, or in the environment of --python-engines) gets a row that says so.
+
+Sections: rows, prefill, sweep, start, memory, kl, greedy, floor, mixed, sampler, identity, lookup.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ print(pipe(sys.argv[2], max_new_tokens=1, do_sample=False)[0]["generated_text"],
 
 def rows(run: Run) -> dict[str, Any]:
     sizes = {1: 24, 8: 16, 32: 8} if run.quick else {1: 64, 8: 48, 32: 32}
-    run.each("decode", rows=2, new=56)  # warm: weights are packed after some 48 calls
+    run.each("decode", rows=2, new=56)  # warm-up: weights are packed after about 48 calls
     rounds = 1 if run.quick else 5
     return {str(n): run.turns("decode", "tokens_per_second", rounds, rows=n, new=new) for n, new in sizes.items()}
 
@@ -81,7 +82,7 @@ def start(run: Run) -> dict[str, Any]:
     }
     rounds = 2 if run.quick else 5
     taken: dict[str, list[Any]] = {name: [] for name in commands}
-    for _ in range(rounds + 1):  # the first warms the file cache
+    for _ in range(rounds + 1):  # the first round warms the file cache
         for name, command in commands.items():
             taken[name].append(run.first_token(command))
     found: dict[str, Any] = {name: _middle(times[1:]) for name, times in taken.items()}
@@ -100,7 +101,7 @@ def memory(run: Run) -> dict[str, Any]:
     for name in run.ready:
         if name.startswith("pipeline"):
             continue
-        child = Child(name, run)  # fresh: nothing but one sweep has been in it
+        child = Child(name, run)  # a fresh process: it runs only one sweep
         found[name] = child.ask("memory") | {"cache_mb": cache / 1e6}
         child.close()
     return found
@@ -183,18 +184,18 @@ MEASURES: dict[str, Callable[[Run], dict[str, Any]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--quick", action="store_true", help="small sizes, one round: does it run, and roughly how fast"
-    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round: a quick check")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(SECTIONS))
     parser.add_argument("--contenders", type=lambda text: text.split(","), default=list(CONTENDERS))
     parser.add_argument("--model", default="smollm2-135m")
-    parser.add_argument("--gguf", type=Path, help="the model's GGUF file, where it lies outside the wheel")
-    parser.add_argument("--python-engines", help="the interpreter that has the optional engines")
+    parser.add_argument("--gguf", type=Path, help="the model's GGUF file, if it is not in the wheel")
+    parser.add_argument("--python-engines", help="the Python interpreter that has the optional engines")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cpu-time", action="store_true", help="processor time for speeds: with --threads 1, if busy")
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds until a contender is given up")
-    parser.add_argument("--json", type=Path, help="write what was found there too")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="processor time for speeds: with --threads 1, if the machine is busy"
+    )
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a contender is stopped")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
     options = parser.parse_args()
     if unknown := set(options.only) - set(SECTIONS) | set(options.contenders) - set(CONTENDERS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""The optional engines, each where it is installed: llama.cpp (xllamacpp), OpenVINO GenAI, CTranslate2.
+"""The optional engines, each used if installed: llama.cpp (xllamacpp), OpenVINO GenAI, CTranslate2.
 
 They read the same weights: the first two the GGUF itself, the third a copy that it converts (with transformers and
 torch beside it) to 8 bits.
@@ -52,7 +52,7 @@ class LlamaCpp:
             for setting in settings:
                 how = {k: v for k, v in setting.items() if k != "repetition_penalty"}
                 how |= {"repeat_penalty": setting["repetition_penalty"], "repeat_last_n": 512, "min_p": 0.0}
-                # One request a sample: this server draws several from one only with slots set aside for them.
+                # One request per sample: this server needs reserved slots to draw several samples from one request.
                 questions += [{"prompt": list(ids), "n_predict": new, "seed": s, **how} for s in range(samples)]
         self._asked(questions)
         return {"note": "whole"}
@@ -76,7 +76,7 @@ class LlamaCpp:
 
 
 class OpenVino:
-    """OpenVINO GenAI's continuous batching, from the GGUF, which it turns into a model of its own once."""
+    """OpenVINO GenAI's continuous batching. It converts the GGUF to its own format once."""
 
     batches_logits = True
 
@@ -117,7 +117,7 @@ class OpenVino:
         return {"tokens": sum(len(ids) for answer in answers for ids in answer.m_generation_ids), "note": "whole"}
 
     def logits(self, ids_BT: np.ndarray, given: int) -> np.ndarray:
-        """Step by step through the plain runtime (its pipeline hands out no logits)."""
+        """Run step by step on the plain runtime, because its pipeline does not return logits."""
         request = self.openvino.Core().compile_model(str(self.own / "openvino_model.xml"), "CPU", self.properties)
         request = request.create_infer_request()
         names = {name for port in request.model_inputs for name in port.names}
@@ -175,7 +175,7 @@ class CTranslate2:
         return [answer.sequences_ids[0] for answer in answers]
 
     def sweep(self, prompts: Ids, settings: Any, samples: int, new: int, part: float) -> dict[str, Any]:
-        for setting in settings:  # it has one setting a call
+        for setting in settings:  # one setting per call
             self.continued(
                 [ids for ids in prompts for _ in range(samples)], new, sampling_topk=setting["top_k"],
                 sampling_topp=setting["top_p"], sampling_temperature=setting["temperature"],

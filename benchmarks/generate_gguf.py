@@ -1,8 +1,8 @@
-"""Write a GGUF file again with its weights in another type, its words and figures unchanged.
+"""Copy a GGUF file with its weights in another type; vocabulary and settings stay the same.
 
     python benchmarks/generate_gguf.py model.Q4_1.gguf model.Q8_0.gguf Q8_0    # or F16
 
-A reader that has no exact place for a file's own 4-bit blocks is then measured on weights that it can hold.
+Use it for an engine that cannot represent the file's 4-bit blocks exactly.
 """
 
 from __future__ import annotations

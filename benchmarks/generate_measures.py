@@ -1,11 +1,11 @@
-"""What `generate.py` measures, the same for every contender: one contender a process, asked in JSON lines.
+"""The measurements of `generate.py`, the same for every contender: one process each, driven by JSON lines.
 
     python generate_measures.py CONTENDER '{"model": …}'    # started by generate.py, answers on stdout
 
-A contender has `continued(prompts, new)` (greedy ids, the model's end is a token like any other), `sweep(prompts,
-settings, samples, new, part)` (which says how many times what it ran makes the whole) and, where it can,
-`logits(ids_BT, given)`. Imports neither torch nor cutaway itself, so that it runs where only an optional engine is
-installed. Axis letters: B rows, T positions, V vocabulary.
+A contender has `continued(prompts, new)` (greedy ids, which do not stop at an end token), `sweep(prompts, settings,
+samples, new, part)` (whose `scale` is the size of the whole sweep over the part that ran) and, if the engine allows it,
+`logits(ids_BT, given)`. This module imports neither torch nor cutaway, so it also runs in an environment that has only
+an optional engine. Axis letters: B rows, T positions, V vocabulary.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ CONTENDERS = {
 }
 
 
-# On a machine that others use, the processor's time of one thread says more than the time on the wall.
+# On a busy machine the processor time of one thread is more reliable than wall-clock time.
 CLOCK = time.process_time if os.environ.get("GENERATE_CLOCK") == "cpu" else time.perf_counter
 
 
 def texts(contender: Any, scratch: Path) -> dict[str, Any]:
-    """Write the ids that everybody is given: real English, cut to each purpose."""
+    """Write the ids that every contender gets: real English, cut to each length."""
     here = Path(__file__).parent
     english = contender.encode(here.joinpath("generate_text.txt").read_text())
     more = contender.encode(here.parent.joinpath("LICENSE").read_text())
@@ -81,8 +81,8 @@ SAMPLES, SWEEP_TOKENS = 2, 64
 
 
 def decode(contender: Any, scratch: Path, rows: int, new: int) -> dict[str, Any]:
-    """Steady state: the time of `new` tokens a row less that of one, so that prefill and set-up drop out."""
-    asked = contender.rows(rows)  # a pipeline in a loop has one speed, whatever the number of rows
+    """Return the steady speed: the time of `new` tokens per row minus that of one token, without prefill and set-up."""
+    asked = contender.rows(rows)  # a pipeline in a loop has the same speed for any number of rows
     prompts = _material(scratch)["speed"][:asked]
     first, all_ = _seconds(contender.continued, prompts, 1), _seconds(contender.continued, prompts, new)
     if all_ <= first:
@@ -103,9 +103,9 @@ def sweep(contender: Any, scratch: Path, part: float) -> dict[str, Any]:
 
 
 def memory(contender: Any, scratch: Path) -> dict[str, Any]:
-    """The peak of this process after one sweep: resident memory, with what is mapped of the weights."""
+    """Return the peak resident memory of this process after one sweep, including mapped weights."""
     sweep(contender, scratch, 0.0)
-    lines = Path("/proc/self/status").read_text().splitlines()  # a program's own peak; ru_maxrss has its parent's too
+    lines = Path("/proc/self/status").read_text().splitlines()  # this program's peak; ru_maxrss includes its parent's
     return {
         "peak_mb": int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6,
         "weights_mb": getattr(contender, "held_bytes", contender.weight_bytes) / 1e6,
@@ -121,7 +121,7 @@ def greedy(contender: Any, scratch: Path, prompts: int, new: int) -> dict[str, A
 
 
 def reference(contender: Any, scratch: Path, positions: int) -> dict[str, Any]:
-    """Store the logits that the others are held against."""
+    """Store the reference logits for the comparison."""
     material = _material(scratch)
     for name in ("alone", "rows"):
         ids_BT = np.array(material[name])[:, : 9 + positions]
@@ -161,7 +161,7 @@ def _material(scratch: Path) -> dict[str, Any]:
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    os.dup2(2, 1)  # keeps a library's prints out of the answers
     name, place = sys.argv[1], SimpleNamespace(**json.loads(sys.argv[2]))
     start = time.perf_counter()
 

@@ -1,4 +1,4 @@
-"""The contenders that live in cutaway's own environment: its tiers, and transformers in its two ordinary ways."""
+"""The contenders in cutaway's own environment: its tiers, and transformers used in two common ways."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from cutaway.generation.samplers import choose
 from cutaway.generation.settings import Sampling
 from cutaway.models import encode_prompt
 
-# Bytes a parameter: of the layers as a lone row reads them, of the head, and of what is held beside for many rows.
-# Four bits carry two bfloat16 numbers for every 32.
+# Bytes per parameter: layers as read by a single row, the head, and the extra copy for many rows.
+# 4-bit weights have two bfloat16 numbers for every 32.
 BYTES = {"exact": (4, 4, 0), "near": (2, 2, 0), "turbo": (0.625, 2, 2)}
 
 
 class Unending:
-    """A decoder whose model never ends a text: everybody then decodes the same number of tokens."""
+    """A decoder that never ends a text, so that all contenders decode the same number of tokens."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder, self.model = decoder, _NoEnd(decoder.model)
@@ -55,16 +55,16 @@ class Ours:
         self.scratch = Path(place.scratch)
         whole: Any = open_decoder(place.model, name)
         self.shipped = Unending(whole)
-        # Guessing ahead depends on the text: speeds are those of single steps, and section lookup says what it adds.
+        # Prompt lookup depends on the text, so it is off here; section lookup measures it.
         self.decoder: Any = Unending(
             FusedDecoder(whole.model, whole.fused) if isinstance(whole, FusedDecoder) else whole
         )
-        # The head, tied or not, is read once a step; the table of embeddings, a row of it, is not counted.
+        # The head is read once per step, tied or not. The one row of the embedding table is not counted.
         config = json.loads(Path(place.folder, "config.json").read_text())
         head = config["vocab_size"] * config["hidden_size"]
         body = _parameters(place.folder) - head * (1 if config.get("tie_word_embeddings") else 2)
         per_body, per_head, beside = BYTES[name]
-        self.weight_bytes = round(body * per_body + head * per_head)  # what a lone row's step reads
+        self.weight_bytes = round(body * per_body + head * per_head)  # read by one step of a single row
         self.held_bytes = self.weight_bytes + round(body * beside)
 
     def rows(self, rows: int) -> int:
@@ -84,7 +84,7 @@ class Ours:
 
     @torch.inference_mode()
     def logits(self, ids_BT: np.ndarray, given: int) -> np.ndarray:
-        """Read `given` tokens, then one more a step: the path of decoding."""
+        """Read `given` tokens, then one more per step, as decoding does."""
         rows = ids_BT.tolist()
         found = [self.decoder.add([row[:given] for row in rows], [1] * len(rows)).clone()]
         for t in range(given, ids_BT.shape[1] - 1):
@@ -93,7 +93,7 @@ class Ours:
         return torch.stack(found, 1).numpy()
 
     def identity(self, prompts: int, new: int) -> dict[str, Any]:
-        """Say how many prompts' greedy text is the same alone and in ragged batches of 2 to 64 rows."""
+        """Count the prompts whose greedy text is the same alone and in ragged batches of 2 to 64 rows."""
         ragged = json.loads(self.scratch.joinpath("material.json").read_text())["ragged"][:prompts]
         alone = [self.continued([ids], new)[0] for ids in ragged]
         same = {}
@@ -124,7 +124,7 @@ class Ours:
         return {"rows": len(prompts), "times_faster": sorted(times)[len(times) // 2], "seconds": min(seconds[True])}
 
     def lookup(self, new: int, rounds: int) -> dict[str, Any]:
-        """Time one row at a time with guessing ahead and without, on three kinds of text, in turns."""
+        """Time one row with and without prompt lookup, on three kinds of text, in turns."""
         import lookup
 
         found = {}
@@ -145,7 +145,7 @@ class Ours:
 
     @torch.inference_mode()
     def sampler(self, rows: int, steps: int) -> dict[str, Any]:
-        """Say what share of a step goes into choosing, with the sweep's settings."""
+        """Measure the share of a step that choosing tokens takes, with the sweep's settings."""
         from generate_measures import SWEEP_SETTINGS
 
         prompts = json.loads(self.scratch.joinpath("material.json").read_text())["speed"][:1]
@@ -182,7 +182,7 @@ class Ours:
 
 
 class Transformers:
-    """transformers at its ordinary best: `generate` on a left-padded batch."""
+    """transformers as it is fastest in common use: `generate` on a left-padded batch."""
 
     batches_logits = True
 
@@ -197,7 +197,7 @@ class Transformers:
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(place.folder)
         ends = self.module.generation_config.eos_token_id
         self.ends = [ends] if isinstance(ends, int) else list(ends or [])
-        self.module.generation_config.eos_token_id = None  # nobody stops before the last token
+        self.module.generation_config.eos_token_id = None  # no row stops early
         self.module.generation_config.pad_token_id = 0
         self.weight_bytes = sum(p.numel() * p.element_size() for p in self.module.parameters())
 
@@ -206,7 +206,7 @@ class Transformers:
         return ids
 
     def bandwidth(self) -> dict[str, Any]:
-        """Read 1 GB with the threads at hand: bytes a second."""
+        """Read 1 GB with the available threads; return bytes per second."""
         block = torch.ones(2**28)
         block.sum()
         seconds = []
@@ -232,7 +232,7 @@ class Transformers:
     def sweep(
         self, prompts: Sequence[Sequence[int]], settings: Sequence[dict[str, Any]], samples: int, new: int, part: float
     ) -> dict[str, Any]:
-        """Make some of the calls, the prompts batched per setting."""
+        """Make some of the calls, with the prompts of one setting in a batch."""
         chosen = _part(list(settings), part)
         for setting in chosen:
             self.continued(prompts, new, do_sample=True, num_return_sequences=samples, **setting)
@@ -246,7 +246,7 @@ class Transformers:
 
 
 class PipelineLoop(Transformers):
-    """transformers as a first script has it: one pipeline call a prompt, one after the other."""
+    """transformers as in a first script: one pipeline call per prompt."""
 
     def __init__(self, name: str, place: SimpleNamespace) -> None:
         import transformers
@@ -274,7 +274,7 @@ class PipelineLoop(Transformers):
 
 
 def _part(calls: list[Any], part: float) -> list[Any]:
-    # Evenly over all of them, so that each kind of setting is in it.
+    # Spread evenly over all, so that each kind of setting is included.
     count = max(2, round(len(calls) * part))
     return [calls[(2 * i + 1) * len(calls) // (2 * count)] for i in range(count)]
 

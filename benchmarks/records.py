@@ -1,10 +1,10 @@
-"""How fast records are read from FASTA, and in how much memory, beside Biopython's SimpleFastaParser.
+"""Compare the speed and memory of reading FASTA with Biopython's SimpleFastaParser.
 
     python benchmarks/records.py --megabytes 200
 
-Ours checks every letter, compares ids and knows each record's line; the peer splits lines. Each run is a process of its
-own, the two in turn; times are medians, without imports. Prints one JSON object a line: megabytes of unpacked file a
-second, their ratio (ours over the peer's) and the greatest memory of the process.
+Ours checks every letter, compares ids and knows each record's line; Biopython's only splits lines. Each run is a new
+process, the two in turn. Times are medians, without imports. Prints one JSON object per line: megabytes of unpacked
+file per second, their ratio (ours over Biopython's) and the peak memory of the process.
 """
 
 from __future__ import annotations
