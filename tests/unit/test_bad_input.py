@@ -378,9 +378,9 @@ def test_usage(run, arguments, capsys):
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["-o", "out.jsonl"]])
 def test_ctrl_c_keeps_the_responses_that_are_done(run, monkeypatch, tmp_path, form):
-    from cutaway.generation import loop
+    from cutaway.generation import generating
 
-    whole = loop.run
+    whole = generating.run
 
     def broken_off(*args, **options):
         ended = 0
@@ -390,7 +390,7 @@ def test_ctrl_c_keeps_the_responses_that_are_done(run, monkeypatch, tmp_path, fo
             if ended == 2:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "run", broken_off)
+    monkeypatch.setattr(generating, "run", broken_off)
     prompts = tmp_path / "prompts.txt"
     prompts.write_text("The\nanimal\na\nb\n")
     code, out, err = run("generate", "-f", prompts, "--batch-size", 1, "--max-new-tokens", 3, *form)

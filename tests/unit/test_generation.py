@@ -2,14 +2,16 @@
 
 import functools
 import math
+import shutil
 
 import pytest
 import torch
 from transformers import GenerationConfig
 
 from cutaway.errors import InputError, MissingText
-from cutaway.generation import Sampling, distribution
+from cutaway.generation import Sampling, distribution, generating
 from cutaway.generation import generate as any_tier
+from cutaway.generation.decoders import open_decoder
 from cutaway.models import load
 
 generate = functools.partial(any_tier, tier="exact")  # compared with float32
@@ -158,6 +160,44 @@ def test_impossible_settings_are_named(tiny_gpt2, settings, word):
 def test_an_empty_prompt_is_an_error(tiny_gpt2, prompts):
     with pytest.raises(MissingText):
         generate(prompts, load(tiny_gpt2))
+
+
+def test_a_prompt_may_be_a_chat(tiny_llama, tmp_path):
+    folder = shutil.copytree(tiny_llama, tmp_path / "copy")
+    (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.role[0] }}-{{ m.content }}!{% endfor %}A")
+    model = load(folder)
+    one = [{"role": "user", "content": "hi"}]
+    more = [*one, {"role": "assistant", "content": "yes?"}, {"role": "user", "content": "bye"}]
+    [alone] = generate(more, model, max_new_tokens=8)
+    assert alone.token_ids == reference(model, "u-hi!a-yes?!u-bye!A", 8)
+    assert alone.prompt == "bye" and alone.settings["chat"] and alone.settings["messages"] == more
+    found = generate([more, "hi", one], model, max_new_tokens=8, num_return_sequences=2, temperature=1.0, batch_size=3)
+    assert [r.prompt for r in found] == ["bye", "bye", "hi", "hi", "hi", "hi"]
+    assert [r.settings["chat"] for r in found] == [True, True, False, False, True, True]
+    assert "messages" not in found[2].settings
+    [with_system] = generate(one, model, system="Be kind", max_new_tokens=8)
+    assert with_system.token_ids == reference(model, "s-Be kind!u-hi!A", 8)
+    [text] = generate("hi", model, chat=True, max_new_tokens=8)
+    assert text.token_ids == generate(one, model, max_new_tokens=8)[0].token_ids
+    with pytest.raises(InputError, match="part of a chat"):
+        generate([one, "hi"], model, system="Be kind")
+    with pytest.raises(InputError, match="message 1 of a chat"):
+        generate([*one, "hi"], model)
+
+
+def test_a_callback_that_fails_leaves_nothing_running(tiny_gpt2, monkeypatch):
+    kept = []
+    decoder = open_decoder(load(tiny_gpt2), "exact")
+    monkeypatch.setattr(generating, "open_decoder", lambda *_: decoder)
+    keep = decoder.keep
+    monkeypatch.setattr(decoder, "keep", lambda slots: (kept.append(list(slots)), keep(slots))[1])
+
+    def fail(number, result):
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match="0"):
+        generate(PROMPTS, tiny_gpt2, max_new_tokens=2, on_result=fail)
+    assert kept[-1] == []
 
 
 def test_generating_inside_and_outside_of_inference_mode_gives_the_same(tiny_llama):

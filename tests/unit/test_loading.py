@@ -502,6 +502,59 @@ def test_a_system_message(tiny_llama, copy):
         models.encode_prompt(loaded, "hi", system="Be kind")
 
 
+CHAT = [
+    {"role": "user", "content": "hi"},
+    {"role": "assistant", "content": "yes?"},
+    {"role": "user", "content": "bye"},
+]
+
+
+def test_a_chat_of_several_messages(tiny_llama, copy):
+    folder = copy(tiny_llama)
+    (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m.role[0] }}-{{ m.content }}!{% endfor %}A")
+    loaded = models.load(folder)
+    reference = transformers.AutoTokenizer.from_pretrained(folder)
+
+    def ids(messages):
+        return reference.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+
+    assert models.encode_prompt(loaded, CHAT) == models.encode_prompt(loaded, CHAT, chat=True) == ids(CHAT)
+    system = {"role": "system", "content": "Be kind"}
+    assert models.encode_prompt(loaded, CHAT, system="Be kind") == ids([system, *CHAT])
+    assert models.encode_prompt(loaded, [system, *CHAT]) == ids([system, *CHAT])
+    assert models.encode_prompt(loaded, CHAT[:1]) == models.encode_prompt(loaded, "hi", chat=True)
+    with pytest.raises(InputError, match="begins with a system message"):
+        models.encode_prompt(loaded, [system, *CHAT], system="Be kind")
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (["hi"], "message 0 .* it has str"),
+        ([CHAT[0], {"role": "user"}], "message 1 .* it has role"),
+        ([{**CHAT[0], "name": "Ann"}], "it has role, content, name"),
+        ([{"role": "user", "content": None}], "content of message 0 of a chat is None"),
+        ([{"role": "user", "content": [{"type": "text", "text": "hi"}]}], "content of message 0"),
+        ([{"role": "", "content": "hi"}], "role of message 0 of a chat is ''"),
+    ],
+)
+def test_a_malformed_chat_is_refused(tiny_llama, messages, said):
+    with pytest.raises(InputError, match=said):
+        models.encode_prompt(models.load(tiny_llama), messages)
+
+
+def test_an_empty_chat_is_an_empty_prompt(tiny_llama):
+    with pytest.raises(MissingText, match="empty"):
+        models.encode_prompt(models.load(tiny_llama), [])
+
+
+def test_a_template_that_leaves_out_one_message_of_a_chat_is_refused(tiny_llama, copy):
+    folder = copy(tiny_llama)
+    (folder / "chat_template.jinja").write_text("{{ messages[-1].content }}")
+    with pytest.raises(ModelError, match="leaves the message out"):
+        models.encode_prompt(models.load(folder), CHAT)
+
+
 @pytest.mark.parametrize(
     "text",
     [

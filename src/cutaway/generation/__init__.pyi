@@ -1,4 +1,5 @@
-from .loop import Generation as Generation, generate as generate
+from .generating import generate as generate
+from .response import Generation as Generation
 from .rows import Alternative as Alternative
 from .sweep_runs import SweepRun as SweepRun, read_runs as read_runs
 from .samplers import distribution as distribution

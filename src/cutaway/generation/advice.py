@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cutaway.generation.loop import Generation
+    from cutaway.generation.response import Generation
 
 __all__ = ["advice"]
 

@@ -14,7 +14,7 @@ from typing import Final
 from cutaway.errors import InputError, at_least
 from cutaway.random_streams import check_seed
 
-__all__ = ["TIERS", "Sampling", "check_beams", "check_lengths", "check_request", "check_tier"]
+__all__ = ["TIERS", "Sampling", "check_beams", "check_lengths", "check_request", "check_streams", "check_tier"]
 
 TIERS: Final = ("exact", "near", "turbo")
 
@@ -116,6 +116,17 @@ def check_request(
     if system is not None and not chat:
         raise InputError("a system message is part of a chat", hint="give --chat as well")
     return sampling
+
+
+def check_streams(seed: int, responses: int) -> int:
+    """Return the seed as an int; raise `InputError` unless each response has a random stream, from `seed` upwards."""
+    seed = check_seed(seed)
+    if seed + responses > 2**63:
+        raise InputError(
+            f"seed is {seed}, and {responses:,} responses draw from the streams of {seed} and above",
+            hint=f"the last stream is 2**63 - 1: give a seed of at most {2**63 - responses}",
+        )
+    return seed
 
 
 def check_beams(

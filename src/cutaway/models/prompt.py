@@ -1,9 +1,10 @@
-"""A prompt's way into a model: text (or a chat message) → ids that fit its context."""
+"""A prompt's way into a model: text, or a chat, → ids that fit its context."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,26 @@ from cutaway.models.missing_packages import missing_package
 from cutaway.models.text_model import TextModel
 from cutaway.models.tokenizer_files import quiet_transformers
 
-__all__ = ["answers_messages", "encode_prompt", "fit_context", "render_chat"]
+__all__ = ["Prompt", "answers_messages", "chat_messages", "encode_prompt", "fit_context", "render_chat"]
+
+# A text, or the messages of a chat: [{"role": "user", "content": "Hello"}, …].
+Prompt = str | Sequence[Mapping[str, str]]
 
 
-def render_chat(model: TextModel, message: str, system: str | None = None) -> str:
-    """Return a user's message in the words of the model's own chat template, ready for its answer.
+def render_chat(model: TextModel, prompt: Prompt, system: str | None = None) -> str:
+    """Return a user's message, or a whole chat, in the model's own chat template, ready for the model's answer.
 
-    `system` says how to answer; without it the template may bring a text of its own, and "" takes that one away. Raises
-    `ModelError` where the model has no template, or one that takes no system message.
+    `system` says how to answer and comes first; without it the template may bring a text of its own, and "" takes that
+    one away. Raises `ModelError` if the model has no template or the template leaves a message out, and `InputError`
+    for messages that are not well formed.
     """
+    messages = chat_messages(prompt, system)
     if not has_chat_template(model):
         raise ModelError(f"{model.name} has no chat template", hint="leave --chat out: the prompt is then continued")
     tokenizer, template = _transformers_tokenizer(model), f"the chat template of {model.name}"
-    form, why = _fitting_form(tokenizer, system)
-    if form is None and system:
-        form, _ = _fitting_form(tokenizer, None)
+    form, why = _fitting_form(tokenizer, messages)
+    if form is None and any(message["role"] == "system" and message["content"] for message in messages):
+        form, _ = _fitting_form(tokenizer, [message for message in messages if message["role"] != "system"])
         if form is not None:
             raise ModelError(
                 f"{template} takes no system message{f': {why}' if why else ''}", hint="put it into the message itself"
@@ -39,9 +45,40 @@ def render_chat(model: TextModel, message: str, system: str | None = None) -> st
             + (', or give the system message that it may need: --system "Be brief."' if system is None else ""),
         )
     try:
-        return form(tokenizer, message, system)
+        return form(tokenizer, messages)
     except Exception as error:
         raise ModelError(f"{template} can't render the message: {_first_line(error)}") from error
+
+
+def chat_messages(prompt: Prompt, system: str | None = None) -> list[dict[str, str]]:
+    """Return a prompt as the messages of a chat, a system message first if there is one; a text is the user's message.
+
+    Raises `InputError` for a message that is not a "role" and a "content", both text, and for two system messages.
+
+    >>> chat_messages("Hello", "Be brief.")
+    [{'role': 'system', 'content': 'Be brief.'}, {'role': 'user', 'content': 'Hello'}]
+    """
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    for number, message in enumerate(messages):
+        if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+            found = ", ".join(map(str, message)) if isinstance(message, Mapping) else type(message).__name__
+            raise InputError(
+                f"message {number} of a chat must have a role and a content alone; it has {found or 'nothing'}",
+                hint='for example [{"role": "user", "content": "Hello"}]',
+            )
+        for key, value in message.items():
+            if not isinstance(value, str) or (key == "role" and not value):
+                raise InputError(
+                    f"the {key} of message {number} of a chat is {value!r}",
+                    hint='give text, for example {"role": "user", "content": "Hello"}',
+                )
+    if system is not None:
+        if messages and messages[0]["role"] == "system":
+            raise InputError(
+                "the chat begins with a system message, and `system` is given as well", hint="leave one of them out"
+            )
+        messages = [{"role": "system", "content": system}, *messages]
+    return [{"role": message["role"], "content": message["content"]} for message in messages]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,34 +88,33 @@ class _Form:
     name: str | None
     parts: bool
 
-    def __call__(self, tokenizer: Any, message: str, system: str | None) -> str:
-        given = [("user", message)] if system is None else [("system", system), ("user", message)]
-        messages = [
-            {"role": role, "content": [{"type": "text", "text": text}] if self.parts else text} for role, text in given
+    def __call__(self, tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+        given = [
+            {**message, "content": [{"type": "text", "text": message["content"]}] if self.parts else message["content"]}
+            for message in messages
         ]
         return str(
             tokenizer.apply_chat_template(
-                messages, chat_template=self.name, tokenize=False, add_generation_prompt=True, return_dict=False
+                given, chat_template=self.name, tokenize=False, add_generation_prompt=True, return_dict=False
             )
         )
 
 
-_MESSAGE, _SYSTEM = "cutaway-user-5e1f", "cutaway-system-9b2d"  # words that stand in no template
-
-
-def _fitting_form(tokenizer: Any, system: str | None) -> tuple[_Form | None, str]:
-    """Return the first form whose text holds both messages; else None, and what a template said against it."""
+def _fitting_form(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> tuple[_Form | None, str]:
+    """Return the first form whose text holds every message; else None, and what a template said against it."""
     templates = tokenizer.chat_template
     names = [None] if isinstance(templates, str) or "default" in templates else list(templates)
-    wanted = [_MESSAGE, _SYSTEM] if system else [_MESSAGE]
+    # Words that no template contains stand in for the contents; an empty content can't be looked for.
+    words = [f"cutaway-{number}-5e1f" if message["content"] else "" for number, message in enumerate(messages)]
+    probe = [{**message, "content": word} for message, word in zip(messages, words, strict=True)]
     why = ""
     for form in (_Form(name, parts) for name in names for parts in (False, True)):
         try:
-            rendered = form(tokenizer, _MESSAGE, _SYSTEM if system else system)
+            rendered = form(tokenizer, probe)
         except Exception as error:  # jinja2's, raised by the template itself
             why = why or _first_line(error)
             continue
-        if all(word in rendered for word in wanted) and "'type': 'text'" not in rendered:
+        if all(word in rendered for word in words) and "'type': 'text'" not in rendered:
             return form, ""
     return None, why
 
@@ -132,23 +168,25 @@ def _read_tokenizer(path: Path | None, name: str) -> Any:
 
 
 def encode_prompt(
-    model: TextModel, text: str, *, chat: bool = False, system: str | None = None, truncate: str | None = None
+    model: TextModel, prompt: Prompt, *, chat: bool = False, system: str | None = None, truncate: str | None = None
 ) -> list[int]:
     """Turn one prompt into T ids that fit the context; a `system` message goes into the chat template with it.
 
-    Raises `MissingText` for an empty prompt and `PromptTooLong` unless `truncate` ("left" or "right") allows to cut.
+    A chat, given as messages, always goes through the chat template; a text does with `chat`. Raises `MissingText` for
+    an empty prompt, `InputError` for a malformed chat, and `PromptTooLong` unless `truncate` ("left" or "right") allows
+    to cut.
     """
-    if not text:
+    if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
-    if system is not None and not chat:
-        raise InputError("a system message is part of a chat", hint="give --chat as well")
-    if chat:
-        # The template spells the special tokens out itself.
-        ids = model.tokenizer.encode(render_chat(model, text, system), add_special_tokens=False).ids
+    if isinstance(prompt, str) and not chat:
+        if system is not None:
+            raise InputError("a system message is part of a chat", hint="give --chat as well")
+        ids = model.tokenizer.encode(prompt).ids
     else:
-        ids = model.tokenizer.encode(text).ids
+        # The template spells the special tokens out itself.
+        ids = model.tokenizer.encode(render_chat(model, prompt, system), add_special_tokens=False).ids
     if not ids:
-        raise MissingText(f"the prompt {text[:40]!r} has no token in {model.name}'s vocabulary")
+        raise MissingText(f"the prompt {str(prompt)[:40]!r} has no token in {model.name}'s vocabulary")
     return fit_context(model, ids, truncate=truncate)
 
 

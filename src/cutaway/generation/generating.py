@@ -1,0 +1,183 @@
+"""`generate`: prompts in, one result per response out. The way: validate → rows → run → result."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from cutaway.errors import MissingText
+from cutaway.generation.beams import beam_search, finished_rows
+from cutaway.generation.decoders import open_decoder
+from cutaway.generation.engine import Decoder, run
+from cutaway.generation.response import Generation, response_of
+from cutaway.generation.rows import Processor, Row, TraceStep
+from cutaway.generation.settings import check_request, check_streams
+from cutaway.models.prompt import Prompt, chat_messages, encode_prompt
+from cutaway.models.shelf import DEFAULT
+from cutaway.progress import step
+from cutaway.result import Results
+
+if TYPE_CHECKING:
+    from cutaway.models.text_model import ModelLike
+
+__all__ = ["generate"]
+
+OnText = Callable[[int, str], None]
+OnStep = Callable[[int, TraceStep, str], None]
+
+
+def generate(
+    prompts: Prompt | Sequence[Prompt],
+    model: ModelLike = DEFAULT,
+    *,
+    max_new_tokens: int = 64,
+    min_new_tokens: int = 0,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    repetition_penalty: float | None = None,
+    presence_penalty: float | None = None,
+    num_return_sequences: int = 1,
+    num_beams: int = 1,
+    length_penalty: float = 1.0,
+    early_stopping: bool | str = False,
+    logits_processor: Sequence[Processor] = (),
+    stop: Sequence[str] = (),
+    seed: int = 0,
+    chat: bool = False,
+    system: str | None = None,
+    truncate: str | None = None,
+    alternatives: int = 0,
+    trace: bool = False,
+    batch_size: int = 64,
+    tier: str = "near",
+    on_text: OnText | None = None,
+    on_step: OnStep | None = None,
+    on_result: Callable[[int, Generation], None] | None = None,
+) -> Results[Generation]:
+    """Continue each prompt `num_return_sequences` times and return the responses in the order of the prompts.
+
+    A prompt is a text or a chat: a list of messages such as `{"role": "user", "content": "Hello"}`, which goes through
+    the model's chat template, as a text does with `chat=True`. `system` puts a system message first.
+
+    `temperature` None means greedy for one response and 1 (the model's own distribution) for several. Response r draws
+    from the random stream of `seed + r`, whatever is decoded beside it; its logits are the same in any batch up to
+    rounding. `num_beams` above 1 searches for the likeliest whole texts and returns the best of them. No response ends
+    before `min_new_tokens`. `logits_processor` takes functions such as transformers' `LogitsProcessor`s: from the ids
+    so far (1, T) and the logits (1, V) to new logits, called before the samplers.
+
+    `alternatives` keeps that many of the likeliest tokens at each step; `trace` keeps what each sampler did.
+    `on_text(r, text)` is called with each piece of response r that no later token can change, `on_step(r, step, text)`
+    with each step of a trace, and `on_result(r, result)` when response r is done, perhaps long before others.
+
+    `tier` is "exact" (float32), "near" (bfloat16 weights; a log-probability may be off by a few tenths of a nat) or
+    "turbo" (4 bits). A loaded model is used as it is now, with all changes made to it.
+
+    Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
+
+    >>> generate("The capital of France is", max_new_tokens=1)[0].completion
+    ' Paris'
+    """
+    given, stop = _prompt_list(prompts), [stop] if isinstance(stop, str) else list(stop)
+    sampling = check_request(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty,
+        presence_penalty=presence_penalty, seed=seed, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens,
+        stop=stop, num_return_sequences=num_return_sequences, num_beams=num_beams, length_penalty=length_penalty,
+        alternatives=alternatives, trace=trace, batch_size=batch_size, tier=tier, system=system,
+        chat=chat or not any(isinstance(prompt, str) for prompt in given),
+    )  # fmt: skip
+    seed = check_streams(seed, len(given) * num_return_sequences)
+    decoder = open_decoder(model, tier)
+    new_row = functools.partial(
+        Row, sampling=sampling, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, stop=stop,
+        keep=alternatives, traced=trace, processors=list(logits_processor),
+    )  # fmt: skip
+    encoded = [encode_prompt(decoder.model, prompt, chat=chat, system=system, truncate=truncate) for prompt in given]
+    starts = list(zip(map(_prompt_text, given), encoded, strict=True))
+    settings = {**dataclasses.asdict(sampling), "min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
+    settings |= {"stop": stop, "chat": chat, "tier": tier} | ({} if system is None else {"system": system})
+    if num_beams > 1:
+        search = {"num_beams": num_beams, "length_penalty": length_penalty, "early_stopping": early_stopping}
+        settings |= search
+        rows = [new_row(prompt, ids, seed=seed) for prompt, ids in starts]
+        how = search | {"num_return_sequences": num_return_sequences, "batch_size": batch_size}
+        ended = _searched(decoder, rows, how, on_text)
+    else:
+        each = (start for start in starts for _ in range(num_return_sequences))
+        sampled = (new_row(prompt, ids, seed=seed + r) for r, (prompt, ids) in enumerate(each))
+        tokens = len(starts) * num_return_sequences * max_new_tokens
+        ended = _sampled(decoder, sampled, tokens, batch_size, on_text, on_step)
+    results: dict[int, Generation] = {}
+    with contextlib.closing(ended):
+        for number, row, score in ended:
+            own = settings | _chat_settings(given[number // num_return_sequences])
+            results[number] = response_of(decoder.model, row, own, score)
+            if on_result is not None:
+                on_result(number, results[number])
+    return Results(results[number] for number in sorted(results))
+
+
+def _prompt_list(prompts: Prompt | Sequence[Prompt]) -> list[Prompt]:
+    if isinstance(prompts, str):
+        return [prompts]
+    given = list(prompts)
+    if not given:
+        raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
+    one_chat = any(isinstance(item, Mapping) for item in given)
+    return cast("list[Prompt]", [given] if one_chat else given)
+
+
+def _prompt_text(prompt: Prompt) -> str:
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
+
+
+def _chat_settings(prompt: Prompt) -> dict[str, Any]:
+    return {} if isinstance(prompt, str) else {"chat": True, "messages": chat_messages(prompt)}
+
+
+def _sampled(
+    decoder: Decoder,
+    rows: Iterable[Row],
+    tokens: int,
+    batch_size: int,
+    on_text: OnText | None,
+    on_step: OnStep | None,
+) -> Generator[tuple[int, Row, float | None]]:
+    """Decode the rows; yield (number, row, None) for each as soon as it ends. `tokens` is how many there can be."""
+    number: dict[Row, int] = {}
+    counted: dict[Row, int] = {}
+
+    def numbered() -> Iterator[Row]:
+        for row in rows:
+            number[row] = len(number)
+            yield row
+
+    with step("generating", tokens) as shown:
+        for row, text in run(decoder, numbered(), batch_size=batch_size):
+            # A row that ended before its limit counts as whole.
+            made = len(row.ids) if row.finish is None else row.max_new_tokens
+            shown.advance(made - counted.get(row, 0))
+            counted[row] = made
+            if on_text is not None and text:
+                on_text(number[row], text)
+            if on_step is not None and row.steps:
+                on_step(number[row], row.steps[-1], text)
+            if row.finish is not None:
+                yield number[row], row, None
+
+
+def _searched(
+    decoder: Decoder, rows: Sequence[Row], how: Mapping[str, Any], on_text: OnText | None
+) -> Generator[tuple[int, Row, float | None]]:
+    """Search beams for all rows; yield (number, row, score) for each beam that is returned."""
+    number = 0
+    for start, beams in zip(rows, beam_search(decoder, rows, **how), strict=True):
+        for row, beam in zip(finished_rows(decoder, start, beams), beams, strict=True):
+            if on_text is not None and row.text:
+                on_text(number, row.text)
+            yield number, row, beam.score
+            number += 1
