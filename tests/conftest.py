@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def _tier(request, monkeypatch, tmp_path_factory):
-    for variable in ("HF_HUB_OFFLINE", "CUTAWAY_DEBUG"):  # --offline and --debug set them: gone after each test
+    for variable in ("HF_HUB_OFFLINE", "CUTAWAY_DEBUG"):  # --debug sets one: gone after each test
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     if request.node.get_closest_marker("real"):

@@ -1,6 +1,7 @@
 """Where models come from: names, package wheels through pip, the Hub (a small one, on the loopback)."""
 
 import contextlib
+import contextvars
 import dataclasses
 import hashlib
 import http.server
@@ -10,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +31,7 @@ from cutaway.errors import (
     UnknownModel,
     UnsafeFile,
 )
-from cutaway.models import cache, sources
+from cutaway.models import cache, fetching, sources
 from tests.unit.wheels import BPE, in_the_cache, sha256, write_wheel
 
 # Package wheels
@@ -522,6 +524,29 @@ def test_command_offline(name, words):
     run = cutaway("tokenize", "hello", "-m", name, "--offline")
     says_why(run, name, "--offline forbids", words)
     assert in_the_cache() == []
+
+
+@pytest.mark.parametrize("name", ["tiny", "someone/tiny"])
+def test_offline_fetches_nothing_and_leaves_the_environment(name, shelve, pips, hub, capsys):
+    shelve()
+    before = dict(os.environ)
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["tokenize", "hello", "-m", name, "--offline"])
+        assert ended.value.code == 1 and "--offline forbids" in capsys.readouterr().err
+    assert pips == [] and hub.seen == [] and in_the_cache() == [] and dict(os.environ) == before
+    assert not sources.offline() and sources.resolve(name).is_dir() and (pips or hub.seen)  # it held for the command
+
+
+def test_offline_holds_in_its_own_context_alone():
+    with fetching.no_fetching():
+        assert fetching.offline() and contextvars.copy_context().run(fetching.offline)
+        with ThreadPoolExecutor(1) as pool:
+            assert not pool.submit(fetching.offline).result()  # another context: another caller's request
+        with fetching.no_fetching():
+            pass
+        assert fetching.offline()
+    assert not fetching.offline()
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt2-voca", "gpt2-vocabulary"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -83,9 +82,11 @@ def chain(*options: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-def _offline(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+def _offline(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
-        os.environ["HF_HUB_OFFLINE"] = "1"
+        from cutaway.models.fetching import no_fetching
+
+        ctx.with_resource(no_fetching())  # until the command ends
 
 
 def note(text: str) -> None:

