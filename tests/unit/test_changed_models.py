@@ -20,7 +20,8 @@ from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
 from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
-from cutaway.lessons.sections import Lesson, training
+from cutaway.lessons.draft import Lesson
+from cutaway.lessons.sections_training import training
 from cutaway.models import load, packed_linear, quickstart
 from cutaway.models.digest import digest, is_altered
 from cutaway.models.text_model import Model

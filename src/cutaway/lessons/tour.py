@@ -14,8 +14,10 @@ import torch
 import transformers
 
 from cutaway._version import __version__
-from cutaway.lessons import sections
-from cutaway.lessons.sections import Lesson
+from cutaway.lessons.draft import Lesson
+from cutaway.lessons.sections_model import architecture, classification, heads
+from cutaway.lessons.sections_tokens import embeddings, generation, sequences, tokens
+from cutaway.lessons.sections_training import models, saving, training
 from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import ModelLike
@@ -28,6 +30,12 @@ __all__ = ["PROMPT", "Section", "Tour", "tour"]
 PROMPT = "What is the ALCF?"
 # From 300 steps on the trained model writes in words, and they take 12 s on one core; a busy machine gets time, too.
 TRAINING_SECONDS = 45.0
+
+SECTIONS = (
+    *(sequences, generation, tokens, embeddings),
+    *(architecture, heads, classification),
+    *(training, saving, models),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,9 +91,9 @@ def tour(
     kept = None if folder is None else Path(folder)
     lesson = Lesson(shared(model), prompt, seed, settings, kept, writer=model)
     done: list[Section] = []
-    for number, make in enumerate(sections.ALL, 1):
+    for number, make in enumerate(SECTIONS, 1):
         began = time.perf_counter()
-        with step(f"section {number} of {len(sections.ALL)}: {make.__name__.strip('_')}"):
+        with step(f"section {number} of {len(SECTIONS)}: {make.__name__}"):
             draft = make(lesson)
         section = Section(
             key=draft.key,
@@ -98,7 +106,7 @@ def tour(
         )
         done.append(section)
         if on_section is not None:
-            on_section(number, len(sections.ALL), section)
+            on_section(number, len(SECTIONS), section)
     return Tour(
         model=lesson.model.name,
         parameters=lesson.model.module.num_parameters(),
