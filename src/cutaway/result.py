@@ -55,6 +55,8 @@ class Result:
     drawn in `views/figures` ".svg" and ".png".
     """
 
+    __slots__ = ()
+
     schema: ClassVar[str]
     formats: ClassVar[tuple[str, ...]] = (".html", ".json", ".jsonl")
     # Set once by cutaway/__init__.py: results know that pages and figures exist, not how they are drawn.

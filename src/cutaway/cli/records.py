@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
-import json
-import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
-SHOWN = 5
 
 
 @click.command("records", cls=Command)
@@ -73,8 +69,7 @@ def command(
       seq 100 199 > numbers.txt && cutaway records numbers.txt -o numbers.jsonl
       printf "CCO,ethanol\\nO,water\\n" | cutaway records - --format smi
     """
-    from cutaway.sequences import read_records
-    from cutaway.views import terminal_records
+    from cutaway.sequences import read_records, summarize_records
 
     if output is not None:
         check_output(output, (".jsonl", ".txt"))
@@ -91,22 +86,20 @@ def command(
     if output is not None:
         from cutaway.result import write_chunks
 
-        as_lines = _lines if not output.endswith(".txt") else _steps if alphabet == "series" else _sequences
+        as_lines = _json_lines if not output.endswith(".txt") else _steps if alphabet == "series" else _sequences
         lines = as_lines(records)
         wrote(write_chunks(Path(output), (f"{line}\n".encode() for line in lines)))
     elif as_json:
-        for line in _lines(records):
+        for line in _json_lines(records):
             click.echo(line)
     else:
-        lengths, shown = Lengths(), list[Any]()
-        for record in lengths.of(records):
-            if len(shown) < SHOWN:
-                shown.append(record)
+        from cutaway.views import terminal_records
         from cutaway.views.terminal_tables import show
 
-        show(terminal_records.records(shown, dataclasses.asdict(lengths), records.counts, records.first_skipped))
-        if alphabet == "text" and all(map(_is_number, (record.sequence for record in shown))):
-            note("each record is a number; to read them as one series: --alphabet series")
+        summary = summarize_records(records)
+        show(terminal_records.records(summary))
+        if alphabet == "text" and all(_is_number(record.sequence) for record in summary.first):
+            note("each record is a number; to read them as one series: `alphabet='series'`")
         return
     note(", ".join(f"{rule}: {count:,}" for rule, count in records.counts.items()))
     for place in records.first_skipped:
@@ -123,24 +116,6 @@ def _alphabet(files: tuple[str, ...], kind: str | None) -> str:
         note("not checked as SMILES: RDKit is not installed")
         return "text"
     return "smiles"
-
-
-@dataclasses.dataclass
-class Lengths:
-    """How long the records are: letters, or time steps."""
-
-    total: int = 0
-    shortest: int = 0
-    longest: int = 0
-
-    def of(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Yield the records on, and take their lengths."""
-        for record in records:
-            length = len(record.sequence) if isinstance(record.sequence, str) else len(record.sequence[0])
-            self.shortest = min(self.shortest, length) if self.total else length
-            self.longest = max(self.longest, length)
-            self.total += length
-            yield record
 
 
 def _is_number(sequence: Any) -> bool:
@@ -172,16 +147,5 @@ def _sequences(records: Iterable[Record]) -> Iterator[str]:
         yield text
 
 
-def _lines(records: Iterable[Record]) -> Iterator[str]:
-    for record in records:
-        sequence: Any = record.sequence
-        if not isinstance(sequence, str):
-            sequence = [[None if math.isnan(x) else x for x in channel] for channel in sequence]
-        fields = {
-            "id": record.id,
-            "sequence": sequence,
-            "label": record.label,
-            "file": record.file,
-            "line": record.line,
-        }
-        yield json.dumps({"schema": "cutaway.record/1", **fields}, ensure_ascii=False, allow_nan=False)
+def _json_lines(records: Iterable[Record]) -> Iterator[str]:
+    return (record.to_json() for record in records)

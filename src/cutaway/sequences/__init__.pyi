@@ -4,6 +4,7 @@ from .collective_variables import dihedrals as dihedrals, distances as distances
 from .contacts import read_contacts as read_contacts
 from .format_detection import read_plain_text as read_plain_text
 from .prompts import read_prompts as read_prompts
+from .record_summary import RecordSummary as RecordSummary, summarize_records as summarize_records
 from .records import Record as Record, Records as Records, read_records as read_records
 from .synthetic_text import SENTENCES as SENTENCES, Slot as Slot, Source as Source
 from .text_files import read_text as read_text

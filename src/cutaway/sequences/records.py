@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, ClassVar
 
 from cutaway.errors import BadSequence, InputError, MissingText
+from cutaway.result import Result
 from cutaway.sequences.alphabets import CHECKS, smiles
 from cutaway.sequences.readers import LIBRARIES, READERS, Raw, Request, format_of
 from cutaway.sequences.readers.request import MEND
@@ -24,8 +26,8 @@ _COPIES = 1 << 16
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Record:
+@dataclasses.dataclass(frozen=True, repr=False, slots=True)
+class Record(Result):
     """One sequence and where it came from.
 
     `id` is its name in the file, or else file and line. `sequence` is a text in the letters of its alphabet. For the
@@ -33,11 +35,21 @@ class Record:
     `line` is the line where the record starts, from 1 (the row of a Parquet file, the frame of a trajectory).
     """
 
+    schema: ClassVar[str] = "record"
+    formats: ClassVar[tuple[str, ...]] = (".json", ".jsonl")
+
     id: str
     sequence: str | tuple[array[float], ...]
     label: str | None
     file: str
     line: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values; missing numbers become None."""
+        plain = Result.to_dict(self)  # `super()` does not work in a dataclass with slots
+        if not isinstance(self.sequence, str):
+            plain["sequence"] = [[None if math.isnan(x) else x for x in channel] for channel in self.sequence]
+        return plain
 
 
 class Records(Iterator[Record]):

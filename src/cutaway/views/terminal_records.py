@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -10,17 +9,16 @@ from rich.console import Group, RenderableType
 from cutaway.views.terminal_tables import fact_table, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
-    from cutaway.sequences import Record
+    from cutaway.sequences import RecordSummary
 
 __all__ = ["records"]
 
 
-def records(
-    shown: Sequence[Record], lengths: Mapping[str, int], counts: Mapping[str, int], skipped: Sequence[str]
-) -> RenderableType:
+def records(summary: RecordSummary) -> RenderableType:
     """Draw the first records, then how many there are and how long, what was changed, and what was skipped."""
+    counts = summary.counts
     table = new_table(">line", "id", "label", ">length", "sequence")
-    for record in shown:
+    for record in summary.first:
         if isinstance(record.sequence, str):
             length, start = f"{len(record.sequence):,}", visible_piece(shorten(record.sequence[:100], 50))
         else:
@@ -31,15 +29,15 @@ def records(
     many = counts["records"]
     facts = [("records", f"{many:,}" + (f", {counts['skipped']:,} skipped" if counts["skipped"] else ""))]
     if many:
-        spread = f"{lengths['shortest']:,}"
-        if lengths["longest"] > lengths["shortest"]:
-            spread += f" to {lengths['longest']:,}, on average {lengths['total'] / many:,.1f}"
-        facts.append(("length", f"{spread}; {lengths['total']:,} in all"))
+        spread = f"{summary.shortest:,}"
+        if summary.longest > summary.shortest:
+            spread += f" to {summary.longest:,}, on average {summary.total_length / many:,.1f}"
+        facts.append(("length", f"{spread}; {summary.total_length:,} in all"))
     rules = [_rule(rule, count) for rule, count in counts.items() if rule not in ("records", "skipped")]
-    return Group(table, "", fact_table([*facts, *rules, *(("skipped", place) for place in skipped)]))
+    return Group(table, "", fact_table([*facts, *rules, *(("skipped", place) for place in summary.first_skipped)]))
 
 
 def _rule(rule: str, count: int) -> tuple[str, str]:
-    """Return a rule and its count, behind which stand the names that the rule has in parentheses."""
+    """Return a rule and its count, followed by the names that the rule has in parentheses."""
     rule, _, names = rule.partition(" (")
     return rule, f"{count:,}" + (f": {names[:-1]}" if names else "")
