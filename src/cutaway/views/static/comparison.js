@@ -14,7 +14,6 @@ import {
   over,
   plain,
   readout,
-  rover,
   svg,
   table,
   ticks,
@@ -23,6 +22,7 @@ import {
 import { edges } from "./edges.js";
 import { sortedTable } from "./headgrid.js";
 import { drawPairs } from "./pairs.js";
+import { rover } from "./rover.js";
 
 const FINDINGS = 3; // sentences of the summary that come first
 

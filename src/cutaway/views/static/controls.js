@@ -35,9 +35,10 @@ export function tabs(label, items, now, pick) {
   return { node, show };
 }
 
-export function controls(look, titles, views) {
-  const { state, stack } = look;
-  if (!views.includes(state.view)) state.view = "head";
+// views: [[id, title]]. `show(key)` brings the switches in line with the scene.
+export function controls(figure, views) {
+  const { stack } = figure.now(),
+    state = () => figure.now().state;
   const select = (label, names, change) => {
     const box = el(
       "select",
@@ -62,10 +63,10 @@ export function controls(look, titles, views) {
       },
     ];
   };
-  const [layer, layerBox] = select("layer", stack.layers, (value) => look.move({ layer: value }));
-  const [head, headBox] = select("head", stack.heads, (value) => look.move({ head: value }));
-  const [token, showToken] = number("token", stack.queries, (value) => look.move({ tokens: [value], key: null }));
-  const [key, showKey] = number("looks at", stack.keys, (value) => look.move({ key: value }));
+  const [layer, layerBox] = select("layer", stack.layers, (value) => figure.move({ layer: value }));
+  const [head, headBox] = select("head", stack.heads, (value) => figure.move({ head: value }));
+  const [token, showToken] = number("token", stack.queries, (value) => figure.move({ tokens: [value], key: null }));
+  const [key, showKey] = number("looks at", stack.keys, (value) => figure.move({ key: value }));
   const pressed = (text, on, change) => {
     const button = el("button", { type: "button", on: { click: change } }, text);
     return [button, () => button.setAttribute("aria-pressed", String(on()))];
@@ -73,29 +74,29 @@ export function controls(look, titles, views) {
   const mean = (name, text) =>
     pressed(
       text,
-      () => state.mean === name,
-      () => look.move({ mean: state.mean === name ? "" : name, extra: [] }),
+      () => state().mean === name,
+      () => figure.move({ mean: state().mean === name ? "" : name, extra: [] }),
     );
   const [whole, showWhole] = mean("layer", "Mean of this layer"),
     [all, showAll] = mean("all", "Mean of all");
   const [words, showWords] = stack.words
     ? pressed(
         "Words",
-        () => state.words,
-        () => look.move({ words: !state.words }),
+        () => state().words,
+        () => figure.move({ words: !state().words }),
       )
     : [null, () => {}];
   const choose = tabs(
     "View",
-    views.map((view) => [view, titles[view]]),
-    () => state.view,
-    (view) => look.move({ view }),
+    views,
+    () => state().view,
+    (view) => figure.move({ view }),
   );
-  const show = () => {
-    layerBox.value = state.layer;
-    headBox.value = state.head;
-    showToken(look.token);
-    showKey(look.key);
+  const show = (key) => {
+    layerBox.value = state().layer;
+    headBox.value = state().head;
+    showToken(figure.now().token);
+    showKey(key);
     for (const one of [showWhole, showAll, showWords, choose.show]) one();
   };
   return {

@@ -14,12 +14,12 @@ import {
   percent,
   plain,
   readout,
-  rover,
   surprise,
   surpriseKey,
   table,
   twin,
 } from "./draw.js";
+import { rover } from "./rover.js";
 import { meanings } from "./terms.js";
 import { describeStep, STEP_COLUMNS, stepCells, stepParts, traceLines } from "./trace.js";
 

@@ -7,30 +7,31 @@ import { columnOf, notable, rowOf } from "./weights.js";
 
 const ROOM = 34;
 
-export function linesView(look) {
-  const box = fit((width) => draw(look, width));
-  const title = over(look.stack.crossed ? "One query, one key" : "One token, both ways");
+export function linesView(figure) {
+  const box = fit((width) => draw(figure, width));
+  const title = over(figure.now().stack.crossed ? "One query, one key" : "One token, both ways");
   return { node: el("div", {}, title, box), update: box.redraw };
 }
 
-function draw(look, width) {
-  const { map, rows, columns, selected } = look,
-    crossed = look.stack.crossed;
+function draw(figure, width) {
+  const scene = figure.now(),
+    { map, rows, columns, selected } = scene,
+    crossed = scene.stack.crossed;
   if (!map) return el("div");
   const sees = rowOf(map, selected),
-    seen = columnOf(map, look.columnCells),
+    seen = columnOf(map, scene.columnCells),
     most = Math.max(rows.length, columns.length);
   const step = most > ROOM ? 19 : Math.max(13, Math.min(21, Math.floor(900 / most))),
     top = 34,
     wide = Math.max(290, Math.min(width, 460));
   const onRight = crossed
-    ? notable(sees, look.column, ROOM)
+    ? notable(sees, scene.column, ROOM)
     : notable(
         sees.map((value, i) => Math.max(value, seen[i])),
-        look.row,
+        scene.row,
         ROOM,
       );
-  const onLeft = crossed ? notable(seen, look.row, ROOM) : onRight,
+  const onLeft = crossed ? notable(seen, scene.row, ROOM) : onRight,
     tall = top + Math.max(onLeft.length, onRight.length) * step + 10;
   const middle = wide / 2,
     left = wide * 0.27,
@@ -107,25 +108,27 @@ function draw(look, width) {
   onLeft.forEach((i, at) => {
     if (!onThisLeft(i)) return;
     if (crossed) {
-      const key = onRight.indexOf(look.column);
+      const key = onRight.indexOf(scene.column);
       if (key >= 0) link(left + 6, y(at), right - 6, y(key), seen[i], "5 3");
     } else link(left + 6, y(at), middle - 38, y0, seen[i], "5 3");
-    label(rows[i], left, at, "end", seen[i], crossed && selected.includes(i), (event) => look.pick({ row: i, event }));
+    label(rows[i], left, at, "end", seen[i], crossed && selected.includes(i), (event) =>
+      figure.pick({ row: i, event }),
+    );
     number(seen[i], 0, at, "start");
   });
   onRight.forEach((i, at) => {
     if (!onThisRight(i)) return;
     if (!crossed) link(middle + 38, y0, right - 6, y(at), sees[i]);
     else for (const row of selected) if (onLeft.includes(row)) link(left + 6, rowAt(row), right - 6, y(at), sees[i]);
-    label(columns[i], right, at, "start", sees[i], i === look.column && crossed, (event) =>
-      look.pick(crossed ? { column: i } : { row: i, event }),
+    label(columns[i], right, at, "start", sees[i], i === scene.column && crossed, (event) =>
+      figure.pick(crossed ? { column: i } : { row: i, event }),
     );
     number(sees[i], wide, at, "end");
   });
   gaps(onLeft, left - 16, onThisLeft);
   gaps(onRight, right + 16, onThisRight);
   if (crossed) return image;
-  const name = selected.length > 1 ? `${selected.length} tokens` : clip(plain(rows[look.row].name), 9);
+  const name = selected.length > 1 ? `${selected.length} tokens` : clip(plain(rows[scene.row].name), 9);
   image.append(
     svg("rect", { class: "box", x: middle - 38, y: y0 - 14, width: 76, height: 28 }),
     svg("text", { class: "mono a", x: middle, y: y0 + 4, "text-anchor": "middle", "font-weight": "600" }, name),

@@ -11,12 +11,12 @@ import {
   percent,
   plain,
   readout,
-  rover,
   svg,
   table,
   ticks,
   twin,
 } from "./draw.js";
+import { rover } from "./rover.js";
 import { meanings } from "./terms.js";
 
 const SHAPES = 6,

@@ -8,24 +8,26 @@ import { columnOf, rowOf, shrink, weight } from "./weights.js";
 export const WHOLE = 48; // up to so many rows and columns every cell is drawn with its names
 const NEAR = 28;
 
-export function matrixView(look) {
-  const long = Math.max(look.rows.length, look.columns.length) > WHOLE;
-  const whole = long ? fit((width) => overview(look, width)) : null,
-    near = fit((width) => windowed(look, width));
+export function matrixView(figure) {
+  const { rows, columns } = figure.now(),
+    long = Math.max(rows.length, columns.length) > WHOLE;
+  const whole = long ? fit((width) => overview(figure, width)) : null,
+    near = fit((width) => windowed(figure, width));
   const node = el(
     "div",
     {
       on: {
         keydown: arrows((across, down, event) => {
-          const row = within(look.row + down, look.rows.length),
-            column = within((look.column ?? 0) + across, look.columns.length);
-          look.pick(down ? { row, column: look.chosen ? column : null, event } : { column });
+          const scene = figure.now(),
+            row = within(scene.row + down, scene.rows.length),
+            column = within(scene.column + across, scene.columns.length);
+          figure.pick(down ? { row, column: scene.chosen ? column : null, event } : { column });
         }),
       },
     },
     long
       ? [
-          over(`The whole map, ${look.rows.length} × ${look.columns.length}`),
+          over(`The whole map, ${rows.length} × ${columns.length}`),
           whole,
           over("Around the selection: rows look at columns"),
         ]
@@ -43,7 +45,6 @@ export function matrixView(look) {
       whole?.redraw();
       near.redraw();
     },
-    refocus: () => node.focus({ preventScroll: true }),
   };
 }
 
@@ -58,14 +59,15 @@ function span(size, middle, room) {
   return [from, from + length];
 }
 
-function room(look, width, side) {
-  return Math.max(look.rows.length, look.columns.length) <= WHOLE
+function room(scene, width, side) {
+  return Math.max(scene.rows.length, scene.columns.length) <= WHOLE
     ? WHOLE
     : Math.max(8, Math.min(NEAR, Math.floor((width - side - 26) / 14)));
 }
 
-function overview(look, width) {
-  const { map } = look;
+function overview(figure, width) {
+  const scene = figure.now(),
+    { map } = scene;
   if (!map) return el("div");
   const unit = Math.min(width - 4, 520) / Math.max(map.rows, map.columns),
     wide = Math.max(8, unit * map.columns),
@@ -75,7 +77,7 @@ function overview(look, width) {
   image(
     small,
     shrink(map, Math.min(map.columns, Math.round(wide * sharp)), Math.min(map.rows, Math.round(tall * sharp))),
-    look.shades,
+    scene.shades,
   );
   pen.imageSmoothingEnabled = false;
   pen.drawImage(small, 2, 2, wide, tall);
@@ -88,21 +90,21 @@ function overview(look, width) {
   pen.strokeStyle = colour("--line");
   pen.lineWidth = 1;
   pen.strokeRect(1.5, 1.5, wide + 1, tall + 1);
-  const size = room(look, width, 110),
-    [top, bottom] = span(map.rows, look.row, size),
-    [left, right] = span(map.columns, look.column, size);
+  const size = room(scene, width, 110),
+    [top, bottom] = span(map.rows, scene.row, size),
+    [left, right] = span(map.columns, scene.column, size);
   pen.strokeStyle = colour("--accent");
   pen.strokeRect(2 + left * unit, 2 + top * unit, (right - left) * unit, (bottom - top) * unit);
   pen.lineWidth = Math.max(0.7, Math.min(unit, 2));
-  pen.globalAlpha = look.selected.length > 1 ? 0.35 : 0.8;
-  for (const row of look.selected) {
+  pen.globalAlpha = scene.selected.length > 1 ? 0.35 : 0.8;
+  for (const row of scene.selected) {
     pen.beginPath();
     pen.moveTo(2, 2 + (row + 0.5) * unit);
     pen.lineTo(2 + wide, 2 + (row + 0.5) * unit);
     pen.stroke();
   }
   canvas.addEventListener("click", (event) =>
-    look.pick({
+    figure.pick({
       row: within(Math.floor((event.offsetY - 2) / unit), map.rows),
       column: within(Math.floor((event.offsetX - 2) / unit), map.columns),
       event,
@@ -111,15 +113,16 @@ function overview(look, width) {
   return canvas;
 }
 
-function windowed(look, width) {
-  const { map } = look;
+function windowed(figure, width) {
+  const scene = figure.now(),
+    { map } = scene;
   if (!map) return el("div");
   const name = (group) => clip(plain(group.name), 12),
-    names = [...look.rows, ...look.columns].slice(0, 400).map(name);
+    names = [...scene.rows, ...scene.columns].slice(0, 400).map(name);
   const side = Math.min(100, 14 + 7.4 * Math.max(...names.map((text) => [...text].length))),
-    size = room(look, width, side);
-  const [top, bottom] = span(map.rows, look.row, size),
-    [left, right] = span(map.columns, look.column, size);
+    size = room(scene, width, side);
+  const [top, bottom] = span(map.rows, scene.row, size),
+    [left, right] = span(map.columns, scene.column, size);
   const cell = Math.max(11, Math.min(38, Math.floor((width - side - 24) / Math.max(right - left, bottom - top))));
   const wide = (right - left) * cell,
     tall = (bottom - top) * cell,
@@ -129,12 +132,12 @@ function windowed(look, width) {
   pen.font = `${cell < 14 ? 9 : 12}px ${MONO}`;
   pen.textBaseline = "middle";
   for (let row = top; row < bottom; row += 1) {
-    pen.fillStyle = colour(look.selected.includes(row) ? "--accent" : "--ink");
+    pen.fillStyle = colour(scene.selected.includes(row) ? "--accent" : "--ink");
     pen.textAlign = "right";
-    pen.fillText(name(look.rows[row]), side - 6, y(row + 0.5));
+    pen.fillText(name(scene.rows[row]), side - 6, y(row + 0.5));
     const end = map.causal ? Math.min(right, row + 1) : right;
     for (let column = left; column < end; column += 1) {
-      pen.fillStyle = look.shades.css[byteOf(weight(map, row, column))];
+      pen.fillStyle = scene.shades.css[byteOf(weight(map, row, column))];
       pen.fillRect(x(column), y(row), cell - 0.5, cell - 0.5);
     }
   }
@@ -143,8 +146,8 @@ function windowed(look, width) {
     pen.translate(x(column + 0.5), side - 6);
     pen.rotate(-Math.PI / 3);
     pen.textAlign = "left";
-    pen.fillStyle = colour(column === look.column ? "--accent" : "--ink");
-    pen.fillText(name(look.columns[column]), 0, 0);
+    pen.fillStyle = colour(column === scene.column ? "--accent" : "--ink");
+    pen.fillText(name(scene.columns[column]), 0, 0);
     pen.restore();
   }
   if (map.causal)
@@ -158,37 +161,38 @@ function windowed(look, width) {
   pen.lineWidth = 1;
   pen.strokeRect(side - 0.5, side - 0.5, wide + 1, tall + 1);
   pen.strokeStyle = colour("--accent");
-  for (const row of look.selected)
+  for (const row of scene.selected)
     if (row >= top && row < bottom) pen.strokeRect(side - 0.5, y(row) - 0.5, wide + 1, cell);
   pen.lineWidth = 2.5;
-  pen.strokeRect(x(look.column), y(look.row), cell - 1, cell - 1);
+  pen.strokeRect(x(scene.column), y(scene.row), cell - 1, cell - 1);
   canvas.addEventListener("click", (event) => {
     const row = top + Math.floor((event.offsetY - side) / cell),
       column = left + Math.floor((event.offsetX - side) / cell);
-    if (row >= top && row < bottom) look.pick({ row, column: column >= left && column < right ? column : null, event });
+    if (row >= top && row < bottom)
+      figure.pick({ row, column: column >= left && column < right ? column : null, event });
   });
   if (!performance.getEntriesByName("cutaway:first-head").length) performance.mark("cutaway:first-head");
   return canvas;
 }
 
 // The whole map where a page can hold it; beyond that the chosen tokens' row and column.
-export function matrixTable(look) {
-  const { map, rows, columns } = look,
+export function matrixTable(scene) {
+  const { map, rows, columns } = scene,
     label = (group, i) => `${i} ${plain(group.name)}`;
   if (!map) return el("div");
   if (Math.max(rows.length, columns.length) <= WHOLE) {
     return el(
       "div",
       {},
-      hint(`${look.what()}: from the row's token to the column's.`),
+      hint(`${whatOf(scene)}: from the row's token to the column's.`),
       table(
         [{ head: "from", w: true }, ...columns.map((group, i) => ({ head: label(group, i), n: true }))],
         rows.map((group, i) => [label(group, i), ...rowOf(map, [i])]),
       ),
     );
   }
-  const sees = rowOf(map, look.selected),
-    seen = columnOf(map, look.columnCells),
+  const sees = rowOf(map, scene.selected),
+    seen = columnOf(map, scene.columnCells),
     some = (cells, groups) =>
       cells
         .slice(0, 8)
@@ -199,8 +203,8 @@ export function matrixTable(look) {
     "div",
     {},
     hint(
-      `${look.what()}. Left: where ${some(look.selected, rows)} looks. Right: who looks at ` +
-        `${some(look.columnCells, columns)}.`,
+      `${whatOf(scene)}. Left: where ${some(scene.selected, rows)} looks. Right: who looks at ` +
+        `${some(scene.columnCells, columns)}.`,
     ),
     rows.length === columns.length
       ? table(
@@ -229,9 +233,20 @@ export function matrixTable(look) {
 }
 
 // One sentence about the cell under focus.
-export function cellText(look) {
+export function cellText(scene) {
   return fixed(
-    look.selected.reduce((sum, row) => sum + weight(look.map, row, look.column), 0) / look.selected.length,
+    scene.selected.reduce((sum, row) => sum + weight(scene.map, row, scene.column), 0) / scene.selected.length,
     3,
   );
+}
+
+// What is shown, in a few words.
+export function whatOf({ state, stack, heads }) {
+  if (state.view === "rollout") return "Rollout";
+  const name = ([layer, head]) => `${stack.layers[layer]}.${stack.heads[head]}`;
+  if (state.mean === "all") return `Mean of all ${heads.length} heads`;
+  if (state.mean === "layer") return `Mean of the ${heads.length} heads of layer ${stack.layers[state.layer]}`;
+  return heads.length === 1
+    ? `Head ${name(heads[0])}`
+    : `Mean of ${heads.length} heads (${heads.slice(0, 4).map(name).join(", ")}${heads.length > 4 ? ", …" : ""})`;
 }

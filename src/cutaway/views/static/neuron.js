@@ -44,18 +44,17 @@ export function exactRow({ queries, keys, bias, scale, softcap, sink, window: re
   return { logits, weights: weights.map((value) => value / total), nowhere: nowhere / total };
 }
 
-export function neuronOf(look, layer = look.state.layer, head = look.state.head) {
-  const { stack } = look;
+export function neuronOf({ record, stack, state: { layer, head } }) {
   return (
-    (look.record.neurons ?? []).find(
+    (record.neurons ?? []).find(
       (one) => one.stack === stack.index && one.layer === stack.layers[layer] && one.head === stack.heads[head],
     ) ?? null
   );
 }
 
 // Which heads have exact rows, and what to type for another.
-export function exactHeads(look) {
-  const { stack, record } = look,
+export function exactHeads(figure) {
+  const { stack, record, state } = figure.now(),
     own = (record.neurons ?? []).filter((one) => one.stack === stack.index);
   const buttons = own.slice(0, 40).map((one) =>
     el(
@@ -64,7 +63,7 @@ export function exactHeads(look) {
         type: "button",
         on: {
           click: () =>
-            look.move({
+            figure.move({
               layer: Math.max(0, stack.layers.indexOf(one.layer)),
               head: Math.max(0, stack.heads.indexOf(one.head)),
               extra: [],
@@ -76,24 +75,26 @@ export function exactHeads(look) {
       `${one.layer}.${one.head}`,
     ),
   );
-  const name = `${stack.layers[look.state.layer]}.${stack.heads[look.state.head]}`,
+  const name = `${stack.layers[state.layer]}.${stack.heads[state.head]}`,
     text = el("code", {}, "cutaway attention … -m ", legible(record.model), ` --neurons ${name}`);
   return el(
     "div",
     { class: "controls hint" },
     own.length ? ["Exact rows are here for: ", buttons] : "This record carries no exact rows.",
-    neuronOf(look) ? null : el("span", {}, `For head ${name}: `, text),
+    neuronOf(figure.now()) ? null : el("span", {}, `For head ${name}: `, text),
   );
 }
 
-export function neuronView(look) {
+// `update` returns the key whose weight is shown.
+export function neuronView(figure) {
+  const { stack } = figure.now();
   const box = el("div");
   let now = null;
   const marks = () => ({
-    marked: [look.key],
+    marked: [now.key],
     strong: strongest(now.row.weights),
-    shades: look.shades,
-    pick: (key) => look.move({ key }),
+    shades: figure.now().shades,
+    pick: (key) => figure.move({ key }),
   });
   const drawing = fit((width) => (now ? dimensions(now, width) : el("div"))),
     sums = el("div");
@@ -102,7 +103,7 @@ export function neuronView(look) {
     "The exact row as bars; the table has the numbers",
   );
   const text = flow(
-    () => now && { names: look.stack.keys, values: now.row.weights, ...marks() },
+    () => now && { names: stack.keys, values: now.row.weights, ...marks() },
     "The keys, shaded by their exact weight",
   );
   const parts = [
@@ -127,31 +128,30 @@ export function neuronView(look) {
           { head: "weight in the picture, byte / 255", n: true },
         ],
         now
-          ? look.stack.keys.map((key, i) => [
+          ? stack.keys.map((key, i) => [
               `${i} ${plain(key)}`,
               Number.isFinite(now.row.logits[i]) ? now.row.logits[i] : "out of sight",
               now.row.weights[i],
-              look.stack.maps.pool === 1 && look.raw ? look.raw(now.query, i) : "–",
+              stack.maps.pool === 1 && figure.now().raw ? figure.now().raw(now.query, i) : "–",
             ])
           : [],
       ),
     ),
   ];
   async function update() {
-    const neuron = neuronOf(look);
+    const scene = figure.now(),
+      neuron = neuronOf(scene);
     now = null;
     if (!neuron) {
-      box.replaceChildren(exactHeads(look));
-      return;
+      box.replaceChildren(exactHeads(figure));
+      return null;
     }
     const arrays = await open(neuron),
-      query = look.token,
-      causal = look.stack.causal;
-    if (neuronOf(look) !== neuron || query !== look.token) return;
-    const found = exactRow(arrays, causal, query),
-      key = look.state.key ?? strongest(found.weights),
+      query = scene.token;
+    if (neuronOf(figure.now()) !== neuron || query !== figure.now().token) return null;
+    const found = exactRow(arrays, stack.causal, query),
+      key = scene.state.key ?? strongest(found.weights),
       K = arrays.queries.shape[1];
-    look.key = key;
     const q = arrays.queries.values.subarray(query * K, (query + 1) * K),
       k = arrays.keys.values.subarray(key * K, (key + 1) * K),
       products = q.map((value, i) => value * k[i] * arrays.scale);
@@ -177,18 +177,19 @@ export function neuronView(look) {
         bars,
         text,
         ...parts,
-        exactHeads(look),
+        exactHeads(figure),
       );
-    else box.lastChild.replaceWith(exactHeads(look));
-    sums.replaceChildren(explain(look, now));
+    else box.lastChild.replaceWith(exactHeads(figure));
+    sums.replaceChildren(explain(stack, now));
     for (const part of [drawing, bars, text]) part.redraw();
     for (const part of parts) part.refresh();
+    return key;
   }
   return { node: box, update };
 }
 
 // The sum, step by step, as one would do it on the board.
-function explain(look, { arrays, query, key, running, row }) {
+function explain(stack, { arrays, query, key, running, row }) {
   const { softcap, sink, bias, scale, window: reach } = arrays,
     sum = running[running.length - 1] ?? 0,
     S = arrays.keys.shape[0];
@@ -222,9 +223,9 @@ function explain(look, { arrays, query, key, running, row }) {
         "span",
         {},
         "Query ",
-        quoted(look.stack.queries[query]),
+        quoted(stack.queries[query]),
         " and key ",
-        quoted(look.stack.keys[key]),
+        quoted(stack.keys[key]),
         `, after rotary where the model has it. Each product is q × k × ${exact(scale)} (the scale). The ` +
           "weight is exp(logit) divided by the sum of exp over the keys in sight. ",
         ...said,

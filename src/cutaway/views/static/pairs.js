@@ -1,10 +1,11 @@
 // Heads of two models that are each other's best match: small maps to choose from, the chosen two large, side by side.
 
 import { byteOf, canvasOf, clip, hatch, image, MONO, shadesOf } from "./canvas.js";
-import { colour, el, fit, fixed, hint, onTheme, plain, rover, table, twin } from "./draw.js";
+import { colour, el, fit, fixed, hint, onTheme, plain, table, twin } from "./draw.js";
 import { edges } from "./edges.js";
 import { shadeKey } from "./headgrid.js";
 import { openMaps } from "./packing.js";
+import { rover } from "./rover.js";
 import { headMap, rowOf, shrink, weight } from "./weights.js";
 
 const SMALL = 84,

@@ -18,42 +18,52 @@ function spread(values, groups) {
   return all;
 }
 
-export function textView(look) {
-  const { stack, state } = look,
+// What a drawing shows: null until the map is inflated.
+function withMap(figure, of) {
+  return () => (figure.now().map ? of(figure.now()) : null);
+}
+
+export function textView(figure) {
+  const { stack } = figure.now(),
     received = stack.received?.length === stack.keys.length;
   const choices = SHADES.filter(([key]) => received || key !== "received");
   const select = el(
     "select",
-    { class: "long", on: { change: () => look.move({ shade: select.value }) } },
+    { class: "long", on: { change: () => figure.move({ shade: select.value }) } },
     choices.map(([key, text]) => el("option", { value: key }, text)),
   );
-  const shown = () => (state.shade === "received" && !received ? "sees" : state.shade);
-  const values = () =>
-    shown() === "received"
-      ? stack.received
-      : shown() === "seen" && !stack.crossed
-        ? spread(columnOf(look.map, look.columnCells), look.columns)
-        : spread(rowOf(look.map, look.selected), look.columns);
-  const pick = (i, event) => (stack.crossed ? look.move({ key: i }) : look.pickToken(i, event));
-  const marked = () => (stack.crossed ? [look.key] : state.tokens);
+  const shown = ({ state }) => (state.shade === "received" && !received ? "sees" : state.shade);
+  const values = (scene) => {
+    const { map, columns, columnCells, selected } = scene;
+    if (shown(scene) === "received") return stack.received;
+    const seen = shown(scene) === "seen" && !stack.crossed;
+    return spread(seen ? columnOf(map, columnCells) : rowOf(map, selected), columns);
+  };
+  const pick = (i, event) => (stack.crossed ? figure.move({ key: i }) : figure.pickToken(i, event));
+  const marked = ({ key, state }) => (stack.crossed ? [key] : state.tokens);
   const bar = strip(
-    () => look.map && { values: values(), marked: marked(), pick },
+    withMap(figure, (scene) => ({ values: values(scene), marked: marked(scene), pick })),
     "The same numbers as bars, one for every token; the table has them",
   );
   const keys = flow(
-    () => look.map && { names: stack.keys, values: values(), marked: marked(), shades: look.shades, pick },
+    withMap(figure, (scene) => ({
+      names: stack.keys,
+      values: values(scene),
+      marked: marked(scene),
+      shades: scene.shades,
+      pick,
+    })),
     "The text, every token shaded; the table has the numbers",
   );
   const queries = stack.crossed
     ? flow(
-        () =>
-          look.map && {
-            names: stack.queries,
-            values: shown() === "seen" ? spread(columnOf(look.map, look.columnCells), look.rows) : null,
-            marked: state.tokens,
-            shades: look.shades,
-            pick: look.pickToken,
-          },
+        withMap(figure, (scene) => ({
+          names: stack.queries,
+          values: shown(scene) === "seen" ? spread(columnOf(scene.map, scene.columnCells), scene.rows) : null,
+          marked: scene.state.tokens,
+          shades: scene.shades,
+          pick: figure.pickToken,
+        })),
         "The text that looks; click chooses a token",
       )
     : null;
@@ -63,7 +73,7 @@ export function textView(look) {
         { head: "token", w: true },
         { head: "value", n: true },
       ],
-      values().map((value, i) => [`${i} ${plain(stack.keys[i])}`, value]),
+      values(figure.now()).map((value, i) => [`${i} ${plain(stack.keys[i])}`, value]),
     ),
   );
   const node = el(
@@ -82,8 +92,7 @@ export function textView(look) {
   return {
     node,
     update: () => {
-      if (!look.map) return;
-      select.value = shown();
+      select.value = shown(figure.now());
       for (const part of [queries, keys, bar]) part?.redraw();
       box.refresh();
     },
@@ -91,12 +100,12 @@ export function textView(look) {
 }
 
 // One step for every token that the model wrote: when it was read in its turn, where did it look?
-export function stepsView(look) {
-  const { stack, record } = look,
+export function stepsView(figure) {
+  const { stack, record } = figure.now(),
     total = stack.queries.length,
     first = total - record.generated,
     still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const at = () => Math.max(0, Math.min(record.generated - 1, look.token - first));
+  const at = () => Math.max(0, Math.min(record.generated - 1, figure.now().token - first));
   const slider = el("input", {
     type: "range",
     min: 0,
@@ -120,7 +129,7 @@ export function stepsView(look) {
   const said = el("p", { class: "hint" }),
     most = el("div");
   let timer = 0;
-  const go = (step) => look.move({ tokens: [first + step], key: null });
+  const go = (step) => figure.move({ tokens: [first + step], key: null });
   const stop = () => {
     clearInterval(timer);
     timer = 0;
@@ -134,25 +143,29 @@ export function stepsView(look) {
       else go(at() + 1);
     }, 700);
   };
-  const sees = () => spread(rowOf(look.map, [look.rowCell(look.token)]), look.columns);
+  const sees = ({ map, row, columns }) => spread(rowOf(map, [row]), columns);
   const text = flow(
-    () =>
-      look.map && {
-        names: stack.queries,
-        values: stack.crossed ? null : sees(),
-        marked: [look.token],
-        until: look.token + 1,
-        shades: look.shades,
-        pick: (i) => {
-          if (i >= first) go(i - first);
-        },
+    withMap(figure, (scene) => ({
+      names: stack.queries,
+      values: stack.crossed ? null : sees(scene),
+      marked: [scene.token],
+      until: scene.token + 1,
+      shades: scene.shades,
+      pick: (i) => {
+        if (i >= first) go(i - first);
       },
+    })),
     "The text so far",
   );
   const source = stack.crossed
     ? flow(
-        () =>
-          look.map && { names: stack.keys, values: sees(), marked: [], strong: strongest(sees()), shades: look.shades },
+        withMap(figure, (scene) => ({
+          names: stack.keys,
+          values: sees(scene),
+          marked: [],
+          strong: strongest(sees(scene)),
+          shades: scene.shades,
+        })),
         "The text it looks at",
       )
     : null;
@@ -167,19 +180,19 @@ export function stepsView(look) {
     most,
   );
   function update() {
-    if (!look.map) return;
-    if (look.token < first) {
+    const scene = figure.now();
+    if (scene.token < first) {
       go(0);
       return;
     }
     slider.value = at();
-    slider.setAttribute("aria-valuetext", `${at() + 1}: ${plain(stack.queries[look.token])}`);
+    slider.setAttribute("aria-valuetext", `${at() + 1}: ${plain(stack.queries[scene.token])}`);
     said.replaceChildren(
       `Step ${at() + 1} of ${record.generated}: the model has written `,
-      named(stack.queries[look.token]),
+      named(stack.queries[scene.token]),
       ". To find what comes next, this token looked at those shaded here. Arrow keys on the slider move one step.",
     );
-    const values = sees(),
+    const values = sees(scene),
       best = values
         .map((_, i) => i)
         .filter((i) => values[i] > 0.001)

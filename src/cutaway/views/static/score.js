@@ -14,7 +14,6 @@ import {
   percent,
   plain,
   readout,
-  rover,
   surprise,
   surpriseKey,
   svg,
@@ -22,6 +21,7 @@ import {
   ticks,
   twin,
 } from "./draw.js";
+import { rover } from "./rover.js";
 import { meanings } from "./terms.js";
 
 export function drawScore(element, record) {

@@ -23,13 +23,14 @@ export function scoreOf(stack, layer, head) {
   );
 }
 
-export function scoresTable(look) {
-  const { stack } = look,
+// sort: {key, way, role}, kept by the caller while the table is closed. Returns the table and `mark`, which marks the row
+// of the head in focus.
+export function scoresTable(figure, sort) {
+  const { stack } = figure.now(),
     rows = stack.scores ?? [],
     shown = COLUMNS.filter(([key]) => rows.some((row) => row[key] !== null && row[key] !== undefined));
   const roles = [...new Set(rows.map((row) => row.role).filter(Boolean))].sort(),
     box = el("div");
-  const sort = look.sort;
   const select = el(
     "select",
     {
@@ -82,7 +83,7 @@ export function scoresTable(look) {
           class: "plain",
           on: {
             click: () =>
-              look.move({
+              figure.move({
                 layer: Math.max(0, stack.layers.indexOf(row.layer)),
                 head: Math.max(0, stack.heads.indexOf(row.head)),
                 extra: [],
@@ -102,15 +103,15 @@ export function scoresTable(look) {
     mark();
   }
   function mark() {
-    const now = `${stack.layers[look.state.layer]}.${stack.heads[look.state.head]}`;
+    const { state } = figure.now(),
+      now = `${stack.layers[state.layer]}.${stack.heads[state.head]}`;
     box.querySelectorAll("tbody tr").forEach((line) => {
       if (line.cells[0].textContent === now) line.setAttribute("aria-current", "true");
       else line.removeAttribute("aria-current");
     });
   }
   draw();
-  box.mark = mark;
-  return el(
+  const node = el(
     "div",
     {},
     hint(
@@ -120,4 +121,5 @@ export function scoresTable(look) {
     meanings("role", "entropy of a head", "mean distance", "first token", "same token before", "induction"),
     box,
   );
+  return { node, mark };
 }

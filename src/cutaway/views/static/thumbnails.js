@@ -10,8 +10,8 @@ const LEFT = 34,
   TOP = 20,
   GAP = 3;
 
-// marked() → [[layer, head]], the one under focus first; first: the layer to draw first.
-export function thumbnails(stack, look, { marked: chosen, first, move }) {
+export function thumbnails(figure) {
+  const { stack, state } = figure.now();
   const layers = stack.layers.length,
     heads = stack.heads.length,
     canvas = el("canvas"),
@@ -27,6 +27,12 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
     turn = 0;
   const box = ([layer, head]) => [LEFT + layer * cell, TOP + head * cell, side, side];
   const ink = picture.getContext("2d");
+  // The heads with a frame: the one in focus first.
+  const marks = () => {
+    const { state, heads } = figure.now(),
+      others = heads.filter(([layer, head]) => layer !== state.layer || head !== state.head);
+    return [[state.layer, state.head], ...(state.mean || state.extra.length ? others : [])];
+  };
 
   // Returns whether the size is another one than before.
   function size(width) {
@@ -51,7 +57,7 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
       const [x, y] = box([layer, head]);
       ink.clearRect(x, y, side, side);
       if (found) {
-        image(small, found[head], look.shades);
+        image(small, found[head], figure.now().shades);
         ink.drawImage(small, x, y, side, side);
       }
       ink.strokeRect(x, y, side, side);
@@ -69,7 +75,7 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
     mark();
   }
   function mark() {
-    const marked = chosen(),
+    const marked = marks(),
       [layer, head] = marked[0];
     pen.setTransform(1, 0, 0, 1, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
@@ -98,12 +104,12 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
       class: "scroll",
       on: {
         keydown: arrows((across, down, event) => {
-          const [layer, head] = chosen()[0],
+          const { layer, head } = figure.now().state,
             next = {
               layer: Math.max(0, Math.min(layers - 1, layer + across)),
               head: Math.max(0, Math.min(heads - 1, head + down)),
             };
-          move({ ...next, add: event.shiftKey && "keep" });
+          figure.move({ ...next, add: event.shiftKey && "keep" });
           follow(next.layer);
         }),
       },
@@ -115,7 +121,7 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
       head = Math.floor((event.offsetY - TOP) / cell);
     if (layer < 0 || head < 0 || layer >= layers || head >= heads) return;
     node.focus({ preventScroll: true });
-    move({ layer, head, add: event.shiftKey || event.ctrlKey || event.metaKey });
+    figure.move({ layer, head, add: event.shiftKey || event.ctrlKey || event.metaKey });
   });
   focusable(node, "application", "All heads");
   edges(node);
@@ -132,7 +138,7 @@ export function thumbnails(stack, look, { marked: chosen, first, move }) {
   async function load() {
     turn += 1;
     const mine = turn,
-      order = [first, ...stack.layers.keys()].filter((layer, i, all) => all.indexOf(layer) === i),
+      order = [state.layer, ...stack.layers.keys()].filter((layer, i, all) => all.indexOf(layer) === i),
       room = Math.round(side * sharp);
     const columns = Math.min(room, stack.maps.columns),
       rows = Math.min(room, stack.maps.rows);

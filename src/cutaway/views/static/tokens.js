@@ -12,10 +12,10 @@ import {
   over,
   plain,
   readout,
-  rover,
   table,
   twin,
 } from "./draw.js";
+import { rover } from "./rover.js";
 import { drawStates } from "./states.js";
 import { drawMerges, drawNumbers } from "./steps.js";
 
