@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from cutaway.generation.decoders import open_decoder
+from cutaway.generation.drawing import choose
 from cutaway.generation.engine import Decoder, run
 from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
-from cutaway.generation.samplers import choose
 from cutaway.generation.settings import Sampling
 from cutaway.models import encode_prompt
 

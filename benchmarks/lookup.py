@@ -34,7 +34,7 @@ def prompts() -> dict[str, list[tuple[str, bool]]]:
     """Return prompts of three kinds, each with a flag: is it a chat message?"""
     paragraphs = HERE.joinpath("generate_text.txt").read_text().strip().split("\n\n")
     starts = [" ".join(text.split()[:60]) + "." for text in paragraphs]
-    source = HERE.parent.joinpath("src/cutaway/generation/samplers.py").read_text().splitlines()
+    source = HERE.parent.joinpath("src/cutaway/generation/drawing.py").read_text().splitlines()
     code = ["\n".join(source[at : at + 24]) + "\n" for at in range(20, 120, 24)]
     return {
         "copy": [(f"Repeat this text word for word:\n\n{text}", True) for text in starts]

@@ -368,8 +368,8 @@ def generation(size: int = 22) -> dict[str, Any]:
     """A traced generation: made-up logits, and all the rest as `generate` computes it."""
     import torch
 
+    from cutaway.generation.drawing import choose
     from cutaway.generation.rows import Row
-    from cutaway.generation.samplers import choose
     from cutaway.generation.settings import Sampling
     from cutaway.generation.trace import trace
 

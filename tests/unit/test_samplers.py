@@ -13,8 +13,8 @@ from transformers.generation import TopPLogitsWarper as TopP
 
 from cutaway.errors import InputError, ModelError
 from cutaway.generation import Sampling, distribution
+from cutaway.generation.drawing import choose
 from cutaway.generation.rows import Row
-from cutaway.generation.samplers import choose
 
 PROMPT, SAID = [1, 2, 3, 3], [4, 2, 4]
 

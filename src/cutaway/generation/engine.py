@@ -6,14 +6,13 @@ model is the methods of a `Decoder`. Axis letters: B rows, V vocabulary.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
 
+from cutaway.generation.drawing import choose
 from cutaway.generation.rows import Alternative, Row
-from cutaway.generation.samplers import choose
 from cutaway.generation.trace import trace
 from cutaway.models.text_model import TextModel
 
@@ -44,18 +43,28 @@ class Decoder(Protocol):
         """Put one more token into every slot and return the logits_BV of the next."""
 
 
-def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Iterator[tuple[Row, str]]:
+def run(decoder: Decoder, rows: Iterable[Row | None], *, batch_size: int = 64) -> Iterator[tuple[Row, str]]:
     """Decode the rows, at most `batch_size` at a time, and yield (row, new text) as soon as the text is certain.
 
-    A row's last pair comes when its `finish` is set, with text or without; a traced row has one every step; rows end in
-    any order. The iterable is read only as far as there is room. Raises `ModelError` where logits are not numbers.
+    The last pair of a row comes when its `finish` is set, with text or without; a traced row has a pair every step.
+    Rows end in any order. Rows can join and leave while others run, and the others go on as if nothing had happened:
+
+    - Join: before each step the iterable is read as far as there is room, never further, so it may wait until then to
+      make a row. None means that no row is ready now: the iterable is read again before the next step. If no row runs
+      it is read again at once, so an iterable without work should wait itself. A decoder whose `joins` is False takes
+      new rows only when none runs.
+    - Leave: set `row.cancelled`, in this thread or another. The row leaves before its next token, or after it if a step
+      is under way; its `finish` is "cancelled" and it keeps what it has. A row that has not joined never does.
+
+    Raises `ModelError` if logits are not numbers.
     """
     waiting, active = iter(rows), list[Row]()
     logits_BV = torch.empty(0, 0)
     try:
         while True:
-            room = batch_size - len(active) if decoder.joins or not active else 0
-            if new := list(itertools.islice(waiting, room)):
+            arrived, ended = _arrived(waiting, batch_size - len(active) if decoder.joins or not active else 0)
+            yield from _leaving(arrived)
+            if new := [row for row in arrived if row.finish is None]:
                 for row in new:
                     decoder.begin(row)
                 prompts, copies = _grouped(new)
@@ -63,9 +72,11 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 logits_BV = torch.cat([logits_BV, added_BV]) if active else added_BV
                 active += new
             if not active:
-                return
+                if ended:
+                    return
+                continue
             chosen = choose(logits_BV, active, decoder.model.end_ids, processed(logits_BV, active))
-            going, news = list[int](), list[tuple[Row, str]]()
+            news = list[tuple[Row, str]]()
             for slot, row in enumerate(active):
                 if row.traced:
                     end_ids = decoder.model.end_ids
@@ -82,9 +93,9 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 text = row.certain()
                 if text or row.finish is not None or row.traced:
                     news.append((row, text))
-                if row.finish is None:
-                    going.append(slot)
             yield from news  # after all rows took their token: an interrupted caller finds every row that has ended
+            yield from _leaving(active)
+            going = [slot for slot, row in enumerate(active) if row.finish is None]
             if len(going) < len(active):
                 going = _closed(going)
                 active = [active[slot] for slot in going]
@@ -94,6 +105,28 @@ def run(decoder: Decoder, rows: Iterable[Row], *, batch_size: int = 64) -> Itera
                 logits_BV = decoder.step([row.ids[-1] for row in active])
     finally:
         decoder.keep([])
+
+
+def _arrived(waiting: Iterator[Row | None], room: int) -> tuple[list[Row], bool]:
+    """Return the rows that are ready, at most `room`, and whether the iterator has ended."""
+    arrived = list[Row]()
+    while len(arrived) < room:
+        try:
+            row = next(waiting)
+        except StopIteration:
+            return arrived, True
+        if row is None:
+            break
+        arrived.append(row)
+    return arrived, False
+
+
+def _leaving(rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
+    """End the rows that were cancelled and yield the last pair of each."""
+    for row in rows:
+        if row.cancelled and row.finish is None:
+            row.finish = "cancelled"
+            yield row, row.certain()
 
 
 def _closed(going: list[int]) -> list[int]:

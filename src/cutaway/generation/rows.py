@@ -84,7 +84,7 @@ class Row:
     Row after row draws from the stream of its own `seed`, so that its chances do not depend on who is decoded beside
     it. `ids` and `logprobs` (nats, under the model itself, before any sampler) grow by one a step; `entropies` (the
     same), `alternatives` and `steps` only where they are asked for. `finish` is None while the row runs, then "eos",
-    "stop" or "length".
+    "stop", "length" or "cancelled".
     """
 
     prompt: str
@@ -107,6 +107,7 @@ class Row:
     steps: list[TraceStep] = dataclasses.field(default_factory=list)
     text: str = ""
     finish: str | None = None
+    cancelled: bool = False  # set it to make the row leave a running batch
 
     def __post_init__(self) -> None:
         check_lengths(self.min_new_tokens, self.max_new_tokens)
