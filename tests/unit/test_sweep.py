@@ -23,13 +23,14 @@ from rich.console import Console
 import cutaway
 from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, PromptTooLong
-from cutaway.generation import generate, legibility, read_runs, sweep
+from cutaway.generation import generate, legibility, read_runs, read_sweep, sweep, sweep_passes
 from cutaway.generation import sweeps as sweeps_module
 from cutaway.generation.legibility import MEASURES
 from cutaway.generation.scorer import score_continuations
 from cutaway.generation.sweep_effects import Table, effects_of
+from cutaway.generation.sweep_files import keep_whole_lines, resume_runs
 from cutaway.generation.sweep_findings import sentences
-from cutaway.generation.sweep_runs import SweepPlan, keep_whole_lines, seed_of, settings_grid
+from cutaway.generation.sweep_runs import SweepPlan, seed_of, settings_grid
 from cutaway.intervals import interval
 from cutaway.models import load
 from cutaway.predict import score
@@ -98,7 +99,7 @@ def test_a_longer_limit_goes_on_with_the_same_text(model):
 
 def test_a_prompt_is_read_once_and_its_runs_are_neighbours(model, monkeypatch):
     read = []
-    opened = sweeps_module.open_decoder(model)
+    opened = sweep_passes.open_decoder(model)
 
     class Counting:
         joins = opened.joins
@@ -109,7 +110,7 @@ def test_a_prompt_is_read_once_and_its_runs_are_neighbours(model, monkeypatch):
             read.append((len(prompts), sum(copies)))
             return opened.add(prompts, copies)
 
-    monkeypatch.setattr(sweeps_module, "open_decoder", lambda model, tier: Counting())
+    monkeypatch.setattr(sweep_passes, "open_decoder", lambda model, tier: Counting())
     sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=4, scorer=None)
     assert read == [(3, 30)]
 
@@ -117,7 +118,7 @@ def test_a_prompt_is_read_once_and_its_runs_are_neighbours(model, monkeypatch):
 def test_memory_holds_no_more_rows_than_run_together(model, monkeypatch):
     """Of 400 runs only those of a block are rows at any time."""
     alive, most = set(), [0]
-    made = sweeps_module.Row
+    made = sweep_passes.Row
 
     class Watched(made):
         def __post_init__(self):
@@ -128,7 +129,7 @@ def test_memory_holds_no_more_rows_than_run_together(model, monkeypatch):
         def __del__(self):
             alive.discard(id(self))
 
-    monkeypatch.setattr(sweeps_module, "Row", Watched)
+    monkeypatch.setattr(sweep_passes, "Row", Watched)
     prompts = [f"Prompt {i}" for i in range(100)]
     seen = []
     found = sweep(prompts, model, settings={"temperature": [0.5, 1]}, max_new_tokens=2, scorer=None, batch_size=8,
@@ -723,7 +724,7 @@ def assert_same_run(one, other):
 
 def interrupting(monkeypatch, model, steps):
     """Let the engine be interrupted after so many steps; later engines run through."""
-    real = sweeps_module.open_decoder
+    real = sweep_passes.open_decoder
 
     def opened(*args):
         decoder, left = real(*args), [steps]
@@ -735,10 +736,10 @@ def interrupting(monkeypatch, model, steps):
             return type(decoder).step(decoder, ids)
 
         decoder.step = step
-        monkeypatch.setattr(sweeps_module, "open_decoder", real)
+        monkeypatch.setattr(sweep_passes, "open_decoder", real)
         return decoder
 
-    monkeypatch.setattr(sweeps_module, "open_decoder", opened)
+    monkeypatch.setattr(sweep_passes, "open_decoder", opened)
 
 
 def test_ctrl_c_loses_no_run_that_has_ended(model, monkeypatch):
@@ -769,7 +770,7 @@ def test_ctrl_c_while_runs_are_measured_loses_none(model, monkeypatch):
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(sweeps_module, "score_continuations", scored)
+    monkeypatch.setattr(sweep_passes, "score_continuations", scored)
     with pytest.raises(KeyboardInterrupt):
         sweep(prompts, model, **asked, on_run=kept.append)
     assert len({run.key for run in kept}) == len(kept) == 50
@@ -871,3 +872,19 @@ def test_a_cut_line_is_cut_off(tmp_path):
         assert keep_whole_lines(path) == len(kept) and path.read_bytes() == kept
     path.write_bytes(b"a\n" + b"x" * 200_000)
     assert keep_whole_lines(path) == 2
+
+
+def test_a_sweep_goes_on_from_the_runs_of_its_file(tiny_llama, tmp_path):
+    asked = {"settings": {"temperature": [0, 1]}, "samples": 2, "max_new_tokens": 3, "scorer": None}
+    plan, ready, judge = sweeps_module.plan_sweep(["The", "a"], tiny_llama, **asked)
+    whole = list(sweeps_module.runs_of(plan, ready, judge))
+    path = tmp_path / "runs.jsonl"
+    assert list(resume_runs(plan, path)) == [] and not path.exists()
+    kept = "".join(f"{run.to_json()}\n" for run in (whole[0], whole[1], whole[1]))
+    path.write_text(kept + whole[2].to_json()[:20])
+    assert list(resume_runs(plan, path)) == whole[:2]
+    assert path.read_text() == kept
+    assert read_sweep(path).runs == whole[:2]
+    other, _, _ = sweeps_module.plan_sweep(["The", "a"], tiny_llama, **asked | {"seed": 1})
+    with pytest.raises(InputError, match="seed"):
+        list(resume_runs(other, path))

@@ -133,16 +133,18 @@ def command(
     for name in (*plan.models, *([] if plan.scorer is None else [plan.scorer])):
         known(name, options if name in plan.models else {"device": "cpu"}).check_left_to_right()
 
+    from cutaway.generation.sweep_files import resume_runs
     from cutaway.generation.sweeps import runs_of, summed_up
 
     ready = names if as_it_comes(options) else [loaded(str(name), "causal", dict(options)) for name in names]
     lines = output is not None and Path(output).suffix == ".jsonl"
     keep = _Kept(plan, texts=not (as_json or lines))
     with contextlib.ExitStack() as stack:
-        done = keep.from_file(output) if resume and output is not None else set[str]()
+        for found in resume_runs(plan, output) if resume and output is not None else ():
+            keep.add(found)
         into = stack.enter_context(_opened(output, resume)) if lines and output is not None else None
         try:
-            for found in runs_of(plan, ready, judge, done=done, **rest):
+            for found in runs_of(plan, ready, judge, done=frozenset(keep.keys), **rest):
                 keep.add(found)
                 line = found.to_json() if as_json or into is not None else ""
                 if into is not None:
@@ -170,13 +172,11 @@ def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> 
         raise InputError("there are prompts and --from", hint="give one of them")
     if not Path(path).is_file():
         raise InputError(f"there is no file {path!r}", hint="name a .jsonl file that cutaway sweep wrote")
-    from cutaway.generation.sweep_runs import plan_of, read_runs
-    from cutaway.generation.sweeps import summed_up
+    from cutaway.generation.sweeps import read_sweep
 
-    runs = list({run.key: run for run in read_runs(path)}.values())
-    found = summed_up(plan_of(runs), runs)
+    found = read_sweep(path)
     if as_json:
-        for run in runs:
+        for run in found.runs:
             click.echo(run.to_json())
     if output is not None:
         wrote(found.save(output))
@@ -195,25 +195,13 @@ class _Kept:
         from cutaway.generation.sweep_effects import Table
 
         self.plan, self.table, self.runs, self.texts = plan, Table(plan), list[Any](), texts
+        self.keys = set[str]()
 
     def add(self, run: SweepRun) -> None:
+        self.keys.add(run.key)
         self.table.add(run.model, run.prompt, run.settings, run.sample, run.metrics)
         if self.texts:
             self.runs.append(run)
-
-    def from_file(self, path: str) -> set[str]:
-        """Take in the whole lines of a file that was begun, cut off one that is not whole, return their keys."""
-        from cutaway.generation.sweep_runs import keep_whole_lines, read_runs
-
-        done: set[str] = set()
-        if Path(path).is_file():
-            keep_whole_lines(path)
-            for run in read_runs(path):
-                self.plan.check(run)
-                if run.key not in done:
-                    self.add(run)
-                done.add(run.key)
-        return done
 
 
 def _end(summed_up: Any, keep: _Kept, as_json: bool, output: str | None) -> None:

@@ -1,8 +1,9 @@
 from .generating import generate as generate
 from .response import Generation as Generation
 from .rows import Alternative as Alternative
-from .sweep_runs import SweepRun as SweepRun, read_runs as read_runs
+from .sweep_files import read_runs as read_runs
+from .sweep_runs import SweepRun as SweepRun
 from .samplers import distribution as distribution
 from .settings import Sampling as Sampling
-from .sweeps import Sweep as Sweep, sweep as sweep
+from .sweeps import Sweep as Sweep, read_sweep as read_sweep, sweep as sweep
 from .rows import SamplerEffect as SamplerEffect, TraceOption as TraceOption, TraceStep as TraceStep

@@ -6,16 +6,14 @@ import dataclasses
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from cutaway.errors import InputError
 from cutaway.generation.settings import Sampling, check_lengths
 from cutaway.result import Result
 
-__all__ = ["DEFAULT_SETTINGS", "Group", "SweepPlan", "SweepRun", "plan_of", "read_runs", "seed_of", "settings_grid"]
+__all__ = ["DEFAULT_SETTINGS", "Group", "SweepPlan", "SweepRun", "plan_of", "seed_of", "settings_grid"]
 
 DEFAULT_SETTINGS: Mapping[str, Sequence[Any]] = {"temperature": (0.0, 0.7, 1.0, 1.5)}
 _LENGTHS = {"max_new_tokens": 64, "min_new_tokens": 0}
@@ -202,45 +200,6 @@ def seed_of(seed: int, prompt: str, settings: Mapping[str, Any], sample: int) ->
     own = {name: v for name, v in settings.items() if name not in _LENGTHS and v != (_USUAL | {"temperature": 0})[name]}
     said = json.dumps([seed, prompt, own, sample], sort_keys=True, ensure_ascii=True)
     return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8]) >> 11
-
-
-def read_runs(path: str | os.PathLike[str]) -> Iterator[SweepRun]:
-    """Yield the runs of a JSON-lines file as far as it is whole; a last line that was cut short is left out.
-
-    Raises `InputError`, with the line's number, for a line that is no run.
-    """
-    names = {field.name for field in dataclasses.fields(SweepRun)}
-    with Path(path).open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                record = json.loads(line)
-                if record.pop("schema") != "cutaway.run/1" or set(record) != names:
-                    raise ValueError("its keys are not those of a run")
-                yield SweepRun(**record)
-            except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise InputError(
-                    f"line {number} of {str(path)!r} is no run of a sweep: {error}",
-                    hint="name a file that cutaway sweep wrote, or write to another",
-                ) from error
-
-
-def keep_whole_lines(path: str | os.PathLike[str]) -> int:
-    """Cut off a last line that was not finished, so that more can be written behind it; return the bytes kept."""
-    with Path(path).open("r+b") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        kept = end
-        while kept:
-            start = max(0, kept - 65536)
-            stream.seek(start)
-            if (found := stream.read(kept - start).rfind(b"\n")) >= 0:
-                kept = start + found + 1
-                break
-            kept = start
-        if kept < end:
-            stream.truncate(kept)
-        return kept
 
 
 def whole_prompts(prompts: str | Iterable[str]) -> list[str]:
