@@ -405,4 +405,4 @@ def test_a_damaged_layer_is_said_and_not_drawn(sheet: Any, tmp_path: Path) -> No
     record = copy.deepcopy(SMALL)
     record["stacks"][0]["heads"].append(3)
     tab = sheet().open(tmp_path / "page.html", [record])
-    assert "layer 0 holds 315 bytes where 4 heads of 105 were promised" in tab.locator(".readout").inner_text()
+    assert "layer 0 holds 315 bytes; 4 heads of 105 bytes were expected" in tab.locator(".readout").inner_text()

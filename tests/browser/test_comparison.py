@@ -106,7 +106,7 @@ def test_other_records_are_drawn_and_can_be_read(sheet: Any, tmp_path: Path, kin
     rows_of(tab)
     main = tab.locator("main").inner_text()
     assert not any(word in main for word in ("NaN", "undefined", "null", "[object"))
-    assert ("there is no surprisal" in main) is (not any(kind))
+    assert ("surprisal is not defined" in main) is (not any(kind))
     assert tab.evaluate(CONTRAST) == []
 
 

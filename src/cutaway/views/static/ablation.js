@@ -1,10 +1,11 @@
-// What breaks without a head: each one's change of the loss, around a zero that means nothing changed.
-import { bars, count, el, facts, fixed, heading, hint, onTheme, over, ramp, readout, twin } from "./draw.js";
+// How the loss changes when one head is switched off. The colour scale has 0, no change, in its middle.
+import { bars, count, el, facts, fixed, heading, hint, over, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
+import { onTheme } from "./lifetime.js";
 import { meanings } from "./terms.js";
 
 const METHODS = { zero: "its output set to zero", mean: "its output set to its mean over the text" };
-// A head with this share of the largest change has its sign in its cell, so that the sign needs no colour.
+// A head with at least this share of the largest change shows its sign as a character, too.
 const SEEN = 0.05,
   BARS = 10;
 
@@ -49,7 +50,7 @@ export function drawAblation(element, record) {
       ),
     );
   }
-  onTheme(() => {
+  onTheme(element, () => {
     state.paint = ramp("d");
     grid.draw();
   });
@@ -94,7 +95,7 @@ function signed(value) {
   return `${value > 0 ? "+" : ""}${fixed(value, 3)}`;
 }
 
-// The largest changes up and the largest down, not more than a glance takes in.
+// The heads with the largest changes up and down.
 function leading(ranked) {
   if (ranked.length <= BARS) return ranked;
   const down = ranked.slice(-3).filter((entry) => entry.change < 0);

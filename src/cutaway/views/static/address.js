@@ -1,6 +1,8 @@
 // The state of a figure in the page's address, as #a0.layer=17&a0.head=3, so that a link or a reload shows the same
 // thing. A part without "=" is a section's anchor and is left alone.
 
+import { signalOf } from "./lifetime.js";
+
 const parts = () => location.hash.slice(1).split("&").filter(Boolean);
 
 // The `letter`-th kind of figure, numbered down the page. `changed` is called when another address is typed in.
@@ -27,7 +29,7 @@ export function address(element, letter, changed) {
     try {
       history.replaceState(history.state, "", hash ? `#${hash}` : location.href.split("#")[0]);
     } catch {
-      /* a frame without an address of its own */
+      /* this frame has no address */
     }
   };
   // Browsers count changes of the address; a key held down is one change.
@@ -38,8 +40,9 @@ export function address(element, letter, changed) {
       if (element.isConnected) put(values);
     }, 120);
   };
-  addEventListener("hashchange", () => {
+  const heard = () => {
     if (element.isConnected && Object.keys(read()).length) changed(read());
-  });
+  };
+  addEventListener("hashchange", heard, { signal: signalOf(element) });
   return { read, write };
 }

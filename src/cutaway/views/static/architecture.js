@@ -1,4 +1,4 @@
-// The cutaway drawing itself: the path of the data through the machine, and every part inside the part that holds it.
+// The cutaway drawing itself: the path of the data through the machine, and the tree of its parts.
 
 import { dataflow } from "./dataflow.js";
 import { bytes, count, el, exact, facts, heading, hint, over, percent, short, table, twin } from "./draw.js";
@@ -36,7 +36,7 @@ export function drawArchitecture(element, record) {
   );
 }
 
-// Open what holds a part, bring it into sight, and mark it.
+// Open the parts that contain a part, scroll to it, and mark it.
 function reveal(machine, name) {
   const found = [...machine.querySelectorAll("[data-part]")].find((part) => part.dataset.part === name);
   if (!found) return;
@@ -48,7 +48,7 @@ function reveal(machine, name) {
   target.scrollIntoView({ block: "center" });
 }
 
-// The list is depth first; `times` is how often a part is there, its own copies and those of what holds it.
+// The list is depth first. `times` counts a part's copies, times the copies of the parts that contain it.
 function nest(modules) {
   const roots = [],
     open = [];

@@ -18,7 +18,8 @@ import {
 import { introduction, note, sentence, shadeKey, TITLES } from "./attention_text.js";
 import { shadesOf } from "./canvas.js";
 import { controls, tabs } from "./controls.js";
-import { el, heading, hint, onTheme, over, readout, twin } from "./draw.js";
+import { el, heading, hint, over, readout, twin } from "./draw.js";
+import { onTheme } from "./lifetime.js";
 import { linesView } from "./lines.js";
 import { matrixTable, matrixView, whatOf } from "./matrix.js";
 import { exactHeads, neuronView } from "./neuron.js";
@@ -32,7 +33,7 @@ const NOTHING = { name: "", map: null, raw: null };
 
 // The views draw `figure.now()`, a frozen scene, and change the figure only through `move`, `pick` and `pickToken`.
 export function drawAttention(element, record) {
-  if (!record.stacks?.length) throw new Error("there are no layers of attention in it");
+  if (!record.stacks?.length) throw new Error("the record has no attention layers");
   const stacks = record.stacks.map(openStack),
     place = address(element, "a", (values) => move(fromAddress(values, stacks, state)));
   const line = readout(),
@@ -141,8 +142,7 @@ export function drawAttention(element, record) {
       });
   }
   state = tidied({ ...state, ...fromAddress(place.read(), stacks, state) }, stacks, record);
-  onTheme(() => {
-    if (!element.isConnected) return;
+  onTheme(element, () => {
     shades = shadesOf();
     stage();
     parts.grid.paint();
@@ -210,7 +210,7 @@ function headView(figure) {
     {},
     rolled
       ? hint(
-          "Rollout follows attention down through all layers, half of every step staying where it is: how " +
+          "Rollout follows attention down through all layers; half of every step stays at its position. It shows how " +
             "much of each input token reaches a position (Abnar and Zuidema, 2020).",
         )
       : null,

@@ -10,7 +10,7 @@ export function first(record, stacks) {
   return { stack: 0, ...opening(record, stacks[0]), extra: [], mean: "", words: false, view: "head", shade: "sees" };
 }
 
-// The head and the token that show something: those the record names, else a head that is kept exactly.
+// The head and token to begin with: those that the record names, else a head with exact rows.
 function opening({ focus, neurons }, stack) {
   const own = focus ?? neurons?.find((one) => one.stack === 0),
     middle = Math.floor(stack.queries.length / 2);
@@ -105,7 +105,7 @@ export function viewsOf(stack, record) {
   );
 }
 
-// The same state, every part of it within what the record has.
+// The same state, with every part limited to what the record has.
 export function tidied(state, stacks, record) {
   const within = (value, size) => Math.max(0, Math.min(size - 1, Math.trunc(Number(value) || 0)));
   const index = within(state.stack, stacks.length),

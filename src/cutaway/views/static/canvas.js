@@ -70,7 +70,7 @@ export function arrows(turn) {
   };
 }
 
-// What a causal model may not look at is cut away: hatched, not shaded. `path` draws its outline.
+// Hatch what a causal model cannot look at. `path` draws the outline.
 export function hatch(pen, x, y, wide, tall, path) {
   pen.save();
   pen.beginPath();

@@ -1,4 +1,4 @@
-// Tokenizers held against each other: bars of one measure for every sample, and all measures in a table that sorts.
+// Tokenizers compared: bars of one measure for every sample, and all measures in a table that sorts.
 import { bars, count, el, exact, facts, fixed, heading, hint, legible, percent } from "./draw.js";
 import { sortedTable } from "./headgrid.js";
 

@@ -44,7 +44,7 @@ export function drawComparison(element, record) {
       el("p", { class: "hint meaning" }, el("b", {}, measure.name), `: ${measure.meaning}`),
     ),
   );
-  if (record.pairs.length) element.append(over("Heads most alike"), ...drawPairs(record, names));
+  if (record.pairs.length) element.append(over("Heads most alike"), ...drawPairs(element, record, names));
   const rest = record.summary.slice(FINDINGS);
   if (rest.length)
     element.append(
@@ -60,7 +60,7 @@ export function drawComparison(element, record) {
   );
 }
 
-// What the two are called: the end of a path or of a Hub id, told apart where that is the same.
+// The two names: the end of a path or of a Hub id. If both ends are equal, the names say more.
 function namesOf({ a, b }) {
   const [first, second] = [a, b].map((side) =>
     plain(
@@ -135,13 +135,13 @@ function text(record, names, scored) {
     line,
     strip
       ? over("Surprisal of each segment, bits")
-      : hint("Neither model predicts a next token: there is no surprisal."),
+      : hint("Neither model predicts a next token: surprisal is not defined."),
     strip,
     twin("The segments as a table", () => numbers(segments, names)),
   ].filter(Boolean);
 }
 
-// The segment on which the two differ most; where only one scores, the one that surprises it most.
+// The segment on which the two models differ most. If only one model scores, the segment that surprises it most.
 function widest(segments) {
   const apart = (part) =>
     isNumber(part.bits_a) && isNumber(part.bits_b)

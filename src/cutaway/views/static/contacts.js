@@ -1,5 +1,5 @@
-// A contact map: above the diagonal what a model's attention brings together, below it the contacts that are known, or
-// the same once more where none are.
+// A contact map: the model's scores above the diagonal, the known contacts below it. If no contacts are known, the
+// scores are drawn on both sides.
 
 import { arrows, canvasOf, focusable } from "./canvas.js";
 import {
@@ -12,7 +12,6 @@ import {
   fixed,
   heading,
   hint,
-  onTheme,
   over,
   ramp,
   readout,
@@ -21,6 +20,7 @@ import {
   twin,
 } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
+import { onTheme } from "./lifetime.js";
 import { unpackArray } from "./packing.js";
 import { meanings } from "./terms.js";
 
@@ -74,7 +74,7 @@ export function drawContacts(element, record) {
     "keydown",
     arrows((across, down) => choose(state.row + down, state.column + across)),
   );
-  onTheme(() => {
+  onTheme(element, () => {
     state.paint = ramp();
     refresh();
   });
@@ -118,7 +118,7 @@ export function drawContacts(element, record) {
       }),
     ),
   );
-  if (record.best) element.append(...byHead(record));
+  if (record.best) element.append(...byHead(element, record));
   element.append(
     twin("All heads as a table that sorts", () =>
       sortedTable(record.heads, headTable(told), (one) => {
@@ -290,7 +290,7 @@ function headTable(told) {
   return told ? [...columns, { head: "precision at L", n: true, of: (one) => one.precision }] : columns;
 }
 
-function byHead(record) {
+function byHead(element, record) {
   const layers = [...new Set(record.heads.map((one) => one.layer))],
     rows = [...new Set(record.heads.map((one) => one.head))],
     line = readout();
@@ -321,7 +321,7 @@ function byHead(record) {
       `: of its highest pairs ${fixed(100 * one.precision, 1)} % are contacts (precision at L, ${NEAR} or more apart).`,
     );
   }
-  onTheme(() => {
+  onTheme(element, () => {
     state.paint = ramp();
     grid.draw();
   });

@@ -247,7 +247,7 @@ function steps(columns) {
               inner.before ? "normalised first" : "",
               ...inner.says,
               "is added to the stream",
-              inner.onStream || inner.after ? "with a norm behind it" : "",
+              inner.onStream || inner.after ? "followed by a norm" : "",
             ]
               .filter(Boolean)
               .join("; "),

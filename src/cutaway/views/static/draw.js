@@ -1,7 +1,8 @@
-// The hand that every view draws with: elements, tables, bars, numbers, the colour ramp, and keyboard selection.
+// What every view draws with: elements, numbers, tables, bars, and the colour ramp.
 // Text enters a page only as text nodes, so what a model or a person wrote can never become markup.
 
 import { edges } from "./edges.js";
+import { onResize } from "./lifetime.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const LN2 = Math.LN2;
@@ -200,7 +201,7 @@ export function table(columns, rows, limit = 500) {
   return el("div", {}, whole, more);
 }
 
-// The numbers behind a drawing, folded under it. `content` is a node, or a function called when it is opened.
+// The numbers of a drawing as a table, folded under it. `content` is a node, or a function called when it is opened.
 export function twin(label, content) {
   const whole = el("details", { class: "twin" }, el("summary", {}, label));
   if (content instanceof Node) {
@@ -214,8 +215,8 @@ export function twin(label, content) {
   return whole;
 }
 
-// rows: {name, value, text, chosen, rest}. Every bar has its label before it and its value after it; where a value is
-// negative the bars stand on a zero line and go both ways. `long`: the values are phrases.
+// rows: {name, value, text, chosen, rest}. Every bar has its label before it and its value after it. If a value is
+// negative, the bars start at a zero line and go both ways. `long`: the values are phrases.
 export function bars(rows, most, { long = false } = {}) {
   const values = rows.map((row) => row.value ?? 0),
     top = most ?? Math.max(1e-12, ...values.map(Math.abs));
@@ -269,10 +270,6 @@ export function ramp(name = "s") {
   };
 }
 
-export function onTheme(redraw) {
-  document.addEventListener("cutaway:theme", redraw);
-}
-
 // Surprisal is shaded on one scale everywhere, two bits a step, so that pages can be compared.
 export function surprise(value) {
   return typeof value === "number" ? step(value / 16) : "s0";
@@ -298,15 +295,15 @@ export function fit(draw, options = {}) {
   box.redraw = () => {
     if (last > 0) box.replaceChildren(draw(last));
   };
-  new ResizeObserver((entries) =>
+  onResize(box, (entry) =>
     requestAnimationFrame(() => {
-      const width = Math.floor(entries[0].contentRect.width);
+      const width = Math.floor(entry.contentRect.width);
       if (width > 0 && Math.abs(width - last) > 1) {
         last = width;
         box.redraw();
       }
     }),
-  ).observe(box);
+  );
   return box;
 }
 

@@ -1,5 +1,7 @@
-// What scrolls shows it: an edge with more behind it is named in data-more, where the style sheet fades it out. A
-// drawing that has become too wide for its box can then be reached and scrolled with the keyboard, too.
+// Mark the edges past which a box scrolls: data-more names them, and the style sheet fades them. A box that scrolls can
+// be reached and scrolled with the keyboard.
+
+import { onResize } from "./lifetime.js";
 
 const SIDES = [
   ["left", (box) => box.scrollLeft > 1],
@@ -8,7 +10,7 @@ const SIDES = [
   ["down", (box) => box.scrollTop + box.clientHeight < box.scrollHeight - 1],
 ];
 
-// `changed(sides)` is told which edges have more behind them.
+// `changed(sides)` gets the names of the edges past which the box scrolls.
 export function edges(box, changed = () => {}) {
   let own = [];
   const look = () => {
@@ -32,13 +34,14 @@ export function edges(box, changed = () => {}) {
     }
     changed(more);
   };
-  const watch = new ResizeObserver(look),
-    follow = () => {
-      watch.disconnect();
-      for (const node of [box, ...box.children]) watch.observe(node);
-    };
+  const children = new MutationObserver(follow),
+    watch = onResize(box, look, () => children.disconnect());
+  function follow() {
+    watch.disconnect();
+    for (const node of [box, ...box.children]) watch.observe(node);
+  }
   box.addEventListener("scroll", look, { passive: true });
-  new MutationObserver(follow).observe(box, { childList: true });
+  children.observe(box, { childList: true });
   follow();
   return box;
 }

@@ -9,7 +9,6 @@ import {
   heading,
   hint,
   legible,
-  onTheme,
   over,
   plain,
   ramp,
@@ -18,6 +17,7 @@ import {
   table,
   twin,
 } from "./draw.js";
+import { onTheme } from "./lifetime.js";
 
 const MOST = 100,
   WHOLE = 40;
@@ -94,7 +94,7 @@ export function drawEmbeddings(element, record) {
     strips,
     ...(rows.length > 1 ? twins : twins.slice(1)),
   );
-  onTheme(() => {
+  onTheme(element, () => {
     state.paint = ramp();
     refresh();
   });
@@ -190,7 +190,7 @@ function drawMatrix(rows, alike, scale, state, width, move) {
   return canvas;
 }
 
-// A vector against itself says nothing: cut away, as what no one may look at is elsewhere.
+// The cosine of a vector with itself says nothing: it is hatched.
 function hatch(pen, x, y, cell) {
   pen.save();
   pen.beginPath();

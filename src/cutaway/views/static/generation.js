@@ -43,7 +43,7 @@ export function drawGeneration(element, record) {
         "aria-label": "Surprisal and entropy over the tokens",
       })
     : null;
-  // An answer is set apart from its question; a continuation follows on.
+  // An answer stands on a line below its question; a continuation follows its prompt directly.
   const prompt = el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true }));
   const text = el("p", { class: "text" }, prompt, record.settings?.chat ? el("br") : null);
   const written = el(
@@ -87,7 +87,7 @@ export function drawGeneration(element, record) {
   if (record.tokens.length) rove.pick(firstChoice(record));
 }
 
-// Start at the first token where the model was in doubt: there the alternatives have something to say.
+// Start at the first token that the model was unsure of: its alternatives are worth reading.
 function firstChoice(record) {
   const found = record.logprobs.findIndex((value) => typeof value === "number" && bits(-value) > 1);
   return Math.max(0, found);

@@ -1,4 +1,4 @@
-// Layers across, heads down: one cell a head, its shade a number and its letter what the shade alone would not say.
+// A grid, layers across and heads down: a cell's shade is a number, its letter says what kind.
 import { colour, el, legible } from "./draw.js";
 import { edges } from "./edges.js";
 
@@ -6,8 +6,8 @@ const LEFT = 34,
   TOP = 22,
   GAP = 10;
 
-// columns: {name, first: begins another kind}; rows: names; cell(column, row): {rgb, letter} or null where there is no
-// such head; pick(column, row) is told of every choice. `draw` paints, `mark` shows which head is chosen, `show`
+// columns: {name, first: begins another kind}; rows: names; cell(column, row): {rgb, letter}, or null if there is no
+// such head; pick(column, row) is called for every choice. `draw` paints, `mark` shows which head is chosen, `show`
 // scrolls to a column.
 export function headGrid({ columns, rows, label, cell, pick }) {
   const size = Math.max(15, Math.min(34, Math.floor(1000 / columns.length)));
@@ -72,7 +72,7 @@ export function headGrid({ columns, rows, label, cell, pick }) {
     pen.strokeRect(lefts[column] - 1, TOP + row * size - 1, size + 1, size + 1);
   }
 
-  // The next cell that way which holds a head: where kinds have fewer heads, some cells hold none.
+  // The next cell in that direction that holds a head; some cells hold none.
   function turn(across, down) {
     let [column, row] = [chosen[0] + across, chosen[1] + down];
     while (column >= 0 && row >= 0 && column < columns.length && row < rows.length) {
@@ -142,7 +142,7 @@ export function quoted(text) {
     return el(
       "p",
       { class: "hint" },
-      "Random tokens, twice: what comes the second time can only be told by looking back.",
+      "Random tokens, written twice: only by looking back can a head predict the second half.",
     );
   const letters = [...String(text ?? "")];
   return el(

@@ -1,29 +1,15 @@
 // The atlas: what every head does on this text, as a letter and a shade, and one head's numbers beside what chance
 // gives.
-import {
-  bars,
-  count,
-  el,
-  facts,
-  fixed,
-  heading,
-  hint,
-  legible,
-  onTheme,
-  over,
-  plain,
-  ramp,
-  readout,
-  twin,
-} from "./draw.js";
+import { bars, count, el, facts, fixed, heading, hint, legible, over, plain, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
+import { onTheme } from "./lifetime.js";
 import { meanings } from "./terms.js";
 
 // The letters of the roles, in the figures as well (views/figures/heads.py), and what a role means.
 const ROLES = {
   "first token": [
     "F",
-    "It looks at the first token, whatever stands there: a place to rest when there is nothing to do.",
+    "It looks at the first token, whatever that is. Heads often do so when their pattern does not occur.",
   ],
   "previous token": ["P", "It looks one token back."],
   "next token": ["N", "It looks one token ahead."],
@@ -46,7 +32,7 @@ const SHARES = [
   ["induction", "after an earlier same token"],
   ["received", "its most attended token"],
 ];
-// Of the ramp: how far the shade of a role goes, so that its letter stays the louder of the two.
+// The largest part of the ramp that a role's shade uses, so that its letter stays easy to read.
 const PALE = 0.375;
 const KINDS = ["self", "encoder", "decoder", "cross"];
 
@@ -117,7 +103,7 @@ export function drawHeads(element, record) {
     );
     card.replaceChildren(...describe(record, entry));
   }
-  onTheme(() => {
+  onTheme(element, () => {
     state.paint = ramp();
     paint();
   });
@@ -177,7 +163,7 @@ function most(record, key) {
   return record.heads.reduce((best, entry) => Math.max(best, entry[key] ?? 0), 0);
 }
 
-// A head to begin with: the surest one whose role says more than where it rests.
+// The head to begin with: the one with the highest certainty, except heads that only look at the first token.
 function strongest(record) {
   const dull = ["first token", "mixed", "broad"];
   return record.heads.reduce(

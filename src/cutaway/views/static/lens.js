@@ -8,7 +8,6 @@ import {
   fit,
   heading,
   hint,
-  onTheme,
   over,
   percent,
   plain,
@@ -19,6 +18,7 @@ import {
 } from "./draw.js";
 import { drawCells, drawStrip } from "./lens_grid.js";
 import { describe, drawGuesses, drawNumbers, drawPath, nameOf } from "./lens_token.js";
+import { onTheme } from "./lifetime.js";
 import { meanings } from "./terms.js";
 
 // What a cell's shade can say. `share` takes a value to 0 … 1, `at` takes it back for the key: a stronger shade is
@@ -129,7 +129,7 @@ export function drawLens(element, record) {
       strip.paint();
     }),
   );
-  onTheme(repaint);
+  onTheme(element, repaint);
   const sorted = [...settled].sort((a, b) => a - b),
     late = settled.filter((layer) => layer === last).length;
   const next = record.predicts !== "same token";

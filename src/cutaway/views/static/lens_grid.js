@@ -150,7 +150,7 @@ export function drawCells(record, state, measured, move) {
   return { node, paint, reveal, window: window_ };
 }
 
-// The whole text at a few pixels a column, where the grid shows but a part of it; the frame is what the grid shows.
+// The whole text at a few pixels a column, if the grid shows only a part of it. The frame marks that part.
 export function drawStrip(record, measured, cells, move) {
   const { positions, grid, settled } = record,
     size = positions.length,

@@ -55,7 +55,8 @@ export function drawMap(element, record) {
   const kept = (record.explained ?? []).filter((share) => typeof share === "number");
   const trust = record.trustworthiness,
     few = neighbourly(record)
-      ? "Near on the sheet: alike to the model. How far apart clusters lie, and how large they are, says little."
+      ? "Points that are near each other are similar to the model. How far apart clusters lie, and how large " +
+        "they are, says little."
       : "Near on the sheet: alike to the model, as far as two dimensions can show.";
   element.append(
     heading(`Map · ${record.method ?? ""}`, record.model),
@@ -190,8 +191,8 @@ function mark(shape, x, y, r) {
   return svg("circle", { ...options, cx: x, cy: y, r });
 }
 
-// A label goes to the first of eight places around its point where it hides nothing, else further off on a leader; a
-// group is named once, at its edge.
+// A label goes to the first of eight places around its point where it covers nothing, else further away with a leader.
+// A group is named once, at its edge.
 function labels(points, groups, spots, width, height, pad) {
   const taken = spots.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]),
     parts = [];

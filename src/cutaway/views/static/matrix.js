@@ -1,5 +1,5 @@
-// One map large: rows look at columns. Where its cells have no room for their names, the whole map small and, beside
-// the selection, a window of it with names.
+// One map large: rows look at columns. If the cells have no room for names, the whole map is drawn small, and a window
+// around the selection with names.
 
 import { arrows, byteOf, canvasOf, clip, focusable, hatch, image, MONO } from "./canvas.js";
 import { colour, el, fit, fixed, hint, over, plain, table } from "./draw.js";
@@ -175,7 +175,7 @@ function windowed(figure, width) {
   return canvas;
 }
 
-// The whole map where a page can hold it; beyond that the chosen tokens' row and column.
+// The whole map if it is small enough, else the row and the column of the chosen tokens.
 export function matrixTable(scene) {
   const { map, rows, columns } = scene,
     label = (group, i) => `${i} ${plain(group.name)}`;

@@ -25,7 +25,7 @@ function open(neuron) {
 }
 
 // logit(t, s) = scale · q·k (softcap: c · tanh(x / c)) + bias; the weights are a softmax over the keys in sight, and a
-// sink is one more logit that takes its share to nowhere.
+// sink is one more logit, whose share goes to no key.
 export function exactRow({ queries, keys, bias, scale, softcap, sink, window: reach }, causal, query) {
   const K = queries.shape[1],
     S = keys.shape[0],
@@ -208,7 +208,10 @@ function explain(stack, { arrays, query, key, running, row }) {
     ["weight, exact", fixed(row.weights[key], 5)],
   );
   if (typeof sink === "number")
-    said.push(`A learned sink with logit ${fixed(sink, 3)} takes ${fixed(row.nowhere, 4)} of the weight to nowhere. `);
+    said.push(
+      `A learned sink with logit ${fixed(sink, 3)} takes ${fixed(row.nowhere, 4)} of the weight; that share ` +
+        "goes to no token. ",
+    );
   if (reach) said.push(`This head sees at most ${reach} tokens, itself included. `);
   return el(
     "div",
@@ -226,7 +229,8 @@ function explain(stack, { arrays, query, key, running, row }) {
         quoted(stack.queries[query]),
         " and key ",
         quoted(stack.keys[key]),
-        `, after rotary where the model has it. Each product is q × k × ${exact(scale)} (the scale). The ` +
+        `, after rotary position embedding if the model has it. Each product is q × k × ${exact(scale)} (the ` +
+          "scale). The " +
           "weight is exp(logit) divided by the sum of exp over the keys in sight. ",
         ...said,
         "Exact: computed on this page from 16-bit queries and keys.",

@@ -27,7 +27,7 @@ export function openMaps(maps, heads) {
   const load = async (index) => {
     const bytes = await inflate(data[index]);
     if (bytes.length !== size * heads)
-      throw new Error(`layer ${index} holds ${bytes.length} bytes where ${heads} heads of ${size} were promised`);
+      throw new Error(`layer ${index} holds ${bytes.length} bytes; ${heads} heads of ${size} bytes were expected`);
     return byRows(bytes, rows, columns, packed, heads);
   };
   const layer = (index) => {

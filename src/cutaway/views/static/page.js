@@ -27,7 +27,7 @@ function themeButton() {
     try {
       localStorage.setItem("cutaway-theme", theme);
     } catch {
-      /* not kept where storage is shut */
+      /* storage is closed: the choice is not kept */
     }
     apply();
   });
@@ -59,11 +59,14 @@ function fitFrame() {
 function stay(target) {
   if (!target) return;
   const watch = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" })),
-    stop = () => watch.disconnect();
+    staying = new AbortController(),
+    { signal } = staying,
+    stop = () => staying.abort();
+  signal.addEventListener("abort", () => watch.disconnect());
   watch.observe(document.body);
   setTimeout(stop, 2000);
   for (const event of ["wheel", "pointerdown", "keydown", "touchstart"])
-    addEventListener(event, stop, { once: true, passive: true });
+    addEventListener(event, stop, { passive: true, signal });
 }
 
 function start() {
@@ -87,7 +90,7 @@ function start() {
     el(
       "footer",
       { class: "foot" },
-      "Drawn by cutaway. This page is one file: it holds its own numbers and asks the network for nothing.",
+      "Drawn by cutaway. This page is one file: it contains all its numbers and needs no network.",
     ),
   );
   const anchor = location.hash.slice(1).split("&")[0]; // what follows is the state of figures

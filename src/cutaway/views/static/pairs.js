@@ -1,9 +1,10 @@
 // Heads of two models that are each other's best match: small maps to choose from, the chosen two large, side by side.
 
 import { byteOf, canvasOf, clip, hatch, image, MONO, shadesOf } from "./canvas.js";
-import { colour, el, fit, fixed, hint, onTheme, plain, table, twin } from "./draw.js";
+import { colour, el, fit, fixed, hint, plain, table, twin } from "./draw.js";
 import { edges } from "./edges.js";
 import { shadeKey } from "./headgrid.js";
+import { onTheme } from "./lifetime.js";
 import { openMaps } from "./packing.js";
 import { rover } from "./rover.js";
 import { headMap, rowOf, shrink, weight } from "./weights.js";
@@ -11,7 +12,7 @@ import { headMap, rowOf, shrink, weight } from "./weights.js";
 const SMALL = 84,
   NAMED = 44;
 
-export function drawPairs(record, names) {
+export function drawPairs(element, record, names) {
   const sides = [
       { ...record.a, maps: openMaps(record.maps_a, 1), key: "a" },
       { ...record.b, maps: openMaps(record.maps_b, 1), key: "b" },
@@ -76,7 +77,7 @@ export function drawPairs(record, names) {
     large.redraw();
     numbers.refresh();
   });
-  onTheme(() => {
+  onTheme(element, () => {
     state.shades = shadesOf();
     paintSmall();
     large.redraw();

@@ -11,6 +11,7 @@ import { drawEmbeddings } from "./embeddings.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
+import { begin, end } from "./lifetime.js";
 import { drawDataset, drawDatasets, drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawMutations } from "./mutations.js";
@@ -55,8 +56,9 @@ export function nameOf(record) {
 }
 
 // Draw records one after the other; those that compare the same (tokenizers of one text, neighbours of the same words)
-// and follow each other share one figure.
+// and follow each other share one figure. Records that were drawn in the element before are erased.
 export function drawRecords(element, records) {
+  eraseRecords(element);
   for (let i = 0; i < records.length; ) {
     let end = i + 1;
     while (end < records.length && compared(records[i]) && compared(records[end]) === compared(records[i])) end += 1;
@@ -73,15 +75,36 @@ function compared(record) {
     : "";
 }
 
+// Remove what `drawRecords` drew in an element, and end all that listens for it.
+export function eraseRecords(element) {
+  for (const drawn of element.querySelectorAll(":scope > .drawing")) {
+    end(drawn);
+    drawn.remove();
+  }
+}
+
 function drawRecord(element, group) {
   const [record] = group,
     name = nameOf(record);
   if (name === "tour") {
-    drawTour(element, record, drawRecords);
+    const box = el("div", { class: "drawing" });
+    element.append(box);
+    begin(box, () => drawTour(box, record, drawRecords));
     return;
   }
-  const figure = el("figure", { class: "view", "data-schema": record?.schema ?? "", "aria-label": name || "record" });
+  const figure = el("figure", {
+    class: "view drawing",
+    "data-schema": record?.schema ?? "",
+    "aria-label": name || "record",
+  });
   element.append(figure);
+  begin(figure, () => drawFigure(figure, group, name));
+  if (group.length === 1 && record?.caption)
+    figure.append(el("figcaption", {}, legible(record.caption, { spaces: false })));
+}
+
+function drawFigure(figure, group, name) {
+  const [record] = group;
   try {
     if (group.length > 1 && name === "neighbours") drawNeighbours(figure, ...group);
     else if (group.length > 1) drawTokenComparison(figure, group);
@@ -99,6 +122,4 @@ function drawRecord(element, group) {
       el("pre", {}, JSON.stringify(record, null, 2)),
     );
   }
-  if (group.length === 1 && record?.caption)
-    figure.append(el("figcaption", {}, legible(record.caption, { spaces: false })));
 }

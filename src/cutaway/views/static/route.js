@@ -1,9 +1,8 @@
-// The way of the data read off a module tree: embeddings, the parts of a block with their sizes, the final norm, the
-// head. Only what the tree says is told; where a norm stands in a block is known by the names that models give their
-// parts.
+// The path of the data, read from a module tree: embeddings, the parts of a block with their sizes, the final norm, the
+// head. The place of a norm in a block follows from the names that models give their parts.
 import { count } from "./draw.js";
 
-// Families that normalise the sum behind a part, and families whose two parts read the same input.
+// Families that normalise the sum after a part, and families whose two parts read the same input.
 const AFTER = /^(bert|roberta|xlm-roberta|distilbert|albert|electra|camembert|bart|marian)$/,
   PARALLEL = /^(gpt_neox|gptj|phi|falcon|cohere2?)$/;
 const POSITIONS = /pos|wpe/i,

@@ -23,8 +23,8 @@ export function scoreOf(stack, layer, head) {
   );
 }
 
-// sort: {key, way, role}, kept by the caller while the table is closed. Returns the table and `mark`, which marks the row
-// of the head in focus.
+// sort: {key, way, role}, kept by the caller while the table is closed. Returns the table and `mark`, which marks the
+// row of the head in focus.
 export function scoresTable(figure, sort) {
   const { stack } = figure.now(),
     rows = stack.scores ?? [],

@@ -198,7 +198,7 @@ function plane(steps, angles, width) {
   return image;
 }
 
-// Each name at the first of four corners of its ring where it hides no other name and no other ring; else it is left
+// Each name at the first of four corners of its ring where it covers no other name and no other ring; else it is left
 // out.
 function centreNames(named, side) {
   const taken = named.map(([, x, y]) => [x - 4, y - 4, x + 4, y + 4]);

@@ -144,7 +144,7 @@ function plots(record) {
   ];
 }
 
-// Every combination and its means: open where a glance takes them in.
+// Every combination and its means; open if they are few.
 function combinations(record, names) {
   const known = record.measures.filter((measure) =>
     record.cells.some((cell) => typeof cell.means?.[measure.key] === "number"),

@@ -1,4 +1,4 @@
-// What a measure means, in one sentence, where it stands. The first figure of a page that uses a measure shows the
+// What a measure means, in one sentence. The first figure of a page that uses a measure shows the
 // sentence; later ones keep it folded.
 import { el } from "./draw.js";
 
@@ -17,7 +17,7 @@ const TERMS = {
     "The surprisal of the whole text divided by its bytes; it can be compared between models whose tokens differ.",
   cosine: "How far two vectors point the same way: 1 the same direction, 0 a right angle, −1 opposite directions.",
   "variance kept":
-    "How much of what tells the points apart is left on the sheet; the rest lies in directions that are not drawn.",
+    "The share of the points' variance that the drawing shows; the rest lies in directions that are not drawn.",
   trustworthiness:
     "Whether points that lie near each other on the sheet are near each other in truth, too: 1 if all are, " +
     "about 0.5 by chance.",

@@ -1,9 +1,10 @@
 // All heads of a stack on one canvas, layers across, heads down, drawn as their layers are inflated. They are as large
-// as the width allows; where the smallest are too wide still, the canvas scrolls.
+// as the width allows. If even the smallest do not fit, the canvas scrolls.
 
 import { arrows, focusable, image, sized } from "./canvas.js";
 import { colour, el } from "./draw.js";
 import { edges } from "./edges.js";
+import { onResize } from "./lifetime.js";
 import { headMap, shrink } from "./weights.js";
 
 const LEFT = 34,
@@ -34,7 +35,7 @@ export function thumbnails(figure) {
     return [[state.layer, state.head], ...(state.mean || state.extra.length ? others : [])];
   };
 
-  // Returns whether the size is another one than before.
+  // Returns whether the size has changed.
   function size(width) {
     const next = Math.max(22, Math.min(64, Math.floor((width - LEFT - 2) / layers), Math.floor(640 / heads)));
     if (next === cell) return false;
@@ -126,13 +127,13 @@ export function thumbnails(figure) {
   focusable(node, "application", "All heads");
   edges(node);
   size(1010);
-  new ResizeObserver(([entry]) => {
+  onResize(node, (entry) => {
     if (entry.contentRect.width > 0 && size(entry.contentRect.width)) {
       pictures.clear();
       paint();
       if (turn) load();
     }
-  }).observe(node);
+  });
 
   // The layer in focus first, then from the input up; the page stays awake between layers.
   async function load() {

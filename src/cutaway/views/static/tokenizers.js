@@ -1,4 +1,4 @@
-// A tokenizer that was trained and saved, and what came of hammering one with adversarial input.
+// A tokenizer that was trained and saved, and the result of its check with adversarial input.
 import { count, el, facts, heading, legible, over, percent, table } from "./draw.js";
 
 function losses(record) {

@@ -1,4 +1,4 @@
-// Text cut into tokens: each piece a box with its id, and tokenizers of the same text set against each other.
+// Text cut into tokens: each piece a box with its id, and tokenizers of the same text compared.
 import {
   bars,
   count,

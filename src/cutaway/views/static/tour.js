@@ -2,9 +2,10 @@
 // each.
 import { count, el, legible, seconds } from "./draw.js";
 import { edges } from "./edges.js";
+import { onResize, signalOf } from "./lifetime.js";
 import { prose } from "./prose.js";
 
-// `drawResults(element, records)` draws a section's results; it is given, as it draws tours too.
+// `drawResults(element, records)` draws a section's results; a parameter, since it draws tours, too.
 export function drawTour(element, record, drawResults) {
   const keys = record.sections.map(
     (section, i) =>
@@ -25,8 +26,13 @@ export function drawTour(element, record, drawResults) {
     ),
   );
   element.append(titleBlock(record), contents(record, keys), lesson);
-  record.sections.forEach((section, i) => lesson.append(draw(section, i, keys[i], drawResults)));
+  record.sections.forEach((section, i) => {
+    const results = el("div", { class: "results" });
+    lesson.append(draw(section, i, keys[i], results));
+    drawResults(results, section.results ?? []);
+  });
   follow(element);
+  addEventListener("resize", () => element.querySelectorAll(".prose").forEach(stick), { signal: signalOf(element) });
 }
 
 function titleBlock(record) {
@@ -88,10 +94,9 @@ function contents(record, keys) {
   return el("nav", { class: "toc", "aria-label": "Sections" }, before, list, after);
 }
 
-function draw(section, i, key, drawResults) {
+function draw(section, i, key, results) {
   const title = `title-${key}`;
-  const results = el("div", { class: "results" });
-  const whole = el(
+  return el(
     "section",
     { class: "lesson", id: key, "aria-labelledby": title },
     el(
@@ -105,17 +110,17 @@ function draw(section, i, key, drawResults) {
     results,
     again(section),
   );
-  drawResults(results, section.results ?? []);
-  return whole;
 }
 
-// The words stay in sight beside their figures; those that are taller than the window stay with their end in sight.
+// The text stays in sight beside its figures; if it is taller than the window, its end stays in sight.
 function beside(paragraphs) {
-  const words = el("div", { class: "prose" }, paragraphs),
-    place = () => words.style.setProperty("--stick", `${Math.min(64, innerHeight - words.offsetHeight - 16)}px`);
-  new ResizeObserver(place).observe(words);
-  addEventListener("resize", place);
+  const words = el("div", { class: "prose" }, paragraphs);
+  onResize(words, () => stick(words));
   return words;
+}
+
+function stick(words) {
+  words.style.setProperty("--stick", `${Math.min(64, innerHeight - words.offsetHeight - 16)}px`);
 }
 
 function again(section) {
@@ -142,7 +147,7 @@ function again(section) {
   );
 }
 
-// The clipboard where the page may use it, else the old command, else the text is left selected.
+// Copy to the clipboard; if the page may not, use the old command; if that fails, leave the text selected.
 async function copy(text, block) {
   try {
     await navigator.clipboard.writeText(text);
@@ -162,7 +167,7 @@ async function copy(text, block) {
   }
 }
 
-// Mark the section being read in the table of contents, and jump there also where a page has no address of its own.
+// Mark the section being read in the table of contents, and jump there if the page has no address.
 function follow(element) {
   const links = new Map(
     [...element.querySelectorAll(".toc a")].map((link) => [link.getAttribute("href").slice(1), link]),
@@ -185,6 +190,7 @@ function follow(element) {
     { rootMargin: "-15% 0px -75% 0px" },
   );
   element.querySelectorAll("section.lesson").forEach((section) => seen.observe(section));
+  signalOf(element)?.addEventListener("abort", () => seen.disconnect());
   element.querySelector(".toc").addEventListener("click", (event) => {
     const key = event.target.closest("a")?.getAttribute("href").slice(1);
     if (!key || location.protocol !== "about:") return;

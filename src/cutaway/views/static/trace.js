@@ -1,5 +1,5 @@
-// What was behind each token: the distribution before and after the samplers, what each sampler took, and how surprisal
-// and entropy went along the text.
+// Each token's distribution before and after the samplers, what each sampler removed, and surprisal and entropy along
+// the text.
 
 import { clip } from "./canvas.js";
 import { count, el, fixed, hint, legible, over, percent, plain, svg, table, ticks } from "./draw.js";
@@ -265,7 +265,7 @@ export function traceLines(steps, width, chosen, pick) {
   return image;
 }
 
-// The lines are named at their ends, apart from one another.
+// The lines are named at their ends; the names do not overlap.
 function labels(last, at, y, top) {
   const names = [
     ["surprisal", last.surprisal_bits, ""],

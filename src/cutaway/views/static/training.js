@@ -1,4 +1,4 @@
-// A model learning: its loss falling towards the floor below which no model of this data can go.
+// The loss in training, and its floor: no model of this data can go below it.
 import {
   bits,
   count,
@@ -116,14 +116,14 @@ function curve(record, width) {
   return image;
 }
 
-// Nothing can be below the floor: hatched away.
+// The region below the floor is hatched.
 function below(record, floor, pad, edge, y) {
   const parts = [
     svg("line", { class: "al", x1: pad.left, x2: edge, y1: y(floor), y2: y(floor), "stroke-dasharray": "7 4" }),
   ];
   for (let at = pad.left; at < edge; at += 9)
     parts.push(svg("line", { class: "l", x1: at, x2: Math.min(edge, at + 7), y1: y(floor) + 9, y2: y(floor) + 2 }));
-  // Its name is at the upper right, where no loss that falls comes, on a leader down to the line.
+  // Its name is at the upper right, away from a falling loss, with a leader down to the line.
   const lines = [`floor ${fixed(floor, 2)} bits`, record.floor_label ?? ""].filter(Boolean),
     room = Math.floor((edge - pad.left) / 7),
     foot = pad.top + 8 + 15 * lines.length;

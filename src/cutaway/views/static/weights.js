@@ -72,8 +72,8 @@ export function mergeMap(map, rowGroups, columnGroups) {
   return { data, unit: 1, rows, columns, packed: false, causal: map.causal };
 }
 
-// A picture of the map in wide × tall bytes: where cells must share a pixel the largest weight is shown, so that thin
-// lines survive. Where no row of the pixel may look there is nothing: byte 0 and, in `hidden`, 1.
+// A picture of the map in wide × tall bytes: if cells share a pixel, the largest weight is shown, so that thin
+// lines survive. If no row of a pixel may look there, its byte is 0 and `hidden` is 1.
 export function shrink(map, wide, tall) {
   const bytes = new Uint8ClampedArray(wide * tall),
     hidden = new Uint8Array(map.causal ? wide * tall : 0),
@@ -105,7 +105,7 @@ export function strongest(values) {
   return best;
 }
 
-// Which of many positions to name: all where there is room, else those around `centre` and the strongest of the others,
+// Which of many positions to name: all if there is room, else those around `centre` and the strongest of the others,
 // if they are worth a line.
 export function notable(values, centre, room) {
   const all = Array.from(values, (_, i) => i);
