@@ -233,7 +233,7 @@ def test_a_pickle_in_npy_is_not_opened(tmp_path):
         (SEQUENCE, {"heads": [0, 2]}, InputError, "no head 2"),
         (SEQUENCE, {"truth": [(1, 29)]}, InputError, "array of 1 × 2, the sequence has 28"),
         (SEQUENCE, {"truth": np.ones((3, 3))}, InputError, "array of 3 × 3"),
-        (SEQUENCE, {"truth": np.full((28, 28), 7.5)}, InputError, "look like distances"),
+        (SEQUENCE, {"truth": np.full((28, 28), 7.5)}, InputError, "looks like a matrix of distances"),
     ],
 )
 def test_bad_input(random_bert, text, options, error, words):
@@ -260,7 +260,7 @@ def test_an_encoder_decoder(tmp_path):
         vocab_size=len(TOKENS), d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0
     )
     save(transformers.T5ForConditionalGeneration(config), tmp_path)
-    with pytest.raises(WrongKind, match="reads one sequence and writes another"):
+    with pytest.raises(WrongKind, match="is an encoder-decoder"):
         contacts(SEQUENCE, tmp_path)
 
 

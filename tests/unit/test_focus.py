@@ -55,6 +55,6 @@ def test_a_text_with_no_pair_has_no_focus() -> None:
 
 
 def test_a_word_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(InputError, match="no word 'dog'") as problem:
+    with pytest.raises(InputError, match="the word 'dog' is not in the text") as problem:
         find_focus(maps(), (PIECES, PIECES), (WORDS, WORDS), set(), ("it", "dog"))
     assert "animal" in str(problem.value.hint)

@@ -262,7 +262,7 @@ def test_bad_numbers_and_long_texts(tiny_gpt2):
         lens("abc", model, positions=[3])
     with pytest.raises(InputError, match="no position -4"):
         lens("abc", model, positions=[-4])
-    with pytest.raises(InputError, match="no positions"):
+    with pytest.raises(InputError, match="`positions` is empty"):
         lens("abc", model, positions=[])
     with pytest.raises(PromptTooLong, match=r"80 tokens.*takes 64.*16 too many"):
         lens("a" * 80, model)
@@ -277,7 +277,7 @@ def test_models_without_a_vocabulary_to_read_by(tiny_bert_classifier, tokenizer)
     with pytest.raises(WrongKind, match="no output vocabulary"):
         lens(TEXT, bare)
     config = transformers.T5Config(vocab_size=V, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
-    with pytest.raises(WrongKind, match="two stacks"):
+    with pytest.raises(WrongKind, match="an encoder-decoder"):
         lens(TEXT, Model("t5", None, transformers.T5ForConditionalGeneration(config).eval(), tokenizer))
 
 
@@ -301,7 +301,7 @@ def test_a_last_layer_that_is_not_the_models_output_is_refused(tokenizer):
 
     model.module.__class__ = Skips
     model.module.model.layers[0].mlp.register_forward_hook(lambda *_: heard.append(1))
-    with pytest.raises(ModelError, match=r"does not read as the model's own logits: they differ by 0\.01"):
+    with pytest.raises(ModelError, match=r"does not give the model's own logits: they differ by 0\.01"):
         lens(TEXT, model)
 
 

@@ -223,7 +223,7 @@ def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, wor
         ("ACGU", {"alphabet": "rna"}, InputError, "U is no single token"),
         ("MKTA", {"letters": "M"}, InputError, "letters are 'M'"),
         ("MKTA", {"letters": "MZ"}, InputError, "Z is no single token"),
-        ("MKTA", {"batch_size": 0}, InputError, "batch-size is 0"),
+        ("MKTA", {"batch_size": 0}, InputError, "`batch_size` is 0"),
         ("MKTA", {"alignment": "no-such-file"}, InputError, "no-such-file"),
         ("M" * 39, {}, PromptTooLong, "41 tokens"),
         ("MK\udcff", {}, InputError, "lone surrogate"),
@@ -240,7 +240,7 @@ def test_a_pseudocount_of_nothing(masked, tmp_path):
 
 
 def test_models_of_the_wrong_kind(tiny_bert_classifier, tiny_gpt2):
-    with pytest.raises(WrongKind, match="gives no letter a probability"):
+    with pytest.raises(WrongKind, match="gives letters no probabilities"):
         mutate("MKTA", tiny_bert_classifier)
 
 

@@ -1,4 +1,4 @@
-"""`ablate`: what a text costs a model when one of its heads is silenced.
+"""`ablate`: how much the loss of a text rises when a head is silenced.
 
 A head's output [T, K], before the layer mixes its heads, is replaced by zeros or by the head's own mean over the text;
 the rest of the model runs as it is. Axis letters: B batch, T positions, H heads, K head width, D width, V vocabulary.
@@ -30,12 +30,12 @@ from cutaway.result import Result
 __all__ = ["AblatedHead", "Ablation", "ablate"]
 
 METHODS = ("zero", "mean")
-TOGETHER = 1024  # tokens of the texts that run side by side, each with another head silenced
+TOGETHER = 1024  # tokens in a batch of copies of the text, each with another head silenced
 
 
 @dataclasses.dataclass(frozen=True)
 class AblatedHead:
-    """A head, the loss without it, and by how much that is more, nats a token."""
+    """A head, the loss without it, and the change in loss, in nats per token."""
 
     layer: int
     head: int
@@ -45,7 +45,7 @@ class AblatedHead:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Ablation(Result):
-    """The loss of a text (nats a token) with all heads, and with each one silenced by `method`."""
+    """The loss of a text with all heads, and with each head silenced by `method`, in nats per token."""
 
     schema: ClassVar[str] = "ablation"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
@@ -60,7 +60,7 @@ class Ablation(Result):
     heads: list[AblatedHead]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a head, as for a table."""
+        """Return one row for each head."""
         return [dataclasses.asdict(head) for head in self.heads]
 
 
@@ -75,10 +75,10 @@ def ablate(
     seed: int = 0,
     truncate: str | None = None,
 ) -> Ablation:
-    """Silence every head in turn, or chosen `heads` (layer, head), and measure the loss of the text, nats a token.
+    """Silence each head in turn, or each of `heads` (layer, head), and measure the loss in nats per token.
 
-    `together` silences the chosen heads at once: each row then has the same loss. With `random` N the text is N random
-    tokens repeated twice and the loss is that of the second half, which only looking back can predict. Raises
+    `together` silences the chosen heads at once, so all rows have the same loss. With `random` N the text is N random
+    tokens, repeated; the loss is that of the second half, which a model can predict only by looking back. Raises
     `MissingText`, `InputError`, `AttentionHidden` or another `ModelError`.
 
     >>> found = ablate("The capital of France is Paris.", heads=[(2, 0)])
@@ -86,7 +86,7 @@ def ablate(
     (1, True)
     """
     if method not in METHODS:
-        raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
+        raise InputError(f"method is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
     loaded = shared(model)
     if random is not None:
         reading, first = random_repeated(loaded, random, seed=seed), random
@@ -94,7 +94,7 @@ def ablate(
         reading, first = read(text or "", loaded, truncate=truncate), 1
     if len(reading.ids) < 2:
         raise MissingText(
-            f"{(text or '')[:40]!r} is a single token of {loaded.name}: nothing stands before it to predict it from",
+            f"{(text or '')[:40]!r} is a single token of {loaded.name}: no token before it predicts it",
             hint="give a longer text",
         )
     with watch(loaded, lambda call: None) as seen, torch.inference_mode():
@@ -104,7 +104,7 @@ def ablate(
     for layer, head in chosen:
         if not (0 <= layer < layers and 0 <= head < width):
             raise InputError(
-                f"there is no head {layer}.{head} in {loaded.name}",
+                f"{loaded.name} has no head {layer}.{head}",
                 hint=f"layers go from 0 to {layers - 1}, heads from 0 to {width - 1}",
             )
     base = _losses(reading, first, [[]], method)[0]
@@ -152,7 +152,7 @@ def _run(model: Model, ids: list[int], count: int, first: int) -> list[float]:
     given = torch.tensor([ids], device=model.device).expand(count, -1)
     logits_BTV = model.module(given, use_cache=False).logits[:, first - 1 : -1]
     targets_T = given[0, first:]
-    # Row by row, so that the vocabulary lies in one piece: sums over strided float32 are wrong in the fourth decimal.
+    # Row by row, so that the vocabulary is contiguous: sums over strided float32 are wrong in the fourth decimal.
     losses = [
         float(cross_entropy(logits_TV.float(), targets_T, reduction="none").double().mean()) for logits_TV in logits_BTV
     ]

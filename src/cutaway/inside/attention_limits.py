@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
-LONG = 4096  # tokens from which maps are pooled however few they are
+LONG = 4096  # tokens from which maps are always pooled
 CELLS = 256  # rows of a pooled map
 KEPT = 0.8e9  # bytes of queries and keys kept for exact rows
 ACTIVATIONS = 10  # what a forward pass holds at once, in queries and keys of a layer
@@ -33,7 +33,7 @@ ACTIVATIONS = 10  # what a forward pass holds at once, in queries and keys of a 
 def attention_shape(reading: Reading) -> tuple[dict[str, tuple[int, int]], int]:
     """Return layers and heads of each kind of attention, and the bytes of a token's queries and keys in one layer.
 
-    From a run over one token, before the whole text is.
+    Found by running the model over one token.
     """
     short = dataclasses.replace(reading, ids=reading.ids[:1], target_ids=reading.target_ids and reading.target_ids[:1])
     sizes = []
@@ -49,7 +49,9 @@ def check_places(
     for name, given, count in (("layer", layers, depth), ("head", heads, width)):
         for number in given or ():
             if not 0 <= number < count:
-                raise InputError(f"there is no {name} {number}", hint=f"{kind} attention has {name}s 0 to {count - 1}")
+                raise InputError(
+                    f"the model has no {name} {number}", hint=f"{kind} attention has {name}s 0 to {count - 1}"
+                )
     return sorted(set(range(depth) if layers is None else layers)), list(range(width) if heads is None else heads)
 
 
@@ -59,7 +61,7 @@ def check_head(place: tuple[int, int], shape: dict[str, tuple[int, int]]) -> tup
     layer, head = place
     if not (0 <= layer < depth and 0 <= head < width):
         raise InputError(
-            f"there is no head {layer}.{head}",
+            f"the model has no head {layer}.{head}",
             hint=f"{kind} attention has layers 0 to {depth - 1} and heads 0 to {width - 1}, for example 0.0",
         )
     return layer, head
@@ -78,7 +80,7 @@ def pool_size(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]]) 
 
 
 def layers_to_keep(layers: list[int], each: int, wanted: list[tuple[int, int]] | None) -> list[int]:
-    """Return the layers whose queries and keys are kept, `each` bytes: as many as fit, evenly, and those asked for."""
+    """Return the layers to keep queries and keys of (`each` bytes): evenly spaced, as many as fit, and the `wanted`."""
     fit = max(1, int(KEPT / each))
     step = -(-len(layers) // fit)
     return sorted({*layers[step // 2 :: step], *(layer for layer, _ in wanted or [])})
@@ -90,8 +92,8 @@ def check_memory(reading: Reading, cells: float, layer_bytes: float, kept: int) 
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if reading.model.device.type == "cpu" and needed > max(free, 1e9):
         raise InputError(
-            f"{len(reading.ids):,} tokens would need about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free",
-            hint="--layers chooses some, --truncate left|right cuts the text, and `cutaway heads` needs no maps",
+            f"the maps of {len(reading.ids):,} tokens need about {needed / 1e9:.1f} GB; {free / 1e9:.1f} GB are free",
+            hint="choose some `layers`, cut the text with `truncate='right'`, or run cutaway heads (no maps)",
         )
 
 
@@ -101,6 +103,6 @@ def too_long(error: PromptTooLong, text: str, model: ModelLike) -> PromptTooLong
     config, count = loaded.config.get_text_config(), len(loaded.tokenizer.encode(text).ids)
     heads = getattr(config, "num_hidden_layers", 1) * getattr(config, "num_attention_heads", 1)
     return PromptTooLong(
-        f"{error.message}; whole maps of all of it, {heads:,} heads, would take {heads * count**2 / 1e9:,.1f} GB",
+        f"{error.message}; the whole maps of its {heads:,} heads would take {heads * count**2 / 1e9:,.1f} GB",
         hint=error.hint,
     )

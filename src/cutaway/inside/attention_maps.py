@@ -1,4 +1,4 @@
-"""`attention`: every head's weights on one text, small enough for a page, exact where one asks.
+"""`attention`: the weights of every head on one text, small enough for a page, with exact rows on request.
 
 Axis letters: L layers, H heads, T queries, S keys, K head width.
 """
@@ -52,12 +52,14 @@ def attention(
 ) -> AttentionMaps:
     """Run a text through a model and keep the attention weights of every head, or of chosen `layers` and `heads`.
 
-    Any model on transformers' attention interface, unchanged: it computes with sdpa. Maps of up to 150 million weights
-    are whole; larger ones, and those of 4,096 tokens or more, are pooled. `neurons` are heads (layer, head) whose
-    queries and keys go into the record; `target` is the decoder's text of an encoder-decoder; `continuation` are ids
-    that follow the text, as a model generated them. `link` names two words of the text: the page opens at the head
-    that looks most from the first to the second; without it at the clearest link between two words. Raises
-    `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
+    Works for any model on transformers' attention interface, which computes with sdpa as usual. Maps are pooled if
+    they have more than 150 million weights or the text has 4,096 tokens or more.
+
+    `neurons` are heads (layer, head) whose queries and keys go into the record. `target` is the text that the decoder
+    of an encoder-decoder reads. `continuation` are ids that follow the text, as `generate` returns them. `link` names
+    two words of the text: the page opens at the head that looks most from the first to the second. Without `link` it
+    opens at the clearest link between two words. Raises `MissingText`, `InputError`, `PromptTooLong`,
+    `AttentionHidden` or another `ModelError`.
 
     >>> maps = attention("No, I am your father")
     >>> maps.stacks[0].maps.rows, len(maps.stacks[0].scores)
@@ -159,8 +161,8 @@ def _received(layers: list[torch.Tensor], causal: bool, length: int) -> list[flo
 def _focus(reading: Reading, stack: Stack, calls: Calls, link: tuple[str, str] | None) -> Focus | None:
     if link is not None and stack.maps.pool > 1:
         raise InputError(
-            f"two of {len(stack.queries):,} tokens can't be told apart: the maps are pooled",
-            hint="--layers chooses some layers, --truncate left|right cuts the text",
+            f"`link` needs whole maps, and the maps of {len(stack.queries):,} tokens are pooled",
+            hint="choose some `layers`, or cut the text with `truncate='right'`",
         )
     if stack.maps.pool > 1 or (link is None and len(stack.queries) > SEARCHED):
         return None
@@ -172,12 +174,12 @@ def _focus(reading: Reading, stack: Stack, calls: Calls, link: tuple[str, str] |
     call = None if found is None else calls.calls.get((stack.kind, found.layer))
     if found is None or call is None:
         return found
-    row_S = call.row(found.query)[0, found.head].float().cpu()  # exact, not to a byte
+    row_S = call.row(found.query)[0, found.head].float().cpu()  # exact; the maps hold bytes
     return dataclasses.replace(found, weight=float(row_S[found.key]), first=float(row_S[0]))
 
 
 def _telling(stack: Stack, pool: int, keep: list[int], focus: Focus | None) -> list[tuple[int, int]]:
-    """Choose heads worth a look inside: the one in focus and the clearest of each kind; fewer for a longer text."""
+    """Choose the heads to show in the neuron view: the one in focus and the clearest of each role."""
     length = len(stack.queries)
     count = 3 if pool > 1 else 4 if length <= 64 else 1
     best: dict[str, Head] = {}
@@ -214,7 +216,7 @@ def _pack_neuron(call: Call, layer: int, head: int) -> Neuron:
 
 
 def _window(call: Call) -> int | None:
-    """Return how many keys the last row of a causal call sees, where that is fewer than all of them."""
+    """Return how many keys the last row of a causal call sees, or None if it sees all of them."""
     if call.looks_ahead or call.visible is None:
         return None
     seen = int(call.visible[0, 0, -1].sum())

@@ -22,7 +22,7 @@ __all__ = ["AttentionMaps", "Neuron", "Stack"]
 
 @dataclasses.dataclass(frozen=True)
 class Stack:
-    """The maps of one kind of attention; `scores` and `received` are exact whatever the maps leave out.
+    """The maps of one kind of attention; `scores` and `received` are exact even if the maps are pooled.
 
     `received` [S]: the attention a token gets, averaged over the chosen heads and layers and over the positions that
     may see it. `rollout`: how much of each token reaches each position through all heads of all layers (None if some
@@ -47,8 +47,8 @@ class Stack:
 class Neuron:
     """The queries [T, K] and keys [S, K] of one head, after rotary.
 
-    A weight is the softmax over the keys of softcap(scale × q·k) + bias, with `sink` as one more logit whose weight
-    goes nowhere; `window` says how many keys, up to its own, a query sees.
+    A weight is the softmax over the keys of softcap(scale × q·k) + bias. `sink` is one more logit, whose weight goes to
+    no token. `window` says how many keys a query sees, up to its own.
     """
 
     stack: int
@@ -65,11 +65,10 @@ class Neuron:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class AttentionMaps(Result):
-    """Attention weights of one text: row t holds what position t takes from each position, and sums to 1.
+    """Attention weights of one text: row t holds how much position t attends to each position, and sums to 1.
 
-    `focus` is where the page opens (None for a long text). `generated` of the last tokens were written by a model.
-    `row` and `weights` give exact numbers from the queries and keys that are kept beside the record (`calls`: not part
-    of the JSON).
+    `focus` is where the page opens (None for a long text). The model wrote the last `generated` tokens. `row` and
+    `weights` compute exact numbers from the queries and keys in `calls`, which are not part of the JSON.
     """
 
     schema: ClassVar[str] = "attention"
@@ -86,12 +85,12 @@ class AttentionMaps(Result):
     def row(self, layer: int, head: int, position: int, kind: str | None = None) -> Weights:
         """Return one row of weights [S], exactly (float32), at any length.
 
-        Raises `InputError` for a layer, head or position that is not there.
+        Raises `InputError` for a layer, head or position out of range.
         """
         call = self._call(layer, kind)
         for name, value, count in (("head", head, call.heads), ("position", position, call.rows)):
             if not 0 <= value < count:
-                raise InputError(f"there is no {name} {value}", hint=f"{name}s go from 0 to {count - 1}")
+                raise InputError(f"{name} is {value}", hint=f"{name}s go from 0 to {count - 1}")
         row_S: Weights = call.row(position)[0, head].float().cpu().numpy()
         return row_S
 
@@ -99,14 +98,14 @@ class AttentionMaps(Result):
         """Return one head's whole map [T, S], exactly (float32)."""
         call = self._call(layer, kind)
         if not 0 <= head < call.heads:
-            raise InputError(f"there is no head {head}", hint=f"heads go from 0 to {call.heads - 1}")
+            raise InputError(f"head is {head}", hint=f"heads go from 0 to {call.heads - 1}")
         whole = np.zeros((call.rows, call.keys), np.float32)
         for tile in call.tiles():
             whole[tile.start : tile.end, : tile.seen] = tile.weights[0, head].float().cpu().numpy()
         return whole
 
     def arrays(self) -> dict[str, Weights]:
-        """Return the maps of each kind as float16 [L, H, T, S], or pooled where they are; and the tokens."""
+        """Return the maps of each kind as float16 [L, H, T, S], pooled if the record's are, and the tokens."""
         found: dict[str, Weights] = {}
         for stack in self.stacks:
             found[f"{stack.kind}_weights"] = np.stack([self._layer(stack, i) for i in range(len(stack.layers))])
@@ -132,9 +131,9 @@ class AttentionMaps(Result):
         if (kind, layer) not in self.calls:
             known = [str(number) for name, number in self.calls if name == kind]
             kept = (
-                f"exact rows are kept of layers {', '.join(known)}"
+                f"it holds exact rows of layers {', '.join(known)}"
                 if known
-                else f"kinds: {[s.kind for s in self.stacks]}"
+                else f"kind is one of {', '.join(s.kind for s in self.stacks)}"
             )
-            raise InputError(f"there is no layer {layer} of {kind} attention here", hint=kept)
+            raise InputError(f"this record does not hold layer {layer} of {kind} attention", hint=kept)
         return self.calls[kind, layer]

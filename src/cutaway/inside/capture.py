@@ -1,9 +1,9 @@
 """See every attention call of a model while it runs, without changing what it computes.
 
-transformers' models hand their queries, keys and values to a function that their configuration names. `watch` names
-one of ours for as long as it lasts: it shows each call to an observer and computes the output with
-scaled-dot-product attention (sdpa), as the model would have done. Nothing of n × n numbers is made unless the observer
-makes it: `Call.tiles` computes the weights some rows at a time.
+Models of transformers pass their queries, keys and values to the attention function named in their configuration.
+`watch` puts our function there for a while. It shows each call to an observer and computes the output with
+scaled-dot-product attention (sdpa), as the model would have done. It never stores n × n numbers: `Call.tiles` computes
+the weights some rows at a time.
 
 Axis letters: B batch, H heads, G heads of keys and values (H is a multiple of G), T queries, S keys, K head width,
 N rows of a tile.
@@ -44,7 +44,7 @@ class Tile:
     start: int
     end: int
     seen: int
-    logits: torch.Tensor  # [B, H, N, seen]; hidden keys hold the lowest number there is
+    logits: torch.Tensor  # [B, H, N, seen]; hidden keys hold the lowest finite number
     weights: torch.Tensor  # [B, H, N, seen]
 
 
@@ -52,8 +52,8 @@ class Tile:
 class Call:
     """One attention call: `query` [B, H, T, K], `key` and `value` [B, G, S, K], after rotary, as the model has them.
 
-    weights = softmax(softcap(scale × q·k) + bias) over the keys that are visible; a `sink` is one more logit a head,
-    whose weight goes nowhere. `first_row` and `first_key` are the positions of the first query and key in the text.
+    weights = softmax(softcap(scale × q·k) + bias) over the visible keys. A `sink` is one more logit for each head,
+    whose weight goes to no token. `first_row` and `first_key` are the positions of the first query and key in the text.
     """
 
     kind: str
@@ -88,7 +88,7 @@ class Call:
 
     @functools.cached_property
     def looks_ahead(self) -> bool:
-        """Whether a query may see keys behind its own position."""
+        """Whether a query may see keys after its own position."""
         ahead = self.first_row - self.first_key + 1
         if self.kind == "cross":
             return self.keys > 1
@@ -101,12 +101,12 @@ class Call:
         return ahead < self.keys
 
     def tiles(self, rows: range | None = None, size: int = ROWS) -> Iterator[Tile]:
-        """Compute logits and weights `size` rows at a time; a tile's numbers last until the next one is asked for."""
+        """Compute logits and weights `size` rows at a time; the next tile overwrites the numbers of the last one."""
         rows = range(self.rows) if rows is None else rows
         batch, heads, _, width = self.query.shape
         size = min(size, max(1, len(rows)))
-        # Keys repeated for every head: nine products of 64 rows keep two cores busier than three of 192. One block for
-        # all that a tile needs: at 8,192 tokens it is large enough for the allocator to hand it back to the system.
+        # Keys are repeated for every head: nine products of 64 rows keep two cores busier than three of 192. All that
+        # a tile needs is one block: at 8,192 tokens it is large enough for the allocator to return it to the system.
         lengths = [batch * heads * size * self.keys] * 2 + [batch * heads * self.keys * width]
         *room, key = torch.split(self.query.new_empty(sum(lengths)), lengths)
         key_NSK = key.view(batch * heads, self.keys, width)
@@ -162,7 +162,7 @@ class Call:
         out /= out.sum(-1, keepdim=True) + (self.sink - most).exp_()
 
     def output(self) -> torch.Tensor:
-        """Return the call's output [B, T, H, K]: by sdpa, or in tiles where sdpa lacks a soft cap or sinks."""
+        """Return the call's output [B, T, H, K]: by sdpa, or in tiles if there is a soft cap or a sink."""
         if self.softcap is None and self.sink is None:
             return self.sdpa()
         return torch.cat([self.times_value(tile) for tile in self.tiles()], 2).transpose(1, 2).contiguous()
@@ -176,7 +176,7 @@ def _part(tensor: torch.Tensor, start: int, end: int, seen: int) -> torch.Tensor
 
 
 class Watch:
-    """What a model's attention did while it was watched; `shape` has the layers and heads of each kind once it ran."""
+    """What a model's attention did while it was watched; after a run `shape` has the layers and heads of each kind."""
 
     def __init__(self, model: Model, observer: Observer) -> None:
         self.model = model
@@ -192,7 +192,7 @@ class Watch:
         self._layers = {}
 
     def see(self, module: torch.nn.Module, make: Callable[..., Call], rows: int, keys: int) -> Call | None:
-        """Return the call with its place in the model, or None where the module is not one of the watched model."""
+        """Return the call with its place in the model, or None if the module is not part of the watched model."""
         path = self._paths.get(id(module))
         if path is None:
             return None
@@ -204,11 +204,11 @@ class Watch:
         taken.add(layer)
         before = 0 if keys == rows or kind == "cross" else self._lengths.get((kind, layer), 0)
         self._lengths[kind, layer] = before + rows
-        first_key = 0 if kind == "cross" else max(0, before + rows - keys)  # a sliding cache drops what it passed
+        first_key = 0 if kind == "cross" else max(0, before + rows - keys)  # a sliding cache drops old keys
         return make(kind=kind, layer=layer, first_row=before, first_key=first_key)
 
     def check(self) -> None:
-        """Raise `AttentionHidden` where a layer computed its attention out of sight."""
+        """Raise `AttentionHidden` if a layer did not pass its attention through the interface."""
         crossed = any(self._kind(self._paths[i]) == "cross" for i in self._called)
         for key, path in self._paths.items():
             if key not in self._called and (crossed or self._kind(path) != "cross"):
@@ -228,7 +228,7 @@ def watch(model: Model, observer: Observer) -> Iterator[Watch]:
     """Show every attention call of a model to `observer` until the block ends; the model is then as it was.
 
     An observer that returns a tensor [B, T, H, K] replaces the call's output; None leaves it to sdpa. Raises
-    `AttentionHidden` at once where the model can't hand its attention over, and at the end where a layer did not.
+    `AttentionHidden` at the start if the model does not use the attention interface, and at the end if a layer did not.
 
     >>> import torch, cutaway
     >>> model, shapes = cutaway.load("smollm2-135m"), []
@@ -261,8 +261,8 @@ def _attention_modules(model: Model) -> dict[int, str]:
     inner = {id(m): p for p, m in named if not any(other.startswith(f"{p}.") for other, _ in named)}
     if not inner:
         raise AttentionHidden(
-            f"{model.name} is a {type(model.module).__name__}: it has no attention to look at",
-            hint="take a transformer, for example -m smollm2-135m",
+            f"{model.name} is a {type(model.module).__name__}: it has no attention",
+            hint="use a transformer, for example `model='smollm2-135m'`",
         )
     if not model.module._can_set_attn_implementation():
         raise _hidden(model, "it does not use transformers' attention interface")
@@ -271,8 +271,8 @@ def _attention_modules(model: Model) -> dict[int, str]:
 
 def _hidden(model: Model, why: str) -> AttentionHidden:
     return AttentionHidden(
-        f"{model.name} ({model.config.model_type}) computes its attention out of sight: {why}",
-        hint="take a model of another architecture, for example gpt2, llama, bert or t5",
+        f"the attention of {model.name} ({model.config.model_type}) cannot be recorded: {why}",
+        hint="use a model of another architecture, for example gpt2, llama, bert or t5",
     )
 
 

@@ -1,8 +1,8 @@
-"""`contacts`: which residues a model's attention brings together, as a map of contacts, without training anything.
+"""`contacts`: a contact map of residues from a model's attention, without training anything.
 
 Each head's map of the residues is symmetrised, S = A + A transposed, and corrected for what a residue gets from all
 others: S_ij - S_i. S_.j / S_.. (average product correction: Dunn, Wahl, Gloor 2008; for attention: Vig et al. 2021, Rao
-et al. 2021). The mean over heads is the model's map; where the contacts are known, each head is measured.
+et al. 2021). The mean over heads is the model's map. If the contacts are known, each head's precision is computed.
 
 Axis letters: N heads of all layers, H heads of a layer, T tokens, P residues.
 """
@@ -33,8 +33,8 @@ from cutaway.tokens.tokenizer import Tokenizer
 
 __all__ = ["Contact", "Contacts", "HeadContacts", "contacts"]
 
-CROWDED = 20  # residues from which on a truth can be told from a matrix of distances
-KEPT = 64_000_000  # cells of heads' maps that are kept beside the record, as half floats
+CROWDED = 20  # residues from which contacts can be told from distances
+KEPT = 64_000_000  # most cells of the heads' maps that are kept, in float16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Contact:
 
 @dataclasses.dataclass(frozen=True)
 class HeadContacts:
-    """One head: its highest pair, and its precision at L (separation of 6 or more) where contacts are known."""
+    """One head: its highest pair, and its precision at L (separation of 6 or more) if contacts are known."""
 
     layer: int
     head: int
@@ -63,12 +63,12 @@ class HeadContacts:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Contacts(Result):
-    """A contact map: `scores` [P, P] of the mean of all heads shown, and where contacts are known of the best head.
+    """A contact map: `scores` [P, P] of the mean of all chosen heads and, if contacts are known, of the best head.
 
-    `pairs` are the highest L (as many as there are residues) of the mean at least `separation` residues apart;
-    `changes` counts what the rules of its alphabet changed in the sequence that was given; `truth_source` says which
-    file the known contacts are from, and which chain of a structure. Maps of single heads are kept beside the record
-    (`head_maps`: not part of the JSON) where there is room.
+    `pairs` are the L highest pairs of the mean that are at least `separation` residues apart; L is the number of
+    residues. `changes` counts what the rules of the alphabet changed in the given sequence. `truth_source` names the
+    file of the known contacts, and the chain of a structure. `head_maps` holds the maps of single heads as far as
+    memory allows; it is not part of the JSON.
     """
 
     schema: ClassVar[str] = "contacts"
@@ -95,14 +95,14 @@ class Contacts(Result):
     def head(self, layer: int, head: int) -> Map:
         """Return one head's map [P, P], symmetrised and corrected.
 
-        Raises `InputError` for a head that is not there or was not kept.
+        Raises `InputError` for a head that was not kept.
         """
         if (layer, head) not in self.head_maps:
-            raise InputError(f"there is no map of head {layer}.{head}", hint="choose it with layers and heads")
+            raise InputError(f"the map of head {layer}.{head} was not kept", hint="choose it with `layers` and `heads`")
         return self.head_maps[layer, head].astype(np.float32)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a pair, the highest first."""
+        """Return one row for each pair, the highest first."""
         return [dataclasses.asdict(pair) for pair in self.pairs]
 
     def arrays(self) -> dict[str, Map]:
@@ -133,10 +133,10 @@ def contacts(
 ) -> Contacts:
     """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
 
-    Residues are the tokens of the text that are no white space, counted from 1; where the tokenizer has capitals alone
-    the rules of its alphabet are applied, as by `mutate`. `truth` are known contacts: a matrix [P, P], pairs of
-    positions, a .npy or .csv file of either, or the protein's structure (.pdb, .cif), in which residues touch whose Cβ
-    are within 8 Å. `separation` is how far apart the listed pairs are at least; `correct` is the average product
+    Residues are the tokens of the text other than white space, counted from 1. If the tokenizer has only capitals, the
+    rules of its alphabet are applied, as by `mutate`. `truth` are known contacts: a matrix [P, P], pairs of positions,
+    a .npy or .csv file of either, or the protein's structure (.pdb, .cif), in which two residues touch if their Cβ are
+    within 8 Å. The listed pairs are at least `separation` residues apart. `correct` applies the average product
     correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
 
     >>> found = contacts("EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVAR")  # doctest: +SKIP
@@ -144,7 +144,7 @@ def contacts(
     ('A', 'I')
     """
     if separation < 1:
-        raise InputError(f"separation is {separation}", hint="it has to be 1 or above: 6 is usual")
+        raise InputError(f"separation is {separation}; it must be 1 or above", hint="6 is usual")
     loaded = shared(model, "any")
     sequence, changes = sequence_in(_alphabet(loaded.tokenizer, text), text)
     try:
@@ -153,15 +153,15 @@ def contacts(
         raise PromptTooLong(error.message, hint="give a part of the sequence") from error
     if reading.target_ids is not None:
         raise WrongKind(
-            f"{reading.model.name} reads one sequence and writes another: its attention is three maps, not one",
-            hint=f"take an encoder or a decoder, for example -m {DEFAULT_PROTEIN}",
+            f"{reading.model.name} is an encoder-decoder; contacts need the attention of one sequence to itself",
+            hint=f"use an encoder or a decoder, for example `model={DEFAULT_PROTEIN!r}`",
         )
     places, residues = _residues(reading)
     known, source = _known(truth, residues)
     if known is not None and len(residues) >= CROWDED and known[np.triu_indices(len(residues), 6)].mean() > 0.5:
         raise InputError(
-            "more than half of all pairs of the truth are contacts: these look like distances",
-            hint="give a matrix that is 0 where there is no contact: numpy.save('truth.npy', distances < 8)",
+            "more than half of all pairs in the truth are contacts; it looks like a matrix of distances",
+            hint="give a matrix that is 0 for pairs without contact: numpy.save('truth.npy', distances < 8)",
         )
     measured = _Measured(places, correct, layers, heads, known)
     with watch(reading.model, measured) as seen:
@@ -239,30 +239,31 @@ class _Measured:
             self.maps[layer, head] = scores_PP.astype(np.float16)
 
     def check(self, depth: int, width: int) -> None:
-        """Raise `InputError` for a chosen layer or head that the model has not."""
+        """Raise `InputError` for a chosen layer or head that the model does not have."""
         for name, given, count in zip(("layer", "head"), self.wanted, (depth, width), strict=True):
             for number in given or ():
                 if not 0 <= number < count:
-                    raise InputError(f"there is no {name} {number}", hint=f"{name}s go from 0 to {count - 1}")
+                    raise InputError(f"the model has no {name} {number}", hint=f"{name}s go from 0 to {count - 1}")
         if not self.heads:
-            raise InputError("no head was chosen", hint="leave layers and heads out for all of them")
+            raise InputError("no head was chosen", hint="leave `layers` and `heads` out to use all heads")
 
 
 def _alphabet(tokenizer: Tokenizer, text: str) -> str | None:
-    """Return the alphabet of a tokenizer that has capitals alone: others read texts as well, which keep their case."""
+    """Return the alphabet of a tokenizer that has only capitals, else None: others keep the case of a text."""
     lower = any(len(token) == 1 and token.islower() for token in tokenizer.vocabulary)
     return None if lower else alphabet_of(tokenizer, text)
 
 
 def _residues(reading: Reading) -> tuple[list[int], list[str]]:
-    """Return which tokens stand for the sequence, and what each reads as."""
+    """Return the positions of the tokens of the sequence, and their text."""
     encoding = reading.model.tokenizer.encode(reading.text)
     spans = enumerate(zip(encoding.offsets, encoding.special, strict=True))
     pieces = [(at, reading.text[a:b].strip()) for at, ((a, b), special) in spans if not special]
     found = [(at, piece) for at, piece in pieces if piece]
     if len(found) < 2:
         raise InputError(
-            f"{reading.text[:40]!r} has {counted(len(found), 'token')} of text", hint="a contact takes two residues"
+            f"{reading.text[:40]!r} has {counted(len(found), 'token')} of text",
+            hint="give a sequence of at least 2 residues",
         )
     return [at for at, _ in found], [piece for _, piece in found]
 
@@ -270,7 +271,7 @@ def _residues(reading: Reading) -> tuple[list[int], list[str]]:
 def _known(
     truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | None, residues: list[str]
 ) -> tuple[Map | None, str | None]:
-    """Return which residues touch, and where that is from."""
+    """Return which residues touch, and the source of that."""
     length = len(residues)
     if truth is None:
         return None, None
@@ -279,7 +280,9 @@ def _known(
         if not is_structure(os.fspath(truth)):
             return read_contacts(os.fspath(truth), length), name
         if any(len(residue) != 1 for residue in residues):
-            raise InputError("a structure is of a protein, read a letter a token", hint=f"-m {DEFAULT_PROTEIN}")
+            raise InputError(
+                "a structure needs a model with one token for each residue", hint=f"use `model={DEFAULT_PROTEIN!r}`"
+            )
         structure = read_structure(os.fspath(truth), "".join(residues))
         shown = f"{structure.resolved:,} of {counted(length, 'residue')}"
         return structure.contacts, f"chain {structure.chain} of {name}, which shows {shown}"

@@ -1,4 +1,4 @@
-"""The numbers behind a contact map: the average product correction, and the precision of its highest pairs.
+"""The numbers of a contact map: the average product correction, and the precision of its highest pairs.
 
 Axis letters: P residues, Q pairs of residues.
 """
@@ -22,7 +22,7 @@ SHARES = (("L", 1), ("L/2", 2), ("L/5", 5))
 
 @dataclasses.dataclass(frozen=True)
 class Precision:
-    """The share of known contacts among the `taken` highest pairs at least `separation` apart; `chance`: among all."""
+    """The share of known contacts among the `taken` highest pairs at least `separation` apart, and by chance."""
 
     separation: int
     top: str
@@ -32,7 +32,7 @@ class Precision:
 
 
 def apc(scores_PP: Map) -> Map:
-    """Return a symmetric map less what its rows and columns account for: S_ij - S_i. S_.j / S_.. (Dunn et al. 2008).
+    """Return a symmetric map after the average product correction: S_ij - S_i. S_.j / S_.. (Dunn et al. 2008).
 
     >>> apc(np.array([[1.0, 2.0], [2.0, 4.0]])).round(6).tolist()
     [[0.0, 0.0], [0.0, 0.0]]
@@ -44,9 +44,9 @@ def apc(scores_PP: Map) -> Map:
 
 
 def precision(scores_PP: Map, known_PP: Map, separation: int, share: int = 1) -> tuple[int, float, float]:
-    """Return how many pairs at least `separation` apart are taken (L / share), the known contacts' share, and chance.
+    """Return how many pairs at least `separation` apart are taken (L / share), their precision, and that by chance.
 
-    Of equal scores the pair with the lower positions comes first. Fewer pairs are taken where there are no more.
+    Among equal scores the pair with the lower positions comes first. If there are fewer pairs, all are taken.
 
     >>> precision(np.eye(3)[::-1], np.eye(3)[::-1] > 0, 1, 3)
     (1, 1.0, 0.3333333333333333)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.errors import InputError, MissingText
+from cutaway.errors import InputError, MissingText, counted
 from cutaway.inside.embeddings import Embeddings, TextVectors, hidden_vectors, said_cut
 from cutaway.inside.pooling_recipe import recipe_of
 from cutaway.models.loading import shared
@@ -58,23 +58,24 @@ def static_vectors(
     """
     from sklearn.decomposition import TruncatedSVD
 
-    for option, value in (("window", window), ("dimensions", dimensions), ("min-count", min_count)):
+    for option, value in (("window", window), ("dimensions", dimensions), ("min_count", min_count)):
         if value < 1:
-            raise InputError(f"{option} is {value}", hint="it has to be 1 or above")
+            raise InputError(f"`{option}` is {value}", hint="it must be 1 or above")
     lines = _lines(corpus)
     counts = collections.Counter(word for line in lines for word in line)
     if not counts:
-        raise MissingText("the corpus has no word", hint="give some lines of text")
+        raise MissingText("the corpus has no words", hint="give some lines of text")
     # Ties by first appearance, which a Counter keeps: the same corpus gives the same vocabulary.
     words = [word for word, count in counts.most_common(max_words) if count >= min_count]
     if len(words) < 3:
         raise InputError(
-            f"{len(words)} words stand in the corpus {min_count} times or more: too few to compare",
-            hint="give more text, or a lower --min-count",
+            f"{counted(len(words), 'word')} of the corpus {'occurs' if len(words) == 1 else 'occur'} {min_count} times "
+            "or more; 3 are needed",
+            hint="give more text, or a lower `min_count`",
         )
     weights_VV = ppmi(cooccurrences(lines, words, window), smoothing)
     if not weights_VV.nnz:
-        raise InputError("no two words of the corpus stand together more often than chance", hint="give more text")
+        raise InputError("no two words of the corpus occur together more often than by chance", hint="give more text")
     width = min(dimensions, len(words) - 1)
     svd = TruncatedSVD(width, n_iter=10, random_state=0)
     scaled_VD = svd.fit_transform(weights_VV)  # U Σ
@@ -160,7 +161,7 @@ def contextual_vectors(
             for word in found:
                 wanted[word] += 1
     if not chosen:
-        raise InputError(f"none of {len(words):,} words stands in the corpus", hint="give a corpus that holds them")
+        raise InputError(f"the corpus holds none of the {len(words):,} words", hint="give a corpus that holds them")
     sums: dict[str, np.ndarray[Any, Any]] = {}
     counts: collections.Counter[str] = collections.Counter()
     at = layers = 0

@@ -155,8 +155,8 @@ def embed(
     recipe = recipe_of(loaded)
     if pooling == RECIPE and recipe.missing is not None:
         raise InputError(
-            f"the recipe of {loaded.name} has a step that embed can't take: {recipe.missing}",
-            hint="choose a pooling yourself, for example --pooling mean",
+            f"the pooling recipe of {loaded.name} has a step that embed does not support: {recipe.missing}",
+            hint="choose a pooling yourself, for example `pooling='mean'`",
         )
     by_recipe = pooling == RECIPE and recipe.own
     chosen = recipe.pooling if pooling == RECIPE else pooling
@@ -218,7 +218,8 @@ def pooled(model: Model, text: TextVectors, pooling: str, *, checked: bool = Tru
     # A decoder's first token has seen nothing but itself: only a token made for it can stand for the text.
     if pooling == "cls" and checked and model.tokenizer.special_id("cls") != text.ids[0]:
         raise InputError(
-            f"{model.name} puts no classification token in front of a text", hint="use mean, last or max instead"
+            f"`pooling='cls'` needs a classification token, and {model.name} puts none in front of a text",
+            hint="use mean, last or max instead",
         )
     return vectors_TD[0 if pooling == "cls" else -1]
 
@@ -238,12 +239,12 @@ def hidden_vectors(
     recipe. Vectors come on the CPU, in float32, without those of the padding.
     """
     if batch_size < 1:
-        raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
+        raise InputError(f"`batch_size` is {batch_size}", hint="it must be 1 or above")
     recipe = recipe_of(model)
     if max_tokens is not None:
         if max_tokens < 1 or (model.context is not None and max_tokens > model.context):
-            most = "it has to be 1 or above" if model.context is None else f"it has to be from 1 to {model.context:,}"
-            raise InputError(f"max-tokens is {max_tokens:,}", hint=most)
+            most = "it must be 1 or above" if model.context is None else f"it must be from 1 to {model.context:,}"
+            raise InputError(f"`max_tokens` is {max_tokens:,}", hint=most)
         recipe = dataclasses.replace(recipe, max_tokens=max_tokens)
     encoded = [encode_text(model, recipe, text, number, truncate) for number, text in enumerate(texts, 1)]
     body = _body(model)
@@ -294,21 +295,21 @@ def _states(
             )
     except (TypeError, ValueError) as error:  # it needs an image or a sound, or knows no such mask
         said = str(error).splitlines()[0]
-        raise WrongKind(f"{model.name} does not run on text alone: {said}", hint="take a model of text") from error
+        raise WrongKind(f"{model.name} does not run on text alone: {said}", hint="use a model of text") from error
     states = getattr(output, "hidden_states", None)
     if not states:
-        raise ModelError(f"{model.name} ({model.config.model_type}) hands out no hidden states", hint="take another")
+        raise ModelError(f"{model.name} ({model.config.model_type}) returns no hidden states", hint="use another model")
     layers = len(states) - 1
     if not -layers - 1 <= layer <= layers:
         raise InputError(
-            f"there is no layer {layer} in {model.name}: it has 0 (what enters the first block) to {layers}",
-            hint=f"-1 is the last, as is {layers}",
+            f"{model.name} has no layer {layer}",
+            hint=f"its layers are 0 (what enters the first block) to {layers}; -1 is the last",
         )
     states_BTD = states[layer].float().cpu()
     if not states_BTD[mask_BT.bool()].isfinite().all():
         raise ModelError(
-            f"{model.name} gives vectors at layer {layer} that are not numbers",
-            hint="its weights may be damaged; in float16 they may overflow: --dtype float32",
+            f"layer {layer} of {model.name} gives NaN or infinity",
+            hint="its weights may be damaged, or float16 overflows: try `dtype='float32'`",
         )
     return states_BTD, layer % (layers + 1), layers
 

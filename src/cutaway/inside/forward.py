@@ -1,6 +1,6 @@
-"""A text on its way through a model that is looked into: ids, pieces, words, and the forward pass without the head.
+"""A text read by a model: ids, pieces, words, and the forward pass without the language model head.
 
-The head of a language model is left out: at 8,192 tokens its logits alone would take 1.6 GB.
+The head is left out because its logits alone would take 1.6 GB at 8,192 tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cutaway.random_streams import stream
 
 __all__ = ["Reading", "not_finite", "random_repeated", "read"]
 
-TARGET = 64  # tokens that an encoder-decoder writes where no target is given
+TARGET = 64  # most tokens that an encoder-decoder writes if no target is given
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Reading:
         return [self.model.tokenizer.piece(i) for i in ids]
 
     def words(self, ids: list[int]) -> list[int]:
-        """Return which word each token is part of, from 0; special tokens and punctuation are words of their own."""
+        """Return the number of each token's word, from 0; special tokens and punctuation count as words."""
         tokens = [self.model.tokenizer.token(i) for i in ids]
         pieced = self.model.tokenizer.kind == "WordPiece" or any(token.startswith("##") for token in tokens)
         return words_of(self.pieces(ids), tokens, self._special(ids), pieced=pieced)
@@ -48,16 +48,16 @@ class Reading:
     @step("running the model")
     @torch.inference_mode()
     def run(self) -> None:
-        """Run the model over the text, without its head; whoever watches it sees its attention.
+        """Run the model over the text, without its head; observers set by `watch` see its attention.
 
-        Raises `ModelError` where the weights give NaN or infinity.
+        Raises `ModelError` if the model computes NaN or infinity.
         """
         device = self.model.device
         given = {"input_ids": torch.tensor([self.ids], device=device)}
         if self.target_ids is not None:
             given["decoder_input_ids"] = torch.tensor([self.target_ids], device=device)
         base = self.model.module.base_model
-        last = base(**given, use_cache=False)[0]  # hidden states, or logits where a model has no part without its head
+        last = base(**given, use_cache=False)[0]  # hidden states, or logits if the model can't run without its head
         if not last.isfinite().all():
             raise not_finite(self.model)
 
@@ -75,19 +75,19 @@ def read(
 ) -> Reading:
     """Load a model and encode a text for it; `continuation` are ids that follow the text as they are.
 
-    For an encoder-decoder `target` is what its decoder reads; without one it writes its own, greedily. Raises
+    For an encoder-decoder `target` is what its decoder reads; without it the decoder writes its own, greedily. Raises
     `MissingText`, `InputError`, `PromptTooLong` or a `ModelError`.
     """
     if not text:
-        raise MissingText("there is no text to look at", hint='give some, for example "No, I am your father"')
+        raise MissingText("there is no text", hint='give some, for example "No, I am your father"')
     loaded = shared(model, "any")
     ids = loaded.tokenizer.encode(text).ids
     if not ids:
-        raise MissingText(f"the text {text[:40]!r} has no token in {loaded.name}'s vocabulary")
+        raise MissingText(f"the tokenizer of {loaded.name} makes no token of the text {text[:40]!r}")
     ids = fit_context(loaded, ids, truncate=truncate, room=len(continuation or []))
     pair = bool(getattr(loaded.config, "is_encoder_decoder", False))
     if target is not None and not pair:
-        raise InputError(f"{loaded.name} reads one text: there is no decoder for a target", hint="leave the target out")
+        raise InputError(f"`target` is for encoder-decoders; {loaded.name} is not one", hint="leave `target` out")
     return Reading(loaded, text, ids + (continuation or []), _target(loaded, ids, target) if pair else None)
 
 
@@ -105,14 +105,14 @@ def _target(model: Model, ids: list[int], target: str | None) -> list[int]:
 
 
 def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
-    """Return `length` random tokens, twice: what came before can only be told by looking back.
+    """Return `length` random tokens, repeated once: the second half can be predicted only by looking back.
 
-    The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` where it doesn't fit the context.
+    The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` if it doesn't fit the context.
     """
     chance = stream(seed, "tokens to repeat")
     loaded = shared(model, "any")
     if length < 2:
-        raise InputError(f"{length} random tokens can't show a repeat", hint="ask for 2 or more, for example 64")
+        raise InputError(f"random is {length}; it must be 2 or above", hint="for example `random=64`")
     vocabulary = min(loaded.tokenizer.backend.get_vocab_size(), loaded.config.get_text_config().vocab_size)
     plain = [i for i in range(vocabulary) if i not in loaded.tokenizer.special_ids]
     drawn = [plain[i] for i in chance.integers(len(plain), size=length).tolist()]
@@ -122,15 +122,15 @@ def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
 def not_finite(model: Model) -> ModelError:
     """Return the error for a model that computes NaN or infinity."""
     return ModelError(
-        f"{model.name} computes numbers that are not finite (NaN or infinity): nothing can be shown",
-        hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+        f"{model.name} computes numbers that are not finite (NaN or infinity)",
+        hint="its weights are damaged, or `dtype` is too small for it: try `dtype='float32'`",
     )
 
 
 def words_of(pieces: list[str], tokens: list[str], special: list[bool], *, pieced: bool = False) -> list[int]:
     """Return the word of each token: a new one after a space, at a special token, and where letters meet other signs.
 
-    `pieced` says that the tokens are WordPiece's: those mark what goes on ("##"), the others mark what begins.
+    `pieced` says that the tokens are WordPiece's, which mark a token that continues a word ("##").
 
     >>> words_of([" un", "related", ",", " yes"], ["Ġun", "related", ",", "Ġyes"], [False] * 4)
     [0, 0, 1, 2]

@@ -77,7 +77,7 @@ class Heads(Result):
     chance: dict[str, float | None]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a head, as for a table."""
+        """Return one row for each head."""
         return [dataclasses.asdict(head) for head in self.heads]
 
     def named(self, role: str) -> list[Head]:

@@ -92,16 +92,16 @@ def _blocks(model: Model) -> str:
 
 def _no_blocks(model: Model) -> ModelError:
     return ModelError(
-        f"{model.name} ({type(model.module).__name__}) does not run as a stack of blocks: there are no layers to read",
-        hint=f"take another model, for example -m {DEFAULT}",
+        f"{model.name} ({type(model.module).__name__}) does not run as a stack of blocks, which the lens needs",
+        hint=f"use another model, for example `model={DEFAULT!r}`",
     )
 
 
 def _state(model: Model, state: Any, count: int) -> torch.Tensor:
     if not isinstance(state, torch.Tensor) or state.ndim != 3 or state.shape[:2] != (1, count):
         raise ModelError(
-            f"the blocks of {model.name} ({type(model.module).__name__}) do not hand on one state a token",
-            hint=f"take another model, for example -m {DEFAULT}",
+            f"the blocks of {model.name} ({type(model.module).__name__}) do not pass on one state for each token",
+            hint=f"use another model, for example `model={DEFAULT!r}`",
         )
     return state[0]
 
@@ -153,14 +153,14 @@ def _check_last(model: Model, read_CV: torch.Tensor, own_CV: torch.Tensor) -> No
     allowed = 1e-3 + coarse * float(own_CV.nan_to_num(0.0, 0.0, 0.0).abs().max())
     if difference > allowed:
         raise ModelError(
-            f"the last layer of {model.name} ({type(model.module).__name__}) does not read as the model's own logits: "
-            f"they differ by {difference:.2g}",
-            hint=f"the lens can't be trusted here: take another model, for example -m {DEFAULT}",
+            f"the lens on the last layer of {model.name} ({type(model.module).__name__}) does not give the model's own "
+            f"logits: they differ by {difference:.2g}",
+            hint=f"the lens can't be trusted here: use another model, for example `model={DEFAULT!r}`",
         )
 
 
 def not_numbers(model: Model, where: str) -> ModelError:
     return ModelError(
-        f"{model.name} gives no numbers (NaN) in {where}",
-        hint="its weights are damaged, or too coarse: try --dtype float32, or get the model again",
+        f"{model.name} gives NaN in {where}",
+        hint="its weights are damaged, or its precision is too low: try `dtype='float32'`, or get the model again",
     )

@@ -172,14 +172,14 @@ def lens(
     (' Paris', [30])
     """
     if not text:
-        raise MissingText("there is no text to look at", hint='give some: cutaway lens "The capital of France is"')
+        raise MissingText("there is no text", hint='give some: cutaway lens "The capital of France is"')
     if top < 1:
-        raise InputError(f"top is {top}", hint="it has to be 1 or above")
+        raise InputError(f"top is {top}", hint="it must be 1 or above")
     loaded = shared(model, "any")
     _check_vocabulary(loaded)
     ids = fit_context(loaded, loaded.tokenizer.encode(text).ids, truncate=truncate)
     if not ids:
-        raise MissingText(f"the text {text[:40]!r} has no token in {loaded.name}'s vocabulary")
+        raise MissingText(f"the tokenizer of {loaded.name} makes no token of the text {text[:40]!r}")
     chosen = _chosen(positions, len(ids))
     masked = _predicts_same(loaded)
     targets = _targets(loaded, ids, chosen, masked)
@@ -204,11 +204,11 @@ def lens(
 
 def _check_vocabulary(model: Model) -> None:
     kind = type(model.module).__name__
-    take = f"take a language model, for example -m {DEFAULT}"
+    take = f"use a language model, for example `model={DEFAULT!r}`"
     if getattr(model.config, "is_encoder_decoder", False):
-        raise WrongKind(f"{model.name} is a {kind}: it has two stacks of layers, and the lens reads one", hint=take)
+        raise WrongKind(f"{model.name} is a {kind}, an encoder-decoder; the lens reads one stack of layers", hint=take)
     if model.module.get_output_embeddings() is None:
-        raise WrongKind(f"{model.name} is a {kind}: it has no output vocabulary to read its layers by", hint=take)
+        raise WrongKind(f"{model.name} is a {kind}: it has no output vocabulary, which the lens needs", hint=take)
 
 
 def _chosen(positions: Sequence[int] | None, count: int) -> list[int]:
@@ -216,9 +216,9 @@ def _chosen(positions: Sequence[int] | None, count: int) -> list[int]:
         return list(range(count))
     for position in positions:
         if not -count <= position < count:
-            raise InputError(f"there is no position {position}", hint=f"the text has tokens 0 to {count - 1}")
+            raise InputError(f"the text has no position {position}", hint=f"its tokens are 0 to {count - 1}")
     if not positions:
-        raise InputError("there are no positions", hint="leave them out to have all, or name some: 0, 3, -1")
+        raise InputError("`positions` is empty", hint="leave it out to have all, or name some: 0, 3, -1")
     return sorted({position % count for position in positions})
 
 

@@ -85,5 +85,5 @@ def _ends(word: str, pieces: Sequence[str], words: Sequence[int]) -> list[bool]:
     found = [end and read[number].strip().casefold() == wanted for end, number in zip(ends, words, strict=True)]
     if not any(found):
         known = ", ".join(dict.fromkeys(text.strip() for text in list(read.values())[:12] if text.strip()))
-        raise InputError(f"the text has no word {word!r}", hint=f"its words are {known}")
+        raise InputError(f"the word {word!r} is not in the text", hint=f"its words are {known}")
     return found

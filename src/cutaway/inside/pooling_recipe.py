@@ -109,7 +109,7 @@ def encode_text(model: Model, recipe: Recipe, text: str, number: int, truncate: 
     read, places = recipe.prepare(text)
     encoding = model.tokenizer.encode(read)
     if all(encoding.special) or (recipe.own and not text.strip()):
-        raise MissingText(f"text {number} has no token: {text[:40]!r}", hint="leave empty texts out")
+        raise MissingText(f"text {number} has no tokens: {text[:40]!r}", hint="leave empty texts out")
     count = len(encoding.ids)
     limit = recipe.max_tokens if recipe.max_tokens is not None or truncate is None else model.context
     if limit is not None and count > limit:
@@ -138,7 +138,9 @@ def _kept(special: Sequence[bool], limit: int, truncate: str | None) -> list[int
     back = next(t for t in range(count) if not special[count - 1 - t])
     room = limit - front - back
     if room < 1:
-        raise InputError(f"max-tokens is {limit}", hint=f"{front + back} special tokens need a place: give more")
+        raise InputError(
+            f"`max_tokens` is {limit}", hint=f"{front + back} special tokens leave no room for text: give more"
+        )
     middle = range(count - back - room, count - back) if truncate == "left" else range(front, front + room)
     return [*range(front), *middle, *range(count - back, count)]
 

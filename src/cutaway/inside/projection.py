@@ -109,19 +109,19 @@ def embedding_map(
     if kind not in KINDS:
         raise InputError(f"kind is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
     if method not in METHODS:
-        raise InputError(f"there is no method {method!r}", hint=f"one of {', '.join(METHODS)}")
+        raise InputError(f"method is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
     if isinstance(groups, str):
         raise InputError(f"groups is the text {groups!r}", hint="give a list, or groups: {'days': ['Monday', …]}")
     check_seed(seed)
     groups = groups if isinstance(groups, Mapping) else {"": groups}
     chosen = [(group, word) for group, words in groups.items() for word in words]
     if len(chosen) < 3:
-        raise InputError(f"a map needs three points or more, and has {len(chosen)}", hint="name more of them")
+        raise InputError(f"a map needs at least 3 points; got {len(chosen)}", hint="name more of them")
     words = [word for _, word in chosen]
     if perplexity is not None and not 0 < perplexity < len(words):
         raise InputError(
             f"perplexity is {perplexity:g} for {len(words)} points",
-            hint="it is about how many neighbours a point has: above 0, below their number",
+            hint=f"it is about how many neighbours a point has; it must be above 0 and below {len(words)}",
         )
     if isinstance(model, Embeddings):
         ids = [find_row(model, word) for word in words]

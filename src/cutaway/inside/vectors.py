@@ -117,19 +117,19 @@ def neighbours(
     'The bank lends money.'
     """
     if k < 1:
-        raise InputError(f"k is {k}", hint="ask for 1 neighbour or more")
+        raise InputError(f"k is {k}", hint="it must be 1 or above")
     words = [words] if isinstance(words, str) else list(words)
     if isinstance(model, Embeddings):
         return _in_table(words, model, k)
     if among is None:
         if word is not None:
-            raise InputError(f"there is no text to look for {word!r} in", hint="give records: among=[…] (--among FILE)")
+            raise InputError(f"`word` is {word!r}, but there are no records to look in", hint="give some: `among=[…]`")
         return _in_vocabulary(words, shared(model or DEFAULT, "any"), k)
     if isinstance(among, str) or not among:
         raise InputError(f"among is {among!r}", hint="give a list of texts")
     loaded = shared(model or DEFAULT_ENCODER, "any")
     if word is not None and pooling != RECIPE:
-        raise InputError(f"a word has its own vector, so pooling {pooling!r} has no effect", hint="leave it out")
+        raise InputError("`pooling` has no effect with `word`: a word has a vector of its own", hint="leave it out")
     if word is not None:
         return _in_context(words, word, list(among), loaded, k, layer, truncate)
     return _among_records(words, list(among), loaded, k, layer, pooling, truncate)
@@ -153,7 +153,9 @@ def _in_vocabulary(words: list[str], loaded: Model, k: int) -> Neighbours:
 
 def _in_table(words: list[str], table: Embeddings, k: int) -> Neighbours:
     if table.tokens is not None:
-        raise InputError("these are vectors of tokens, several a text", hint="embed with a pooling, for example mean")
+        raise InputError(
+            "the table has one vector for each token", hint="embed with a pooling, for example `pooling='mean'`"
+        )
     unit_ND = _unit(table.matrix())
     queries = []
     for word in words:
@@ -167,7 +169,9 @@ def _among_records(
     texts: list[str], records: list[str], loaded: Model, k: int, layer: int, pooling: str, truncate: str | None
 ) -> Neighbours:
     if pooling is None:
-        raise InputError("records are compared as one vector each", hint="choose a pooling, for example mean")
+        raise InputError(
+            "records are compared as one vector each", hint="choose a pooling, for example `pooling='mean'`"
+        )
     # Together, so that both are made in the same way and a text that is a record is run once.
     table = embed(list(dict.fromkeys([*records, *texts])), loaded, layer=layer, pooling=pooling, truncate=truncate)
     row = {text: i for i, text in enumerate(table.texts)}
@@ -188,7 +192,7 @@ def _in_context(
     asked = [next(((a, b) for found, a, b in words_of(text) if found == word.lower()), None) for text in texts]
     if None in asked:
         raise InputError(
-            f"the word {word!r} does not stand in {texts[asked.index(None)][:60]!r}",
+            f"the word {word!r} is not in the text {texts[asked.index(None)][:60]!r}",
             hint="give a text that holds it as a whole word",
         )
     places: list[tuple[str, int]] = []  # each candidate word and the number of its record
@@ -202,7 +206,9 @@ def _in_context(
         if span is not None:
             vector_D = span_vector(text, *span)
             if vector_D is None:
-                raise InputError(f"no token of {texts[text.index][:60]!r} stands for {word!r}", hint="it was cut off")
+                raise InputError(
+                    f"the word {word!r} was cut off from {texts[text.index][:60]!r}", hint="give a shorter text"
+                )
             queries_ND[text.index] = vector_D
         if text.index >= len(texts):
             number = text.index - len(texts)
@@ -211,7 +217,7 @@ def _in_context(
                     places.append((found, number))
                     vectors.append(vector_D)
     if not vectors:
-        raise InputError("the records hold no word", hint="give records of text")
+        raise InputError("the records hold no words", hint="give records of text")
     unit_ND = _unit(np.stack(vectors))
     queries = []
     for text_, query_D in zip(texts, queries_ND, strict=True):
@@ -244,7 +250,7 @@ def find_row(table: Embeddings, word: str) -> int:
         if spelling in table.texts:
             return table.texts.index(spelling)
     raise InputError(
-        f"{word!r} is none of the {counted(len(table.texts), 'word')} of {table.model}",
+        f"{word!r} is not one of the {counted(len(table.texts), 'word')} of {table.model}",
         hint=f"it has, for example, {', '.join(text[:30] for text in table.texts[:5])}",
     )
 
@@ -253,7 +259,7 @@ def input_embeddings(model: Model) -> torch.Tensor:
     """Return the input embeddings [V, D] in float32 on the CPU; raises `ModelError` where they are not numbers."""
     weights_VD: torch.Tensor = model.module.get_input_embeddings().weight.detach().float().cpu()
     if not weights_VD.isfinite().all():
-        raise ModelError(f"the input embeddings of {model.name} are not all numbers", hint="its weights are damaged")
+        raise ModelError(f"the input embeddings of {model.name} hold NaN or infinity", hint="its weights are damaged")
     return weights_VD
 
 

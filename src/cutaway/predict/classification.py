@@ -87,9 +87,9 @@ def classify(
     'positive'
     """
     if not text:
-        raise MissingText("there is no text to classify", hint='give some: cutaway classify "A lovely film."')
+        raise MissingText("there is no text", hint='give some: cutaway classify "A lovely film."')
     if isinstance(labels, str):
-        raise InputError(f"labels is the text {labels!r}", hint='give a list: labels=["a", "b"]')
+        raise InputError(f"labels is the text {labels!r}", hint="give a list: `labels=['a', 'b']`")
     if labels is None:
         return _by_head(text, shared(model, "classifier"), truncate)
     return _by_language_model(text, shared(model), list(labels), template, truncate)
@@ -102,7 +102,7 @@ def _by_head(text: str, model: Model, truncate: str | None) -> Classification:
     with torch.inference_mode():
         logits_L = model.module(input_ids=torch.tensor([ids], device=model.device)).logits[0].float()
     if len(logits_L) == 1 or model.config.problem_type == "regression":
-        raise WrongKind(f"{model.name} gives a number, not labels: {logits_L.tolist()}", hint="take a classifier")
+        raise WrongKind(f"{model.name} gives a number, not labels: {logits_L.tolist()}", hint="use a classifier")
     labels = [str(model.config.id2label[i]) for i in range(len(logits_L))]
     return _result(model, text, "head", text, ids, labels, logits_L, [], [])
 
@@ -112,10 +112,12 @@ def _by_language_model(
     text: str, model: Model, labels: list[str], template: str, truncate: str | None
 ) -> Classification:
     if len(set(labels)) < 2 or not all(label.strip() for label in labels) or len(set(labels)) < len(labels):
-        raise InputError(f"labels are {', '.join(labels)!r}", hint="give at least two different ones: --labels a,b")
+        raise InputError(
+            f"labels are {', '.join(labels)!r}", hint="give at least two different ones: `labels=['a', 'b']`"
+        )
     if "{text}" not in template or not template.replace("{text}", "").strip():
         raise InputError(
-            f"the template {template!r} has to hold {{text}} and some words beside it", hint=f"for example {TEMPLATE!r}"
+            f"template is {template!r}; it must hold {{text}} and some other words", hint=f"for example {TEMPLATE!r}"
         )
     prompt, empty = (_prompt(template, labels, given) for given in (text, ""))
     # The space belongs to the label's first token: a prompt that ends in one would be cut differently from training.

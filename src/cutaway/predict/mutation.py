@@ -111,7 +111,7 @@ def mutate(
     """
     check_letters(text, alphabet, letters)
     if batch_size < 1:
-        raise InputError(f"batch-size is {batch_size}", hint="it has to be 1 or above")
+        raise InputError(f"`batch_size` is {batch_size}", hint="it must be 1 or above")
     loaded, mask = _language_model(model)
     name, chosen, sequence, changes = letters_of(loaded.tokenizer, text, alphabet, letters)
     text = letters_apart(loaded.tokenizer, sequence) if name in ALPHABETS else sequence
@@ -134,7 +134,7 @@ def mutate(
     if not effects_PA.isfinite().all():
         raise ModelError(
             f"{loaded.name} computes numbers that are not finite (NaN or infinity)",
-            hint="its weights are damaged, or --dtype is too small for it: try --dtype float32",
+            hint="its weights are damaged, or `dtype` is too small for it: try `dtype='float32'`",
         )
     pieces = _pieces(text, encoding)
     numbers = {at: number for number, (at, _) in enumerate(pieces)}
@@ -162,14 +162,14 @@ def _language_model(model: ModelLike) -> tuple[Model, int | None]:
     loaded = shared(model, "any")
     if "ForMaskedLM" in type(loaded.module).__name__:
         if (mask := loaded.tokenizer.special_id("mask")) is None:
-            raise WrongKind(f"{loaded.name} is a masked model whose tokenizer names no mask token")
+            raise WrongKind(f"{loaded.name} is a masked model, but its tokenizer has no mask token")
         return loaded, mask
     try:
         loaded = shared(model, "causal")
     except WrongKind as error:
         raise WrongKind(
-            f"{loaded.name} is a {type(loaded.module).__name__}: it gives no letter a probability",
-            hint=f"take a masked or a causal language model of sequences, for example -m {DEFAULT_PROTEIN}",
+            f"{loaded.name} is a {type(loaded.module).__name__}: it gives letters no probabilities",
+            hint=f"use a masked or a causal language model of sequences, for example `model={DEFAULT_PROTEIN!r}`",
         ) from error
     return loaded, None
 
@@ -186,13 +186,13 @@ def _sites(model: Model, text: str, encoding: Encoding, letters: dict[str, int])
     merged = next((piece for _, piece in pieces if len(piece) > 1 and all(one in letters for one in piece.strip())), "")
     if merged and merged not in letters:
         raise WrongKind(
-            f"{model.name} reads {merged!r} as one token: a letter alone can't be replaced",
-            hint=f"take a model with a token a letter, for example -m {DEFAULT_PROTEIN}",
+            f"{model.name} reads {merged!r} as one token, so single letters can't be replaced",
+            hint=f"use a model with one token for each letter, for example `model={DEFAULT_PROTEIN!r}`",
         )
     if not found:
         raise InputError(
             f"no token of {text[:40]!r} is one of {', '.join(letters)}",
-            hint="write the sequence in capitals, or name other letters: --letters",
+            hint="write the sequence in capitals, or name other `letters`",
         )
     return [at for at, _ in found], [letter for _, letter in found]
 

@@ -49,14 +49,16 @@ def column_profile(
     The alignment has a row that is the sequence, which says which column is which position. Raises `InputError`.
     """
     if not pseudocount > 0:
-        raise InputError(f"pseudocount is {pseudocount:g}", hint="it has to be above 0: a letter may be in no row")
+        raise InputError(
+            f"pseudocount is {pseudocount:g}", hint="it must be above 0, because a letter may be in no row"
+        )
     rows = read_alignment(Path(alignment))
     text = "".join(sequence).upper()
     query = next((row for _, row in rows if row.replace("-", "") == text), None)
     if query is None or len(text) != len(sequence):
         raise InputError(
-            f"no row of {os.fspath(alignment)!r} is the sequence ({len(text):,} letters) when its gaps are taken out",
-            hint="put the sequence itself into the alignment, as its first row; insertions in lower case need .a3m",
+            f"no row of {os.fspath(alignment)!r} without its gaps is the sequence ({len(text):,} letters)",
+            hint="put the sequence itself into the alignment as its first row; insertions in lower case need .a3m",
         )
     columns = [column for column, letter in enumerate(query) if letter != "-"]
     table = np.array([list(row) for _, row in rows])

@@ -87,15 +87,15 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
     0.9
     """
     if not text:
-        raise MissingText("there is no text to score", hint='give some: cutaway score "The capital of France is Paris"')
+        raise MissingText("there is no text", hint='give some: cutaway score "The capital of France is Paris"')
     if next_tokens < 0:
-        raise InputError(f"next-tokens is {next_tokens}", hint="it has to be 0 or above")
+        raise InputError(f"`next_tokens` is {next_tokens}", hint="it must be 0 or above")
     loaded = shared(model)
     encoding = loaded.tokenizer.encode(text)
     ids = fit_context(loaded, encoding.ids, truncate=truncate)
     if len(ids) < 2:
         raise MissingText(
-            f"{text[:40]!r} is a single token of {loaded.name}: nothing stands before it to predict it from",
+            f"{text[:40]!r} is a single token of {loaded.name}: no token before it predicts it",
             hint="score a longer text",
         )
     with step("scoring"), torch.inference_mode():
