@@ -53,4 +53,4 @@ def test_two_lengths_that_do_not_go_together(tiny_gpt2, capsys) -> None:
         and "the first must not be above the second" in err
     )
     code, _, err = run(capsys, "generate", "text", "-m", tiny_gpt2, "--num-beams", 2, "-n", 3)
-    assert code == 2 and "no more beams can be returned than there are" in err
+    assert code == 2 and "no more beams can be returned than are searched" in err

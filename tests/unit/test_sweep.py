@@ -659,7 +659,7 @@ def test_resuming_another_sweep_is_refused(capsys, tiny_llama, tmp_path):
         (["-n", "1"], "sample"),
     ):
         code, _, err = run(capsys, *args, *more, "--resume", "-o", path)
-        assert code == 2 and f"its {what} is none of this one's" in err
+        assert code == 2 and f"another sweep: {what} differs" in err
     path.write_bytes(data + b'{"schema": "cutaway.score/1"}\n')
     code, _, err = run(capsys, *args, "--resume", "-o", path)
     assert code == 2 and "line 31" in err

@@ -13,7 +13,7 @@ __all__ = ["advice"]
 
 
 def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
-    """Return why responses are empty and what to try, or that a question asks for --chat, or None.
+    """Return why responses are empty and what to try, or that a question asks for `chat=True`, or None.
 
     `answers` says that the model was trained to answer messages, so that it has a chat template.
 
@@ -21,7 +21,7 @@ def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
     True
     """
     chat = any(result.settings["chat"] for result in results)
-    to_answer = "this model was trained to answer messages: --chat lets it answer"
+    to_answer = "this model was trained to answer messages: `chat=True` lets it answer"
     empty = [result for result in results if not result.completion.strip() and result.finish_reason == "eos"]
     if empty:
         one = empty[0]
@@ -30,7 +30,7 @@ def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
             chance = math.exp(one.logprobs[0])
             why = f"the first token was {one.tokens[0]}, which ends a text (the model gave it probability {chance:.2f})"
         which = "the response is" if len(results) == 1 else f"{len(empty):,} of {len(results):,} responses are"
-        what = to_answer if answers and not chat else "--min-new-tokens 16 keeps it from ending before"
+        what = to_answer if answers and not chat else "`min_new_tokens=16` keeps it from ending before"
         return f"{which} empty: {why}; {what}"
     if answers and not chat and any(result.prompt.rstrip().endswith("?") for result in results):
         return f"a prompt that is a question was continued as it stands; {to_answer}"

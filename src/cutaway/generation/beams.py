@@ -131,7 +131,7 @@ def _step(
     ends, num_beams = decoder.model.end_ids, len(search.open)
     logprobs_KV = logits_KV.log_softmax(-1)
     if logprobs_KV.isnan().any():
-        raise ModelError("the model's logits are not numbers", hint="try --dtype float32, or fetch the weights again")
+        raise ModelError("the model's logits are not numbers", hint="try `dtype='float32'`, or fetch the weights again")
     step = len(search.open[0].ids) + 1
     scores_KV = _ruled(search, logprobs_KV, ends)
     before_K = torch.tensor([beam.score for beam in search.open])

@@ -42,11 +42,11 @@ class SampledToken:
 def choose(
     logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
 ) -> SampledToken:
-    """Choose every row's next id by its own settings and its own stream, from `scores_BV` where processors made some.
+    """Choose every row's next id by its own settings and its own stream, from `scores_BV` if processors made some.
 
     What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
     number a row, in float64, is looked up in the row's cumulative distribution. A row below its `min_new_tokens` can't
-    choose an id that ends it. Raises `ModelError` where logits are not numbers.
+    choose an id that ends it. Raises `ModelError` if logits are not numbers.
     """
     logits_BV = logits_BV.float()
     some = max(1, _PART // logits_BV.shape[-1])
@@ -81,7 +81,7 @@ def _choose(
 ) -> SampledToken:
     size = logits_BV.shape[-1]
     model_BV = torch.softmax(logits_BV, -1, out=_space.of("model", len(rows), size))
-    _check_numbers(model_BV[:, 0], rows)  # one number that is none makes the whole row none
+    _check_numbers(model_BV[:, 0], rows)  # one NaN makes the whole row NaN
     untouched = scores_BV.data_ptr() == logits_BV.data_ptr()
     edited_BV = _edited(scores_BV, rows, end_ids)
     ids_B = torch.empty(len(rows), dtype=torch.long)
@@ -109,13 +109,13 @@ def _check_numbers(first_B: torch.Tensor, rows: Sequence[Row]) -> None:
         first = rows[int((~first_B.isfinite()).nonzero()[0])].prompt
         short = first if len(first) <= 40 else f"{first[:39]}…"
         raise ModelError(
-            f"the model's logits are not numbers after {short!r}: there is nothing to choose from",
-            hint="try --dtype float32 or --tier exact; if that is what you have, the weights hold NaN or infinity",
+            f"the model's logits after {short!r} are not finite numbers, so no token can be chosen",
+            hint="try `dtype='float32'` or `tier='exact'`; if you have that already, the weights hold NaN or infinity",
         )
 
 
 def _edited(logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]) -> torch.Tensor:
-    """Return the logits after the ban on ending early and the penalties; the same tensor where nothing changes."""
+    """Return the logits after the ban on ending early and the penalties; the same tensor if nothing changes."""
     changed = [b for b, row in enumerate(rows) if row.sampling.penalises or len(row.ids) < row.min_new_tokens]
     if not changed:
         return logits_BV
@@ -138,14 +138,14 @@ def _draw(
 ) -> None:
     """Draw an id for each row of `drawing` into `ids_B`.
 
-    `model_BV` are the probabilities of the scores at temperature 1, where all rows are drawn at that.
+    `model_BV` are the probabilities of the scores at temperature 1, if all rows are drawn at that.
     """
     size, settings = scores_BV.shape[-1], [row.sampling for row in rows]
     uniform_B = torch.zeros(len(rows), dtype=torch.float64)
     for b in drawing:
         uniform_B[b] = rows[b].chance.random()
     cut = [b for b in drawing if settings[b].top_k is not None or (settings[b].top_p or 1.0) < 1]
-    # A row that keeps few has no need of a sum over the whole vocabulary.
+    # A row that keeps few tokens needs no sum over the whole vocabulary.
     summed = [b for b in drawing if (settings[b].top_k or MANY) >= MANY]
     shares_BV = _shares(scores_BV, settings, summed, _space.of("shares", len(summed), size), model_BV)
     at = {b: i for i, b in enumerate(summed)}
@@ -221,7 +221,7 @@ def _draw_sorted(
 def _largest(scores_BV: torch.Tensor, rows: list[int], most: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the `most` largest values_BC of those rows in falling order, and their ids_BC: equal ones by their id.
 
-    Which of those equal to the last are there is left open.
+    Which of several tokens equal to the last are returned is not defined.
     """
     size = scores_BV.shape[-1]
     if size <= most:
@@ -230,7 +230,7 @@ def _largest(scores_BV: torch.Tensor, rows: list[int], most: int) -> tuple[torch
         values_BC, ids_BC = scores_BV[rows].topk(most)
     else:
         # The largest tokens lie in the groups of the largest maxima. Group g is the tokens g, g + G, g + 2 G, …: so the
-        # maxima of all groups are taken at the speed of memory. Tokens behind the last full group are added.
+        # maxima of all groups are taken at the speed of memory. Tokens after the last full group are added.
         groups = size // _GROUP
         maxima_BG = scores_BV[:, : _GROUP * groups].view(-1, _GROUP, groups).amax(1)
         top_BC = maxima_BG[rows].topk(most, sorted=False).indices
@@ -286,7 +286,7 @@ def _look_up(weights_BX: torch.Tensor, uniform_B: torch.Tensor) -> tuple[torch.T
     """Return where a number from 0 to 1 falls in each row's cumulative weights, and how far into that weight."""
     running_BX = weights_BX.double().cumsum(-1)
     total_B = running_BX[:, -1]
-    # Rounding must not reach the total itself, behind which there is nothing.
+    # Rounding must not reach the total itself: no token lies after it.
     aim_B = torch.minimum(uniform_B * total_B, total_B.nextafter(torch.zeros(())))
     index_B1 = torch.searchsorted(running_BX, aim_B[:, None], right=True)
     end_B, weight_B = (x.gather(1, index_B1)[:, 0].double() for x in (running_BX, weights_BX))

@@ -139,7 +139,7 @@ class RecomputingDecoder:
         if not all(short.isnan().any() or agree(model, short, long) for short, long in parts):
             raise UnsupportedArchitecture(
                 f"{model.name} ({model.config.model_type}) looks ahead, or keeps something of one text for the next",
-                hint=f"take another decoder, for example -m {DEFAULT}",
+                hint=f"take another decoder, for example `model={DEFAULT!r}`",
             )
 
     def begin(self, row: Row) -> None:

@@ -21,7 +21,7 @@ TIERS: Final = ("exact", "near", "turbo")
 
 @dataclasses.dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen; `temperature` 0 is greedy, the other settings are off where they are None."""
+    """How the next token is chosen; `temperature` 0 is greedy, the other settings are off if they are None."""
 
     temperature: float = 0.0
     top_k: int | None = None
@@ -48,7 +48,7 @@ class Sampling:
 
 
 def _check(name: str, value: float | None, good: bool, range_: str) -> None:
-    if not good:  # a NaN fails every comparison, and so lands here too
+    if not good:  # a NaN fails every comparison
         raise InputError(f"{name} is {value}", hint=f"it has to be {range_}")
 
 
@@ -103,18 +103,18 @@ def check_request(
     at_least(0, alternatives=alternatives)
     check_lengths(min_new_tokens, max_new_tokens)
     if any(not text for text in stop):
-        raise InputError("a stop string is empty", hint="leave it out, or give the text to stop before: --stop END")
+        raise InputError("a stop string is empty", hint="give the text to stop before, for example `stop='END'`")
     check_seed(seed)
     if sampling.temperature == 0 and num_return_sequences > 1 and num_beams == 1:
         raise InputError(
-            f"{num_return_sequences} greedy responses would all be the same", hint="sample: --temperature 0.8"
+            f"{num_return_sequences} greedy responses would all be the same", hint="sample: `temperature=0.8`"
         )
     if num_beams != 1:
         check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
         if trace:
-            raise InputError("beam search draws no tokens, so it has no trace", hint="leave --trace or --num-beams out")
+            raise InputError("beam search draws no tokens, so it has no trace", hint="leave `trace` or `num_beams` out")
     if system is not None and not chat:
-        raise InputError("a system message is part of a chat", hint="give --chat as well")
+        raise InputError("a system message is part of a chat", hint="give `chat=True` as well")
     return sampling
 
 
@@ -137,16 +137,17 @@ def check_beams(
     if num_return_sequences > num_beams:
         raise InputError(
             f"num-return-sequences is {num_return_sequences} and num-beams {num_beams}",
-            hint="no more beams can be returned than there are",
+            hint="no more beams can be returned than are searched",
         )
     if not math.isfinite(length_penalty):
         raise InputError(f"length-penalty is {length_penalty}", hint="it has to be a number; 0 ignores the length")
     if sampling.temperature != 0:
         raise InputError(
             f"temperature is {sampling.temperature}, but beam search does not sample",
-            hint="leave --temperature out (beams need 0), or leave --num-beams out",
+            hint="leave `temperature` out (beams need 0), or leave `num_beams` out",
         )
     if stop:
         raise InputError(
-            f"beams do not stop at a text such as {stop[0]!r}", hint="leave --stop out, or leave --num-beams out"
+            f"beam search does not stop at a text such as {stop[0]!r}",
+            hint="leave `stop` or `num_beams` out",
         )

@@ -238,6 +238,6 @@ def _loaded(scorer: ModelLike) -> Model:
         return shared(scorer)
     except NotFetched as error:
         raise NotFetched(
-            f"the scorer can't be had: {error.message}",
-            hint="fetch it first, name another, or leave it out: --scorer none",
+            f"the scorer is not available: {error.message}",
+            hint="fetch it first, name another, or give `scorer` none",
         ) from error

@@ -48,7 +48,7 @@ def plan_sweep(
     ready: list[ModelLike] = [models] if one else list(models)  # type: ignore[list-item, arg-type]
     named = {_name(model): model for model in ready}
     if not named:
-        raise InputError("there is no model", hint=f"name one: -m {DEFAULT}")
+        raise InputError("there is no model", hint=f"name one, for example `model={DEFAULT!r}`")
     judge = None if scorer is None else _name(scorer)
     plan = SweepPlan(given, list(named), grid, cells, samples, seed, tier, judge)
     return plan, list(named.values()), scorer

@@ -79,7 +79,7 @@ class SweepPlan:
     grid: dict[str, list[Any]]
     cells: list[dict[str, Any]]
     samples: int
-    seed: int | None  # None where it is not known any more
+    seed: int | None  # None if the plan was reconstructed from saved runs
     tier: str
     scorer: str | None
 
@@ -98,7 +98,7 @@ class SweepPlan:
         return len(self.prompts) * sum(self.samples_of(settings) for settings in self.cells)
 
     def check(self, run: SweepRun) -> None:
-        """Raise `InputError` where a run is none of this sweep's."""
+        """Raise `InputError` if a run belongs to another sweep."""
         differs = [
             name
             for name, same in {
@@ -116,7 +116,7 @@ class SweepPlan:
             differs = ["seed"]
         if differs:
             raise InputError(
-                f"a run that is kept already belongs to another sweep: its {', '.join(differs)} is none of this one's",
+                f"the saved runs come from another sweep: {', '.join(differs)} differs",
                 hint="resume with the options it was begun with, or write to another file",
             )
 
@@ -129,9 +129,9 @@ class SweepPlan:
 
 
 def plan_of(runs: Iterable[SweepRun]) -> SweepPlan:
-    """Return the plan that runs from a file came of, as far as they show it.
+    """Reconstruct the plan from saved runs.
 
-    Raises `InputError` where there is none, or where they are of several sweeps.
+    Raises `InputError` if there is no run, or if they come from several sweeps.
     """
     models, prompts, cells = dict[str, None](), dict[str, None](), dict[str, dict[str, Any]]()
     ways, samples = set[tuple[str, str | None]](), 0
@@ -154,8 +154,8 @@ def settings_grid(
 ) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
     """Return the values of each setting that is named, and every combination of them, all settings spelled out.
 
-    Where none of them varies and the temperature is not among them, it takes `DEFAULT_SETTINGS`. A value that comes
-    twice is taken once. Raises `InputError` for an unknown setting, an empty list or a value that
+    If none of them varies and the temperature is not among them, it takes `DEFAULT_SETTINGS`. A repeated value is
+    taken once. Raises `InputError` for an unknown setting, an empty list or a value that
     is out of range.
 
     >>> grid, cells = settings_grid({"temperature": [0.7, 1.3], "top_p": [0.8, 1.0, 1.0]})
