@@ -32,6 +32,7 @@ from .models import (
 )
 from .predict import classify as classify, mutate as mutate, score as score
 from .result import Result as Result
+from .saved_results import load_result as load_result
 from .tokens import (
     check_tokenizer as check_tokenizer,
     save_tokenizer as save_tokenizer,

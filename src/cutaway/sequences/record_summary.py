@@ -20,7 +20,6 @@ class RecordSummary(Result):
     """
 
     schema: ClassVar[str] = "record_summary"
-    formats: ClassVar[tuple[str, ...]] = (".json", ".jsonl")
 
     first: list[Record]
     shortest: int

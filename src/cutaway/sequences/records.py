@@ -9,7 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.result import Result
@@ -23,10 +23,15 @@ __all__ = ["Record", "Records", "read_records"]
 _KEEP = "make the ids unique, number the later ones with --rename-duplicates, or skip them with --skip-bad"
 _COPIES = 1 << 16
 
+if TYPE_CHECKING:
+    Channel = array[float]
+else:
+    Channel = array  # which can't be subscripted when `load_result` reads the type hints
+
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
-@dataclasses.dataclass(frozen=True, repr=False, slots=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Record(Result):
     """One sequence and where it came from.
 
@@ -35,18 +40,19 @@ class Record(Result):
     `line` is the line where the record starts, from 1 (the row of a Parquet file, the frame of a trajectory).
     """
 
+    __slots__ = ("file", "id", "label", "line", "sequence")
+
     schema: ClassVar[str] = "record"
-    formats: ClassVar[tuple[str, ...]] = (".json", ".jsonl")
 
     id: str
-    sequence: str | tuple[array[float], ...]
+    sequence: str | tuple[Channel, ...]
     label: str | None
     file: str
     line: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values; missing numbers become None."""
-        plain = Result.to_dict(self)  # `super()` does not work in a dataclass with slots
+        plain = super().to_dict()
         if not isinstance(self.sequence, str):
             plain["sequence"] = [[None if math.isnan(x) else x for x in channel] for channel in self.sequence]
         return plain
