@@ -110,7 +110,7 @@ class HeadPair:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Comparison(Result):
-    """Two models on one text, set against each other; `summary` says in sentences what was measured.
+    """Two models on one text, compared; `summary` says in sentences what was measured.
 
     Its first `FINDINGS` sentences are the findings that matter most; the rest is everything else.
     `segments` cover the text once; those from `compared[0]` up to `compared[1]` both models have read. `bytes` are

@@ -1,4 +1,4 @@
-"""`heads`: what every head of a model does on a text, and how sure one can be of it.
+"""`heads`: what every head of a model does on a text, and how certain that is.
 
 Axis letters: T positions, S keys.
 """

@@ -1,4 +1,4 @@
-"""Exact statistics of every head, streamed: each tile of weights is summed up and forgotten.
+"""Exact statistics of every head, streamed: each tile of weights is summed and then dropped.
 
 A position's row of weights gives its entropy, its mean distance and its shares on certain keys; only these stay, so
 that a text of n tokens costs O(n) memory a head. Axis letters as in `capture`.

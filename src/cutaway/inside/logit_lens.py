@@ -1,4 +1,4 @@
-"""`lens`: what every layer would have said, had the model stopped there (the logit lens, nostalgebraist 2020).
+"""`lens`: what the model would predict if it stopped after each layer (the logit lens, nostalgebraist 2020).
 
 The state after each block goes through what the model does after its last block (`blocks.py`).
 
@@ -55,10 +55,10 @@ class LensTarget:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LensCell:
-    """One layer at one position: its likeliest tokens, its doubt, and how far it is from what the model ends up saying.
+    """One layer at one position: its most probable tokens, its entropy, and its distance from the model's output.
 
-    `kl_bits` is KL(output ‖ layer) in bits: what it costs more to code the model's output by this layer's guess.
-    `answer_probability` is what the layer gives to the token that the output ranks first.
+    `kl_bits` is KL(output ‖ layer) in bits. `answer_probability` is the probability that the layer gives to the token
+    that the output ranks first.
     """
 
     top: list[LensToken]
@@ -78,7 +78,7 @@ class LensRow:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Lens(Result):
-    """What each layer would have said at each position.
+    """What each layer would predict at each position.
 
     As JSON: {"schema": "cutaway.lens/1", "model", "text", "predicts": "next token" | "same token", "tokens": [T],
     "ids": [T], "positions": [P places in tokens], "layers": [0 … L], "grid": [a row a layer: {"layer", "cells": [P of
@@ -86,8 +86,8 @@ class Lens(Result):
     "target": {"token", "id", "probability", "rank", "surprisal_bits"} | null}]}], "settled": [P layers]}.
 
     Layer 0 is the embeddings, layer L the model's own output. A decoder predicts the next token, a masked language
-    model the token in the same place. `target` is null behind the end of the text and at a mask. `settled` is the
-    first layer from which on the top token is the output's, all the way up.
+    model the token in the same place. `target` is null after the end of the text and at a mask. `settled` is the first
+    layer from which on every layer's top token is that of the output.
     """
 
     schema: ClassVar[str] = "lens"

@@ -1,4 +1,4 @@
-"""Where a picture of attention opens: the head and the two tokens that have something to show.
+"""Where a picture of attention opens: the head and the two tokens with the clearest link.
 
 Axis letters: H heads, T queries, S keys.
 """

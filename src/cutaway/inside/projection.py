@@ -1,4 +1,4 @@
-"""`embedding_map`: tokens, words or records laid flat, with a measure of how far the sheet can be believed.
+"""`embedding_map`: tokens, words or records in two dimensions, with a measure of how far the map can be trusted.
 
 Axis letters: N points, D width.
 """
@@ -47,10 +47,10 @@ class MapPoint:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class EmbeddingMap(Result):
-    """A flat map of vectors; `explained` is the share of their variance that x and y each show (empty for t-SNE).
+    """A 2-D map of vectors; `explained` is the share of their variance that x and y each show (empty for t-SNE).
 
-    `trustworthiness` (Venna & Kaski 2001) is 1 where every point's `near` nearest on the sheet are near in the vectors'
-    own space, about 0.5 by chance; None beyond 5,000 points.
+    `trustworthiness` (Venna & Kaski 2001) is 1 if the `near` nearest points on the map are also near in the vectors'
+    own space, and about 0.5 by chance; None beyond 5,000 points.
     """
 
     schema: ClassVar[str] = "map"
@@ -90,7 +90,7 @@ def embedding_map(
     perplexity: float | None = None,
     seed: int = 0,
 ) -> EmbeddingMap:
-    """Lay vectors flat, scaled to length 1 first: near on the sheet then means a small angle.
+    """Show vectors on a 2-D map; they are scaled to length 1 first, so near on the map means a small angle.
 
     `groups` maps a group's name to what is in it, or is a list. `kind` "tokens" takes the input embeddings of words
     that are single tokens as they are written; "words" looks each up as inside a text, with a space in front if that

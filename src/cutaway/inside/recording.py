@@ -1,4 +1,4 @@
-"""What to keep of the attention calls one sees: maps as bytes or half floats, or the calls themselves.
+"""What to keep of attention calls: maps as bytes or half floats, or the calls themselves.
 
 A kept call holds its queries and keys, from which any row of weights can be computed again, exactly. Axis letters as
 in `capture`; C cells of p tokens each.

@@ -1,4 +1,4 @@
-"""Two tokenizers on one text: the smallest stretches of characters that both cut out."""
+"""Two tokenizers on one text: the smallest stretches of characters whose borders both tokenizers share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`neighbours`: what lies nearest to a token, a word in its context, a text, or a word of any table of vectors.
+"""`neighbours`: the nearest vectors to a token, a word in its context, a text, or a word of any table of vectors.
 
 Axis letters: V vocabulary, N candidates, D width.
 """
@@ -50,7 +50,7 @@ class Neighbours(Result):
     """The nearest candidates of each query by cosine.
 
     `space` says which vectors are compared. An `id` is a token's in the vocabulary, a record's number in `among`
-    (from 0), or a word's row in its table; -1 where a query is none of them.
+    (from 0), or a word's row in its table; -1 if a query is not one of them.
     """
 
     schema: ClassVar[str] = "neighbours"
@@ -256,7 +256,7 @@ def find_row(table: Embeddings, word: str) -> int:
 
 
 def input_embeddings(model: Model) -> torch.Tensor:
-    """Return the input embeddings [V, D] in float32 on the CPU; raises `ModelError` where they are not numbers."""
+    """Return the input embeddings [V, D] in float32 on the CPU; raises `ModelError` if they hold NaN or infinity."""
     weights_VD: torch.Tensor = model.module.get_input_embeddings().weight.detach().float().cpu()
     if not weights_VD.isfinite().all():
         raise ModelError(f"the input embeddings of {model.name} hold NaN or infinity", hint="its weights are damaged")
@@ -264,7 +264,7 @@ def input_embeddings(model: Model) -> torch.Tensor:
 
 
 def single_token(model: Model, word: str) -> int:
-    """Return the id of a word that is a single token; raises `InputError` where it is several, or none."""
+    """Return the id of a word that is a single token; raises `InputError` if it is several tokens, or none."""
     ids = model.tokenizer.encode(word, add_special_tokens=False).ids
     if len(ids) != 1:
         pieces = " + ".join(repr(model.tokenizer.piece(i)) for i in ids) or "nothing"

@@ -1,7 +1,7 @@
-"""`classify`: a label for a text, with every step from ids to probabilities in sight.
+"""`classify`: a label for a text, with every step from ids to probabilities.
 
-A model with a classification head gives its own logits. A language model is asked which of the given labels it would
-write after the text. What it prefers to write anyway is taken off: a label's logit is
+A model with a classification head gives its own logits. A language model scores each given label as the continuation
+of the text. Its preference for the label without the text is subtracted: a label's logit is
 log P(label | prompt with the text) - log P(label | prompt without it), in nats (contextual calibration: Zhao et al.
 2021; domain-conditional PMI: Holtzman et al. 2021).
 """
@@ -31,7 +31,7 @@ TEMPLATE = "{text} The sentiment of this text is"  # the best of ten for negativ
 
 @dataclasses.dataclass(frozen=True)
 class LabelToken:
-    """One token of a label behind the prompt; `logprob` in nats."""
+    """One token of a label after the prompt; `logprob` in nats."""
 
     token: str
     id: int
@@ -42,8 +42,8 @@ class LabelToken:
 class Classification(Result):
     """A label and the way to it: ids → `logits` (one a label) → softmax → `probabilities` → the largest.
 
-    `method` is "head" or "language model"; for the latter a logit is the sum of its `label_tokens`' logprobs minus its
-    `priors` entry, the same sum behind the prompt without the text.
+    `method` is "head" or "language model". For the latter a logit is the sum of its `label_tokens`' logprobs minus its
+    `priors` entry, which is the same sum after the prompt without the text.
     """
 
     schema: ClassVar[str] = "classification"
@@ -64,7 +64,7 @@ class Classification(Result):
     score: float
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a label: its logit and its probability."""
+        """Return one row for each label: its logit and its probability."""
         found = zip(self.labels, self.logits, self.probabilities, strict=True)
         return [{"label": label, "logit": logit, "probability": p} for label, logit, p in found]
 
@@ -79,9 +79,9 @@ def classify(
 ) -> Classification:
     """Label a text with a classification model or, given `labels`, with a language model.
 
-    `template` is the prompt for the latter, with {text} and {labels} in it; the default is made for sentiment, so give
-    one for other labels, such as "{text} The topic of this text is". Raises `MissingText`, `PromptTooLong`,
-    `InputError`, or a `ModelError`.
+    `template` is the prompt for a language model and holds {text}, and {labels} if you like. The default asks for the
+    sentiment; for other labels give your own, such as "{text} The topic of this text is". Raises `MissingText`,
+    `PromptTooLong`, `InputError`, or a `ModelError`.
 
     >>> classify("A lovely film.", labels=["negative", "positive"]).label  # doctest: +SKIP
     'positive'
@@ -164,7 +164,7 @@ def _result(
     label_tokens: list[list[LabelToken]],
     priors: list[float],
 ) -> Classification:
-    # Labels that may hold together each have a probability of their own; all others share one.
+    # In multi-label classification each label has a probability of its own; otherwise they sum to 1.
     together = method == "head" and model.config.problem_type == "multi_label_classification"
     probabilities = (logits_L.sigmoid() if together else logits_L.softmax(-1)).tolist()
     best = max(range(len(labels)), key=probabilities.__getitem__)

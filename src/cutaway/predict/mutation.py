@@ -1,4 +1,4 @@
-"""`mutate`: what every single substitution does to how probable a model finds a sequence.
+"""`mutate`: how every single substitution changes the probability that a model gives a sequence.
 
 Masked models: masked marginals, log p(mutant) - log p(wild type) at the masked position (Meier et al. 2021, "Language
 models enable zero-shot prediction of the effects of mutations on protein function"). Causal models: the log-likelihood
@@ -37,12 +37,12 @@ _LOGITS = 64_000_000  # numbers of a batch's logits at most: 256 MB
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Mutations(Result):
-    """The effect of every substitution: `effects`[p][a] puts `letters`[a] at `positions`[p] (counted from 1), in nats.
+    """The effects of all substitutions: `effects`[p][a] is that of `letters`[a] at `positions`[p] (from 1), in nats.
 
-    0 is the wild type, below 0 the model finds the mutant less probable. `changes` counts what the rules of the
-    alphabet changed in the sequence that was given (lower case, a stop at the end), or found in it. `wild_logprobs` are
-    what the model gives the wild type's letter when it is masked (None for a causal model). `unscored` tokens are none
-    of the letters. Where an alignment was given, `profile` is the baseline that needs no model.
+    The wild type has effect 0; below 0 the model finds the mutant less probable. `changes` counts what the rules of the
+    alphabet changed or found in the given sequence (lower case, a stop at the end). `wild_logprobs` are the logprobs of
+    the wild type's letter when it is masked (None for a causal model). `unscored` counts tokens that are not one of the
+    letters. If an alignment was given, `profile` is the baseline that needs no model.
     """
 
     schema: ClassVar[str] = "mutations"
@@ -63,7 +63,7 @@ class Mutations(Result):
     profile: Profile | None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a substitution: its name, as in A23T, its effect, and that of the alignment's column."""
+        """Return one row for each substitution: its name, as in A23T, its effect, and the profile's effect."""
         found = []
         for p, (position, wild) in enumerate(zip(self.positions, self.wild, strict=True)):
             for a, letter in enumerate(self.letters):
@@ -94,16 +94,15 @@ def mutate(
     pseudocount: float = 1.0,
     batch_size: int = 16,
 ) -> Mutations:
-    """Score every single substitution of a sequence under a masked or a causal model, nats.
+    """Score every single substitution of a sequence under a masked or a causal model, in nats.
 
-    The `alphabet` is protein, dna or rna: by default what the tokenizer's single letters are, and where they are all
-    characters what the text looks like. White space is left out, and the rules of the alphabet are those of records.
-    `letters` are what may stand at a position instead ("ACGT", or a list of tokens), in a text as it is; by default
-    the 20 amino acids, or A, C, G and T or U. A text for a tokenizer of SMILES has to be a SMILES. `alignment` is a
-    FASTA or A3M file with the sequence in it, for the column-profile baseline and its rank correlation with the model.
-    Under a causal model whose tokenizer
-    puts nothing before the text, the first letter has no probability of its own: only what follows it counts. Raises
-    `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
+    The `alphabet` is protein, dna or rna; by default it follows from the tokenizer's single letters, or from the text
+    if the tokenizer has all characters. White space is left out, and the alphabet's rules for records apply. `letters`
+    are the substitutes to try ("ACGT", or a list of tokens), in the text as it is; by default the 20 amino acids, or A,
+    C, G and T or U. A text for a tokenizer of SMILES must be a SMILES. `alignment` is a FASTA or A3M file with the
+    sequence in it, for the column-profile baseline and its rank correlation with the model. If a causal model's
+    tokenizer puts nothing before the text, the first letter has no probability of its own: only what follows it counts.
+    Raises `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
 
     >>> effects = mutate("EVQLVESGGGLVQPGGSLRLSCAAS")  # doctest: +SKIP
     >>> effects.rows()[0]["mutation"]  # doctest: +SKIP
@@ -158,7 +157,7 @@ def mutate(
 
 
 def _language_model(model: ModelLike) -> tuple[Model, int | None]:
-    """Return the model and the id of its mask, or None where it continues from left to right."""
+    """Return the model and the id of its mask, or None if it is causal."""
     loaded = shared(model, "any")
     if "ForMaskedLM" in type(loaded.module).__name__:
         if (mask := loaded.tokenizer.special_id("mask")) is None:
@@ -175,7 +174,7 @@ def _language_model(model: ModelLike) -> tuple[Model, int | None]:
 
 
 def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:
-    """Return the tokens that stand for text that is no white space: where they are among the ids, and that text."""
+    """Return the tokens of text other than white space: their positions among the ids, and their text."""
     pieces = [(at, text[a:b]) for at, (a, b) in enumerate(encoding.offsets) if not encoding.special[at]]
     return [(at, piece) for at, piece in pieces if piece.strip()]
 
@@ -229,7 +228,7 @@ def _causal(model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torc
                 ids_BT[row, sites[p]] = letters_A[a]
             changes_BT = _logprobs(model, ids_BT) - wild_T
             for row, (p, a) in enumerate(some):
-                # What stands before a site is predicted from the same letters: there is no change but rounding.
+                # Letters before a site are predicted from the same letters: only rounding could change them.
                 effects_PA[p, a] = changes_BT[row, max(0, sites[p] - 1) :].sum()
             scoring.advance(len(some))
     return effects_PA

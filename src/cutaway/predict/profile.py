@@ -1,4 +1,4 @@
-"""The baseline of every mutation effect: how often each letter stands in the column of an alignment.
+"""The baseline of mutation effects: how often each letter occurs in a column of an alignment.
 
 Axis letters: P positions, A letters.
 """
@@ -22,10 +22,10 @@ __all__ = ["Profile", "column_profile", "spearman"]
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Log-odds of an alignment's column frequencies, nats, and how alike the model's effects are to them.
+    """Log-odds of an alignment's column frequencies, in nats, and their correlation with the model's effects.
 
     effects[p][a] = ln (n_a + pseudocount) / (n_wild + pseudocount), n the counts of `rows` rows in that
-    column. `spearman` is the rank correlation over `pairs` substitutions, None where one side is constant.
+    column. `spearman` is the rank correlation over `pairs` substitutions, None if one side is constant.
     """
 
     alignment: str
@@ -71,7 +71,7 @@ def column_profile(
 
 
 def spearman(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float | None:
-    """Return Spearman's rank correlation, ties at their mean rank, or None where one side is constant.
+    """Return Spearman's rank correlation, ties at their mean rank, or None if one side is constant.
 
     >>> spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 4.0, 9.0]))
     1.0

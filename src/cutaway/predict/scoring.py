@@ -27,7 +27,7 @@ LN2 = math.log(2)
 
 @dataclasses.dataclass(frozen=True)
 class FirstToken:
-    """The token nothing stands before, and which is therefore not scored."""
+    """The first token, which is not scored because no token precedes it."""
 
     token: str
     id: int
@@ -35,7 +35,7 @@ class FirstToken:
 
 @dataclasses.dataclass(frozen=True)
 class ScoredToken:
-    """One token given all before it: `logprob` in nats, `surprisal_bits` minus that in bits, `rank` 1 the top."""
+    """One token given all before it: `logprob` in nats, surprisal in bits; `rank` 1 is the most probable token."""
 
     token: str
     id: int
@@ -73,7 +73,7 @@ class Score(Result):
     next: list[NextToken]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a token, the first, which is not scored, included."""
+        """Return one row for each token, including the first, which has no score."""
         return [dataclasses.asdict(self.first), *map(dataclasses.asdict, self.tokens)]
 
 
