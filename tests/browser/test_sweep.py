@@ -85,7 +85,7 @@ def test_runs_sort_and_filter_by_keyboard(sheet: Any, tmp_path: Path) -> None:
     tab.keyboard.press("Enter")
     assert numbers(tab) == [i + 1 for i in order[::-1][:20]]
     assert tab.locator(f"{RUNS} th").nth(at).get_attribute("aria-sort") == "descending"
-    tab.get_by_role("button", name="On", exact=True).press("Enter")
+    tab.get_by_role("button", name="Next", exact=True).press("Enter")
     assert numbers(tab) == [i + 1 for i in order[::-1][20:40]]
     filters = tab.locator(".controls").last
     filters.get_by_label("model").select_option(label="mine")
@@ -110,7 +110,7 @@ def test_missing_numbers_sort_last_both_ways(sheet: Any, tmp_path: Path) -> None
     button = tab.locator(f"{RUNS} th button").nth(at)
     for _ in range(2):
         button.click()
-        tab.get_by_role("button", name="On", exact=True).click()
+        tab.get_by_role("button", name="Next", exact=True).click()
         assert [row[at] for row in runs(tab)][-8:] == ["–"] * 8
 
 
@@ -121,7 +121,7 @@ def test_texts_of_a_prompt_stand_side_by_side(sheet: Any, tmp_path: Path) -> Non
     assert cards.locator(".over").all_inner_texts() == [f"temperature {value}" for value in ("0", "0.7", "1.5")]
     assert [cards.nth(i).locator(".said").count() for i in range(3)] == [1, 2, 2]
     run = next(i for i, one in enumerate(record["runs"]) if one["settings"]["temperature"] == 1.5 and i > 20)
-    tab.get_by_role("button", name="On", exact=True).click()
+    tab.get_by_role("button", name="Next", exact=True).click()
     tab.get_by_role("button", name=f"Show run {run + 1}", exact=True).click()
     shown = record["runs"][run]
     texts = cards.nth(2).locator(".said").all_inner_texts()

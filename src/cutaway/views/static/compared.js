@@ -142,7 +142,7 @@ export function drawTokenizerComparison(element, record) {
     box,
     el("p", { class: "over" }, "Everything that was measured"),
     numbers(record),
-    hint("Symbols are characters, or numbers of a series. Shares are from 0 to 1. A click on a head sorts."),
+    hint("Symbols are characters, or numbers of a series. Shares are from 0 to 1. Click a column head to sort."),
   );
   draw();
 }

@@ -264,7 +264,7 @@ function precisions(record) {
     "div",
     {},
     table(columns, rows),
-    hint("The best head was chosen with the known contacts in sight: on another sequence it may do worse."),
+    hint("The best head was chosen with the known contacts: on another sequence it may do worse."),
   );
 }
 

@@ -39,7 +39,7 @@ export function runsTable(record, values, of, choose) {
     ),
   );
   const back = el("button", { type: "button", on: { click: () => turn(-1) } }, "Back"),
-    on = el("button", { type: "button", on: { click: () => turn(1) } }, "On");
+    on = el("button", { type: "button", on: { click: () => turn(1) } }, "Next");
   const numbers = new Map(record.runs.map((run, i) => [run, i]));
   let found = record.runs;
 
@@ -83,7 +83,7 @@ export function runsTable(record, values, of, choose) {
       ? `${count(from + 1)} to ${count(from + some.length)} of ${count(found.length)} ` +
         `run${found.length === 1 ? "" : "s"}` +
         (found.length < record.runs.length ? ` (${count(record.runs.length)} in all)` : "")
-      : "no run is like that";
+      : "no run matches";
     back.disabled = state.page === 0;
     on.disabled = from + PAGE >= found.length;
     body.replaceChildren(
