@@ -112,7 +112,7 @@ def test_a_protein_in_dna_is_recognised() -> None:
     with pytest.raises(BadSequence) as caught:
         dna.check("MALWMRLLPLLALLALWGPDPAAA")
     assert "'L' is not a letter of dna" in caught.value.message
-    assert "--alphabet protein" in (caught.value.hint or "")
+    assert "`alphabet='protein'`" in (caught.value.hint or "")
 
 
 # Series

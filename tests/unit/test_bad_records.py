@@ -188,7 +188,7 @@ def test_a_table_without_the_column() -> None:
     content = "smiles,activity\nCCO,1\n"
     says("a.csv", content, "text", "line 1", "no column 'SMILES'", "'smiles', 'activity'", column="SMILES")
     says("a.csv", content, "text", "no column 'label'", "'smiles', 'activity'", label_column="label", column="smiles")
-    says("a.csv", content, "dna", "which column", "'smiles', 'activity'", "--column")
+    says("a.csv", content, "dna", "which column", "'smiles', 'activity'", "`column=NAME`")
     many = ",".join(f"column{i}" for i in range(1000)) + "\n"
     says("a.csv", many, "dna", "'column11' and 988 more", column="x")
     says("a.jsonl", '{"a": "x"}\n', "text", "line 1", "no column 'b'", "'a'", column="b")
@@ -226,7 +226,7 @@ def test_numbers_that_are_none(said: str) -> None:
         ),
     }
     for name, (content, message) in files.items():
-        assert says(name, content, "series", "--skip-bad").message == message
+        assert says(name, content, "series", "`skip_bad=True`").message == message
         records = read_records(name, "series", skip_bad=True)
         numbers = [x for record in records for channel in record.sequence for x in channel]
         assert sum(map(math.isnan, numbers)) == 1
@@ -306,7 +306,7 @@ def test_a_trajectory_that_was_cut_short(kind: str, atoms: int, capfd) -> None:
     data, name = Path(f"a.{kind}").read_bytes(), f"b.{kind}"
     assert len(next(read_records(f"a.{kind}", "series")).sequence[0]) == 9
     for cut in (len(data) // 2, len(data) - 1, len(data) - 30):
-        error = says(name, data[:cut], "series", "truncated", "--skip-bad")
+        error = says(name, data[:cut], "series", "truncated", "`skip_bad=True`")
         frame = int(error.message.split("line ")[1].split(",")[0])
         records = read_records(name, "series", skip_bad=True)
         (record,) = records

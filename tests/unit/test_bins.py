@@ -117,7 +117,7 @@ def test_its_bins_are_in_its_configuration() -> None:
     tokenizer = train_tokenizer(SEASONS, "bins", vocab_size=300, method="quantile")
     assert bins_of(tokenizer).write(SEASONS[0]) == quantile_bins(SEASONS, 300 - 73).write(SEASONS[0])
     assert len(tokenizer.vocabulary) <= 300
-    with pytest.raises(InputError, match="no tokenizer of series"):
+    with pytest.raises(InputError, match="not a tokenizer of bins"):
         bins_of(train_tokenizer(["a"], "char"))
 
 
@@ -125,8 +125,8 @@ def test_its_bins_are_in_its_configuration() -> None:
     ("channels", "said"),
     [
         ([[math.inf]], "infinity"),
-        ([[1.0], [1.0, 2.0]], "unequal length: 1, 2"),
-        ([], "are none"),
+        ([[1.0], [1.0, 2.0]], "unequal lengths: 1, 2"),
+        ([], "no channels"),
         ([[[1.0]]], "3 axes"),
     ],
 )

@@ -396,7 +396,7 @@ def test_an_embedding_that_grew_takes_the_new_ids_and_one_that_shrank_refuses_th
     backend = model.tokenizer.backend
     backend.add_tokens([f"<new{i}>" for i in range(rows - backend.get_vocab_size() + 1)])
     text = f"The {backend.id_to_token(rows)} of"
-    with pytest.raises(InputError, match=f"has the id {rows:,}, and the embedding of .* has {rows:,} rows"):
+    with pytest.raises(InputError, match=f"has the id {rows:,}, but the embedding of .* has {rows:,} rows"):
         cutaway.generate(text, model, max_new_tokens=2)
     model.module.resize_token_embeddings(rows + 1, mean_resizing=False)
     [found] = cutaway.generate(text, model, max_new_tokens=4, tier="exact")

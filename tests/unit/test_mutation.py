@@ -220,9 +220,9 @@ def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, wor
         ("MK1A", {}, InputError, "letter 3 of the sequence: '1' is not a letter of protein"),
         ("MKTA", {"alphabet": "rna", "letters": "MK"}, InputError, "letters and an alphabet"),
         ("MKTA", {"alphabet": "text"}, InputError, "no alphabet 'text'"),
-        ("ACGU", {"alphabet": "rna"}, InputError, "U is no single token"),
+        ("ACGU", {"alphabet": "rna"}, InputError, "U is not a single token"),
         ("MKTA", {"letters": "M"}, InputError, "letters are 'M'"),
-        ("MKTA", {"letters": "MZ"}, InputError, "Z is no single token"),
+        ("MKTA", {"letters": "MZ"}, InputError, "Z is not a single token"),
         ("MKTA", {"batch_size": 0}, InputError, "`batch_size` is 0"),
         ("MKTA", {"alignment": "no-such-file"}, InputError, "no-such-file"),
         ("M" * 39, {}, PromptTooLong, "41 tokens"),
@@ -389,4 +389,4 @@ def test_what_no_model_is_needed_for_is_told_before_it_is_looked_for(more, words
 def test_letters_are_compared_with_the_tokenizer_before_the_weights_are_loaded(masked, monkeypatch):
     monkeypatch.setattr("cutaway.models.load", lambda *args, **options: pytest.fail("weights were loaded"))
     said = CliRunner().invoke(cli, ["mutate", "MKTA", "-m", str(masked), "--letters", "MZ"])
-    assert isinstance(said.exception, InputError) and "Z is no single token" in said.exception.message
+    assert isinstance(said.exception, InputError) and "Z is not a single token" in said.exception.message

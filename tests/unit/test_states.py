@@ -109,9 +109,9 @@ def test_so_many_states_as_are_asked_for_or_there_are() -> None:
     assert len(train_tokenizer([TURNED], "states").vocabulary) == 4 + 1 + 64
     assert len(train_tokenizer([TURNED], "states", vocab_size=105).vocabulary) == 105
     assert len(states_of(train_tokenizer(steps, "states", vocab_size=6)).centres) == 1
-    with pytest.raises(InputError, match=r"3 different time steps can't make 5 states\n--vocab-size 8, or less"):
+    with pytest.raises(InputError, match=r"can't make 5 states from 3 different time steps\n`vocab_size=8` or less"):
         train_tokenizer(steps, "states", vocab_size=10)
-    with pytest.raises(InputError, match="a vocabulary of 5 is too small: one state, the word nan"):
+    with pytest.raises(InputError, match="vocab_size is 5, too small: one state, the word nan"):
         train_tokenizer(steps, "states", vocab_size=5)
 
 
@@ -135,9 +135,9 @@ def test_numbers_of_any_size_are_learned_from() -> None:
 @pytest.mark.parametrize(
     ("series", "options", "said"),
     [
-        ([TWO, TWO[:1]], {}, "series 2 has 1 channel, and those before it 2"),
-        ([[[math.nan, math.nan]]], {}, "no time step to learn states from"),
-        ([[[1.0, 180.0]]], {"angles": True}, "180 is no angle in radians"),
+        ([TWO, TWO[:1]], {}, "series 2 has 1 channel, but the series before it have 2"),
+        ([[[math.nan, math.nan]]], {}, "no complete time step to learn states from"),
+        ([[[1.0, 180.0]]], {"angles": True}, "180 is not an angle in radians"),
         ([[[math.inf]]], {}, "infinity"),
         ([[[1.0], [1.0, 2.0]]], {}, "unequal length"),
         ([], {}, "there is no sequence to learn from"),
@@ -153,11 +153,11 @@ def test_what_can_not_be_learned_from_is_refused(series: Any, options: dict[str,
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda states: states.write([[1.0]]), "states are of 2 channels, and the series has 1"),
+        (lambda states: states.write([[1.0]]), "states have 2 channels, but the series has 1"),
         (lambda states: states.write([[math.inf], [0.0]]), "infinity"),
-        (lambda states: states.read("c0 c2"), "'c2' is no state"),
-        (lambda states: states.read("c0 <unk>"), "'<unk>' is no state"),
-        (lambda states: states.read("c01"), "'c01' is no state"),
+        (lambda states: states.read("c0 c2"), "'c2' is not a state"),
+        (lambda states: states.read("c0 <unk>"), "'<unk>' is not a state"),
+        (lambda states: states.read("c01"), "'c01' is not a state"),
     ],
 )
 def test_what_nobody_wrote_is_refused(call: Any, said: str) -> None:
@@ -276,9 +276,9 @@ def test_train_tokenize_check_and_compare(capsys: Any, here: Path) -> None:
     ("words", "said"),
     [
         (["walk.txt", "one.txt"], "record 'one.txt:2' (line 2 of 'one.txt') has 1 channels, and those before it 2"),
-        (["wide.csv", "--column", "a", "--vocab-size", 9], "2 different time steps can't make 4 states"),
+        (["wide.csv", "--column", "a", "--vocab-size", 9], "can't make 4 states from 2 different time steps"),
         (["wide.csv", "--column", "c", "--vocab-size", 7, "--angles", "--limit", "3"], "takes no limit"),
-        (["wide.csv", "--column", "b", "--column", "c", "--angles"], "60 is no angle in radians"),
+        (["wide.csv", "--column", "b", "--column", "c", "--angles"], "60 is not an angle in radians"),
         (["walk.txt", "--alphabet", "text"], "is not for 'text'"),
     ],
 )

@@ -181,7 +181,7 @@ def test_what_is_no_series_is_taken_as_words(bins: Tokenizer) -> None:
     assert tokenize("1 2", train_tokenizer(["1 2"], "char")).numbers is None
     with pytest.raises(InputError, match="lines of 1 and of 2 numbers"):
         tokenize("1 2\n3", bins)
-    with pytest.raises(InputError, match="neither numbers nor a word"):
+    with pytest.raises(InputError, match="not a series of numbers"):
         tokenize("a storm", bins)
     with pytest.raises(InputError, match="'1e999' is not a finite number"):
         tokenize("1 1e999", bins)

@@ -191,7 +191,7 @@ def test_decimal_commas_in_quotes_between_commas_are_named() -> None:
     content = '"a","b"\n"1,5","3"\n"2,5","4"\n'
     said = refused("a.csv", content, "series")
     assert "line 2, column 'a' of 'a.csv': '1,5' is written with a decimal comma" in said
-    assert "decimal point: 1.5; or name the columns of numbers: --column NAME" in said and "tr , ." not in said
+    assert "decimal point: 1.5; or name the columns of numbers: `column=NAME`" in said and "tr , ." not in said
     assert "decimal point: 1.5" in refused("a.csv", content, "series", column="a")
     assert series("a.csv", content, column="b") == ([[3, 4]], {})
 

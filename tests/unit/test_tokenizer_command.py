@@ -99,8 +99,8 @@ def test_train_on_series(capsys: Any, files: Path) -> None:
         (["nowhere.txt", "-o", "x"], 2, "there is no file 'nowhere.txt'"),
         (["text.txt", "--kind", "nonsense", "-o", "x"], 2, "'nonsense' is not one of"),
         (["text.txt"], 2, "Missing option '-o'"),
-        (["text.txt", "-o", "text.txt"], 2, "no name for a folder"),
-        (["text.txt", "-o", "taken"], 2, "there already"),
+        (["text.txt", "-o", "text.txt"], 2, "not the name of a folder"),
+        (["text.txt", "-o", "taken"], 2, "'taken' exists"),
         (["protein.fa", "--kind", "codon", "-o", "x"], 2, "line 2, column 4"),
         (["genes.fa", "protein.fa", "--kind", "codon", "-o", "x"], 2, "protein.fa"),
     ],
@@ -145,7 +145,7 @@ def test_what_is_no_series_is_said(capsys: Any, files: Path, kind: str) -> None:
     Path("steps.txt").write_text("1\n2\n5\n")
     assert run(capsys, "tokenizer", "train", "steps.txt", "--kind", kind, "-o", "t")[0] == 0
     code, _, err = run(capsys, "tokenize", "-f", "series.csv", "-m", "./t")
-    assert code == 2 and "is neither numbers nor a word of" in err and "cutaway records" in err
+    assert code == 2 and "is not a series of numbers" in err and "cutaway records" in err
     word = "b7" if kind == "bins" else "c1"
     assert run(capsys, "tokenize", word, "-m", "./t")[0] == 0
 
@@ -253,7 +253,7 @@ def test_the_same_seed_tries_the_same() -> None:
     ("options", "said"),
     [
         ({"alphabet": "runes"}, "no alphabet"),
-        ({"number": 0}, "none to try"),
+        ({"number": 0}, "must be 1 or above"),
         ({"alphabet": "series"}, "is no tokenizer"),
     ],
 )

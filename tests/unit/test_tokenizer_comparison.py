@@ -165,7 +165,7 @@ def test_series_are_counted_by_their_numbers() -> None:
     states = States(((1.0, 5.0), (9.0, 9.0)))
     on_them = cell(states_tokenizer(states), "series", [[[1.0, 9.0, 1.0], [5.0, 9.0, 5.0]]])
     assert on_them.exact == 1 and on_them.tokens == 3 and on_them.symbols_per_token == 2
-    with pytest.raises(InputError, match="states are of 2 channels, and the series has 1"):
+    with pytest.raises(InputError, match="states have 2 channels, but the series has 1"):
         cell(states_tokenizer(states), "series", [[[1.0, 9.0]]])
 
 
@@ -180,7 +180,7 @@ def test_states_beside_bins() -> None:
     ids = [states.encode(states_of(states).write(channels)).ids for channels in SERIES]
     bits = plain_bits(ids[::2], ids[1::2], len(states.vocabulary))
     assert few.bits_per_symbol == pytest.approx(bits / (2 * 2 * 200), rel=1e-12)
-    assert found.summary == ["On walk (series) each of them loses something, so their bits can't be compared."]
+    assert found.summary == ["On walk (series) every tokenizer loses something, so their bits can't be compared."]
     with_hole = [[[1.0, math.nan, 3.0], [1.0, 2.0, 3.0]]]
     assert cell(states, "series", with_hole).unknown == 0
 
@@ -240,11 +240,11 @@ def test_a_sample_ends_at_the_limit(tmp_path: Path) -> None:
     [
         (0, [Sample("x", "text", ["a"])], InputError, "no tokenizer to compare"),
         (1, [], InputError, "no sample to compare"),
-        (1, [Sample("x", "text", [])], MissingText, "nothing in 'x'"),
-        (1, [Sample("x", "text", ["", ""])], MissingText, "nothing in 'x'"),
+        (1, [Sample("x", "text", [])], MissingText, "'x' has nothing to tokenize"),
+        (1, [Sample("x", "text", ["", ""])], MissingText, "'x' has nothing to tokenize"),
         (1, [Sample("x", "runes", ["a"])], InputError, "no alphabet 'runes'"),
-        (1, [Sample("x", "series", ["a"])], InputError, "have to be channels of numbers"),
-        (1, [Sample("x", "text", [[[1.0]]])], InputError, "have to be texts"),
+        (1, [Sample("x", "series", ["a"])], InputError, "must be channels of numbers"),
+        (1, [Sample("x", "text", [[[1.0]]])], InputError, "must be texts"),
         (1, [Sample("x", "text", ["\ud800"])], InputError, "lone surrogate"),
     ],
 )

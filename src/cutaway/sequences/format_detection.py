@@ -133,7 +133,7 @@ def _refused(name: str, kind: str, text: str) -> InputError:
     return InputError(
         f"{name!r} holds records ({kind}), not plain text: a model would learn names and punctuation as sequence",
         hint=f"write only the sequences: cutaway records {file}{said} --alphabet {alphabet}{column} -o {out}; "
-        f"then train on {out}. --as-text uses the file as it is",
+        f"then train on {out}. `as_text=True` uses the file as it is",
     )
 
 

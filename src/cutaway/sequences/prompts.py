@@ -38,7 +38,8 @@ def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tup
     if bad and not skip_bad:
         others = f"; {len(bad):,} lines are broken" if len(bad) > 1 else ""
         raise InputError(
-            f"line {bad[0]:,} of {name!r} is not a prompt: {why}{others}", hint="fix it, or skip it with --skip-bad"
+            f"line {bad[0]:,} of {name!r} is not a prompt: {why}{others}",
+            hint="fix it, or skip it with `skip_bad=True`",
         )
     if not data:
         raise MissingText(f"{name!r} is empty")

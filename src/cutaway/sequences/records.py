@@ -20,7 +20,7 @@ from cutaway.sequences.seen_ids import SeenIds
 
 __all__ = ["Record", "Records", "read_records"]
 
-_KEEP = "make the ids unique, number the later ones with --rename-duplicates, or skip them with --skip-bad"
+_KEEP = "make the ids unique, number the later ones with `rename_duplicates=True`, or skip them with `skip_bad=True`"
 _COPIES = 1 << 16
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Records(Iterator[Record]):
             yield Record(called, sequence, raw.label, request.file, raw.line)
         if not found:
             raise MissingText(
-                f"{request.file!r} has no records", hint=f"it was read as {request.format}; --format changes that"
+                f"{request.file!r} has no records", hint=f"it was read as {request.format}; `format` changes that"
             )
 
     def _checked(self, request: Request, raw: Raw) -> tuple[Any, dict[str, int]]:
@@ -179,17 +179,19 @@ _WITH_LABELS = _WITH_COLUMNS - _FRAMES | {"fasta", "fastq", "genbank", "sdf"}
 def _fits(file: str, kind: str, alphabet: str, columns: tuple[str, ...], label_column: str | None) -> None:
     """Raise `InputError` if the format cannot hold what is requested, or if its library is not installed."""
     if alphabet == "series" and kind not in _WITH_NUMBERS:
-        raise InputError(f"{file!r} ({kind}) cannot hold series of numbers", hint="choose another --alphabet")
+        raise InputError(f"{file!r} ({kind}) cannot hold series of numbers", hint="choose another `alphabet`")
     if kind in _FRAMES and alphabet != "series":
-        raise InputError(f"{file!r} ({kind}) holds coordinates, not {alphabet}", hint="read it with --alphabet series")
+        raise InputError(
+            f"{file!r} ({kind}) holds coordinates, not {alphabet}", hint="read it with `alphabet='series'`"
+        )
     if columns and kind not in _WITH_COLUMNS:
-        raise InputError(f"{file!r} ({kind}) has no columns; got column {columns[0]!r}", hint="leave --column out")
+        raise InputError(f"{file!r} ({kind}) has no columns; got column {columns[0]!r}", hint="leave `column` out")
     if label_column is not None and kind not in _WITH_LABELS:
-        raise InputError(f"{file!r} ({kind}) has no labels", hint="leave --label-column out")
+        raise InputError(f"{file!r} ({kind}) has no labels", hint="leave `label_column` out")
     if kind in {"fasta", "fastq"} and label_column not in (None, "description"):
         raise InputError(
             f"there is no label {label_column!r} in {file!r} ({kind})",
-            hint="only --label-column description, the text after the id",
+            hint="only `label_column='description'`, the text after the id",
         )
     if kind in LIBRARIES:
         LIBRARIES[kind]()
@@ -259,11 +261,11 @@ def read_records(
         raise InputError(f"there is no format {format!r}", hint=f"choose from {', '.join(READERS)}")
     if len(columns) > 1 and alphabet != "series":
         why = f"a {alphabet} sequence is one column, not {len(columns)}"
-        raise InputError(why, hint="only --alphabet series takes several")
+        raise InputError(why, hint="only `alphabet='series'` takes several")
     files = []
     for name in names:
         if name == "-" and format is None:
-            hint = f"give it: --format {'|'.join(READERS)}"
+            hint = f"name it with `format`: {', '.join(READERS)}"
             raise InputError("standard input ('-') needs a format", hint=hint)
         if name != "-" and not _exists(name):
             hint = "check the name and the folder you are in"

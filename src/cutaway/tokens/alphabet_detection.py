@@ -30,7 +30,7 @@ ALPHABETS: Final = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "AC
 
 _CODES: Final = set("RYSWKMBDHVN-")  # beside the four letters of DNA and RNA; most of them are amino acids too
 _PLAIN: Final = 0.9  # of the letters of a DNA or RNA that are none of the codes
-_TWO: Final = "give at least two letters, each one token: --letters ACGT, or --letters C,N,O,Cl"
+_TWO: Final = "give at least two letters, each one token: `letters='ACGT'`, or `letters=['C', 'N', 'O', 'Cl']`"
 _LONG: Final = 8  # letters from which on A, C, G and T alone are hardly a protein
 
 
@@ -84,9 +84,9 @@ def check_letters(text: str, alphabet: str | None, letters: str | Sequence[str] 
     if not text.strip():
         raise MissingText("there is no sequence to mutate", hint="give one, for example: cutaway mutate EVQLVESGGGLVQ")
     if letters is not None and alphabet is not None:
-        raise InputError("there are letters and an alphabet", hint="give one of them")
+        raise InputError("both letters and an alphabet are given", hint="give one of them")
     if alphabet is not None and alphabet not in ALPHABETS:
-        raise InputError(f"there is no alphabet {alphabet!r} to mutate in", hint=f"one of {', '.join(ALPHABETS)}")
+        raise InputError(f"there is no alphabet {alphabet!r} to mutate in", hint=f"choose from {', '.join(ALPHABETS)}")
     if letters is not None and len(set(letters)) < 2:
         raise InputError(f"letters are {letters!r}", hint=_TWO)
     sequence_in(alphabet, text)
@@ -110,15 +110,15 @@ def letters_of(
     if name is None:
         single = "".join(sorted(token for token in tokenizer.vocabulary if len(token) == 1))[:40]
         raise InputError(
-            f"{tokenizer.name} has single letters of no alphabet known here ({single or 'none'})",
-            hint="name what may stand at a position: --letters ACGT, or --letters C,N,O,Cl",
+            f"the single letters of {tokenizer.name} ({single or 'none'}) are not those of a known alphabet",
+            hint="give what may stand at a position: `letters='ACGT'`, or `letters=['C', 'N', 'O', 'Cl']`",
         )
     wanted = list(dict.fromkeys(ALPHABETS[name] if given is None else given))
     unknown = tokenizer.special_id("unk")
     ids = {letter: tokenizer.encode(letter, add_special_tokens=False).ids for letter in wanted}
     found = {letter: ids_of[0] for letter, ids_of in ids.items() if len(ids_of) == 1 and ids_of[0] != unknown}
     if lost := [letter for letter in wanted if letter not in found]:
-        raise InputError(f"{', '.join(lost)} is no single token of {tokenizer.name}", hint=_TWO)
+        raise InputError(f"{', '.join(lost)} is not a single token of {tokenizer.name}", hint=_TWO)
     if name == "letters" and reads_smiles(tokenizer):
         check_smiles(text)
     return name, found, *sequence_in(name if name in ALPHABETS else None, text)

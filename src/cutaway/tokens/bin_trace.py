@@ -95,8 +95,8 @@ def series_in(text: str) -> SeriesText | None:
     widths = sorted({len(row) for row in rows})
     if len(widths) > 1:
         raise InputError(
-            f"lines of {widths[0]:,} and of {widths[-1]:,} numbers are no series",
-            hint="a line is a time step and has a number for each channel; NA is a missing one",
+            f"lines have unequal counts of numbers: {widths[0]:,} and {widths[-1]:,}",
+            hint="write one time step a line, with a number for each channel; NA is a missing number",
         )
     values = np.array(rows, dtype=np.float64)
     return SeriesText(values if len(rows) == 1 else values.T, spans)

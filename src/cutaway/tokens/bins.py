@@ -91,10 +91,12 @@ class Bins:
             elif word[:1] == "b" and word[1:].isdecimal() and int(word[1:]) < len(middles):
                 values.append(float(np.ldexp(middles[int(word[1:])], power)))
             else:
-                raise InputError(f"{word!r} is no word of a series", hint="write series with the same bins")
+                raise InputError(
+                    f"{word!r} is not a word of these bins", hint="decode with the bins that wrote the series"
+                )
             at += 1
         if len(values) % channels:
-            raise InputError(f"{len(values):,} numbers are no whole steps of {channels} channels")
+            raise InputError(f"{len(values):,} numbers do not fill whole steps of {channels} channels")
         return np.array(values, dtype=np.float64).reshape(-1, channels).T
 
     def bound(self, channels: Series) -> _Floats:
@@ -160,7 +162,9 @@ def uniform_bins(count: int, limit: float = 15.0) -> Bins:
     (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
     """
     if count < 1 or not 0 < limit <= _FAR:
-        raise InputError(f"there are no {count:,} bins to ± {limit:g}", hint="at least 1, and a limit up to a million")
+        raise InputError(
+            f"can't make {count:,} bins up to ± {limit:g}", hint="give at least 1 bin, and a limit up to a million"
+        )
     count -= 1 - count % 2
     width = 2.0 ** np.ceil(np.log2(2 * limit / count))
     return Bins(tuple(((np.arange(count + 1) - count / 2) * width).tolist()))
@@ -219,7 +223,9 @@ def bins_of(tokenizer: Tokenizer) -> Bins:
     """Return the bins that a tokenizer was made of. Raises `InputError` where it is none of series."""
     edges = tokenizer.config.get("cutaway", {}).get("edges")
     if edges is None:
-        raise InputError(f"{tokenizer.name} is no tokenizer of series", hint="cutaway tokenizer train --kind bins")
+        raise InputError(
+            f"{tokenizer.name} is not a tokenizer of bins", hint="make one: cutaway tokenizer train --kind bins"
+        )
     return Bins(tuple(edges))
 
 
@@ -232,13 +238,13 @@ def channels_of(channels: Series) -> _Floats:
     """Return a series as C × T doubles. Raises `InputError` for infinity and for channels of unequal length."""
     lengths = {len(np.atleast_1d(channel)) for channel in channels}
     if len(lengths) != 1:
-        why = f"are of unequal length: {', '.join(map(str, sorted(lengths)))}" if lengths else "are none"
-        raise InputError(f"the channels {why}", hint="give each as many numbers")
+        why = f"the channels have unequal lengths: {', '.join(map(str, sorted(lengths)))}"
+        raise InputError(why if lengths else "the series has no channels", hint="give each channel as many numbers")
     values_CT = np.array([np.asarray(channel, dtype=np.float64) for channel in channels])
     if values_CT.ndim != 2:
         raise InputError(f"a series has channels and time steps, not {values_CT.ndim} axes", hint="[[1.0, 2.0]] is one")
     if np.isinf(values_CT).any():
-        raise InputError("infinity is no number of a series", hint="leave it out: nan is a missing number")
+        raise InputError("a series can't hold infinity", hint="write nan for a missing number")
     return values_CT
 
 

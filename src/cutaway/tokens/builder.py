@@ -79,8 +79,8 @@ def room_for(vocab_size: int, least: int, what: str) -> int:
     """Return how many tokens may be learned. Raises `InputError` where not even the `least` ones fit."""
     if vocab_size < least:
         raise InputError(
-            f"a vocabulary of {vocab_size:,} is too small: {what} and {len(SPECIALS)} special tokens are {least:,}",
-            hint=f"--vocab-size {least} or more",
+            f"vocab_size is {vocab_size:,}, too small: {what} and {len(SPECIALS)} special tokens are {least:,}",
+            hint=f"`vocab_size={least}` or more",
         )
     return vocab_size - least
 

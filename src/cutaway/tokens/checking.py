@@ -98,14 +98,14 @@ def check_tokenizer(
     codec = Codec.of(tokenizer, alphabet)
     known = (*adversarial_input.SOURCES, "series")
     if alphabet not in known:
-        raise InputError(f"there is no alphabet {alphabet!r}", hint=f"there are {', '.join(known)}")
+        raise InputError(f"there is no alphabet {alphabet!r}", hint=f"choose from {', '.join(known)}")
     seed = check_seed(seed)
     if number < 1:
-        raise InputError(f"{number:,} inputs are none to try", hint="-n 1 or more")
+        raise InputError(f"number is {number:,}; it must be 1 or above", hint="for example `number=2000`")
     if (alphabet == "series") != (codec.numbers is not None):
         raise InputError(
-            f"{tokenizer.name} is {'no' if alphabet == 'series' else 'a'} tokenizer of series",
-            hint="leave --alphabet out",
+            f"{tokenizer.name} is {'not ' if alphabet == 'series' else ''}a tokenizer of series",
+            hint="leave `alphabet` out",
         )
     specials = [tokenizer.token(i) for i in sorted(tokenizer.special_ids)][:64]
     worst = None

@@ -34,7 +34,9 @@ def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
     """
     _known(alphabet, ("dna", "rna"), "codons")
     if frame not in (0, 1, 2):
-        raise InputError(f"there is no frame {frame!r}", hint="--frame 0, 1 or 2: where the first codon begins")
+        raise InputError(
+            f"frame is {frame!r}; it must be 0, 1 or 2", hint="give the number of bases before the first codon"
+        )
     return assemble(
         models.WordLevel(numbered([*words_of(alphabet, 3), *LETTERS[alphabet]]), unk_token=UNKNOWN),
         "codon",
@@ -67,7 +69,9 @@ def kmers(alphabet: str = "dna", k: int = 6, *, overlapping: bool = False) -> To
     plain = MERGING[alphabet]
     if k < 1 or len(plain) ** k > MOST_WORDS:
         most = max(n for n in range(1, 9) if len(plain) ** n <= MOST_WORDS)
-        raise InputError(f"words of {k} letters of {alphabet} can't be listed", hint=f"--k 1 to {most}")
+        raise InputError(
+            f"k is {k}; for {alphabet} it must be from 1 to {most}", hint=f"for example `k={min(3, most)}`"
+        )
     written = {"written": "overlapping k-mers, as cutaway.tokens.kmer_text writes them"} if overlapping else {}
     more: dict[str, Any] = {"k": k, **written}
     last = decoders.Replace(Regex(rf"\A[{plain}]{{{k - 1}}}(?=[{plain}]\z)"), "")
@@ -124,4 +128,4 @@ def _word_splitter(plain: str, k: int, frame: int = 0) -> pre_tokenizers.PreToke
 
 def _known(alphabet: str, alphabets: tuple[str, ...], what: str) -> None:
     if alphabet not in alphabets:
-        raise InputError(f"there are no {what} of {alphabet!r}", hint=f"--alphabet {' or '.join(alphabets)}")
+        raise InputError(f"there are no {what} of {alphabet!r}", hint=f"`alphabet` can be {' or '.join(alphabets)}")

@@ -138,9 +138,9 @@ def compare_tokenizers(
     samples = list(samples)
     if not tokenizers or not samples:
         what = "tokenizer" if not tokenizers else "sample"
-        raise InputError(f"there is no {what} to compare", hint="name tokenizers with -t and files to try them on")
+        raise InputError(f"there is no {what} to compare", hint="give at least one tokenizer and one file to try it on")
     if edits < 0:
-        raise InputError(f"{edits:,} edits can't be made", hint="--edits 200")
+        raise InputError(f"edits is {edits:,}; it must be 0 or above", hint="for example `edits=200`")
     seed = check_seed(seed)
     names = _told_apart([tokenizer.name for tokenizer in tokenizers])
     short = [PurePath(sample.name).name or sample.name for sample in samples]
@@ -170,11 +170,13 @@ def _facts(sample: Sample, title: str) -> ComparedSample:
     from cutaway.sequences import CHECKS  # only here: see read_sample
 
     if sample.alphabet not in CHECKS:
-        raise InputError(f"there is no alphabet {sample.alphabet!r}", hint=f"there are {', '.join(CHECKS)}")
+        raise InputError(f"there is no alphabet {sample.alphabet!r}", hint=f"choose from {', '.join(CHECKS)}")
     sequences, series = sample.sequences, sample.alphabet == "series"
     if any(isinstance(sequence, str) == series for sequence in sequences):
         what = "channels of numbers" if series else "texts"
-        raise InputError(f"the sequences of {title!r} ({sample.alphabet}) have to be {what}", hint="give its alphabet")
+        raise InputError(
+            f"sequences of {sample.alphabet} must be {what} ({title!r})", hint="give the alphabet they are of"
+        )
     if series:
         symbols = sum(len(channel) for channels in sequences for channel in channels)
         size = 8 * symbols
@@ -182,7 +184,7 @@ def _facts(sample: Sample, title: str) -> ComparedSample:
         symbols = sum(len(check_text(text)) for text in sequences)
         size = sum(len(text.encode("utf-8")) for text in sequences)
     if not symbols:
-        raise MissingText(f"there is nothing in {title!r} to tokenize", hint="give it a sequence")
+        raise MissingText(f"{title!r} has nothing to tokenize", hint="give it a sequence")
     words = sum(len(text.split()) for text in sequences) if sample.alphabet == "text" else 0
     return ComparedSample(
         name=title,
@@ -314,7 +316,7 @@ def _sentence(facts: ComparedSample, cells: Sequence[TokenizerCell]) -> str:
     whole = [cell for cell in cells if cell.comparable]
     of = f"{facts.name} ({facts.alphabet})"
     if not whole:
-        return f"On {of} each of them loses something, so their bits can't be compared."
+        return f"On {of} every tokenizer loses something, so their bits can't be compared."
     fewest = min(whole, key=lambda cell: cell.tokens)
     best = min(whole, key=lambda cell: cell.bits_per_symbol or 0.0)
     few = f"{counted(fewest.tokens, 'token')}, {fewest.fertility:.3g} a {facts.unit}"

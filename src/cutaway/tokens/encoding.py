@@ -87,8 +87,8 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
         encoding = codec.encode(text, add_special_tokens=add_special_tokens)
         if codec.numbers is not None and {*encoding.ids} == {tokenizer.special_id("unk")}:
             raise InputError(
-                f"{text[:40]!r} is neither numbers nor a word of {tokenizer.name}",
-                hint="a time step a line, as of a table: cutaway records FILE --alphabet series -o FILE.txt",
+                f"{text[:40]!r} is not a series of numbers, which {tokenizer.name} needs",
+                hint="write one time step a line; from a table: cutaway records FILE --alphabet series -o FILE.txt",
             )
         decoded = _decoded(codec, encoding.ids)
     elif isinstance(codec.numbers, States):

@@ -41,9 +41,7 @@ def learn_merges(
     [('A', 'B')]
     """
     if tokens > MOST_TOKENS:
-        raise InputError(
-            f"{tokens:,} tokens are more than these merges can count", hint=f"ask for at most {MOST_TOKENS:,}"
-        )
+        raise InputError(f"{tokens:,} tokens are too many for these merges", hint=f"ask for at most {MOST_TOKENS:,}")
     if tokens <= len(units):
         return []
     learner = _Learner(sequences, units, tokens)

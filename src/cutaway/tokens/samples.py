@@ -52,7 +52,7 @@ def read_sample(
     from cutaway.sequences import read_records  # 30 ms that other verbs of tokens need not wait for
 
     if symbols < 1:
-        raise InputError(f"{symbols:,} symbols are none to tokenize", hint="--symbols 1000000")
+        raise InputError(f"symbols is {symbols:,}; it must be 1 or above", hint="for example `symbols=1000000`")
     found: list[Any] = []
     left, whole = symbols, True
     records = read_records(
@@ -82,6 +82,7 @@ def read_sample(
     if not found:
         what = "molecule" if alphabet == "smiles" else "step"
         raise InputError(
-            f"{symbols:,} symbols are too few for one {what} of {os.fspath(file)!r}", hint="--symbols 1000000"
+            f"{symbols:,} symbols are too few for one {what} of {os.fspath(file)!r}",
+            hint="for example `symbols=1000000`",
         )
     return Sample(os.fspath(file), alphabet, found, whole, records.counts["skipped"])

@@ -52,17 +52,17 @@ def check_folder(directory: str | os.PathLike[str], *, force: bool = False) -> P
     target = Path(directory)
     try:
         if not os.fspath(directory) or target.is_file():
-            raise OutputError(f"{os.fspath(directory)!r} is no name for a folder", hint="name a new one: my-tokenizer")
+            raise OutputError(
+                f"{os.fspath(directory)!r} is not the name of a folder", hint="name a new one: my-tokenizer"
+            )
         others = {path.name for path in target.iterdir()} if target.is_dir() else set()
     except (OSError, ValueError) as error:
         raise _cannot(target, error) from error
     if others - _FILES:
         what = sorted(others - _FILES)[0]
-        raise OutputError(
-            f"{str(target)!r} is there already and holds more than a tokenizer ({what})", hint="name a new folder"
-        )
+        raise OutputError(f"{str(target)!r} exists and holds more than a tokenizer ({what})", hint="name a new folder")
     if others and not force:
-        raise OutputError(f"{str(target)!r} is there already", hint="name a new folder, or --force to write over it")
+        raise OutputError(f"{str(target)!r} exists", hint="name a new folder, or give `force=True` to write over it")
     return target
 
 

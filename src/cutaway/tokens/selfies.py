@@ -87,7 +87,7 @@ def selfies_text(smiles: str) -> str:
         column = max(0, getattr(error.__cause__, "idx", 0)) + 1
         raise _bad(smiles, _reason(error), column) from error
     if back != smiles and not same_molecule(smiles, back):
-        raise _bad(smiles, f"it would come back as {_short(back)}, and for RDKit that is not the same")
+        raise _bad(smiles, f"it would come back as {_short(back)}, which is another molecule for RDKit")
     return written
 
 
@@ -99,7 +99,7 @@ def selfies_smiles(text: str) -> str:
     """
     library = _library()
     if not _TEXT.fullmatch(text):  # what stands before the first bracket is passed over by the library
-        raise BadSequence(f"{_short(text)} is no SELFIES", hint="it is symbols in brackets: [C][=O]")
+        raise BadSequence(f"{_short(text)} is not SELFIES", hint="SELFIES are symbols in brackets: [C][=O]")
     try:
         smiles: str = library.decoder(text)
     except Exception as error:  # DecoderError, or RecursionError
@@ -163,14 +163,14 @@ def _reason(error: Exception) -> str:
         return "its branches are nested too deeply"
     if crowded := _CROWDED.search(str(error)):
         atom, bonds, most = crowded.groups()
-        return f"{atom} has {bonds} bonds, and may have {most}"
+        return f"{atom} has {bonds} bonds; at most {most} are allowed"
     if not isinstance(error, (_library().EncoderError, _library().DecoderError)):
-        return "it is no SMILES"
+        return "it is not a SMILES"
     return str(getattr(error.__cause__, "reason", "")) or str(error).splitlines()[0]
 
 
 def _bad(smiles: str, why: str, column: int = 1) -> BadSequence:
-    hint = "a tokenizer of kind smiles takes any"
+    hint = "a tokenizer of kind smiles takes any SMILES"
     return BadSequence(f"SELFIES can't write {_short(smiles)}: {why}", hint=hint, column=column)
 
 

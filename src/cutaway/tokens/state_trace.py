@@ -62,8 +62,8 @@ def steps_of(text: str, series: SeriesText, states: States) -> NDArray[np.float6
     channels = series.channels.T if lines == 1 and wanted > 1 else series.channels
     if len(channels) != wanted:
         raise InputError(
-            f"a time step of these states has {counted(wanted, 'number')}, and the lines have {len(channels):,}",
-            hint="a line is a time step and has a number for each channel; NA is a missing one",
+            f"a time step of these states has {counted(wanted, 'number')}, but the lines have {len(channels):,}",
+            hint="write one time step a line, with a number for each channel; NA is a missing number",
         )
     return channels
 

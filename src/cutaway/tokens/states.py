@@ -66,7 +66,9 @@ class States:
         words = text.split()
         if unknown := [word for word in words if word not in self._numbers]:
             last = len(self.centres) - 1
-            raise InputError(f"{unknown[0]!r} is no state", hint=f"there are c0 to c{last}, and {MISSING}")
+            raise InputError(
+                f"{unknown[0]!r} is not a state", hint=f"the states are c0 to c{last}, and {MISSING} is a missing step"
+            )
         centres_KC = np.vstack([self._centres, np.full(self._centres.shape[1], np.nan)])
         return centres_KC[[self._numbers[word] for word in words]].T.copy()
 
@@ -82,9 +84,8 @@ class States:
         values_CT = channels_of(channels)
         if len(values_CT) != self._centres.shape[1]:
             raise InputError(
-                f"the states are of {counted(self._centres.shape[1], 'channel')}, "
-                f"and the series has {len(values_CT):,}",
-                hint="give every time step as many numbers: --column, or FILE=series:ONE,TWO, chooses them",
+                f"the states have {counted(self._centres.shape[1], 'channel')}, but the series has {len(values_CT):,}",
+                hint="choose as many columns with `column`, or with FILE=series:ONE,TWO",
             )
         nearest_T = np.full(values_CT.shape[1], -1, dtype=np.int64)
         apart_T = np.full(values_CT.shape[1], np.nan)
@@ -142,8 +143,8 @@ def learn_states(series: Iterable[Series], count: int | None = None, *, seed: in
     count = min(DEFAULT, different) if count is None else count
     if not 1 <= count <= different:
         raise InputError(
-            f"{counted(different, 'different time step')} can't make {counted(count, 'state')}",
-            hint=f"--vocab-size {different + len(SPECIALS) + 1}, or less" if count > 1 else "ask for 1 or more",
+            f"can't make {counted(count, 'state')} from {counted(different, 'different time step')}",
+            hint=f"`vocab_size={different + len(SPECIALS) + 1}` or less" if count > 1 else "ask for 1 or more",
         )
     centres_KX, sizes_K = _clustered(seen_FX, count, seed)
     ordered_KX = centres_KX[np.argsort(-sizes_K, kind="stable")]
@@ -175,12 +176,12 @@ def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) 
         elif steps_TC.shape[1] != kept_FC.shape[1]:
             raise InputError(
                 f"series {number:,} has {counted(steps_TC.shape[1], 'channel')}, "
-                f"and those before it {kept_FC.shape[1]:,}",
-                hint="states are of series with equally many channels",
+                f"but the series before it have {kept_FC.shape[1]:,}",
+                hint="give series with equally many channels",
             )
         if angles and steps_TC.size and (largest := np.abs(steps_TC).max()) > 2 * np.pi:
             raise InputError(
-                f"{largest:g} is no angle in radians (series {number:,})", hint="give radians, or leave --angles out"
+                f"series {number:,}: {largest:g} is not an angle in radians", hint="give radians, or leave `angles` out"
             )
         first = steps_TC[: max(0, len(kept_FC) - seen)]
         kept_FC[seen : seen + len(first)] = first
@@ -189,7 +190,9 @@ def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) 
         kept_FC[places[places < len(kept_FC)]] = later[places < len(kept_FC)]
         seen += len(steps_TC)
     if not seen:
-        raise InputError("there is no time step to learn states from", hint="give one without a missing number")
+        raise InputError(
+            "there is no complete time step to learn states from", hint="give one without a missing number"
+        )
     return kept_FC[:seen]
 
 
@@ -221,7 +224,9 @@ def states_of(tokenizer: Tokenizer) -> States:
     """Return the states that a tokenizer was made of. Raises `InputError` where it is none of states."""
     declared: dict[str, Any] = tokenizer.config.get("cutaway", {})
     if "centres" not in declared:
-        raise InputError(f"{tokenizer.name} has no states", hint="cutaway tokenizer train --kind states")
+        raise InputError(
+            f"{tokenizer.name} is not a tokenizer of states", hint="make one: cutaway tokenizer train --kind states"
+        )
     return States(tuple(map(tuple, declared["centres"])), bool(declared.get("angles")))
 
 

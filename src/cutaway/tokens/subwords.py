@@ -135,8 +135,8 @@ def _with_words(texts: Iterable[str]) -> Iterator[str]:
         if longest > _LONGEST:
             start = next(word[0] for word in _WORD.finditer(text) if len(word[0]) == longest)[:12]
             raise InputError(
-                f"{start + '…'!r} is a word of {longest:,} signs: BPE of text is learned within words",
-                hint="say what sequences without spaces are: --alphabet dna, rna, protein, codon or smiles",
+                f"{start + '…'!r} is a word of {longest:,} characters; BPE of text takes at most {_LONGEST:,}",
+                hint="for sequences without spaces give `alphabet`: dna, rna, protein, codon or smiles",
             )
         yield text
 

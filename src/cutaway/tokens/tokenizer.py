@@ -102,7 +102,7 @@ class Tokenizer:
     def _refuse(self, ids: Sequence[int], rows: int) -> None:
         token_id = next(i for i in ids if i >= rows)
         raise InputError(
-            f"the token {self.token(token_id)!r} has the id {token_id:,}, and the embedding of {self.name} has "
+            f"the token {self.token(token_id)!r} has the id {token_id:,}, but the embedding of {self.name} has "
             f"{rows:,} rows",
             hint="leave that token out, or take the model and the tokenizer from one folder",
         )

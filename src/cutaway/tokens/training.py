@@ -75,7 +75,7 @@ def train_tokenizer(
     ['GATTACA']
     """
     if kind not in KINDS:
-        raise InputError(f"there is no kind {kind!r}", hint=f"there are {', '.join(KINDS)}")
+        raise InputError(f"there is no kind {kind!r}", hint=f"choose from {', '.join(KINDS)}")
     alphabet = KINDS[kind][0] if alphabet is None else alphabet
     if alphabet not in KINDS[kind]:
         raise InputError(f"a {kind} tokenizer is not for {alphabet!r}", hint=f"it is for {', '.join(KINDS[kind])}")
@@ -84,7 +84,7 @@ def train_tokenizer(
         hint = f"it takes {' and '.join(allowed)}" if allowed else "leave it out"
         raise InputError(f"a {kind} tokenizer takes no {unknown[0]}", hint=hint)
     if vocab_size is not None and vocab_size < 1:
-        raise InputError(f"a vocabulary of {vocab_size:,} holds nothing", hint="--vocab-size 4096")
+        raise InputError(f"vocab_size is {vocab_size:,}; it must be 1 or above", hint="for example `vocab_size=4096`")
     some = _at_least_one(sequences)
     letters = "dna" if alphabet == "codon" else alphabet
     if kind == "bins":
@@ -130,7 +130,7 @@ def _bins(series: Iterator[Any], vocab_size: int, method: str = "uniform", limit
         return bins.bins_tokenizer(bins.uniform_bins(count, limit))
     if method == "quantile":
         return bins.bins_tokenizer(bins.quantile_bins(series, count), method=method)
-    raise InputError(f"there are no {method!r} bins", hint="uniform or quantile")
+    raise InputError(f"there are no {method!r} bins", hint="choose from uniform, quantile")
 
 
 def _lookup(vocabulary: list[str], kind: str, alphabet: str) -> Tokenizer:
@@ -149,9 +149,9 @@ def _of_size(tokenizer: Tokenizer, vocab_size: int | None) -> Tokenizer:
     size = len(tokenizer.vocabulary)
     if vocab_size is not None and vocab_size != size:
         raise InputError(
-            f"a vocabulary of {vocab_size:,} can't be had: {tokenizer.name} has {size:,} tokens, {len(SPECIALS)} of "
-            "them special",
-            hint="leave --vocab-size out",
+            f"vocab_size is {vocab_size:,}, but {tokenizer.name} always has {size:,} tokens, {len(SPECIALS)} of them "
+            "special",
+            hint="leave `vocab_size` out",
         )
     return tokenizer
 

@@ -51,7 +51,8 @@ def letter_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int 
         if (codes == 255).any():
             at = int((codes == 255).argmax())
             raise InputError(
-                f"{sequence[at]!r} at position {at + 1:,} is no letter of {alphabet}", hint="--alphabet says which"
+                f"{sequence[at]!r} at position {at + 1:,} is not a letter of {alphabet}",
+                hint="give the right `alphabet`",
             )
         parts.append(codes)
     rest = len(letters) - len(merging) + len(SPECIALS)
@@ -76,7 +77,7 @@ def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int =
     ['ATGAAA', 'CCC', 'A', 'T']
     """
     if alphabet not in ("dna", "rna"):
-        raise InputError(f"there are no codons of {alphabet!r}", hint="--alphabet codon, for DNA that codes")
+        raise InputError(f"there are no codons of {alphabet!r}", hint="for DNA that codes give `alphabet='codon'`")
     words, letters = words_of(alphabet, 3), LETTERS[alphabet]
     rest = len(letters) + len(SPECIALS)
     room_for(vocab_size, len(words) + rest, f"64 codons, {len(letters)} letters")

@@ -22,7 +22,7 @@ _PROTEIN_ONLY = frozenset("EFILPQZ*")  # letters of amino acids that no nucleoti
 def ascii_letters(sequence: str, kind: str) -> bytes:
     """Return the letters as bytes; raise `BadSequence` if there are none, or for the first one that is not ASCII."""
     if not sequence:
-        raise BadSequence("the sequence is empty", hint="add one, or skip such records with --skip-bad")
+        raise BadSequence("the sequence is empty", hint="add one, or skip such records with `skip_bad=True`")
     try:
         return sequence.encode("ascii")
     except UnicodeEncodeError as error:
@@ -32,12 +32,12 @@ def ascii_letters(sequence: str, kind: str) -> bytes:
 def bad_letter(sequence: str, position: int, kind: str, hint: str | None = None) -> BadSequence:
     """Return the error for the letter at a position (from 0), which this kind of sequence does not have."""
     if hint is None and kind != "protein" and _PROTEIN_ONLY.intersection(sequence[:10_000].upper()):
-        hint = "for proteins use --alphabet protein; otherwise fix it, or skip it with --skip-bad"
+        hint = "for proteins use `alphabet='protein'`; otherwise fix it, or skip it with `skip_bad=True`"
     if position == 0 and sequence[0] == ">":
-        hint = "if this file is FASTA, use --format fasta"
+        hint = "if this file is FASTA, use `format='fasta'`"
     return BadSequence(
         f"{sequence[position]!r} is not a letter of {kind}",
-        hint=hint or "fix it, or skip such records with --skip-bad",
+        hint=hint or "fix it, or skip such records with `skip_bad=True`",
         column=position + 1,
     )
 

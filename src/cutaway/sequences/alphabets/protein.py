@@ -46,7 +46,7 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     if bad := left.translate(None, b"XBZJ-*"):
         raise bad_letter(sequence, letters.index(bad[:1]), "protein")
     if not letters:
-        raise BadSequence("there are no residues, only a stop", hint="skip such records with --skip-bad")
+        raise BadSequence("there are no residues, only a stop", hint="skip such records with `skip_bad=True`")
     for rule, codes in _KEPT:
         if count := len(left) - len(left.translate(None, codes)):
             changes[rule] = count

@@ -59,7 +59,7 @@ def check(sequence: Sequence[Iterable[float]]) -> tuple[tuple[array[float], ...]
             raise BadSequence(f"{channel[first]} is not a finite number", hint="use NaN", column=first + 1)
         missing += int(np.isnan(values).sum())
     if not channels or missing == len(channels) * len(channels[0]):
-        raise BadSequence("the series has no numbers", hint="add some, or skip such records with --skip-bad")
+        raise BadSequence("the series has no numbers", hint="add some, or skip such records with `skip_bad=True`")
     return channels, {"missing numbers": missing} if missing else {}
 
 

@@ -67,7 +67,7 @@ def reader() -> Callable[[str], bool]:
     It runs RDKit's parser and only those sanitisation steps that can refuse a molecule. The other steps (aromaticity,
     conjugation, hybridisation, stereo) would take as long again and never refuse.
     """
-    library("rdkit", "checking SMILES needs RDKit", "read them without the check: --alphabet text")
+    library("rdkit", "checking SMILES needs RDKit", "read them without the check: `alphabet='text'`")
     from rdkit import Chem, rdBase
 
     steps = Chem.SANITIZE_CLEANUP | Chem.SANITIZE_CLEANUP_ORGANOMETALLICS
@@ -120,7 +120,7 @@ def _refused(smiles: str, start: int) -> BadSequence:
     shown = smiles if len(smiles) <= 80 else smiles[:77] + "..."
     return BadSequence(
         f"RDKit refuses {shown!r}: {first.removeprefix('SMILES Parse Error: ')}",
-        hint="fix it, or skip such records with --skip-bad",
+        hint="fix it, or skip such records with `skip_bad=True`",
         column=start + column,
     )
 

@@ -18,12 +18,12 @@ def check(sequence: str) -> tuple[str, dict[str, int]]:
     ('Naïve?', {})
     """
     if not sequence:
-        raise BadSequence("the text is empty", hint="add a text, or skip such records with --skip-bad")
+        raise BadSequence("the text is empty", hint="add a text, or skip such records with `skip_bad=True`")
     if not sequence.isascii():
         try:
             sequence.encode()
         except UnicodeEncodeError as error:
-            hint = "write the whole character, or skip such records with --skip-bad"
+            hint = "write the whole character, or skip such records with `skip_bad=True`"
             why = f"{sequence[error.start]!r} is half of a surrogate pair, not a character"
             raise BadSequence(why, hint=hint, column=error.start + 1) from error
     return sequence, {}

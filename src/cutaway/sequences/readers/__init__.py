@@ -69,7 +69,9 @@ def format_of(file: str) -> str:
     """
     found = suffix_format(file)
     if found is None:
-        raise InputError(f"the name {file!r} does not tell its format", hint=f"give it: --format {'|'.join(READERS)}")
+        raise InputError(
+            f"the name {file!r} does not tell its format", hint=f"name it with `format`: {', '.join(READERS)}"
+        )
     return found
 
 

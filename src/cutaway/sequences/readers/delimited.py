@@ -19,7 +19,7 @@ __all__ = ["Delimited"]
 MOST = 1 << 22
 """The most characters in a row that spans several lines; it bounds the memory that an unclosed quote costs."""
 
-_CLOSE = "close the quote on this line, or skip the line with --skip-bad"
+_CLOSE = "close the quote on this line, or skip the line with `skip_bad=True`"
 _OPEN = "unexpected end of data"  # the error of csv if a quote is open at the end
 _LOOKED_AT = 32
 _LONGEST = (1 << 31) - 1

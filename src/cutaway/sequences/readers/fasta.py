@@ -90,7 +90,7 @@ def _headless(request: Request, text: bytes, first: int) -> BadSequence:
     number, row = next(
         (number, row) for number, row in enumerate(text.split(b"\n"), first) if row.strip() and not row.startswith(b";")
     )
-    hint = "add a line like >name before it, or read the file with --format txt"
+    hint = "add a line like >name before it, or read the file with `format='txt'`"
     why = "a FASTA record must begin with '>'"
     return request.bad(why, number, len(row) - len(row.lstrip()) + 1, hint)
 

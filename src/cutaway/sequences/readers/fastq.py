@@ -16,7 +16,7 @@ __all__ = ["read_fastq"]
 
 _SPACE = b" \t\n\r\v\f"
 _MATE = re.compile(r"([12]):[YN]:")
-_MEND = "fix it (is it truncated?), or skip it with --skip-bad"
+_MEND = "fix it (is it truncated?), or skip it with `skip_bad=True`"
 
 Line = tuple[int, bytes]
 

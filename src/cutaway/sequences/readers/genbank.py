@@ -89,7 +89,7 @@ def _entries(request: Request) -> Iterator[tuple[int, list[str] | BadSequence]]:
             yield start, broken or rows
             rows, broken = [], None
     if rows:
-        hint = "is the file truncated? download it again, or skip its last entry with --skip-bad"
+        hint = "is the file truncated? download it again, or skip its last entry with `skip_bad=True`"
         yield start, broken or request.bad("this entry does not end with a line //", start, hint=hint)
     elif before:
         yield first, request.bad(_HEADLESS, first)

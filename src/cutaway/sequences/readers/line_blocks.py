@@ -50,7 +50,7 @@ def blocks(request: Request) -> Iterator[bytes]:
             if whole < len(block):
                 held.append(block[whole:])
             if zero >= 0:
-                hint = "name its format with --format; UTF-16 becomes text with: iconv -f UTF-16 -t UTF-8"
+                hint = "name its format with `format`; UTF-16 becomes text with: iconv -f UTF-16 -t UTF-8"
                 raise request.bad("byte 0x00: this is not a text file", line, sum(map(len, held)) + 1, hint)
     except (EOFError, zlib.error) as error:
         truncated = isinstance(error, EOFError)

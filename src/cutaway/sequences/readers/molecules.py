@@ -80,7 +80,7 @@ def read_sdf(request: Request) -> Iterator[Raw | BadSequence]:
         yield broken
     elif any(row.strip() for row in rows):
         if not any(row.startswith("M  END") for row in rows):
-            hint = "is the file truncated? download it again, or skip its last molecule with --skip-bad"
+            hint = "is the file truncated? download it again, or skip its last molecule with `skip_bad=True`"
             yield request.bad("the file ends inside this molecule", start, hint=hint)
         else:
             yield _molecule(request, chem, rows, start, names)

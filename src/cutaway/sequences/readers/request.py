@@ -18,7 +18,7 @@ __all__ = ["DECIMAL_COMMA", "Raw", "Request", "in_line", "listed"]
 
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
-MEND = "fix it, or skip such records with --skip-bad"
+MEND = "fix it, or skip such records with `skip_bad=True`"
 
 
 class Raw(NamedTuple):
@@ -89,7 +89,7 @@ class Request:
                 raise ValueError
             return float(said)  # type: ignore[arg-type]
         except (ValueError, TypeError, OverflowError):
-            hint = "write NA (null in JSON) for a missing number, or treat it as missing with --skip-bad"
+            hint = "write NA (null in JSON) for a missing number, or treat it as missing with `skip_bad=True`"
             if isinstance(said, str) and DECIMAL_COMMA.fullmatch(said):
                 hint = f"write it with a decimal point: {said.strip().replace(',', '.')}"
             self.skip(self.bad(f"{_short(said)} is not a finite number", line, column, hint))
@@ -114,13 +114,13 @@ class Request:
             if found := [name for name in names if name.strip().lower() == likely]:
                 return found[:1]
         if len(names) == 1 and self._is_sequence(names[0]):
-            hint = f"add a header line, or read the file with --format txt; if this is a name: --column {names[0]}"
+            hint = f"add a header line, or read the file with `format='txt'`; if this is a name: `column={names[0]!r}`"
             raise self.bad(f"{_short(names[0])} looks like a sequence, not like the name of a column", line, hint=hint)
         if len(names) == 1:
             return list(names)
-        numbers = "; for columns of numbers: --alphabet series" if self.alphabet == "text" else ""
+        numbers = "; for columns of numbers: `alphabet='series'`" if self.alphabet == "text" else ""
         why = f"which column holds the sequences? The columns are {listed(names)}"
-        raise self.bad(why, line, hint=f"choose: --column NAME{numbers}")
+        raise self.bad(why, line, hint=f"choose: `column=NAME`{numbers}")
 
     def _is_sequence(self, name: str) -> bool:
         """Return whether this name looks like a sequence, so that the table seems to have no header."""

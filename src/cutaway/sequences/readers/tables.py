@@ -104,7 +104,7 @@ def _with_numbers(
     picked, words, dates, empty = list[int](), list[str](), list[str](), list[str]()
     rows = [(line, row) for line, row in first if not isinstance(row, BadSequence)]
     if mark and all(_is_number(name) for name in names):
-        hint = f"add a header, or read the file with --format txt; if they are names: --column {names[0].strip()}"
+        hint = f"add a header, or read the file with `format='txt'`; if they are names: `column={names[0].strip()!r}`"
         raise request.bad("these are numbers, not names of columns", 1, hint=hint)
     for i, name in enumerate(names):
         if i in others:
@@ -112,7 +112,7 @@ def _with_numbers(
         line, cell = next(((line, row[i]) for line, row in rows if not series.is_missing(row[i])), (1, None))
         if isinstance(cell, str) and DECIMAL_COMMA.fullmatch(cell):
             point = f"write it with a decimal point: {cell.strip().replace(',', '.')}"
-            hint = request.points if mark in set(";\t") else f"{point}; or name the columns of numbers: --column NAME"
+            hint = request.points if mark in set(";\t") else f"{point}; or name the columns of numbers: `column=NAME`"
             raise request.bad(f"{cell!r} is written with a decimal comma", line, name, hint)
         if cell is None:
             empty.append(name)
@@ -181,7 +181,7 @@ def _with_dates_alike(request: Request, names: Sequence[str], columns: list[int]
             style = _style(row[i])
             if style is not None and styles.setdefault(i, (style, row[i]))[0] != style:
                 why = f"{row[i].strip()!r} is not in the same date style as {styles[i][1].strip()!r}"
-                hint = "write all dates of the column in one style, like 2024-01-31, or name the channels: --column"
+                hint = "write all dates of the column in one style, like 2024-01-31, or name the channels: `column`"
                 request.skip(request.bad(why, line, names[i], hint))
                 request.counts["dates of another style"] += 1
         yield line, row

@@ -89,7 +89,9 @@ def read_trr(request: Request) -> Iterator[Raw | BadSequence]:
         raise _cut(request, frames.whole + 1)
     if frames.problem:
         why = f"frame {frames.whole + 1:,} is {frames.problem}"
-        raise request.bad(why, frames.whole + 1, hint="download it again, or keep the frames before it with --skip-bad")
+        raise request.bad(
+            why, frames.whole + 1, hint="download it again, or keep the frames before it with `skip_bad=True`"
+        )
     if not frames.numbers:
         why = f"none of the {frames.whole:,} frames has coordinates"
         raise request.bad(why, 1, hint="give the file with the coordinates")
@@ -175,7 +177,7 @@ def _frame(frames: Sequence[int], step: int) -> str:
 
 def _cut(request: Request, frame: int) -> BadSequence:
     why = f"frame {frame:,} is incomplete: the file is truncated"
-    return request.bad(why, frame, hint="download it again, or keep the frames before it with --skip-bad")
+    return request.bad(why, frame, hint="download it again, or keep the frames before it with `skip_bad=True`")
 
 
 def _unreadable(request: Request, error: Exception) -> BadSequence:
