@@ -76,7 +76,7 @@ class PairDecoder:
 
     @torch.inference_mode()
     def step(self, ids: Sequence[int]) -> torch.Tensor:
-        """Run one token a row through the decoder, or where a cache does not do, all of the row."""
+        """Run one token a row through the decoder, or all of the row if its cache can't be used."""
         ids_B1 = torch.tensor(ids, device=self.model.device)[:, None]
         self._ids_BT = torch.cat([self._ids_BT, ids_B1], dim=1)
         output = self.model.module(

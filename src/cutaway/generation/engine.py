@@ -34,7 +34,7 @@ class Decoder(Protocol):
         """Tell a row, before its prompt is added, what the model itself asks: where to start, tokens it forces."""
 
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
-        """Read each prompt once, give it so many slots behind the last, and return the logits_BV of the new slots."""
+        """Read each prompt once, give it so many slots after the last, and return the logits_BV of the new slots."""
 
     def keep(self, slots: Sequence[int]) -> None:
         """Keep these slots, in this order; one may be named several times."""
@@ -138,7 +138,7 @@ def _closed(going: list[int]) -> list[int]:
 
 
 def processed(logits_BV: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
-    """Return the logits as each row's own processors leave them: the very same tensor where no row has any."""
+    """Return the logits as each row's own processors leave them; the very same tensor if no row has any."""
     if not any(row.processors for row in rows):
         return logits_BV
     scores_BV = logits_BV.clone()

@@ -1,4 +1,4 @@
-"""A row: one prompt on its way to one completion, with its own settings, its own stream of chance, its own end."""
+"""A row: one prompt being completed, with its own settings, its own random stream and its own end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Alternative:
-    """A token the model might have said and its probability, before any sampler."""
+    """A token that the model could have chosen, and its probability before any sampler."""
 
     token: str
     id: int
@@ -59,10 +59,10 @@ class SamplerEffect:
 
 @dataclasses.dataclass(frozen=True)
 class TraceStep:
-    """One token and what was behind it, before the samplers (the model itself) and after (what was drawn from).
+    """One token and its distribution before the samplers (the model's own) and after (what was drawn from).
 
     Ranks count from 1, entropies and the surprisal are in bits. `options` are the likeliest tokens before and after and
-    the one that was taken, in falling order; `effects` are the samplers in the order in which they act.
+    the one that was chosen, likeliest first; `effects` are the samplers in the order in which they act.
     """
 
     token: str
@@ -120,12 +120,12 @@ class Row:
 
     @functools.cached_property
     def chance(self) -> np.random.Generator:
-        """The stream that the row's tokens are drawn from."""
+        """The random stream that the row's tokens are drawn from."""
         return stream(self.seed, "tokens")
 
     @property
     def seen(self) -> list[int]:
-        """The ids that the decoder has before it: what it started from and what it has said."""
+        """The ids that the decoder has read: what it started from and what it has generated."""
         return (self.prompt_ids if self.start_ids is None else self.start_ids) + self.ids
 
     @property
@@ -133,11 +133,11 @@ class Row:
         return self.prompt_ids[-4:] if self.start_ids is None else []
 
     def start_from(self, ids: list[int]) -> None:
-        """Begin a text of its own behind these ids: the prompt is what an encoder read."""
+        """Begin a new text after these ids; the prompt is what an encoder read."""
         self.start_ids, self._window, self._read = ids, [], 0
 
     def take(self, token_id: int, tokenizer: Tokenizer, end_ids: frozenset[int]) -> None:
-        """Add the token that was chosen to the ids and the text, and end the row where that ends it."""
+        """Add the chosen token to the ids and the text, and end the row if the token ends it."""
         self.ids.append(token_id)
         finish = "eos" if token_id in end_ids else "length" if len(self.ids) >= self.max_new_tokens else None
         searched = len(self.text)

@@ -31,10 +31,10 @@ class Scored:
 
 @torch.inference_mode()
 def score_continuations(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Scored | None]:
-    """Return −ln p of each second text behind its first under a causal model, in nats; None where there is nothing.
+    """Return −ln p of each second text after its first under a causal model, in nats; None if there is no token.
 
-    Both are encoded as one text, and a token counts that ends behind the first text's end: where one token spans the
-    border it is scored whole. A pair too long for the context loses its beginning. The numbers follow from the pairs
+    Both are encoded as one text, and a token counts if it ends after the first text's end: a token that spans the
+    border is scored whole. A pair too long for the context loses its beginning. The numbers follow from the pairs
     and their order alone.
     """
     found: list[Scored | None] = [None] * len(pairs)

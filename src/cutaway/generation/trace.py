@@ -14,7 +14,7 @@ from cutaway.tokens import Tokenizer
 
 __all__ = ["trace"]
 
-LISTED = 10  # options listed, where the row keeps no other number of alternatives
+LISTED = 10  # options listed, unless the row keeps another number of alternatives
 
 
 def trace(
