@@ -28,5 +28,5 @@ def check_new_folder(directory: str | os.PathLike[str], *, beside: Collection[st
         hint = "name a folder that you may write to"
         raise cannot_write(f"can't write to {str(folder)!r}: {why}", error, hint=hint) from error
     if taken:
-        raise OutputError(f"{str(folder)!r} is not empty", hint="name a new folder, or remove that one first")
+        raise OutputError(f"{str(folder)!r} is not empty", hint="name a new folder, or remove this one first")
     return folder

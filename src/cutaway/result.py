@@ -75,7 +75,7 @@ class Result:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the result as a table: a dictionary a row, its keys the columns; None is an empty cell."""
-        raise NotImplementedError(f"{type(self).__name__} is no table")
+        raise NotImplementedError(f"{type(self).__name__} is not a table")
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the result's arrays by name."""
@@ -239,13 +239,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    # None, and numbers that are none (as in JSON), are empty cells.
+    # None, and numbers that are not finite, are empty cells (null in JSON).
     writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
 def _archive(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
-    """Return what `numpy.savez_compressed` writes, but for the time of day that it puts into the file."""
+    """Return what `numpy.savez_compressed` writes, without the time of day in the file."""
     import numpy as np
 
     whole = io.BytesIO()
@@ -261,7 +261,7 @@ def _archive(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
 def _cannot_write(path: Path, error: OSError | ValueError) -> OutputError:
     why = getattr(error, "strerror", None) or str(error)
     shown = str(path) if len(str(path)) < 100 else f"{str(path)[:97]}..."
-    hint = "give -o a file name in a folder that exists, that you may write to and that has room"
+    hint = "give a file name in a folder that exists, that you may write to and that has room"
     return cannot_write(f"can't write {shown!r}: {why}", error, hint=hint)
 
 
@@ -276,7 +276,7 @@ def _more(results: Sequence[Result]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    numpy = sys.modules.get("numpy")  # whoever has one of its numbers has imported it
+    numpy = sys.modules.get("numpy")  # if a value is a numpy number, numpy is imported
     if numpy is not None and isinstance(value, numpy.generic):
         value = value.item()
     if isinstance(value, Result):

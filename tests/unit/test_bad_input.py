@@ -189,7 +189,7 @@ def test_a_name_misspelt_for_models(run, verb):
 
 
 def test_removing_what_is_not_there(run):
-    says(run("models", "rm", "gpt2-vocab"), 2, "the cache holds no 'gpt2-vocab'", "cutaway models list")
+    says(run("models", "rm", "gpt2-vocab"), 2, "the cache has no model 'gpt2-vocab'", "cutaway models list")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -247,8 +247,8 @@ def spoilt(tiny_gpt2, tmp_path):
 @pytest.mark.parametrize(
     ("how", "code", "words"),
     [
-        ("cut short", 1, "cut short or damaged"),
-        ("no weights", 1, "holds no weights"),
+        ("cut short", 1, "incomplete or damaged"),
+        ("no weights", 1, "does not contain weights"),
         ("no config", 2, "no config.json"),
         ("pickle", 1, "weights_only"),
         ("own code", 1, "--trust-remote-code"),

@@ -146,7 +146,7 @@ def test_nothing_of_a_source_distribution_runs(wheel, monkeypatch, tmp_path, kin
     ("name", "hint"), [("mose", "did you mean moses?"), ("", "cutaway data list"), ("../x", "list")]
 )
 def test_names_of_no_data(name, hint):
-    with pytest.raises(UnknownModel, match="no set of data") as raised:
+    with pytest.raises(UnknownModel, match="no data set") as raised:
         cutaway.get_data(name)
     assert hint in raised.value.hint
 
@@ -163,7 +163,7 @@ def test_offline_says_how_to_fetch_and_runs_nothing(shelve_data, monkeypatch, pi
     ("changes", "error", "words"),
     [
         ({"pinned": "0" * 64}, ChecksumMismatch, "is not the file that was pinned"),
-        ({"main": "nothing.fa"}, CorruptFile, "holds no nothing.fa"),
+        ({"main": "nothing.fa"}, CorruptFile, "does not contain nothing.fa"),
         ({"main_sha256": "0" * 64}, ChecksumMismatch, r"tiny\.fa .* is not the file that was pinned"),
         ({"prepare": "peptides", "main": "peptides.csv"}, CorruptFile, "does not hold AMPvsUniProt.csv"),
     ],
@@ -228,7 +228,7 @@ def test_a_debian_that_has_another_file_or_none(debian, monkeypatch):
         cutaway.get_data("tiny")
     assert "release of Debian" in raised.value.hint
     monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(debian, debian=("other",)))
-    with pytest.raises(HubUnreachable, match="did not hand out other: Unable to locate") as raised:
+    with pytest.raises(HubUnreachable, match="did not send other: Unable to locate") as raised:
         cutaway.get_data("tiny")
     assert "apt-get update" in raised.value.hint and in_the_cache() == []
     script = Path(shutil.which("apt-get"))
@@ -239,7 +239,7 @@ def test_a_debian_that_has_another_file_or_none(debian, monkeypatch):
 
 def test_a_system_without_apt(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ModelError, match="ecoli comes in Debian's package bowtie-examples") as raised:
+    with pytest.raises(ModelError, match="ecoli comes in the Debian package bowtie-examples") as raised:
         cutaway.get_data("ecoli")
     assert "cutaway data list" in raised.value.hint
 
@@ -340,7 +340,7 @@ def test_command_says_why_in_two_lines():
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 2 and run.stdout == ""
     assert run.stderr.splitlines() == [
-        "cutaway: there is no set of data 'mose'", "  did you mean moses? (cutaway data list)"
+        "cutaway: there is no data set 'mose'", "  did you mean moses? (cutaway data list)"
     ]  # fmt: skip
 
 

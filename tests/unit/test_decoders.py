@@ -246,7 +246,7 @@ def test_generate_takes_an_encoder_decoder_from_a_folder(cls, tiny_llama, tmp_pa
 def test_what_writes_no_text_is_refused(tiny_bert_classifier, tiny_llama, tmp_path):
     with pytest.raises(WrongKind, match="left to right"):
         load(tiny_bert_classifier, "generator")
-    with pytest.raises(WrongKind, match="does not turn a text into another"):
+    with pytest.raises(WrongKind, match="does not turn one text into another"):
         load(tiny_llama, "pair")
     config = transformers.T5Config(vocab_size=75, d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)
     transformers.T5EncoderModel(config).save_pretrained(tmp_path)

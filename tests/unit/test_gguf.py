@@ -324,9 +324,9 @@ def without_a_tokenizer(path, _source):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (cut_short, "cut short"),
-        (cut_shorter, "cut short"),
-        (empty, "cut short"),
+        (cut_short, "incomplete"),
+        (cut_shorter, "incomplete"),
+        (empty, "incomplete"),
         (without_a_tensor, "1.mlp.down_proj"),
         (without_a_tokenizer, "tokenizer"),
     ],
@@ -363,7 +363,7 @@ def test_command_a_file_that_is_cut_short(tmp_path, quantised):
     run = cutaway("tokenize", "hello", "-m", str(tmp_path / "bad.gguf"))
     assert run.returncode == 1 and run.stdout == "" and "Traceback" not in run.stderr
     told = [line for line in run.stderr.splitlines() if " I " not in line]  # but for the progress
-    assert len(told) == 2 and "bad.gguf" in told[0] and "cut short" in told[0] and "fetch the file again" in told[1]
+    assert len(told) == 2 and "bad.gguf" in told[0] and "incomplete" in told[0] and "fetch the file again" in told[1]
     assert in_the_cache() == []
 
 

@@ -291,7 +291,7 @@ def test_a_model_that_brings_its_own_code(tiny_gpt2, copy, tmp_path, model_type)
     if model_type == "brand-new":
         with pytest.raises(UnsafeFile, match=folder.name) as raised:
             models.load(folder)
-        assert "--trust-remote-code" in raised.value.hint
+        assert "trust_remote_code=True" in raised.value.hint
     else:  # transformers has a class of its own for it: that one is taken
         assert type(models.load(folder).module) is transformers.GPT2LMHeadModel
     assert not marker.exists()
@@ -316,14 +316,14 @@ def test_models_that_do_not_continue_a_text(tiny_bert_classifier, copy):
         folder = edit(copy(tiny_bert_classifier), architectures=architectures)
         with pytest.raises(WrongKind, match="left to right") as raised:
             models.load(folder)
-        assert "-m smollm2-135m" in raised.value.hint
+        assert "`model='smollm2-135m'`" in raised.value.hint
         shutil.rmtree(folder)
 
 
 def test_a_decoder_has_no_labels_of_its_own(tiny_gpt2):
     with pytest.raises(WrongKind, match="no classification head") as raised:
         models.load(tiny_gpt2, "classifier")
-    assert "--labels" in raised.value.hint
+    assert "`labels=" in raised.value.hint
 
 
 def test_a_vocabulary_has_no_weights():
@@ -345,7 +345,7 @@ def test_unknown_dtypes(tiny_gpt2, dtype):
 def test_unknown_devices(tiny_gpt2, device):
     with pytest.raises(InputError, match=device) as raised:
         models.load(tiny_gpt2, device=device)
-    assert "--device cpu" in raised.value.hint
+    assert "`device='cpu'`" in raised.value.hint
 
 
 # Tokenizers
@@ -457,7 +457,7 @@ def test_a_prompt_that_is_too_long_says_by_how_much(tiny_gpt2):
     loaded = models.load(tiny_gpt2)
     with pytest.raises(PromptTooLong, match=r"1,070 tokens.*takes 64: 1,006 too many") as raised:
         models.encode_prompt(loaded, "x" * 1_070)
-    assert "--truncate left" in raised.value.hint
+    assert "`truncate='left'`" in raised.value.hint
     with pytest.raises(PromptTooLong, match=r"takes 60 beside 4 new ones: 1 too many"):
         models.fit_context(loaded, [5] * 61, room=4)
     with pytest.raises(InputError, match="64 new tokens do not fit"):
@@ -479,7 +479,7 @@ def test_truncation_keeps_the_side_it_does_not_name(tiny_gpt2, room):
 def test_chat(tiny_llama, copy):
     with pytest.raises(ModelError, match="no chat template") as raised:
         models.encode_prompt(models.load(tiny_llama), "hi", chat=True)
-    assert "--chat" in raised.value.hint
+    assert "`chat`" in raised.value.hint
     folder = copy(tiny_llama)
     (folder / "chat_template.jinja").write_text(
         "<|end|>{{ messages[0].content }}!{% if add_generation_prompt %}A{% endif %}"

@@ -218,7 +218,7 @@ def test_mistakes_are_told_without_torch(command, models, tmp_path):
     assert len(told) == len(given), done.stderr
     for (code, out, err, heavy), (arguments, words) in zip(told, MISTAKES[command], strict=True):
         assert words in err and "Traceback" not in err, (arguments, err)
-        usage = 1 if "forbids to fetch" in err else 2  # a name that the Hub may know is no mistake
+        usage = 1 if "forbids fetching" in err else 2  # a name that the Hub may know is no mistake
         assert (code, out, heavy) == (usage, "", []), (arguments, err)
 
 

@@ -65,7 +65,7 @@ class Outline:
         """Raise `InputError` for a layer whose output the model does not have; 0 is what enters the first block."""
         if self.layers is not None and not -self.layers - 1 <= layer <= self.layers:
             raise InputError(
-                f"there is no layer {layer} in {self.name}: it has 0 (what enters the first block) to {self.layers}",
+                f"there is no layer {layer} in {self.name}: it has 0 (the input of the first block) to {self.layers}",
                 hint=f"-1 is the last, as is {self.layers}",
             )
 
@@ -82,7 +82,9 @@ def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Ou
     name = os.fspath(model)
     entry = SHELF.get(name)
     if entry is not None and entry.kind == "tokenizer":
-        raise WrongKind(f"{name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
+        raise WrongKind(
+            f"{name} is a vocabulary without weights", hint=f"take a model, for example `model={DEFAULT!r}`"
+        )
     path = resolve(model, revision=revision)
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
@@ -103,15 +105,15 @@ def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Ou
 
 
 def check_left_to_right(name: str, built: str, type_: str, is_decoder: bool) -> None:
-    """Raise `WrongKind` for a model of masked language, a classifier, or a type whose attention looks both ways.
+    """Raise `WrongKind` for a masked language model, a classifier, or a type with bidirectional attention.
 
-    transformers would build a BERT as a causal model without a word: its attention looks both ways all the same.
+    transformers builds a BERT as a causal model without a warning, although its attention stays bidirectional.
     """
     masked = any(part in built for part in ("ForMaskedLM", "ForPreTraining", "ForSequenceClassification", "Encoder"))
     if (masked and "EncoderDecoder" not in built) or (type_ in BIDIRECTIONAL and not is_decoder):
         raise WrongKind(
             f"{name} is a {built or type_}: it does not continue a text from left to right",
-            hint=f"take a decoder, for example -m {DEFAULT}",
+            hint=f"take a decoder, for example `model={DEFAULT!r}`",
         )
 
 
@@ -128,10 +130,10 @@ def is_model_type(name: str) -> bool:
 
 
 def check_device(device: str) -> None:
-    """Raise `InputError` for what cannot be the name of a device; whether it is here, torch has to say."""
+    """Raise `InputError` if this is not the name of a device; torch finds out later whether the machine has it."""
     kind, colon, number = device.partition(":")
     if kind not in _DEVICES or (colon and not number.isdecimal()):
-        raise InputError(f"there is no device {device!r}", hint="use --device cpu, cuda, cuda:1 or mps")
+        raise InputError(f"there is no device {device!r}", hint="use `device='cpu'`, 'cuda', 'cuda:1' or 'mps'")
 
 
 def _first(configs: list[dict[str, Any]], names: tuple[str, ...]) -> int | None:

@@ -105,7 +105,7 @@ def get_data(name: str) -> DataInfo:
     if entry is None:
         near = difflib.get_close_matches(name, DATASETS, 1, 0.5)
         hint = f"did you mean {near[0]}? (cutaway data list)" if near else "cutaway data list shows what there is"
-        raise UnknownModel(f"there is no set of data {name!r}", hint=hint)
+        raise UnknownModel(f"there is no data set {name!r}", hint=hint)
     path = cache.fill(_key(entry), lambda aside: _make(entry, aside), ROOM)
     known, files = cache.record(_key(entry), ROOM) or {}, files_in(path)
     return DataInfo(
@@ -145,11 +145,11 @@ def _make(entry: Dataset, aside: Path) -> dict[str, Any]:
         try:
             _keep(entry, unpacked, aside)
         except FileNotFoundError as error:
-            raise CorruptFile(f"{entry.origin} does not hold {Path(error.filename or '').name}") from error
+            raise CorruptFile(f"{entry.origin} does not contain {Path(error.filename or '').name}") from error
         except (OSError, ModelError):
             raise
         except Exception as error:  # a table without the columns it had, an archive inside that is cut short
-            raise CorruptFile(f"{entry.origin} does not hold what it should: {error!r}") from error
+            raise CorruptFile(f"{entry.origin} does not have the expected content: {error!r}") from error
     return {"name": entry.name, "kind": entry.alphabet, "source": source, "licence": entry.licence}
 
 
@@ -176,12 +176,12 @@ def _keep(entry: Dataset, unpacked: Path, aside: Path) -> None:
         getattr(dataset_recipes, entry.prepare)(unpacked, aside / entry.main)
     kept = sorted(path.name for path in aside.iterdir() if path.is_file() and path.match(entry.main))
     if not kept:
-        raise CorruptFile(f"{entry.origin} holds no {entry.main}")
+        raise CorruptFile(f"{entry.origin} does not contain {entry.main}")
     if entry.main_sha256 is not None and (found_sha := sha256(aside / kept[0])) != entry.main_sha256:
         raise ChecksumMismatch(
-            f"{kept[0]} of {entry.origin} is not the file that was pinned: sha256 {found_sha}, "
+            f"{kept[0]} of {entry.origin} is not the file that was pinned: its sha256 is {found_sha}, "
             f"expected {entry.main_sha256}",
-            hint="nothing was kept; this release of Debian has another version of it: cutaway data list has other data",
+            hint="nothing was kept; this release of Debian has another version; cutaway data list shows other data",
         )
 
 
@@ -191,8 +191,8 @@ def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
     folder.mkdir()
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise ModelError(
-            f"{entry.name} comes in Debian's package {package}, and there is no apt-get here",
-            hint="get it on Debian or Ubuntu (a container will do) and copy the folder, or: cutaway data list",
+            f"{entry.name} comes in the Debian package {package}, but this machine has no apt-get",
+            hint="get it on Debian or Ubuntu (or in a container) and copy the folder; other data: cutaway data list",
         )
     log.info("fetching %s: Debian package %s, %s", entry.name, package, sized(entry.download_bytes))
     run = subprocess.run(
@@ -205,7 +205,7 @@ def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
     if run.returncode != 0 or not files:
         said = [line for line in run.stderr.splitlines() if line.startswith("E:")] or ["E: no reason given"]
         raise HubUnreachable(
-            f"apt-get did not hand out {package}: {said[0].removeprefix('E:').strip()}",
+            f"apt-get did not send {package}: {said[0].removeprefix('E:').strip()}",
             hint=f"its lists may be old or missing: apt-get update; then: cutaway data get {entry.name}",
         )
     run = subprocess.run(["dpkg-deb", "-x", files[0], unpacked], capture_output=True, text=True, check=False)

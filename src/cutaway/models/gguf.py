@@ -78,7 +78,7 @@ def _convert(source: Path, directory: Path) -> None:
         raise _corrupt(source, error) from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
-        raise CorruptFile(f"{source.name} does not hold what its architecture needs: {', '.join(lost[:4])}")
+        raise CorruptFile(f"{source.name} lacks weights that its architecture needs: {', '.join(lost[:4])}")
     gguf_tokenizer.correct(tokenizer.backend_tokenizer, metadata, source.name)
     tokenizer.model_max_length = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     model.config._name_or_path = source.stem
@@ -106,7 +106,7 @@ def _config(source: Path, where: dict[str, str]) -> Any:
 
 def _corrupt(source: Path, error: Exception) -> CorruptFile:
     return CorruptFile(
-        f"{str(source)!r} is cut short or no GGUF file: {str(error).splitlines()[0] if str(error) else error!r}",
+        f"{str(source)!r} is incomplete or not a GGUF file: {str(error).splitlines()[0] if str(error) else error!r}",
         hint="fetch the file again and compare its size",
     )
 

@@ -118,7 +118,7 @@ def check_names(source: Path) -> dict[str, Any]:
     if kind is not None and kind not in KINDS:
         raise UnsupportedArchitecture(
             f"{source.name} has a tokenizer of kind {kind!r} (tokenizer.ggml.model), which can't be rebuilt here",
-            hint=f"the kinds {', '.join(KINDS)} can",
+            hint=f"supported kinds: {', '.join(KINDS)}",
         )
     if kind == "gpt2":
         pre_tokenizer(pre, source.name)
@@ -130,15 +130,15 @@ def pre_tokenizer(name: str | None, source: str) -> PreTokenizer:
     if not name or name == "default":
         raise UnsupportedArchitecture(
             f"{source} does not say how its text is split (tokenizer.ggml.pre is {name or 'missing'!r}), so its tokens "
-            "would be guesses",
+            "can't be known",
             hint="take a newer GGUF of the model, or make one with a current llama.cpp (convert_hf_to_gguf.py)",
         )
     found = PRE_TOKENIZERS.get(name)
     if found is None:
         raise UnsupportedArchitecture(
-            f"{source} names the pre-tokenizer {name!r} (tokenizer.ggml.pre), which is not known here: its text would "
-            "be cut wrongly",
-            hint=f"{', '.join(sorted(PRE_TOKENIZERS))} are known",
+            f"{source} names the pre-tokenizer {name!r} (tokenizer.ggml.pre), which is not supported: its text would "
+            "be split wrongly",
+            hint=f"supported: {', '.join(sorted(PRE_TOKENIZERS))}",
         )
     return found
 

@@ -172,7 +172,7 @@ def model_info(name: str | os.PathLike[str], *, revision: str | None = None) -> 
 
 
 def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
-    """Return the model's card (README.md) or, where it has none, what is known in its place."""
+    """Return the model's card (README.md) or, if it has none, what is known about it."""
     known = model_info(name, revision=revision)
     path = Path(known.path) / "README.md"
     if path.is_file():
@@ -186,24 +186,25 @@ def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> 
 
 
 def remove_model(name: str) -> int:
-    """Remove a model from cutaway's cache and return the bytes set free; never touches folders of the user's.
+    """Remove a model from cutaway's cache and return the bytes set free; the user's folders are never touched.
 
-    Raises `UnknownModel` where the cache has no such model.
+    Raises `UnknownModel` if the cache has no such model.
     """
     entry = SHELF.get(name)
     key = f"{entry.name}-{entry.version}" if entry else name
     if cache.record(key) is None:
         if Path(name).exists():
-            raise InputError(f"{name!r} is a path of yours, not in the cache", hint="remove it yourself")
+            raise InputError(f"{name!r} is a path on your disk, not a model in the cache", hint="remove it yourself")
         raise UnknownModel(
-            f"the cache holds no {name!r}", hint="cutaway models list shows what it holds; hf cache rm is for the Hub's"
+            f"the cache has no model {name!r}",
+            hint="cutaway models list shows what it has; hf cache rm removes from the Hub's cache",
         )
     target = cache.folder(key)
     residency.evict(target)
     from cutaway.models import quickstart  # torch
 
     freed = sum(file.bytes for file in files_in(target)) + quickstart.forget(target) + forget_tokenizer(target)
-    (target / cache.RECORD).unlink()  # not whole any more, should we be interrupted
+    (target / cache.RECORD).unlink()  # incomplete from here on, even if we are interrupted
     shutil.rmtree(target)
     return freed
 
@@ -219,7 +220,7 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
     except ValueError as error:
-        raise CorruptFile(f"{str(config)!r} is no JSON: {error}", hint="copy or fetch the folder again") from error
+        raise CorruptFile(f"{str(config)!r} is not JSON: {error}", hint="copy or fetch the folder again") from error
     return loaded if isinstance(loaded, dict) else {}
 
 
@@ -231,6 +232,6 @@ def _licence(path: Path) -> str | None:
 
     try:
         said = huggingface_hub.ModelCard.load(readme).data.to_dict().get("license")
-    except Exception:  # front matter that is no YAML, or no mapping: the parser has errors of its own
+    except Exception:  # front matter that is not YAML or not a mapping: the parser raises errors of many kinds
         return None
     return ", ".join(map(str, said)) if isinstance(said, list) else said and str(said)

@@ -103,14 +103,18 @@ def _opened(
     trust: bool = False,
 ) -> Model:
     if kind not in {*_CLASSES, "generator"}:
-        raise InputError(f"there is no kind {kind!r} of model", hint=f"one of {', '.join(_CLASSES)}, generator")
+        raise InputError(
+            f"kind is {kind!r}; it must be a kind of model", hint=f"use one of {', '.join(_CLASSES)}, generator"
+        )
     if isinstance(model, Model):
         kind = _generator(model.config) if kind == "generator" else kind
         _check_kind(model.name, model.config, kind, type(model.module).__name__)
         return model
     entry = SHELF.get(os.fspath(model))
     if entry is not None and entry.kind == "tokenizer":
-        raise WrongKind(f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example -m {DEFAULT}")
+        raise WrongKind(
+            f"{entry.name} is a vocabulary without weights", hint=f"take a model, for example `model={DEFAULT!r}`"
+        )
     path = resolve(model, revision=revision)
     if kind == "generator":
         kind = _generator(_config(os.fspath(model), path, trust))
@@ -140,17 +144,19 @@ def _built(name: str, path: Path, kind: str, device: str, dtype: str, trust: boo
         )
         if missing := sorted(report["missing_keys"]):  # transformers would fill them with random numbers
             raise CorruptFile(
-                f"the weights of {name} lack {', '.join(missing[:3])}" + (", …" if len(missing) > 3 else ""),
+                f"the weights of {name} do not contain {', '.join(missing[:3])}" + (", …" if len(missing) > 3 else ""),
                 hint=_again(name, path),
             )
     try:
         if torch.device(device).type == "meta":
-            raise RuntimeError("meta keeps shapes and no numbers")
+            raise RuntimeError("device meta stores shapes without numbers")
         module = module.to(device).eval()
     except (RuntimeError, AssertionError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise _too_large(name) from error
-        raise InputError(f"no device {device!r} here: {str(error).splitlines()[0]}", hint="use --device cpu") from error
+        raise InputError(
+            f"device {device!r} can't be used: {str(error).splitlines()[0]}", hint="use `device='cpu'`"
+        ) from error
     tokenizer.rows = functools.partial(_rows, module)
     return Model(name, path, module, tokenizer)
 
@@ -175,12 +181,12 @@ def _config(name: str, path: Path, trust: bool) -> Any:
         except ValueError as error:
             if "trust_remote_code" in str(error):
                 raise UnsafeFile(
-                    f"{name} brings its own Python code, which loading it would run",
-                    hint="read that code first; then --trust-remote-code allows it",
+                    f"{name} comes with Python code, which would run when it is loaded",
+                    hint="read that code first; then `trust_remote_code=True` allows it",
                 ) from error
             if "model type" in str(error) or "model_type" in str(error):
                 raise UnsupportedArchitecture(
-                    f"{name} is of a kind that transformers {transformers.__version__} does not know: "
+                    f"transformers {transformers.__version__} does not know the architecture of {name}: "
                     f"{str(error).splitlines()[0]}",
                     hint=f"a newer transformers may know it: {pip_install()} -U transformers",
                 ) from error
@@ -195,29 +201,29 @@ def _check_kind(name: str, config: Any, kind: str, built: str) -> None:
     if kind == "classifier" and "ForSequenceClassification" not in built:
         raise WrongKind(
             f"{name} has no classification head (it is a {built or config.model_type})",
-            hint="give --labels a,b to let a language model choose between them",
+            hint="give `labels=['a', 'b']` to let a language model choose between them",
         )
     if kind == "pair":
         known = config.model_type in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
         if not known or not config.is_encoder_decoder or "Encoder" in built.replace("EncoderDecoder", ""):
             raise WrongKind(
-                f"{name} is a {built or config.model_type}: it does not turn a text into another",
-                hint=f"take an encoder-decoder such as a T5, or a decoder, for example -m {DEFAULT}",
+                f"{name} is a {built or config.model_type}: it does not turn one text into another",
+                hint=f"take an encoder-decoder such as a T5, or a decoder, for example `model={DEFAULT!r}`",
             )
     if kind != "causal":
         return
     if _generator(config) == "pair":
         raise WrongKind(
-            f"{name} is a {built or config.model_type}, which reads one text and writes another: "
+            f"{name} is a {built or config.model_type}, which reads one text and writes another; "
             "it does not continue a text from left to right",
-            hint=f"cutaway generate runs it; for this take a decoder, for example -m {DEFAULT}",
+            hint=f"cutaway generate runs it; for this take a decoder, for example `model={DEFAULT!r}`",
         )
     check_left_to_right(name, built, config.model_type, bool(getattr(config, "is_decoder", False)))
     brings_one = "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {})  # and its code is trusted
     if config.model_type not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and not brings_one:
         raise WrongKind(
             f"{name} is a {built or config.model_type}: it does not continue a text from left to right",
-            hint=f"take a decoder, for example -m {DEFAULT}",
+            hint=f"take a decoder, for example `model={DEFAULT!r}`",
         )
 
 
@@ -235,7 +241,7 @@ def _check_pickles(path: Path) -> None:
 
 def _unsafe(file: str, path: Path) -> UnsafeFile:
     return UnsafeFile(
-        f"{file} in {str(path)!r} is refused: it holds more than tensors, or is damaged",
+        f"{file} in {str(path)!r} holds more than tensors, or is damaged",
         hint="only pickles that torch reads with weights_only are opened; ask its maker for safetensors",
     )
 
@@ -248,7 +254,7 @@ def _is_zip(path: Path) -> bool:
 def _dtype(name: str) -> torch.dtype:
     dtype = getattr(torch, name.removeprefix("torch."), None)
     if not isinstance(dtype, torch.dtype) or dtype not in {torch.float32, torch.bfloat16, torch.float16, torch.float64}:
-        raise InputError(f"there is no floating-point dtype {name!r}", hint="use float32, bfloat16 or float16")
+        raise InputError(f"dtype {name!r} is not supported", hint="use float32, bfloat16 or float16")
     return dtype
 
 
@@ -260,12 +266,12 @@ def _explained(name: str, path: Path) -> Iterator[None]:
     except CutawayError:
         raise
     except SafetensorError as error:
-        raise CorruptFile(f"the weights of {name} are cut short or damaged: {error}", hint=again) from error
+        raise CorruptFile(f"the weights of {name} are incomplete or damaged: {error}", hint=again) from error
     except pickle.UnpicklingError as error:
         raise _unsafe("a pickle", path) from error
     except OSError as error:
         if "no file named" in str(error) or "does not appear to have" in str(error):
-            raise CorruptFile(f"{str(path)!r} holds no weights of {name}", hint=again) from error
+            raise CorruptFile(f"{str(path)!r} does not contain weights of {name}", hint=again) from error
         raise CorruptFile(f"can't read {name}: {str(error).splitlines()[0]}", hint=again) from error
     except Exception as error:  # transformers and torch raise what they like on a damaged file
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
@@ -276,7 +282,7 @@ def _explained(name: str, path: Path) -> Iterator[None]:
         if method := _quantised(path):
             raise ModelError(
                 f"can't load {name}, whose weights are quantised by {method}: {said}",
-                hint="take the model whose weights are not quantised",
+                hint="use the model without quantisation",
             ) from error
         raise CorruptFile(f"can't load {name}: {said}", hint=again) from error
 
@@ -291,7 +297,7 @@ def _quantised(path: Path) -> str | None:
 
 
 def _too_large(name: str) -> ModelError:
-    return ModelError(f"there is not enough memory for {name}", hint="--dtype bfloat16 halves what it needs")
+    return ModelError(f"there is not enough memory for {name}", hint="`dtype='bfloat16'` needs half as much")
 
 
 def _again(name: str, path: Path) -> str:

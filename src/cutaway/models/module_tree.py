@@ -102,7 +102,7 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
         said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise UnsupportedArchitecture(
             f"transformers can't build {name} from this configuration: {said}",
-            hint="a type's defaults are sometimes not whole: give a model's own config.json",
+            hint="the defaults of a type are sometimes incomplete: give the config.json of a model",
         ) from error
     module.eval()
     # The weights' own type, where the configuration says it; transformers computes in float32 on a CPU all the same.
@@ -142,14 +142,16 @@ def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
         return transformers.CONFIG_MAPPING[name](), name, f"transformers' default {name} configuration"
     path = resolve(name, "config", revision)
     if name in SHELF and SHELF[name].kind == "tokenizer":
-        raise UnknownModel(f"{name} is a vocabulary without a model", hint="architecture gpt2 draws GPT-2 itself")
+        raise UnknownModel(
+            f"{name} is a vocabulary without a model", hint="cutaway architecture gpt2 shows GPT-2 itself"
+        )
     try:
         config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except ValueError as error:
         if "trust_remote_code" in str(error):
             raise UnsafeFile(
-                f"{name} brings its own Python code, which even its drawing would have to run",
-                hint="read that code first; cutaway generate --trust-remote-code runs it",
+                f"{name} comes with Python code, which would run to build its module tree",
+                hint="read that code first; then cutaway generate --trust-remote-code runs it",
             ) from error
         raise UnsupportedArchitecture(
             f"transformers {transformers.__version__} does not know the architecture of {name}: {_type_in(path)}",

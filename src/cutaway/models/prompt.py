@@ -29,7 +29,7 @@ def render_chat(model: TextModel, prompt: Prompt, system: str | None = None) -> 
     """
     messages = chat_messages(prompt, system)
     if not has_chat_template(model):
-        raise ModelError(f"{model.name} has no chat template", hint="leave --chat out: the prompt is then continued")
+        raise ModelError(f"{model.name} has no chat template", hint="leave `chat` out: the prompt is then continued")
     tokenizer, template = _transformers_tokenizer(model), f"the chat template of {model.name}"
     form, why = _fitting_form(tokenizer, messages)
     if form is None and any(message["role"] == "system" and message["content"] for message in messages):
@@ -41,8 +41,8 @@ def render_chat(model: TextModel, prompt: Prompt, system: str | None = None) -> 
     if form is None:
         raise ModelError(
             f"{template} can't render the message: {why or 'it leaves the message out'}",
-            hint="leave --chat out, and the prompt is continued"
-            + (', or give the system message that it may need: --system "Be brief."' if system is None else ""),
+            hint="leave `chat` out, and the prompt is continued"
+            + (", or give a system message, which it may need: `system='Be brief.'`" if system is None else ""),
         )
     try:
         return form(tokenizer, messages)
@@ -163,7 +163,7 @@ def _read_tokenizer(path: Path | None, name: str) -> Any:
             raise missing from error
         raise ModelError(
             f"transformers can't read the chat template of {name}: {_first_line(error)}",
-            hint="leave --chat out: the prompt is then continued",
+            hint="leave `chat` out: the prompt is then continued",
         ) from error
 
 
@@ -180,7 +180,7 @@ def encode_prompt(
         raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
     if isinstance(prompt, str) and not chat:
         if system is not None:
-            raise InputError("a system message is part of a chat", hint="give --chat as well")
+            raise InputError("a system message is part of a chat", hint="give `chat=True` as well")
         ids = model.tokenizer.encode(prompt).ids
     else:
         # The template spells the special tokens out itself.
@@ -196,19 +196,22 @@ def fit_context(model: TextModel, ids: list[int], *, truncate: str | None = None
     Raises `PromptTooLong`, which says by how many tokens.
     """
     if truncate not in {None, "left", "right"}:
-        raise InputError(f"truncate is {truncate!r}", hint="use left (keep the end) or right (keep the beginning)")
+        raise InputError(
+            f"truncate is {truncate!r}; it must be 'left' or 'right'",
+            hint="`truncate='left'` keeps the end, `truncate='right'` the beginning",
+        )
     if model.context is None or len(ids) + room <= model.context:
         return ids
     limit = model.context - room
     if limit < 1:
         raise InputError(
             f"{room:,} new tokens do not fit the context of {model.name}, {model.context:,} tokens",
-            hint=f"ask for fewer: --max-new-tokens {model.context // 2}",
+            hint=f"ask for fewer: `max_new_tokens={model.context // 2}`",
         )
     if truncate is None:
         beside = f" beside {room:,} new ones" if room else ""
         raise PromptTooLong(
             f"the text has {len(ids):,} tokens and {model.name} takes {limit:,}{beside}: {len(ids) - limit:,} too many",
-            hint="--truncate left keeps the end, --truncate right the beginning",
+            hint="`truncate='left'` keeps the end, `truncate='right'` the beginning",
         )
     return ids[-limit:] if truncate == "left" else ids[:limit]

