@@ -293,7 +293,7 @@ def test_what_has_to_be_written_first_is_said(capsys: Any, files: Path) -> None:
         (["compare", "text.txt=txt", "-t", "t"], "there is no alphabet 'txt'"),
         (
             ["train", "series.csv", "--kind", "states", "--angles", "--column", "distance 1 2", "-o", "t"],
-            "'distance 1 2' is no angle",
+            "'distance 1 2' is not an angle",
         ),
     ],
 )

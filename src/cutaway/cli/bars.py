@@ -17,7 +17,7 @@ __all__ = ["Bars", "listener"]
 
 
 class Bars(Listener):
-    """Draws the steps that have taken half a second, each with its share and the time left; nothing stays behind."""
+    """Draws the steps that have taken half a second, each with its share and the time left; then erases them."""
 
     every = 0.1
     after = 0.5

@@ -47,7 +47,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class AtLeast(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click alone
-    """A number with a lower bound, which is told in the words of all other errors."""
+    """A number with a lower bound; its error reads like all others."""
 
     def __init__(self, least: int | float) -> None:
         self.least, self.name = least, "integer" if isinstance(least, int) else "float"
@@ -161,7 +161,7 @@ def loaded(model: str, kind: str, options: dict[str, Any]) -> Any:
 
 
 def named_or_loaded(model: str, options: dict[str, Any]) -> Any:
-    """Return the model's name where the options leave it as it comes, so that it may start without transformers."""
+    """Return the model's name if no option changes how it loads, so that it may start without transformers."""
     if as_it_comes(options):
         for name in LOADING:
             del options[name]
@@ -180,7 +180,7 @@ def tier_for(options: dict[str, Any]) -> str:
     if options["dtype"] is None:
         return tier
     if click.get_current_context().get_parameter_source("tier") is not click.core.ParameterSource.DEFAULT:
-        raise InputError("there is --dtype and --tier", hint="give one of them: a tier decides the precision, too")
+        raise InputError("--dtype and --tier both set the precision", hint="give one of them")
     return "exact"
 
 
@@ -209,6 +209,6 @@ def refuse_unused(why: str, *names: str) -> None:
 
 
 def encoder_unless_chosen(model: str) -> str:
-    """Return the model, or where nobody chose one the default encoder: for verbs whose work turns on what they get."""
+    """Return the model, or the default encoder if nobody chose one."""
     source = click.get_current_context().get_parameter_source("model")
     return DEFAULT_ENCODER if source is click.core.ParameterSource.DEFAULT else model

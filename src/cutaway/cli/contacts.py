@@ -23,7 +23,11 @@ __all__ = ["command"]
 @record_option
 @click.option("--truth", metavar="FILE", help="Known contacts: a .pdb or .cif, a .npy or .csv matrix, or pairs.")
 @click.option(
-    "--separation", type=AtLeast(1), default=6, show_default=True, help="List pairs at least so many residues apart."
+    "--separation",
+    type=AtLeast(1),
+    default=6,
+    show_default=True,
+    help="Leave out pairs that are closer in the sequence.",
 )
 @click.option("--no-apc", is_flag=True, help="Leave the average product correction out.")
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 7 or 4-7.")

@@ -50,7 +50,7 @@ __all__ = ["command"]
 @click.option(
     "--alternatives", type=AtLeast(0), default=0, show_default=True, help="Keep the k likeliest tokens at each step."
 )
-@click.option("--trace", is_flag=True, help="Show what was behind each token, before and after the samplers.")
+@click.option("--trace", is_flag=True, help="Show the probabilities of each token, before and after the samplers.")
 @click.option("--batch-size", type=AtLeast(1), default=64, show_default=True, help="Responses decoded together.")
 @click.option(
     "--tier",

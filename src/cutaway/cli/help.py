@@ -33,7 +33,7 @@ GENERATING: Mapping[str, Sequence[str]] = {
     ),
     "Length": ("--max-new-tokens", "--min-new-tokens", "--stop"),
     "Beams": ("--num-beams", "--length-penalty"),
-    "What was behind each token": ("--trace", "--alternatives"),
+    "Why each token was chosen": ("--trace", "--alternatives"),
 }  # fmt: skip
 """The sections of commands that generate text."""
 

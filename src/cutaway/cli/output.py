@@ -60,7 +60,7 @@ def _force(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
     """Raise now, before the work, what writing to the path would raise after it.
 
-    What is there already is written over only with --force, or after a yes where there is someone to ask.
+    A file that exists is overwritten only with --force, or after a yes at a terminal.
     """
     check_target(path, formats)
     if not is_file(path) or forced():
@@ -75,7 +75,7 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
 
 
 debug_option = click.option(
-    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show where an error came from."
+    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show the traceback of an error."
 )
 
 
@@ -192,7 +192,7 @@ def emit(
     if as_json:
         hush()
         for result in results:
-            click.echo(result.to_json())  # flushes: whoever reads the pipe has the line at once
+            click.echo(result.to_json())  # flushes: the reader of a pipe gets the line at once
     elif output is None and draw is not None:
         from cutaway.views.terminal_tables import show
 

@@ -233,7 +233,7 @@ def _values(name: str, given: str) -> list[Any]:
         try:
             values.append(float(word))
         except ValueError:
-            what = "is empty" if not word else f"is {part.strip()!r}, which is no number"
+            what = "is empty" if not word else f"is {part.strip()!r}, which is not a number"
             raise InputError(
                 f"--{name.replace('_', '-')} {given!r}: value {number} {what}",
                 hint="put commas between the values and nowhere else: --temperature 0,0.7,1.5",

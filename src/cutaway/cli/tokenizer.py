@@ -41,7 +41,7 @@ def command() -> None:
 @click.option(
     "--vocab-size",
     type=AtLeast(1),
-    help="Tokens, special ones included.  [default: 4096 where it can be chosen, 69 for states]",
+    help="Tokens, special ones included.  [default: 4096 if it can be chosen, 69 for states]",
 )
 @click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Save the tokenizer into this folder.")
 @click.option("--frame", type=AtLeast(0), help="codon: bases before the first codon, 0 to 2.")
@@ -51,10 +51,10 @@ def command() -> None:
 @click.option("--bins", "method", type=click.Choice(["uniform", "quantile"]), help="bins: how they are laid out.")
 @click.option("--limit", type=float, help="bins: uniform ones reach to this many scales.  [default: 15]")
 @click.option(
-    "--seed", type=Seed(), help="states: which steps are learned from, and where k-means begins.  [default: 0]"
+    "--seed", type=Seed(), help="For states: chooses the steps to learn from and the start of k-means.  [default: 0]"
 )
 @click.option("--angles", is_flag=True, default=None, help="states: all numbers are radians; π lies beside -π.")
-@click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
+@click.option("--format", "file_format", help="How to read the files if the suffix does not say.")
 @click.option(
     "--column",
     multiple=True,
@@ -99,7 +99,7 @@ def train_command(
 
     check_folder(directory, force=force)
     if options["angles"] and (lengths := [name for name in column if name.split()[:1] == ["distance"]]):
-        raise InputError(f"{lengths[0]!r} is no angle", hint="leave it or --angles out")
+        raise InputError(f"{lengths[0]!r} is not an angle", hint="leave it or --angles out")
     start = time.perf_counter()
     alphabet = alphabet or _told_by(files, file_format, KINDS[kind])
     check = selfies_text if kind == "selfies" else None  # so that a molecule which has none is named with its line
@@ -181,7 +181,7 @@ def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
 )
 @click.option("--edits", type=AtLeast(0), default=200, show_default=True, help="Small changes whose effect is counted.")
 @click.option("--seed", type=Seed(), default=0, show_default=True, help="Which changes.")
-@click.option("--format", "file_format", help="How to read the files, where the suffix does not say.")
+@click.option("--format", "file_format", help="How to read the files if the suffix does not say.")
 @click.option("--skip-bad", is_flag=True, help="Leave broken records out.")
 @rename_option
 @offline_option

@@ -49,7 +49,7 @@ _SECTIONS = {
 def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
     """Train a small language model of characters on DATA, a text file or `built-in`.
 
-    The built-in source is sentences whose entropy is known exactly: the loss can be held against its provable floor.
+    The built-in source is sentences whose entropy is known exactly: the loss can be compared with its provable floor.
     Of a file of records (FASTA, SMILES, CSV, …) write the sequences alone first: cutaway records FILE -o FILE.txt.
 
     \b

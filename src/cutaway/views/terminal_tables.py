@@ -23,7 +23,7 @@ __all__ = [
     "visible_piece",
 ]
 
-MOST = 400  # tokens drawn: a terminal is no place for a million; --json and -o have them all
+MOST = 400  # tokens drawn: --json and -o have them all
 
 _PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {0x7F: "␡"}
 _PICTURES |= dict.fromkeys((*range(128, 160), *range(8234, 8239), *range(8294, 8298)), "�")

@@ -1,4 +1,4 @@
-"""A traced generation in a terminal: the text coloured by surprisal, and a line a token of what was behind it."""
+"""A traced generation in a terminal: the text coloured by surprisal, and the probabilities of each token."""
 
 from __future__ import annotations
 

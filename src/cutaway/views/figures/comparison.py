@@ -26,7 +26,7 @@ _MEANS = {
     "sink": "to the first token",
     "previous": "to the previous token",
     "duplicate": "to an earlier same token",
-    "induction": "behind an earlier same token",
+    "induction": "after an earlier copy of the token",
 }
 
 

@@ -34,7 +34,7 @@ _SHARES = {
     "current": "looks at itself",
     "next": "looks at the next token",
     "duplicate": "looks at an earlier same token",
-    "induction": "looks behind an earlier same token",
+    "induction": "looks after an earlier copy of the token",
     "received": "on its most attended token",
 }
 _PALE = 0.375  # of the ramp: how far the shade behind a letter goes

@@ -1,4 +1,4 @@
-"""Tokenizers held against each other: a band a sample, a small plot a measure, a bar a tokenizer."""
+"""Tokenizers compared: a band for each sample, a small plot for each measure, a bar for each tokenizer."""
 
 from __future__ import annotations
 
