@@ -35,11 +35,11 @@ MEANS = ("entropy_bits", "distance", "sink", "previous", "duplicate", "induction
 def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = None) -> Comparison:
     """Run two models, of whatever size or kind, on one text and measure where they differ.
 
-    The text is compared in segments, the smallest that both tokenizers cut out. Two heads are as alike as the mean over
-    segments of Σ √(p q) of their rows p and q (Bhattacharyya's coefficient: 1 the same, 0 nothing shared). Attention to
-    special tokens is left out and the rest made to sum to 1; so is the first row where a model is causal, which has no
-    choice. Of encoder-decoders the encoder is compared. Raises `MissingText`, `PromptTooLong`, `AttentionHidden` or
-    another `ModelError`.
+    The text is compared in segments, the smallest whose borders both tokenizers share. The similarity of two heads is
+    the mean over segments of Σ √(p q) of their rows p and q (Bhattacharyya's coefficient: 1 the same, 0 nothing
+    shared). Attention to special tokens is left out, and each row is scaled to sum to 1 again. If a model is causal,
+    the first row is left out, too: it has no choice. Of encoder-decoders the encoder is compared. Raises `MissingText`,
+    `PromptTooLong`, `AttentionHidden` or another `ModelError`.
 
     >>> found = compare("smollm2-135m", "minilm-l6", "The animal didn't cross the street because it was too tired.")
     >>> found.segments[1].text, found.a.tokens, found.b.tokens, found.b.bits

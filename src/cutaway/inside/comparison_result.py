@@ -62,7 +62,7 @@ class ComparedModel:
 class Segment:
     """Characters `start` to `end` of the text, the tokens each model cuts them into, and their surprisal in bits.
 
-    `bits_a`, `bits_b` are None where a model predicts nothing, has nothing before it, or has not read all of it.
+    `bits_a`, `bits_b` are None if a model predicts no next token, has no token before it, or has not read all of it.
     """
 
     text: str

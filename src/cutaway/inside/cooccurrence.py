@@ -144,9 +144,9 @@ def contextual_vectors(
 ) -> Embeddings:
     """Average a model's vectors of each word over its places in a corpus (Bommasani et al. 2020).
 
-    A word's vector in a place is the mean over its tokens there. A line is read where it holds a word met fewer than
-    `occurrences` times before, up to 2,000 lines, and of a line what the model reads: up to its recipe's limit, or its
-    context. Words that do not occur are left out. Raises `InputError` if none does, or a `ModelError`.
+    A word's vector in a place is the mean over its tokens there. A line is read if it holds a word met fewer than
+    `occurrences` times before. At most 2,000 lines are read, each up to the limit of the model's recipe or context.
+    Words that do not occur are left out. Raises `InputError` if none does, or a `ModelError`.
 
     >>> contextual_vectors("the cat sat\\na dog sat", ["cat", "sat", "fish"]).counts
     [1, 2]
@@ -191,7 +191,7 @@ def contextual_vectors(
 
 
 def span_vector(text: TextVectors, start: int, end: int) -> np.ndarray[Any, Any] | None:
-    """Return the mean vector [D] of the tokens that share a character with text[start:end]; None where none does."""
+    """Return the mean vector [D] of the tokens that share a character with text[start:end]; None if none does."""
     own = [t for t, (a, b) in enumerate(text.offsets) if a < end and b > start]
     return text.vectors[own].mean(0).numpy() if own else None
 

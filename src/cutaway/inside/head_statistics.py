@@ -128,7 +128,7 @@ def _distance(call: Call, tile: Tile, positions: torch.Tensor, offset: int) -> t
 
 
 def _beside(share: torch.Tensor, weights: torch.Tensor, key: int) -> None:
-    """Copy the weights on a diagonal: row n of the tile on key `key` + n, where there is one."""
+    """Copy the weights on a diagonal: row n of the tile on key `key` + n, if there is one."""
     first = max(0, -key)
     diagonal = weights[..., first:, :].diagonal(key + first, -2, -1)
     share[..., first : first + diagonal.shape[-1]] = diagonal

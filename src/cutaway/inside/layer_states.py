@@ -33,7 +33,7 @@ Head = Callable[[torch.Tensor], torch.Tensor]
 def layer_states(model: Model, ids: list[int], chosen: list[int]) -> tuple[list[torch.Tensor], Head]:
     """Run the model once; return its states [N][P, D] and the function states_CD → logits_CV of what follows them.
 
-    Raises `ModelError` where the last state does not lead to the model's own logits, or where those are NaN.
+    Raises `ModelError` if the last state does not lead to the model's own logits, or if those are NaN.
     """
     path = _blocks(model)
     ids_T = torch.tensor(ids, device=model.device)

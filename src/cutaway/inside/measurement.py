@@ -42,7 +42,7 @@ class Measured:
     nats: list[float] | None
 
     def bits(self, tokens: list[int]) -> float | None:
-        """Return the surprisal of some tokens, or None where one of them is not scored."""
+        """Return the surprisal of some tokens in bits, or None if one of them is not scored."""
         if self.nats is None or 0 in tokens:
             return None
         return math.fsum(self.nats[token - 1] for token in tokens) / LN2
