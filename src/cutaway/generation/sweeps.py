@@ -51,7 +51,7 @@ class Sweep(Result):
     runs: list[SweepRun]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a run."""
+        """Return one row per run."""
         return [row for found in self.runs for row in found.rows()]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -79,7 +79,7 @@ def sweep(
     """Run every prompt under every combination of settings and measure how legible each completion is.
 
     `settings` has a list for each setting that varies: any of `Sampling`, `max_new_tokens`, `min_new_tokens`, `chat`.
-    Where none varies the temperature takes 0, 0.7, 1 and 1.5, otherwise it is 1 unless it is named. A value or a prompt
+    If none varies the temperature takes 0, 0.7, 1 and 1.5, otherwise it is 1 unless it is named. A value or a prompt
     that comes twice is taken once. Greedy settings run once, whatever `samples` says. A run's text follows from its
     own prompt, settings and sample number and from `seed`, not from what else is swept.
 

@@ -135,7 +135,7 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.heads,
         hidden_size=settings.width,
-        # A gated layer has three matrices where a plain one has two: 8/3 of the width costs what 4 widths cost there.
+        # A gated layer has three matrices, a plain one two: 8/3 of the width costs as much as 4 widths there.
         intermediate_size=math.ceil(8 * settings.width / 3 / 8) * 8,
         max_position_embeddings=settings.context,
         tie_word_embeddings=True,
@@ -146,6 +146,6 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
 
 
 def _at_least(least: int, name: str, value: int) -> None:
-    # A bool is an int to Python, never to whoever typed it.
+    # Python counts a bool as an int.
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(f"{name} is {value!r}, and must be a whole number from {least} up")

@@ -44,7 +44,7 @@ class StepRecord:
 class ValidationRecord:
     """The loss on the validation rows after `step` updates, and the source's own exact loss on the very same rows.
 
-    Both in nats per token; `floor` is None where the source is a file, whose entropy nobody knows.
+    Both in nats per token; `floor` is None for a file: its entropy is unknown.
     """
 
     step: int
@@ -74,7 +74,7 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
 
     Validation comes before the first step, after every `validate_every` steps and after the last. AdamW (Loshchilov &
     Hutter 2019) with weight decay on matrices only, gradients clipped to norm 1. Raises `TrainingError` naming the
-    step where the loss or the gradient stops being a number; the model is then as it was before that step.
+    step at which the loss or the gradient stops being a number; the model is then as it was before that step.
 
     With `settings.seconds` the run hurries if the steps would not be done in time: the learning rate then follows the
     clock, so that it has come down when the time is over, and that step is the last.

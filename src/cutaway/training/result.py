@@ -46,7 +46,7 @@ class Training(Result):
     final_floor: float | None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a step; where the held-out rows were looked at, with their loss and the source's own."""
+        """Return one row per step; validation steps add the held-out loss and the source's entropy."""
         checks = {check.step: check for check in self.validation}
         rows = {step.step: dataclasses.asdict(step) for step in self.metrics}
         for number, check in checks.items():

@@ -41,7 +41,7 @@ class Rows(Protocol):
         """Return the rows to validate on, at most `count` of them: shape (rows, T + 1)."""
 
     def floor(self, rows_BT: IntArray) -> float | None:
-        """Return the exact nats per token of the source on these very rows, or None where nobody knows it."""
+        """Return the exact nats per token of the source on these rows, or None if it is unknown."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class TextRows:
     def of(cls, text: str, tokenizer: Tokenizer, context: int, path: str | os.PathLike[str]) -> TextRows:
         """Split a text into what is trained on and what is held out: its last twentieth, or one row if that is more.
 
-        Raises `InputError` where the text has fewer tokens than one row of each needs.
+        Raises `InputError` if the text has fewer tokens than one row of each needs.
         """
         ids = text_ids(text, tokenizer)
         if len(ids) < 2 * context:

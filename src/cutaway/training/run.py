@@ -48,7 +48,7 @@ class TrainingRun:
     `model` is a `cutaway.models.Model` that every verb takes: untrained at first, trained in place. The weights depend
     only on the settings; the state of torch's own random numbers is neither used nor changed.
 
-    Raises `InputError` where the data can't be read or are too short, or there is no such device.
+    Raises `InputError` if the data can't be read or are too short, or there is no such device.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -92,7 +92,7 @@ class TrainingRun:
     ) -> Training:
         """Train the model and return the record of it; see `cutaway.train`.
 
-        Raises `TrainingError` also where this run has been trained already: a second pass would be another run.
+        Raises `TrainingError` also if this run has been trained already: a second pass would be another run.
         """
         if self._trained:
             raise TrainingError("this run has been trained already", hint="build a new Run to train from the start")
@@ -184,7 +184,7 @@ def train(
     with the same number of `threads` (by default one for a small model, else as many as help; the result says).
 
     Raises `InputError` for settings that can't be, data that can't be read and an output folder that isn't empty;
-    `TrainingError` where the loss stops being a number; `OutputError` where the folder can't be written.
+    `TrainingError` if the loss stops being a number; `OutputError` if the folder can't be written.
 
     Example:
         >>> result = train(steps=3)
