@@ -44,7 +44,7 @@ def command(
 ) -> None:
     """Make a contact map of the sequence TEXT from a model's attention: which residues look at each other.
 
-    Nothing is trained: the mean over heads, and where contacts are known the best single head, with precisions.
+    Nothing is trained: the mean over heads, and the best single head if contacts are known, with precisions.
 
     \b
     Examples:

@@ -37,7 +37,7 @@ def list_command(as_json: bool, output: str | None) -> None:
 @offline_option
 @output_options
 def get_command(names: tuple[str, ...], as_json: bool, output: str | None) -> None:
-    """Fetch data and say where they lie: folders that cutaway does not need any more.
+    """Fetch data sets and print their folders; other programs can read these.
 
     How to read them, their licence and what to cite are said on stderr.
 

@@ -46,7 +46,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
 
 
 def text_or_random(text: str | None, file: str | None, random: int | None) -> str | None:
-    """Return the text, or None where random tokens take its place."""
+    """Return the text, or None if random tokens replace it."""
     if random is None:
         return some_text_from(text, file)
     if text is not None or file is not None:

@@ -25,7 +25,7 @@ __all__ = ["command"]
 
 @click.group("models", cls=Group)
 def command() -> None:
-    """The shelf and the cache: what there is, where it lies, what it says of itself."""
+    """List, fetch and describe models: the shelf and the cache."""
 
 
 @command.command("list")
@@ -53,7 +53,7 @@ def list_command(as_json: bool, output: str | None) -> None:
 def get_command(
     names: tuple[str, ...], revision: str | None, accept_licence: bool, as_json: bool, output: str | None
 ) -> None:
-    """Fetch models and say where they lie: folders that plain transformers loads.
+    """Fetch models and print their folders; transformers loads these.
 
     A few models come under terms of their own. They are shown, and a yes is asked for, before anything is fetched.
 
@@ -68,7 +68,7 @@ def get_command(
 
 
 def _accepts(name: str) -> bool:
-    """Show the terms of a model that has some and is not here yet, and ask; only where there is someone to ask."""
+    """Show the terms of a model that is not cached yet and ask for consent, if someone is at the terminal."""
     from cutaway.models import SHELF, licence_terms
     from cutaway.views import terminal_tables
 
@@ -86,7 +86,7 @@ def _accepts(name: str) -> bool:
 @offline_option
 @output_options
 def info_command(name: str, revision: str | None, as_json: bool, output: str | None) -> None:
-    """Say where a model lies, where it came from and under which licence.
+    """Show a model's folder, its source and its licence.
 
     \b
     Example:

@@ -44,7 +44,7 @@ def sequence_from(text: str | None, file: str | None, record: str | None) -> str
 
 
 def record_from(file: str | None, record: str | None) -> str | None:
-    """Return the sequence of the record that is meant, or None where the file's name is not that of records."""
+    """Return the sequence of the chosen record, or None if the suffix is not that of a file of records."""
     from cutaway.sequences.readers import suffix_format
 
     if file is None or suffix_format(file) not in {"fasta", "fastq", "genbank", "smi", "sdf"}:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _LISTS = {
-    "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 where no other setting varies, else 1]",
+    "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 if no other setting varies, else 1]",
     "top_k": "Draw from the k likeliest tokens.",
     "top_p": "Draw from the likeliest tokens that together hold p.",
     "min_p": "Draw from tokens at least p times as likely as the likeliest.",
@@ -189,7 +189,7 @@ def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> 
 
 
 class _Kept:
-    """What is kept of the runs: their numbers, and where a page or a table is wanted the runs themselves."""
+    """What is kept of the runs: their numbers, and the runs themselves for a page or a table."""
 
     def __init__(self, plan: SweepPlan, *, texts: bool) -> None:
         from cutaway.generation.sweep_effects import Table

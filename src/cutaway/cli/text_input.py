@@ -24,7 +24,7 @@ def text_options(function: F) -> F:
 def text_from(text: str | None, file: str | None) -> str:
     """Return the text from the argument, `-` or a pipe, or a file; one newline at its very end is not part of it.
 
-    Raises `MissingText` where there is none and `TextError` where it is not UTF-8.
+    Raises `MissingText` if there is no text and `TextError` if it is not UTF-8.
     """
     if text is not None and file is not None:
         raise InputError("there is a text and a file", hint="give one of them")

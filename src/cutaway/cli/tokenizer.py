@@ -275,7 +275,7 @@ def check_command(
 ) -> None:
     """Hammer a tokenizer with adversarial input; show the shortest that does not come back.
 
-    Ends with 1 where something was lost that the tokenizer does not declare.
+    Exits with 1 if something was lost that the tokenizer does not declare.
 
     \b
     Example:

@@ -67,7 +67,7 @@ def bundle(entry: str, without: frozenset[str] = frozenset()) -> str:
     Views named in `without` are left out of the page: what records.js would import from them is undefined there.
 
     Only `import {a, b} from "./other.js";` and `export function|const|class` are understood: all that the views use.
-    Indentation and comment lines stay behind, so a string that spans lines would lose its margin.
+    Indentation and comment lines are dropped, so a string that spans lines would lose its margin.
     """
     parts: dict[str, str] = {}
 

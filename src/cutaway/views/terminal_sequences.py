@@ -73,7 +73,7 @@ def _cells(row: dict[str, Any], most: float, profiled: bool) -> list[str | Text]
 
 
 def contacts(result: Contacts) -> RenderableType:
-    """Draw the highest pairs, and how many of them are contacts where that is known."""
+    """Draw the highest pairs, and how many of them are contacts, if that is known."""
     told = result.truth is not None
     table = new_table(">i", "", ">j", "", ">score", *(["known"] if told else []), "")
     most = max((abs(pair.score) for pair in result.pairs), default=0) or 1

@@ -1,6 +1,4 @@
-"""Tokenizers in a terminal: what was trained and saved, what came of a check, several held against each other; and how
-one came to its tokens.
-"""
+"""Tokenizers in a terminal: one that was trained, a check, a comparison, and the steps that lead to the tokens."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def neighbours(results: Sequence[Neighbours]) -> RenderableType:
 
 
 def maps(results: Sequence[EmbeddingMap]) -> RenderableType:
-    """Draw each map: marks with names where there is room, a mark a group."""
+    """Draw each map: marks, with names if there is room, and a mark for each group."""
     return Group(*itertools.chain.from_iterable([_map(result), ""] for result in results))
 
 

@@ -154,7 +154,7 @@ def _pooled(weights_TS: Weights, rows: int, columns: int) -> Weights:
 
 
 def _sized(weights_TS: Weights, side: int) -> Weights:
-    """Return the map as side × side dots: pooled where it is larger, repeated where it is smaller."""
+    """Return the map as side × side dots: pooled if it is larger, repeated if it is smaller."""
     most = max(weights_TS.shape)
     pool = math.ceil(most / side)
     few = _pooled(weights_TS, *(math.ceil(size / pool) for size in weights_TS.shape))

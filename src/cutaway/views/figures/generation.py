@@ -29,7 +29,7 @@ _TALL = 150
 
 
 def draw(record: dict[str, Any]) -> Sheet:
-    """Draw a `cutaway.generation/1` record; the entropies are there where it was traced."""
+    """Draw a `cutaway.generation/1` record; with entropies if it was traced."""
     pieces = [legible(piece) for piece in record["tokens"][:_MOST]]
     bits = [math.nan if value is None else -value / math.log(2) for value in record["logprobs"][:_MOST]]
     places, lines = _set(pieces)
