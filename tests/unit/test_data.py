@@ -165,7 +165,7 @@ def test_offline_says_how_to_fetch_and_runs_nothing(shelve_data, monkeypatch, pi
         ({"pinned": "0" * 64}, ChecksumMismatch, "is not the file that was pinned"),
         ({"main": "nothing.fa"}, CorruptFile, "does not contain nothing.fa"),
         ({"main_sha256": "0" * 64}, ChecksumMismatch, r"tiny\.fa .* is not the file that was pinned"),
-        ({"prepare": "peptides", "main": "peptides.csv"}, CorruptFile, "does not hold AMPvsUniProt.csv"),
+        ({"prepare": "peptides", "main": "peptides.csv"}, CorruptFile, "does not contain AMPvsUniProt.csv"),
     ],
 )
 def test_packages_that_are_not_what_they_should_be(shelve_data, changes, error, words):
