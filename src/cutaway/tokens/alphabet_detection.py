@@ -35,10 +35,10 @@ _LONG: Final = 8  # letters from which on A, C, G and T alone are hardly a prote
 
 
 def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:
-    """Return "protein", "dna" or "rna", whichever the tokenizer's single letters are; None where they are neither's.
+    """Return "protein", "dna" or "rna", whichever the tokenizer has as single letters; None for others.
 
-    A tokenizer of all characters has the letters of every alphabet: then the text decides. It is DNA or RNA where nine
-    in ten of its letters are A, C, G, T (or U) and the others ambiguity codes, and a protein else.
+    A tokenizer of all characters has the letters of every alphabet: then the text decides. It is DNA or RNA if nine
+    in ten of its letters are A, C, G, T (or U) and the others ambiguity codes, and otherwise a protein.
 
     >>> from cutaway.tokens import characters
     >>> alphabet_of(characters(["ACGT"]), "ACGT"), alphabet_of(characters(["abc"]), "ACGT")
@@ -77,7 +77,7 @@ def reads_smiles(tokenizer: Tokenizer) -> bool:
 
 
 def check_letters(text: str, alphabet: str | None, letters: str | Sequence[str] | None) -> None:
-    """Raise `InputError` for what is wrong with a sequence, its alphabet or its letters whatever the tokenizer is.
+    """Raise `InputError` for mistakes in a sequence, its alphabet or its letters that need no tokenizer to be seen.
 
     >>> check_letters("ACGT", "dna", None)
     """
@@ -140,7 +140,7 @@ def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
     """Return the sequence without white space, in the letters of its alphabet, and what its rules changed or found.
 
     The rules are those of records: see `cutaway.sequences.alphabets`. Of no alphabet it is a text, which stays as it
-    is but for white space around it. Raises `InputError` for a letter that there isn't, with its place.
+    is but for white space around it. Raises `InputError` for a letter outside the alphabet, with its place.
 
     >>> sequence_in("protein", "evqlV ESG*")
     ('EVQLVESG', {'lower case to upper': 4, 'end stops removed': 1})

@@ -19,7 +19,7 @@ _LINE: Final = re.compile(r"[^\r\n]+")
 
 @dataclasses.dataclass(frozen=True)
 class BinnedNumber:
-    """One number on its way: None for a missing one, and for the bin of a number outside of all of them.
+    """One number on its way: None for a missing one, and for the bin of a number outside all bins.
 
     `scaled` is the value over its channel's scale, `word` what it is written as, `back` the value that the word stands
     for. `error` is |value - back|, and `bound` how large it may be.
@@ -61,8 +61,8 @@ def series_in(text: str) -> SeriesText | None:
     """Read a text as a series: a time step a line and in it a number a channel, or one line with the steps of one.
 
     The numbers are read as those of a file of text: space, commas or semicolons part them, and NA, nan or nothing
-    between two commas is a missing one. Lines that begin with # are comments. Returns None where the text is something
-    else. Raises `InputError` where lines hold unequally many numbers, or infinity, or where commas may be decimal ones.
+    between two commas is a missing one. Lines that begin with # are comments. Returns None if the text is something
+    else. Raises `InputError` if lines hold unequally many numbers, or infinity, or if commas may be decimal ones.
 
     >>> series_in("1.5 2\\n3,nan").channels.tolist()
     [[1.5, 3.0], [2.0, nan]]
@@ -103,7 +103,7 @@ def series_in(text: str) -> SeriesText | None:
 
 
 def binned(bins: Bins, given: NDArray[np.float64], written: str, decoded: str) -> BinnedSeries | None:
-    """Follow C × T numbers through bins; None where what was decoded is no series of that shape.
+    """Follow C × T numbers through bins; None if what was decoded is not a series of that shape.
 
     >>> from cutaway.tokens.bins import uniform_bins
     >>> bins, given = uniform_bins(101), np.array([[1.0, 2.2]])

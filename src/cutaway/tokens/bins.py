@@ -1,7 +1,7 @@
 """Series of numbers as tokens: scaled by their mean and put into bins, with an error bound for every finite number.
 
 A series is written as text, one word a token, which the plain format can read: for each channel its scale, then the
-numbers, those of one time step side by side. A number is the word of its bin, `nan` where it is missing, or, where it
+numbers, those of one time step side by side. A number is the word of its bin, `nan` if it is missing, or, if it
 is outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). Scales are
 powers of two and edges multiples of a small one, so that scaling rounds nothing.
 
@@ -67,7 +67,7 @@ class Bins:
         return " ".join([*header, *words_TC.ravel()])
 
     def read(self, text: str) -> _Floats:
-        """Read back C channels of T numbers. Raises `InputError` where the words are none that `write` writes.
+        """Read back C channels of T numbers. Raises `InputError` for words that `write` does not write.
 
         >>> uniform_bins(9, 4).read("s d15 d41 b4 b5 nan")
         array([[ 0.,  2., nan]])
@@ -102,7 +102,7 @@ class Bins:
     def bound(self, channels: Series) -> _Floats:
         """Return, for C channels of T numbers, how far what `read` gives of each can be from it: |x - x̂| ≤ bound.
 
-        Half a bin times the scale inside of the bins, |x| / 8192 outside (2^-1000 for numbers below that); 0 where a
+        Half a bin times the scale inside of the bins, |x| / 8192 outside (2^-1000 for numbers below that); 0 if a
         number is missing.
 
         >>> uniform_bins(9, 4).bound([[1.0] * 999 + [400.0]])[0, [0, -1]]
@@ -173,7 +173,7 @@ def uniform_bins(count: int, limit: float = 15.0) -> Bins:
 def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000) -> Bins:
     """Return bins that hold equally many of the scaled numbers of `series`, learned from the first `most` of them.
 
-    Equal quantiles make one bin, so there may be fewer. Raises `InputError` where there is no number.
+    Equal quantiles make one bin, so there may be fewer. Raises `InputError` if there are no numbers.
     """
     found, total = [], 0
     for channels in series:
@@ -220,7 +220,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
 
 
 def bins_of(tokenizer: Tokenizer) -> Bins:
-    """Return the bins that a tokenizer was made of. Raises `InputError` where it is none of series."""
+    """Return the bins that a tokenizer was made of. Raises `InputError` if it was not made of bins."""
     edges = tokenizer.config.get("cutaway", {}).get("edges")
     if edges is None:
         raise InputError(

@@ -76,7 +76,7 @@ def numbered(tokens: Iterable[str]) -> dict[str, int]:
 
 
 def room_for(vocab_size: int, least: int, what: str) -> int:
-    """Return how many tokens may be learned. Raises `InputError` where not even the `least` ones fit."""
+    """Return how many tokens may be learned. Raises `InputError` if not even the `least` ones fit."""
     if vocab_size < least:
         raise InputError(
             f"vocab_size is {vocab_size:,}, too small: {what} and {len(SPECIALS)} special tokens are {least:,}",
@@ -88,7 +88,7 @@ def room_for(vocab_size: int, least: int, what: str) -> int:
 def most_frequent(found: Mapping[str, int], vocab_size: int | None, beside: Collection[str] = ()) -> list[str]:
     """Return what occurs most often, sorted, as much as there is room for beside the special and other tokens.
 
-    Of equals the first in the alphabet; all of it where no size is asked for.
+    Of equals the first in the alphabet; all of it if no size is given.
     """
     ordered = sorted((token for token in found if token not in beside), key=lambda token: (-found[token], token))
     if vocab_size is None:

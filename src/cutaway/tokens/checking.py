@@ -50,7 +50,7 @@ class Loss:
 class TokenizerCheck(Result):
     """How many adversarial inputs were tried, how many came back to the letter, and the shortest that did not.
 
-    `lost` has the shortest input for each kind of loss; the tokenizer passes where none of them is "failed". `worst` is
+    `lost` has the shortest input for each kind of loss; the tokenizer passes if none of them is "failed". `worst` is
     for series: the largest error as a share of the bound that is stated for it, which for a time step of states is its
     distance from the nearest of all centres.
     """
@@ -82,12 +82,12 @@ def check_tokenizer(
 ) -> TokenizerCheck:
     """Try `number` adversarial inputs: do their ids lead back to them?
 
-    No special tokens are added, and none that stands in the text is left out. Where an input does not come back, it
+    No special tokens are added, and none that stands in the text is left out. If an input does not come back, it
     is a declared loss if the tokenizer's own configuration says so and the rest of it is right, else a failure; for
     series the error of every number is held against its bound, for states the centre that comes back for every time
     step against all the others. Of a tokenizer of SELFIES half of the inputs are SELFIES, the others SMILES, which have
     to come back as the same molecule for RDKit. The shortest failing inputs are shrunk greedily. The alphabet is the
-    one that the tokenizer was made for, else text. Raises `InputError` for an alphabet there isn't, and where a library
+    one that the tokenizer was made for, else text. Raises `InputError` for an unknown alphabet, and if a library
     is missing.
 
     >>> from cutaway.tokens import train_tokenizer
@@ -217,7 +217,7 @@ class _MoleculeJudge(_Judge):
     def __call__(self, text: str) -> tuple[str, Any, str]:
         try:
             return super().__call__(text)
-        except BadSequence:  # shrunk to what is no molecule
+        except BadSequence:  # shrunk to what is not a molecule
             return EXACT, None, text
 
     def verdict(self, text: str, back: str, ids: Sequence[int]) -> str:
@@ -278,7 +278,7 @@ def _numbers(
 
 
 def _share(bins: Bins, values_CT: _Floats, back_CT: _Floats) -> float:
-    """Return the largest error of a series as a share of its bound; infinity where it does not come back at all."""
+    """Return the largest error of a series as a share of its bound; infinity if it does not come back at all."""
     if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != np.isnan(values_CT)).any():
         return float("inf")
     known = ~np.isnan(values_CT)
@@ -290,7 +290,7 @@ def _share(bins: Bins, values_CT: _Floats, back_CT: _Floats) -> float:
 def _farther(states: States, values_CT: _Floats, back_CT: _Floats) -> float:
     """Return the largest distance between a time step and what came back, as a share of that from the nearest centre.
 
-    All centres are looked at, by another formula than the one that chose; infinity where a step does not come back.
+    All centres are looked at, by another formula than the one that chose; infinity if a step does not come back.
     """
     missing_T = np.isnan(values_CT).any(axis=0)
     if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != missing_T).any():

@@ -87,7 +87,7 @@ def kmers(alphabet: str = "dna", k: int = 6, *, overlapping: bool = False) -> To
 
 
 def kmer_text(sequence: str, alphabet: str = "dna", k: int = 6) -> str:
-    """Write a sequence as one word a letter: the k letters that end there, or the letter alone where they are not all.
+    """Write a sequence as one word a letter: the k letters that end there, or the letter alone if some are missing.
 
     A space, which is no letter, is written as `<unk>`.
 

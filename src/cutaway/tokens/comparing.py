@@ -71,7 +71,7 @@ class TokenizerCell:
     - `exact`: share of the records that come back to the letter, of series to the last bit; of SELFIES the SMILES has
       to come back in the same spelling;
     - `error`: of a series the root mean square by which its numbers are off, in standard deviations of their channel,
-      averaged over channels; None where no numbers come back, and of texts;
+      averaged over channels; None if no numbers come back, and for texts;
     - `used`: share of the vocabulary that occurs;
     - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes; of
       SELFIES over the changes that leave a molecule;
@@ -127,7 +127,7 @@ def compare_tokenizers(
     No special tokens are added. `edits` random places of each sample are changed, the same ones for all tokenizers, in
     a window of 200 symbols around the place. Fertility: Rust et al. 2021, doi:10.18653/v1/2021.acl-long.243. Bits per
     symbol, which unlike perplexity can be compared across vocabularies: Cotterell et al. 2018,
-    doi:10.18653/v1/N18-2085. Raises `InputError` where there is nothing to compare, `MissingText` for an empty sample,
+    doi:10.18653/v1/N18-2085. Raises `InputError` if there is nothing to compare, `MissingText` for an empty sample,
     and for a tokenizer of SELFIES `BadSequence` for a molecule that they can't write.
 
     >>> from cutaway.tokens import train_tokenizer
@@ -301,7 +301,7 @@ def _bytes_alone(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[int]:
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
-    """Return the names, a number behind those that were there before."""
+    """Return the names, each repeated one with a number after it."""
     found: list[str] = []
     for name in names:
         number, title = 1, name

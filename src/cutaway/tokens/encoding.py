@@ -75,8 +75,8 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
 
     A tokenizer of series takes numbers, a time step a line and a number a channel (or on one line the steps of one
     channel), one of overlapping k-mers a sequence, and one of SELFIES a SMILES: each is written as its tokenizer wants
-    it, and read back. `steps=False` leaves out how the tokens came to be. Raises `TextError` where the text holds a
-    lone surrogate, and `InputError` for what is no series, or no time steps of the states, and for a molecule
+    it, and read back. `steps=False` leaves out how the tokens came to be. Raises `TextError` if the text holds a
+    lone surrogate, and `InputError` for what is not a series, or not time steps of the states, and for a molecule
     that SELFIES can't write.
     """
     check_text(text)

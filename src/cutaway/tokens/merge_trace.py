@@ -52,9 +52,9 @@ class MergeSteps:
 
 
 def merge_steps(tokenizer: Tokenizer, encoding: Encoding) -> MergeSteps | None:
-    """Return the merges behind the tokens of a text; None where the tokenizer is no BPE, or one that merges nothing.
+    """Return the merges that made the tokens of a text; None if the tokenizer is not a BPE, or merges nothing.
 
-    The first 24 words are listed, and of each its first 48 merges. Where the merges do not end in the tokens (a word
+    The first 24 words are listed, and of each its first 48 merges. If the merges do not end in the tokens (a word
     with what the vocabulary lacks) the word is left out. Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
 
     >>> from cutaway.tokens.unit_bpe import letter_bpe

@@ -1,4 +1,4 @@
-"""How many bits a sequence costs under a plain model of its tokens, so that tokenizers can be held against each other.
+"""How many bits a sequence costs under a plain model of its tokens, so that tokenizers can be compared.
 
 Axis letters: `N` places in a text, `V` tokens.
 """

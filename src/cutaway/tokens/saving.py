@@ -45,7 +45,7 @@ class SavedTokenizer(Result):
 
 
 def check_folder(directory: str | os.PathLike[str], *, force: bool = False) -> Path:
-    """Return the folder as a path. Raises `OutputError` where a tokenizer can't be saved, before the work is done.
+    """Return the folder as a path. Raises `OutputError` if a tokenizer can't be saved there, before the work is done.
 
     `force` replaces a tokenizer that is there, and nothing else.
     """
@@ -79,7 +79,7 @@ def save_tokenizer(
 
     Written beside and renamed. What cutaway knows of it (its kind, its alphabet, what it loses) stands under "cutaway"
     in `tokenizer_config.json`. `records`, `read` and `seconds` say how it was made and are passed on to the result.
-    Raises `OutputError` where the folder is taken or can't be written.
+    Raises `OutputError` if the folder is taken or can't be written.
 
     >>> from cutaway.tokens import characters
     >>> save_tokenizer(characters(["abc"]), "letters").vocab_size
@@ -119,7 +119,7 @@ def save_tokenizer(
 
 
 def _replace(target: Path, new: Path) -> None:
-    """Put the new folder in the place of the old one, which stays where that fails."""
+    """Put the new folder in the place of the old one, which stays if that fails."""
     before = Path(f"{new}.before")
     if not target.is_dir():
         new.rename(target)

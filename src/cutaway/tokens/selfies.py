@@ -36,7 +36,7 @@ def selfies_symbols(smiles: Iterable[str], vocab_size: int | None = None, *, clo
     It takes SELFIES: write a SMILES with `selfies_text` first. A symbol that did not occur is written sign by sign;
     `closed` leaves the 94 signs out, and what is new becomes `<unk>`. `vocab_size` keeps the most frequent ones.
     Source: Krenn et al. 2020, doi:10.1088/2632-2153/aba947. Raises `BadSequence` for a molecule that SELFIES can't
-    write, and `InputError` where there is no library.
+    write, and `InputError` without the library.
 
     >>> tokenizer = selfies_symbols(["CC(=O)[O-]"])
     >>> tokens = tokenizer.encode(selfies_text("C=[O+]C[O-]"))
@@ -70,8 +70,8 @@ def selfies_symbols(smiles: Iterable[str], vocab_size: int | None = None, *, clo
 def selfies_text(smiles: str) -> str:
     """Write a SMILES as SELFIES.
 
-    Raises `BadSequence` where the library can't (a wildcard, a reaction, a quadruple bond, more bonds than it gives an
-    atom), and where what it writes is another molecule for RDKit (it leaves out atom classes); `InputError` where one
+    Raises `BadSequence` if the library can't (a wildcard, a reaction, a quadruple bond, more bonds than it gives an
+    atom), or if what it writes is another molecule for RDKit (it leaves out atom classes); `InputError` if one
     of the two is missing.
 
     >>> selfies_text("C[C@H](N)C(=O)O")
@@ -83,7 +83,9 @@ def selfies_text(smiles: str) -> str:
     try:
         written: str = library.encoder(smiles)
         back: str = library.decoder(written)
-    except Exception as error:  # of what is no SMILES not only its own: IndexError (C11), KeyError, RecursionError
+    except (
+        Exception
+    ) as error:  # for what is not a SMILES the library also raises IndexError (C11), KeyError, RecursionError
         column = max(0, getattr(error.__cause__, "idx", 0)) + 1
         raise _bad(smiles, _reason(error), column) from error
     if back != smiles and not same_molecule(smiles, back):
@@ -92,7 +94,7 @@ def selfies_text(smiles: str) -> str:
 
 
 def selfies_smiles(text: str) -> str:
-    """Read SELFIES back as a SMILES. Raises `BadSequence` for a symbol that is none, `InputError` without the library.
+    """Read SELFIES back as a SMILES. Raises `BadSequence` for what is not a symbol, `InputError` without the library.
 
     >>> selfies_smiles("[C][=C][F]")
     'C=CF'

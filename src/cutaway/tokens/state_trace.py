@@ -19,7 +19,7 @@ class StateStep:
     """One time step on its way: its numbers (None for a missing one), and the word that it is written as.
 
     `state` is the number of the nearest state, `back` the numbers of its centre, `distance` how far the step is from
-    that; None where a number is missing.
+    that; None if a number is missing.
     """
 
     step: int
@@ -49,7 +49,7 @@ class StateSeries:
 def steps_of(text: str, series: SeriesText, states: States) -> NDArray[np.float64]:
     """Return the numbers of a text as the C channels of T numbers that the states have.
 
-    A line is a time step; where the states are of one channel, one line may have all its steps. Raises `InputError` for
+    A line is a time step; if the states have one channel, one line may hold all steps. Raises `InputError` for
     lines of another number of channels.
 
     >>> from cutaway.tokens.bin_trace import series_in
@@ -69,7 +69,7 @@ def steps_of(text: str, series: SeriesText, states: States) -> NDArray[np.float6
 
 
 def visited(states: States, given: NDArray[np.float64], decoded: str) -> StateSeries | None:
-    """Follow C × T numbers through states; None where what was decoded is no series of that shape.
+    """Follow C × T numbers through states; None if what was decoded is not a series of that shape.
 
     >>> found = visited(States(((0.0,), (9.0,))), np.array([[1.0, 7.0]]), "c0 c1")
     >>> [(step.word, step.back, step.distance) for step in found.steps]

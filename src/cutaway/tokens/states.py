@@ -57,7 +57,7 @@ class States:
     def read(self, text: str) -> _Floats:
         """Read back C channels of T numbers, the centres that the words name.
 
-        Raises `InputError` for a word that names none.
+        Raises `InputError` for a word that does not name a state.
 
         >>> States(((0.0, 0.0), (5.0, 9.0))).read("c1 c0")
         array([[5., 0.],
@@ -75,7 +75,7 @@ class States:
     def place(self, channels: Series) -> tuple[NDArray[np.int64], _Floats]:
         """Return for T time steps the nearest state, of equally near ones the first, and how far off its centre is.
 
-        The state is -1, and the distance NaN, where a number of the step is missing. Raises `InputError` for infinity,
+        The state is -1, and the distance NaN, if a number of the step is missing. Raises `InputError` for infinity,
         for channels of unequal length, and for another number of them than the states have.
 
         >>> States(((-3.1,), (0.0,)), angles=True).place([[3.1, 0.5]])
@@ -127,9 +127,9 @@ def learn_states(series: Iterable[Series], count: int | None = None, *, seed: in
     """Return the states that k-means finds among the time steps of `series`; c0 is the one with the most of them.
 
     It learns from at most 200,000 steps (16 million numbers), drawn evenly from all with a reservoir; a step with a
-    missing number is left out. The same seed gives the same states. Without a `count` there are 64, or fewer where
+    missing number is left out. The same seed gives the same states. Without a `count` there are 64, or fewer if
     there are fewer different steps. Raises `InputError` for series of unequally many channels, for fewer different
-    steps than `count`, for no whole step, and with `angles` for numbers that are no radians.
+    steps than `count`, if no step is complete, and with `angles` for numbers that are not radians.
 
     Source: Arthur and Vassilvitskii 2007 (k-means++); Vitter 1985, doi:10.1145/3147.3165 (algorithm R).
 
@@ -221,7 +221,7 @@ def states_tokenizer(states: States) -> Tokenizer:
 
 
 def states_of(tokenizer: Tokenizer) -> States:
-    """Return the states that a tokenizer was made of. Raises `InputError` where it is none of states."""
+    """Return the states that a tokenizer was made of. Raises `InputError` if it was not made of states."""
     declared: dict[str, Any] = tokenizer.config.get("cutaway", {})
     if "centres" not in declared:
         raise InputError(

@@ -69,7 +69,7 @@ class Tokenizer:
     def from_directory(cls, directory: Path, name: str = "") -> Tokenizer:
         """Read `tokenizer.json` as it stands, with the roles that `tokenizer_config.json` and older files declare.
 
-        Raises `FileNotFoundError` where there is no `tokenizer.json` and `CorruptFile` where it can't be read.
+        Raises `FileNotFoundError` without a `tokenizer.json` and `CorruptFile` if it can't be read.
         """
         path = directory / "tokenizer.json"
         if not path.is_file():
@@ -113,12 +113,12 @@ class Tokenizer:
         return _cleaned_up(text) if self.config.get("clean_up_tokenization_spaces") and self.kind != "BPE" else text
 
     def piece(self, token_id: int) -> str:
-        """Return what one token reads as on its own: bytes that are no character alone become U+FFFD."""
+        """Return what one token reads as on its own: bytes that are not a whole character become U+FFFD."""
         if token_id in self.special_ids:
             return self.token(token_id)
         text = self.decode([token_id], skip_special_tokens=False)
         token = self.token(token_id)
-        # Decoders strip what marks the start of a word; put the space back where the token carries one.
+        # Decoders strip what marks the start of a word; put the space back if the token carries one.
         if token.startswith("▁") and not text.startswith(" "):
             return " " + text
         return text or token
@@ -192,7 +192,7 @@ def _cleaned_up(text: str) -> str:
 
 
 def check_text(text: str) -> str:
-    """Return the text, or raise `TextError` where it holds a lone surrogate, which no encoding can carry.
+    """Return the text, or raise `TextError` if it holds a lone surrogate, which no encoding can carry.
 
     >>> check_text("fine")
     'fine'

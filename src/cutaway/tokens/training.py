@@ -31,7 +31,7 @@ KINDS: Final = {
     "bins": ("series",),
     "states": ("series",),
 }
-"""What each kind is for; the first alphabet is meant where none is given."""
+"""What each kind is for; the first alphabet is the default."""
 
 _DEFAULT_SIZE: Final = 4096
 _OPTIONS: Final = {
@@ -66,10 +66,10 @@ def train_tokenizer(
     | bins | a number to within its bin | method="uniform" or "quantile", limit=15 |
     | states | a time step of all channels, as the nearest of the states that k-means finds | seed=0, angles=False |
 
-    `vocab_size` counts all tokens, special ones included: 4,096 where the kind learns how many (bpe, wordpiece,
+    `vocab_size` counts all tokens, special ones included: 4,096 if the kind learns how many (bpe, wordpiece,
     unigram, bins), 64 states at the most, all that occur for words, characters, atoms and symbols; codons and k-mers
-    are as many as they are. Raises `InputError` for an unknown kind, an alphabet or option it isn't for, a vocabulary
-    too small for its letters, and a molecule that SELFIES can't write; `MissingText` where there is no sequence.
+    are as many as they are. Raises `InputError` for an unknown kind, alphabet or option, a vocabulary
+    too small for its letters, and a molecule that SELFIES can't write; `MissingText` without a sequence.
 
     >>> train_tokenizer(["GATTACA" * 9], "bpe", alphabet="dna", vocab_size=26).encode("GATTACA").tokens
     ['GATTACA']
@@ -145,7 +145,7 @@ def _lookup(vocabulary: list[str], kind: str, alphabet: str) -> Tokenizer:
 
 
 def _of_size(tokenizer: Tokenizer, vocab_size: int | None) -> Tokenizer:
-    """Return the tokenizer, whose size is what it is. Raises `InputError` where it is asked to be another."""
+    """Return the tokenizer, whose size is what it is. Raises `InputError` if another size is asked for."""
     size = len(tokenizer.vocabulary)
     if vocab_size is not None and vocab_size != size:
         raise InputError(
