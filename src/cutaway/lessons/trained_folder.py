@@ -17,7 +17,7 @@ WRITTEN |= {"tokenizer_config.json", "special_tokens_map.json"}
 def new_folder(beside: Path, *, replace: bool) -> Path:
     """Return `tiny-model` in the folder `beside`, or `tiny-model-2` and so on if something of that name is there.
 
-    With `replace`, a folder that an earlier tour wrote, and nobody added to, may be used again.
+    With `replace`, a folder that an earlier tour wrote may be used again, unless files were added to it.
     """
     for number in itertools.count(1):
         folder = beside / (NAME if number == 1 else f"{NAME}-{number}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["embeddings", "maps", "neighbours"]
 
-ROWS = 12  # vectors compared with each other: a wider matrix is no longer read in a terminal
+ROWS = 12  # vectors compared with each other: a wider matrix is unreadable in a terminal
 WIDE, HIGH, NAME = 78, 26, 18  # characters of a map, and of a name on it
 UNNAMED = 12  # names listed below a map
 MARKS = "●■▲◆×○"

@@ -21,7 +21,7 @@ _SIDE = 440.0
 
 
 def draw(record: dict[str, Any]) -> Sheet:
-    """Draw a `cutaway.contacts/1` record: the mean of the heads, and the best one beside it if the contacts are known."""
+    """Draw a `cutaway.contacts/1` record: the mean of the heads, and beside it the best one if contacts are known."""
     parts = [("mean of the heads", _array(record["scores"]), record["precisions"])]
     if best := record["best"]:
         parts.append((f"best head, {best['layer']}.{best['head']}", _array(record["best_scores"]), None))
