@@ -254,7 +254,7 @@ def test_the_same_seed_tries_the_same() -> None:
     [
         ({"alphabet": "runes"}, "no alphabet"),
         ({"number": 0}, "must be 1 or above"),
-        ({"alphabet": "series"}, "is no tokenizer"),
+        ({"alphabet": "series"}, "is not a tokenizer"),
     ],
 )
 def test_what_can_not_be_checked_is_refused(options: dict[str, Any], said: str) -> None:
