@@ -58,3 +58,8 @@ def test_no_file_leads_back_to_itself():
                 if following not in seen:
                     seen.add(following)
                     waiting.append(following)
+
+
+def test_no_file_is_longer_than_350_lines():
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES.rglob("*.py")}
+    assert {name: count for name, count in lines.items() if count > 350} == {}
