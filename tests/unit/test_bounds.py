@@ -8,22 +8,22 @@ import pytest
 
 from tests.unit.commands import run
 
-ONE, NONE = "it has to be 1 or above", "it has to be 0 or above"
+ONE, NONE = "it must be 1 or above", "it must be 0 or above"
 
 GENERATE = {
     "--max-new-tokens": ({-1, 0}, ONE), "--min-new-tokens": ({-1}, NONE), "-n": ({-1, 0}, ONE),
     "--batch-size": ({-1, 0}, ONE), "--num-beams": ({-1, 0}, ONE), "--top-k": ({-1, 0}, ONE),
-    "--temperature": ({-1, "nan", "inf"}, "it has to be 0 (greedy) or above, and finite"),
-    "--top-p": ({-1, 0, "nan", 2}, "it has to be above 0 and at most 1"),
-    "--min-p": ({-1, "nan", 2}, "it has to be from 0 to 1"),
-    "--repetition-penalty": ({-1, 0, "nan", "inf"}, "it has to be above 0 (1 is none)"),
+    "--temperature": ({-1, "nan", "inf"}, "it must be 0 (greedy) or above, and finite"),
+    "--top-p": ({-1, 0, "nan", 2}, "it must be above 0 and at most 1"),
+    "--min-p": ({-1, "nan", 2}, "it must be from 0 to 1"),
+    "--repetition-penalty": ({-1, 0, "nan", "inf"}, "it must be above 0 (1 has no effect)"),
 }  # fmt: skip
 SWEEP = {name: GENERATE[name] for name in ("--max-new-tokens", "--temperature", "--top-k", "--top-p", "--min-p")}
 SWEEP |= {"--num-return-sequences": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE)}
 TRAIN = {
     "--layers": ({-1, 0}, ONE), "--heads": ({-1, 0}, ONE), "--width": ({-1, 0}, ONE),
     "--context": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE), "--steps": ({-1, 0}, ONE),
-    "--validate-every": ({-1, 0}, ONE), "--warmup": ({-1}, "it has to be 0 or above"), "--threads": ({-1, 0}, ONE),
+    "--validate-every": ({-1, 0}, ONE), "--warmup": ({-1}, "it must be 0 or above"), "--threads": ({-1, 0}, ONE),
     "--learning-rate": ({-1, 0, "nan", "inf"}, "must be above 0"), "--weight-decay": ({-1, "nan"}, "must be 0 or more"),
     "--seconds": ({-1, 0, "nan"}, "must be above 0"),
 }  # fmt: skip

@@ -15,6 +15,7 @@ from cutaway.models import load, tokenize
 from cutaway.predict import score
 from cutaway.tokens import Sample, compare_tokenizers, train_tokenizer
 from cutaway.views import terminal, terminal_inside, terminal_lens, terminal_sweep, terminal_tokenizers, terminal_trace
+from cutaway.views.terminal_tables import new_table
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_no_heading_and_no_number_is_broken(drawings, width):
 
 
 def test_a_heading_folds_between_words_only():
-    table = terminal._table(">as bytes", "what it is")
+    table = new_table(">as bytes", "what it is")
     table.add_row("1,234.5", "a text that is far too long for the line " * 3)
     stream = io.StringIO()
     Console(file=stream, width=16).print(table, crop=False)

@@ -142,7 +142,7 @@ def test_binary_records_are_refused_by_their_names(capsys) -> None:
 def test_a_text_of_several_lines_is_no_line(capsys) -> None:
     Path("a.csv").write_text('id,text\n1,"two\nlines"\n')
     code, _, err = run(capsys, "records", "a.csv", "-o", "a.txt")
-    assert code == 2 and "record '1' (line 2 of 'a.csv') is of several lines" in err and not Path("a.txt").exists()
+    assert code == 2 and "record '1' (line 2 of 'a.csv') spans several lines" in err and not Path("a.txt").exists()
     for out in ("a.html", "a.csv"):
         code, _, err = run(capsys, "records", "a.csv", "-o", out)
         assert code == 2 and "end the name in .jsonl (the numbers, a line a result) or .txt" in err

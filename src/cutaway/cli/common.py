@@ -57,7 +57,7 @@ class AtLeast(click.ParamType):  # type: ignore[type-arg]  # generic in newer ve
         number = (click.INT if isinstance(self.least, int) else click.FLOAT).convert(value, param, ctx)
         if not number >= self.least or number == math.inf:  # a NaN fails every comparison
             name = "it" if param is None else param.opts[-1]
-            raise InputError(f"{name} is {value}", hint=f"it has to be {self.least} or above")
+            raise InputError(f"{name} is {value}", hint=f"it must be {self.least} or above")
         return number
 
 

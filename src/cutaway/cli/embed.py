@@ -56,7 +56,7 @@ def command(
       cutaway embed "the river bank" --pooling none --layer 3 -m smollm2-135m
     """
     if texts and file is not None:
-        raise InputError("there is a text and a file", hint="give one of them")
+        raise InputError("a text and a file are both given", hint="give one of them")
     given = list(texts) or [text for text, _ in records_from(file or "-")]
     if not all(given):
         raise MissingText("a text is empty", hint='give some, for example "A dog barks."')

@@ -74,7 +74,7 @@ def command(
     from cutaway.sequences import read_text
 
     if groups and file is not None:
-        raise InputError("there is a group and a file", hint="give one of them")
+        raise InputError("groups and a file are both given", hint="give one of them")
     records = not (groups or words or corpus)
     if not records:
         refuse_unused("without records", "pooling", "truncate")

@@ -143,7 +143,8 @@ def _sequences(records: Iterable[Record]) -> Iterator[str]:
         text = str(record.sequence)
         if "\n" in text or "\r" in text:
             where = f"record {record.id!r} (line {record.line:,} of {record.file!r})"
-            raise InputError(f"{where} is of several lines, and a .txt has a record a line", hint="write a .jsonl file")
+            why = f"{where} spans several lines; a .txt file holds one record per line"
+            raise InputError(why, hint="write a .jsonl file")
         yield text
 
 

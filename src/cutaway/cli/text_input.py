@@ -27,7 +27,7 @@ def text_from(text: str | None, file: str | None) -> str:
     Raises `MissingText` if there is no text and `TextError` if it is not UTF-8.
     """
     if text is not None and file is not None:
-        raise InputError("there is a text and a file", hint="give one of them")
+        raise InputError("a text and a file are both given", hint="give one of them")
     if file is not None and file != "-":
         from cutaway.sequences.text_files import read_text
 

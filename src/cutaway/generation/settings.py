@@ -37,9 +37,9 @@ class Sampling:
         _check("top-p", self.top_p, self.top_p is None or 0 < self.top_p <= 1, "above 0 and at most 1")
         _check("min-p", self.min_p, self.min_p is None or 0 <= self.min_p <= 1, "from 0 to 1")
         penalty = self.repetition_penalty
-        _check("repetition-penalty", penalty, penalty is None or 0 < penalty < math.inf, "above 0 (1 is none)")
+        _check("repetition-penalty", penalty, penalty is None or 0 < penalty < math.inf, "above 0 (1 has no effect)")
         penalty = self.presence_penalty
-        _check("presence-penalty", penalty, penalty is None or -2 <= penalty <= 2, "from -2 to 2 (0 is none)")
+        _check("presence-penalty", penalty, penalty is None or -2 <= penalty <= 2, "from -2 to 2 (0 has no effect)")
 
     @property
     def penalises(self) -> bool:
@@ -49,7 +49,7 @@ class Sampling:
 
 def _check(name: str, value: float | None, good: bool, range_: str) -> None:
     if not good:  # a NaN fails every comparison
-        raise InputError(f"{name} is {value}", hint=f"it has to be {range_}")
+        raise InputError(f"{name} is {value}", hint=f"it must be {range_}")
 
 
 def check_tier(tier: str) -> None:
@@ -140,7 +140,7 @@ def check_beams(
             hint="no more beams can be returned than are searched",
         )
     if not math.isfinite(length_penalty):
-        raise InputError(f"length-penalty is {length_penalty}", hint="it has to be a number; 0 ignores the length")
+        raise InputError(f"length-penalty is {length_penalty}", hint="it must be a number; 0 ignores the length")
     if sampling.temperature != 0:
         raise InputError(
             f"temperature is {sampling.temperature}, but beam search does not sample",

@@ -66,7 +66,7 @@ def resolve(
 ) -> Path:
     """Return a directory of Hugging Face files for a model's name, fetching and converting once what is not there.
 
-    `need` is how much of it has to be there: "config", "tokenizer", "weights", or "all" that it has (a vocabulary has
+    `need` is how much of it must be there: "config", "tokenizer", "weights", or "all" that it has (a vocabulary has
     no weights); names that are suggested for an unknown one have that, too. `accept_licence` says that the terms a
     model comes under were read and are accepted. Raises a `ModelError`.
     """

@@ -155,7 +155,7 @@ def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
         checked, changes = CHECKS[alphabet](sequence)
     except BadSequence as error:
         why = f"letter {error.column:,} of the sequence: {error.message}"
-        raise InputError(why, hint="mend it, or take a model of what the sequence is") from error
+        raise InputError(why, hint="correct it, or use a model for this kind of sequence") from error
     return str(checked), changes
 
 

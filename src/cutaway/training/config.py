@@ -84,7 +84,7 @@ class Settings:
             )
         if self.width % self.heads:
             raise InputError(
-                f"a width of {self.width} can't be shared out among {self.heads} heads",
+                f"a width of {self.width} can't be divided among {self.heads} heads",
                 hint=f"take a multiple of {self.heads}, for example {self.heads * max(1, self.width // self.heads)}",
             )
         if self.arch == "llama" and (self.width // self.heads) % 2:
