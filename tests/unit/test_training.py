@@ -187,7 +187,7 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
     ("settings", "message"),
     [
         ({"arch": "rnn"}, "no architecture 'rnn'"),
-        ({"width": 30, "heads": 4}, "width of 30 can't be shared out among 4 heads"),
+        ({"width": 30, "heads": 4}, "width of 30 can't be divided among 4 heads"),
         ({"arch": "llama", "width": 12, "heads": 4}, "a head of 3 is odd"),
         ({"layers": 0}, "layers is 0"),
         ({"heads": 0}, "heads is 0"),
