@@ -72,11 +72,11 @@ def test_a_message_that_looks_like_the_template_is_in_the_prompt_too(chatty, mes
 @pytest.mark.parametrize(
     ("template", "system", "said", "hint"),
     [
-        (NEEDS, None, "a system message must come first", "--system"),
+        (NEEDS, None, "a system message must come first", "system="),
         (USER, "Be brief.", "takes no system message", "into the message"),
-        (NOTHING, None, "leaves the message out", "--chat"),
-        (NOTHING, "Be brief.", "leaves the message out", "--chat"),
-        ("{% for %}", None, "can't render the message", "--chat"),
+        (NOTHING, None, "leaves the message out", "`chat`"),
+        (NOTHING, "Be brief.", "leaves the message out", "`chat`"),
+        ("{% for %}", None, "can't render the message", "`chat`"),
     ],
 )
 def test_a_message_is_never_dropped_without_a_word(chatty, template, system, said, hint):

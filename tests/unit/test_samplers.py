@@ -219,7 +219,7 @@ def test_logits_that_are_not_numbers_are_an_error_that_names_the_row(number, sam
     rows = [Row(name, [1], sampling) for name in ("good", "bad", "fine")]
     with pytest.raises(ModelError, match="after 'bad'") as caught:
         choose(logits_BV, rows, frozenset())
-    assert "--dtype float32" in caught.value.hint
+    assert "dtype='float32'" in caught.value.hint
 
 
 def test_the_presence_penalty_counts_once_and_only_what_was_generated():

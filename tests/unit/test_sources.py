@@ -434,7 +434,7 @@ def test_a_cache_of_the_hubs_that_can_not_be_made(hub, monkeypatch, tmp_path):
 def test_the_hub_can_not_be_reached(name):
     with pytest.raises(HubUnreachable, match=name) as raised:
         sources.resolve(name)
-    assert all(word in raised.value.hint for word in ("HTTPS_PROXY", "HF_ENDPOINT", "-m smollm2-135m"))
+    assert all(word in raised.value.hint for word in ("HTTPS_PROXY", "HF_ENDPOINT", "model='smollm2-135m'"))
 
 
 @pytest.mark.parametrize(

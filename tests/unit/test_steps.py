@@ -179,7 +179,7 @@ def test_what_is_no_series_is_taken_as_words(bins: Tokenizer) -> None:
     assert found.numbers is None and found.decoded == words and found.round_trip
     assert tokenize("", bins).ids == []
     assert tokenize("1 2", train_tokenizer(["1 2"], "char")).numbers is None
-    with pytest.raises(InputError, match="lines of 1 and of 2 numbers"):
+    with pytest.raises(InputError, match="unequal counts of numbers: 1 and 2"):
         tokenize("1 2\n3", bins)
     with pytest.raises(InputError, match="not a series of numbers"):
         tokenize("a storm", bins)

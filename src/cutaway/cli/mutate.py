@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,8 +10,7 @@ from cutaway.cli.common import AtLeast, known, load_options, loaded
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
-from cutaway.cli.text_input import text_options
-from cutaway.errors import InputError
+from cutaway.cli.text_input import check_file, text_options
 
 __all__ = ["command"]
 
@@ -63,8 +61,8 @@ def command(
     check_letters(given, options["alphabet"], letters)
     if file is not None and suffix_format(file) == "smi":
         check_smiles(given)
-    if (alignment := options["alignment"]) is not None and not Path(alignment).is_file():
-        raise InputError(f"there is no file {alignment!r}", hint="check the name and the folder you are in")
+    if options["alignment"] is not None:
+        check_file(options["alignment"])
     known(model, options)
 
     from cutaway.models import load_tokenizer

@@ -10,7 +10,7 @@ import click
 from cutaway.cli.common import F, chain, note
 from cutaway.errors import InputError, MissingText, TextError
 
-__all__ = ["lines_from", "prompts_from", "records_from", "some_text_from", "text_from", "text_options"]
+__all__ = ["check_file", "lines_from", "prompts_from", "records_from", "some_text_from", "text_from", "text_options"]
 
 
 def text_options(function: F) -> F:
@@ -44,6 +44,15 @@ def text_from(text: str | None, file: str | None) -> str:
             f"the input is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start:,}",
             hint="convert it first, for example: iconv -f latin1 -t utf-8",
         ) from error
+
+
+def check_file(name: str) -> None:
+    """Raise `InputError` if there is no such file, before the slower imports of what reads it; "-" is a pipe.
+
+    What can't be the name of a file, such as a sequence, is for its reader to refuse.
+    """
+    if name != "-" and len(name) <= 255 and "\n" not in name and not Path(name).exists():
+        raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in")
 
 
 def some_text_from(text: str | None, file: str | None) -> str:

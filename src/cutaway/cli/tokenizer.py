@@ -14,6 +14,7 @@ import click
 from cutaway.cli.common import AtLeast, Seed, note, offline_option, rename_option
 from cutaway.cli.help import Group
 from cutaway.cli.output import debug_option, emit, json_option, output_options, quiet_option, verbose_option
+from cutaway.cli.text_input import check_file
 from cutaway.errors import BadSequence, InputError
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def train_command(
       printf "GATTACAGATTACA\\n" > dna.txt && cutaway tokenizer train dna.txt --alphabet dna --vocab-size 24 -o dna-bpe
       printf "0 3.1\\n0 -3.1\\n2 1\\n" > phi.txt && cutaway tokenizer train phi.txt --kind states --angles -o states
     """
+    for file in files:
+        check_file(file)
     from cutaway.sequences import read_records
     from cutaway.tokens import save_tokenizer, selfies_text, train_tokenizer
     from cutaway.tokens.saving import check_folder
@@ -212,6 +215,9 @@ def compare_command(
     """
     from cutaway.models.sources import resolve
 
+    taken_apart = [_file_of(given, alphabet) for given in files]
+    for file, _, _ in taken_apart:
+        check_file(file)
     for name in names:
         resolve(name, "tokenizer")  # one that is not there is told before the slower imports
     from cutaway.models.named_tokenizer import compare_tokenizers, load_tokenizer
@@ -221,8 +227,7 @@ def compare_command(
     tokenizers = [load_tokenizer(name) for name in names]
     written = any(Codec.of(one).selfies for one in tokenizers)
     samples = []
-    for given in files:
-        file, of, columns = _file_of(given, alphabet)
+    for file, of, columns in taken_apart:
         check = selfies_text if written and of == "smiles" else None
         samples.append(
             read_sample(
