@@ -46,14 +46,14 @@ def command(
 
     if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: --prompt "Water boils at"')
-    began = time.perf_counter()
-    known(model, options).check_left_to_right()
-    before = time.perf_counter() - began
     target = output or (None if as_json else "tour.html")
     if output is None and target is not None:
         check_output(target)
     page = Path(target) if target is not None and target.endswith(".html") else None
     folder = None if page is None else new_folder(page.parent, replace=forced())
+    began = time.perf_counter()
+    known(model, options).check_left_to_right()
+    before = time.perf_counter() - began
 
     from cutaway.lessons import tour
 

@@ -80,7 +80,7 @@ def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | Va
     clock, so that it has come down when the time is over, and that step is the last.
 
     Example:
-        >>> from cutaway.training import Run, Settings
+        >>> from cutaway.training import Settings, TrainingRun
         >>> run = TrainingRun(Settings(steps=2))
         >>> [type(record).__name__ for record in fit(run.model.module, run.rows, run.settings)]
         ['ValidationRecord', 'StepRecord', 'StepRecord', 'ValidationRecord']
