@@ -77,7 +77,7 @@ def test_readme_make_targets_exist():
 def test_help_example(folder, line, monkeypatch):
     if "models rm" in line:
         # The user's own cache is not for a test to empty.
-        monkeypatch.setattr("cutaway.models.remove", lambda name: len(name))
+        monkeypatch.setattr("cutaway.models.remove_model", lambda name: len(name))
     if wanted := missing(line):
         pytest.skip(f"{', '.join(wanted)} is not in the cache")
     execute(line)
