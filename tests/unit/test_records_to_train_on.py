@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shlex
+import threading
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,15 @@ def test_someone_may_mean_it(capsys) -> None:
     with pytest.raises(InputError, match="holds records"):
         TrainingRun(Settings(data="genes.fa", context=16))
     assert run(capsys, "train", "genes.fa", "--as-text", "--context", 16, "--steps", 1)[0] == 0
+
+
+def test_a_pipe_is_read_once(capsys, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=["some words\n" * 20])
+    writer.start()
+    code, _, err = run(capsys, "train", tmp_path / "pipe", "--context", 16, "--steps", 1)
+    writer.join()
+    assert code == 0, err
 
 
 @pytest.mark.parametrize(

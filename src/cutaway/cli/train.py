@@ -59,17 +59,13 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
       cutaway train --steps 20 -o small-model -o training.html
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
     """
-    from cutaway.models.config_outline import check_device
-    from cutaway.sequences.format_detection import read_plain_text
-    from cutaway.training.config import BUILT_IN, Settings
+    from cutaway.training.config import Settings
 
-    Settings(data=data, **options)
-    check_device(options["device"])
-    if data != BUILT_IN:
-        read_plain_text(data, as_text=options["as_text"])
+    settings = Settings(data=data, **options)
+    text = settings.read_text()
 
-    from cutaway.training import train
+    from cutaway.training import TrainingRun
     from cutaway.views import terminal
 
-    result = train(data, output=directory, **options)
+    result = TrainingRun(settings, text).train(output=directory)
     emit([result], as_json=as_json, output=output, draw=lambda: terminal.training(result))

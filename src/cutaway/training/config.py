@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cutaway.errors import InputError
+from cutaway.models.config_outline import check_device
 from cutaway.random_streams import check_seed
+from cutaway.sequences.format_detection import read_plain_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -92,6 +94,14 @@ class Settings:
                 f"a head of {self.width // self.heads} is odd; llama turns the numbers of a head in pairs",
                 hint=f"take a width that is a multiple of {2 * self.heads}",
             )
+        check_device(self.device)
+
+    def read_text(self) -> str | None:
+        """Return the text of the file `data`, or None for the built-in source.
+
+        Raises `InputError` if the file can't be read, or if it holds records and `as_text` does not allow them.
+        """
+        return None if self.data == BUILT_IN else read_plain_text(self.data, as_text=self.as_text)
 
     @property
     def warmup_steps(self) -> int:

@@ -26,7 +26,7 @@ from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.progress import duration, step
 from cutaway.random_streams import seed32
-from cutaway.sequences import SENTENCES, read_plain_text
+from cutaway.sequences import SENTENCES
 from cutaway.training.character_vocabulary import END, character_tokenizer
 from cutaway.training.config import BUILT_IN, Settings, configuration
 from cutaway.training.loop import StepRecord, ValidationRecord, fit, learning_rate
@@ -46,23 +46,24 @@ class TrainingRun:
     """A model, its rows and its settings: built here, trained once by `train`.
 
     `model` is a `cutaway.models.Model` that every verb takes: untrained at first, trained in place. The weights depend
-    only on the settings; the state of torch's own random numbers is neither used nor changed.
+    only on the settings; the state of torch's own random numbers is neither used nor changed. `text` is what
+    `settings.read_text()` returns, if it was called already.
 
     Raises `InputError` if the data can't be read or are too short, or there is no such device.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, text: str | None = None) -> None:
         self.settings = settings = settings or Settings()
         device = _device(settings.device)
+        text = settings.read_text() if text is None else text
         self.source = os.fspath(settings.data)
         self.rows: Rows
-        if settings.data == BUILT_IN:
+        if text is None:
             tokenizer = character_tokenizer([SENTENCES.alphabet])
             self.rows = SourceRows(SENTENCES, tokenizer, settings.context)
             self.floor: float | None = SENTENCES.nats_per_character
             self.floor_label = "exact entropy of the source"
         else:
-            text = read_plain_text(settings.data, as_text=settings.as_text)
             tokenizer = character_tokenizer([text])
             self.rows = TextRows.of(text, tokenizer, settings.context, settings.data)
             self.floor, self.floor_label = None, "the entropy of a file is not known"
