@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PackedArray", "PackedMaps", "pack_array", "pack_maps", "quantise"]
-
 Weights = npt.NDArray[Any]
 
 

@@ -7,35 +7,6 @@ from __future__ import annotations
 
 import errno
 
-__all__ = [
-    "AttentionHidden",
-    "BadSequence",
-    "CacheError",
-    "ChecksumMismatch",
-    "CorruptFile",
-    "CutawayError",
-    "DiskFull",
-    "GatedModel",
-    "HubUnreachable",
-    "InputError",
-    "MissingPackage",
-    "MissingText",
-    "ModelError",
-    "NotFetched",
-    "OutputError",
-    "PromptTooLong",
-    "TextError",
-    "TrainingError",
-    "UnknownModel",
-    "UnsafeFile",
-    "UnsupportedArchitecture",
-    "WrongKind",
-    "at_least",
-    "cannot_write",
-    "counted",
-    "sized",
-]
-
 
 class CutawayError(Exception):
     """Base of every error cutaway raises on purpose; `exit_code` is 1 (failed) or 2 (usage)."""

@@ -14,8 +14,6 @@ from urllib.request import url2pathname
 
 from cutaway.errors import InputError
 
-__all__ = ["install_line", "library", "pip_install"]
-
 
 def library(module: str, why: str, instead: str = "") -> Any:
     """Return a module of the extra `science`. Raises `InputError` if it is not installed.

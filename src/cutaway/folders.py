@@ -8,8 +8,6 @@ from pathlib import Path
 
 from cutaway.errors import OutputError, cannot_write
 
-__all__ = ["check_new_folder"]
-
 
 def check_new_folder(directory: str | os.PathLike[str], *, beside: Collection[str] = ()) -> Path:
     """Return the path of a folder that is new, empty, or holds only files named in `beside`.

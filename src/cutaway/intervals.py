@@ -6,8 +6,6 @@ import functools
 import math
 from collections.abc import Sequence
 
-__all__ = ["Interval", "Term", "contrast", "interval", "mean_of", "variance_of"]
-
 EQUAL = 6  # values that are all equal show no spread; from so many on that is no accident: 2 × 0.5^6 < 0.05
 
 Interval = tuple[float | None, float | None, float | None]

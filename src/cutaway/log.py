@@ -28,8 +28,6 @@ import textwrap
 from datetime import datetime
 from typing import Final
 
-__all__ = ["Rank", "get_logger", "long_form", "rank"]
-
 # (launcher, rank, rank on this node, number of processes). The innermost launcher goes first: processes that torchrun
 # or mpiexec starts inside a Slurm job inherit the job's SLURM_PROCID, which is 0 for every one of them.
 _LAUNCHERS: Final = (

@@ -24,8 +24,6 @@ from typing import Final
 
 from cutaway.log import get_logger
 
-__all__ = ["Lines", "Listener", "Step", "duration", "hush", "listening", "paused", "step"]
-
 _logger = get_logger(__name__)
 
 

@@ -13,8 +13,6 @@ import numpy as np
 
 from cutaway.errors import InputError
 
-__all__ = ["check_seed", "seed32", "stream"]
-
 
 def check_seed(seed: int) -> int:
     """Return the seed as an int. Raises `InputError` unless it is a whole number from 0 to 2**63 - 1.

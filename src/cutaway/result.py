@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Result", "Results", "check_target", "is_file", "save_results", "write_bytes", "write_chunks", "write_text"]
-
 _MOST = 8  # results of a list that are printed
 
 R = TypeVar("R", bound="Result")

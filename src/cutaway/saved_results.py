@@ -19,8 +19,6 @@ import numpy as np
 from cutaway.errors import InputError
 from cutaway.result import Result, Results
 
-__all__ = ["load_result"]
-
 _ROOMS = ("sequences", "tokens", "predict", "generation", "inside", "training", "models", "lessons")
 
 

@@ -7,8 +7,6 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-__all__ = ["told"]
-
 
 def told(value: Any) -> str:
     """Return a value in at most about 80 characters: numbers to 6 digits, what is long by its beginning and its size.

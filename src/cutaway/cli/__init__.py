@@ -44,8 +44,6 @@ from cutaway.cli.help import Group
 from cutaway.errors import CutawayError
 from cutaway.progress import listening, step
 
-__all__ = ["cli", "main"]
-
 _BUSY = 0.75  # processes that want to run, over the last minute, for each processor
 
 

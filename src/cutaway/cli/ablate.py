@@ -13,8 +13,6 @@ from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import text_options
 
-__all__ = ["command"]
-
 
 @click.command("ablate", cls=Command)
 @text_options

@@ -9,8 +9,6 @@ from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.models.shelf import DEFAULT, SHELF
 
-__all__ = ["command"]
-
 
 @click.command("architecture", cls=Command)
 @click.argument("model", default=DEFAULT, envvar="CUTAWAY_MODEL")

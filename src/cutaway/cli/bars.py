@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-__all__ = ["Bars", "listener"]
-
 
 class Bars(Listener):
     """Draws the steps that have taken half a second, each with its share and the time left; then erases them."""

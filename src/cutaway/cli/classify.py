@@ -11,8 +11,6 @@ from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
 
-__all__ = ["command"]
-
 
 @click.command("classify", cls=Command)
 @text_options

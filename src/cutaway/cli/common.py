@@ -16,31 +16,6 @@ from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, DTYPES
 if TYPE_CHECKING:
     from cutaway.models.config_outline import Outline
 
-__all__ = [
-    "LOADING",
-    "QUIET",
-    "AtLeast",
-    "F",
-    "Seed",
-    "allow_writing_over",
-    "as_it_comes",
-    "chain",
-    "device_option",
-    "encoder_unless_chosen",
-    "forced",
-    "generation_options",
-    "known",
-    "load_options",
-    "loaded",
-    "model_options",
-    "named_or_loaded",
-    "note",
-    "quiet",
-    "refuse_unused",
-    "someone_to_ask",
-    "tier_for",
-]
-
 QUIET, _FORCE = "cutaway.quiet", "cutaway.force"
 LOADING = ("revision", "device", "dtype", "trust_remote_code")
 F = TypeVar("F", bound=Callable[..., Any])

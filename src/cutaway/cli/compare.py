@@ -12,8 +12,6 @@ from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
 from cutaway.models.shelf import DTYPES
 
-__all__ = ["command"]
-
 
 @click.command("compare", cls=Command)
 @click.argument("a")

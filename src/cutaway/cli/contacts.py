@@ -13,8 +13,6 @@ from cutaway.cli.output import emit, output_options
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
 from cutaway.cli.text_input import text_options
 
-__all__ = ["command"]
-
 
 @click.command("contacts", cls=Command)
 @text_options

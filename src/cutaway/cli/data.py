@@ -8,8 +8,6 @@ from cutaway.cli.common import note, offline_option
 from cutaway.cli.help import Group
 from cutaway.cli.output import emit, output_options
 
-__all__ = ["command"]
-
 
 @click.group("data", cls=Group)
 def command() -> None:

@@ -13,8 +13,6 @@ from cutaway.cli.text_input import records_from
 from cutaway.errors import InputError, MissingText
 from cutaway.models.shelf import DEFAULT_ENCODER
 
-__all__ = ["command"]
-
 
 @click.command("embed", cls=Command, context_settings={"default_map": {"model": DEFAULT_ENCODER}})
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")

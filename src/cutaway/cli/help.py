@@ -11,8 +11,6 @@ import click
 from cutaway.cli.respell import respell
 from cutaway.errors import CutawayError
 
-__all__ = ["GENERATING", "Command", "Group"]
-
 FEW = 10  # options that need no sections
 
 _SECTIONS: Mapping[str, Sequence[str]] = {

@@ -13,8 +13,6 @@ from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import lines_from, records_from
 from cutaway.errors import InputError
 
-__all__ = ["command"]
-
 
 @click.command("map", cls=Command)
 @click.argument("groups", nargs=-1, metavar="[GROUP]...")

@@ -20,8 +20,6 @@ from cutaway.cli.output import (
 from cutaway.errors import InputError, sized
 from cutaway.progress import paused
 
-__all__ = ["command"]
-
 
 @click.group("models", cls=Group)
 def command() -> None:

@@ -12,8 +12,6 @@ from cutaway.cli.output import emit, output_options
 from cutaway.cli.sequence import protein_option, record_option, sequence_from
 from cutaway.cli.text_input import check_file, text_options
 
-__all__ = ["command"]
-
 
 @click.command("mutate", cls=Command)
 @text_options

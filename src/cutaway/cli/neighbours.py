@@ -13,8 +13,6 @@ from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import records_from
 from cutaway.errors import InputError, MissingText
 
-__all__ = ["command"]
-
 
 @click.command("neighbours", cls=Command)
 @click.argument("queries", nargs=-1, metavar="[QUERY]...")

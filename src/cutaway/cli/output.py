@@ -20,19 +20,6 @@ from cutaway.result import Result, check_target, is_file, save_results
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = [
-    "check_output",
-    "debug_option",
-    "emit",
-    "folder_options",
-    "force_option",
-    "json_option",
-    "output_options",
-    "quiet_option",
-    "verbose_option",
-    "wrote",
-]
-
 
 def _debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:

@@ -17,8 +17,6 @@ from cutaway.errors import InputError
 if TYPE_CHECKING:
     from cutaway.sequences import Record
 
-__all__ = ["command"]
-
 ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 
-__all__ = ["respell"]
-
 _QUOTED = re.compile(r"`([^`\n]+)`")
 
 

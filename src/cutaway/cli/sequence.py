@@ -11,8 +11,6 @@ from cutaway.cli.text_input import text_from
 from cutaway.errors import InputError
 from cutaway.models.shelf import DEFAULT_PROTEIN
 
-__all__ = ["protein_option", "record_from", "record_option", "sequence_from"]
-
 protein_option = click.option(
     "-m",
     "--model",

@@ -29,8 +29,6 @@ from cutaway.models.shelf import DEFAULT
 if TYPE_CHECKING:
     from cutaway.generation.sweep_runs import SweepPlan, SweepRun
 
-__all__ = ["command"]
-
 _LISTS = {
     "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 if no other setting varies, else 1]",
     "top_k": "Draw from the k likeliest tokens.",
@@ -134,7 +132,8 @@ def command(
         known(name, options if name in plan.models else {"device": "cpu"}).check_left_to_right()
 
     from cutaway.generation.sweep_files import resume_runs
-    from cutaway.generation.sweeps import runs_of, summed_up
+    from cutaway.generation.sweep_passes import runs_of
+    from cutaway.generation.sweeps import summed_up
 
     ready = names if as_it_comes(options) else [loaded(str(name), "causal", dict(options)) for name in names]
     lines = output is not None and Path(output).suffix == ".jsonl"

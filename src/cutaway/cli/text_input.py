@@ -10,8 +10,6 @@ import click
 from cutaway.cli.common import F, chain, note
 from cutaway.errors import InputError, MissingText, TextError
 
-__all__ = ["check_file", "lines_from", "prompts_from", "records_from", "some_text_from", "text_from", "text_options"]
-
 
 def text_options(function: F) -> F:
     """Add the text argument and -f."""

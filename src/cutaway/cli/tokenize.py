@@ -11,8 +11,6 @@ from cutaway.cli.sequence import record_from, record_option
 from cutaway.cli.text_input import text_from, text_options
 from cutaway.errors import InputError
 
-__all__ = ["command"]
-
 
 @click.command("tokenize", cls=Command)
 @text_options

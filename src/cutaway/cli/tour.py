@@ -17,8 +17,6 @@ from cutaway.errors import MissingText
 if TYPE_CHECKING:
     from cutaway.lessons import Section
 
-__all__ = ["command"]
-
 
 @click.command("tour", cls=Command)
 @model_options

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cutaway.generation.response import Generation
 
-__all__ = ["advice"]
-
 
 def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
     """Return why responses are empty and what to try, or that a question asks for `chat=True`, or None.

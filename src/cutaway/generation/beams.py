@@ -17,8 +17,6 @@ from cutaway.generation.engine import Decoder, alternatives_of, processed
 from cutaway.generation.rows import Alternative, Row
 from cutaway.generation.settings import check_beams
 
-__all__ = ["Beam", "beam_search", "finished_rows"]
-
 _NEVER = -1e9  # the score of what may not be chosen, as transformers has it
 
 

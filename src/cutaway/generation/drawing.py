@@ -19,8 +19,6 @@ from cutaway.generation.rows import Row
 from cutaway.generation.samplers import COLDEST, penalised
 from cutaway.generation.settings import Sampling
 
-__all__ = ["FEW", "MANY", "SampledToken", "choose"]
-
 FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; if they are too few, the whole row is looked at
 _GROUP = 16  # tokens
 _PART = 1 << 20  # logits at a time, whole rows: their numbers stay in the processor's cache

@@ -23,8 +23,6 @@ from cutaway.result import Results
 if TYPE_CHECKING:
     from cutaway.models.text_model import ModelLike
 
-__all__ = ["generate"]
-
 OnText = Callable[[int, str], None]
 OnStep = Callable[[int, TraceStep, str], None]
 

@@ -16,22 +16,6 @@ import zlib
 from collections.abc import Sequence
 from importlib import resources
 
-__all__ = [
-    "MEASURES",
-    "Measure",
-    "bleu",
-    "compression_ratio",
-    "dictionary_words",
-    "distinct",
-    "perplexity",
-    "reading_ease",
-    "repeated",
-    "self_bleu",
-    "syllables",
-    "units",
-    "words",
-]
-
 _UNIT = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"'”’)\]]|$)")

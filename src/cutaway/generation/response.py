@@ -9,8 +9,6 @@ from cutaway.generation.rows import Alternative, Row, TraceStep
 from cutaway.models.text_model import TextModel
 from cutaway.result import Result
 
-__all__ = ["Generation", "response_of"]
-
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Generation(Result):

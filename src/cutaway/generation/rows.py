@@ -13,9 +13,6 @@ from cutaway.generation.settings import Sampling, check_lengths
 from cutaway.random_streams import check_seed, stream
 from cutaway.tokens import Tokenizer
 
-__all__ = ["Alternative", "Processor", "Row", "SamplerEffect", "TraceOption", "TraceStep"]
-
-
 # Ids so far (1, T) and scores (1, V) → scores (1, V).
 Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

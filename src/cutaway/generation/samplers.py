@@ -15,8 +15,6 @@ import torch
 
 from cutaway.generation.settings import Sampling
 
-__all__ = ["COLDEST", "distribution", "penalised"]
-
 COLDEST = 1e-35  # below it float32 has no inverse; anything but a tie is out of reach long before
 
 

@@ -16,8 +16,6 @@ import torch
 if TYPE_CHECKING:
     from cutaway.models.text_model import Model
 
-__all__ = ["Scored", "score_continuations"]
-
 _AT_ONCE = 512  # positions whose logits are held together: 100 MB of a vocabulary of 49,152
 
 

@@ -14,8 +14,6 @@ from typing import Final
 from cutaway.errors import InputError, at_least
 from cutaway.random_streams import check_seed
 
-__all__ = ["TIERS", "Sampling", "check_beams", "check_lengths", "check_request", "check_streams", "check_tier"]
-
 TIERS: Final = ("exact", "near", "turbo")
 
 

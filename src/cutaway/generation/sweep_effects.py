@@ -22,8 +22,6 @@ from cutaway.generation.legibility import MEASURES, Measure
 from cutaway.generation.sweep_runs import SweepPlan
 from cutaway.intervals import Interval, Term, contrast, interval, mean_of
 
-__all__ = ["Cell", "Change", "Level", "SettingEffect", "Table", "effects_of"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Level:

@@ -11,8 +11,6 @@ from pathlib import Path
 from cutaway.errors import InputError
 from cutaway.generation.sweep_runs import SweepPlan, SweepRun
 
-__all__ = ["keep_whole_lines", "read_runs", "resume_runs"]
-
 
 def resume_runs(plan: SweepPlan, path: str | os.PathLike[str]) -> Iterator[SweepRun]:
     """Yield the runs of a plan that a file already holds, each once; the file is then ready to be appended to.

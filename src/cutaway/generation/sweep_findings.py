@@ -11,8 +11,6 @@ from cutaway.errors import counted
 from cutaway.generation.legibility import MEASURES, Measure
 from cutaway.generation.sweep_effects import Change, SettingEffect, Table
 
-__all__ = ["sentences"]
-
 _MEASURE = {measure.key: measure for measure in MEASURES}
 _TOLD = ("scorer_perplexity", "perplexity", "dictionary_words", "repeated_4grams", "distinct_2", "self_bleu",
          "reading_ease", "finished", "tokens")  # fmt: skip

@@ -21,8 +21,6 @@ from cutaway.progress import step
 if TYPE_CHECKING:
     from cutaway.models.text_model import Model, ModelLike
 
-__all__ = ["Progress", "runs_of"]
-
 LN2 = math.log(2)
 _BLOCK = 4  # batches after which the engine runs empty: a sweep that is taken up again begins at such a place
 _TOGETHER = 16  # runs that are measured together

@@ -15,8 +15,6 @@ from cutaway.random_streams import check_seed
 if TYPE_CHECKING:
     from cutaway.models.text_model import ModelLike
 
-__all__ = ["plan_sweep"]
-
 
 def plan_sweep(
     prompts: str | Iterable[str],

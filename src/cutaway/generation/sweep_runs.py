@@ -13,8 +13,6 @@ from cutaway.errors import InputError
 from cutaway.generation.settings import Sampling, check_lengths
 from cutaway.result import Result
 
-__all__ = ["DEFAULT_SETTINGS", "Group", "SweepPlan", "SweepRun", "plan_of", "seed_of", "settings_grid"]
-
 DEFAULT_SETTINGS: Mapping[str, Sequence[Any]] = {"temperature": (0.0, 0.7, 1.0, 1.5)}
 _LENGTHS = {"max_new_tokens": 64, "min_new_tokens": 0}
 _SAMPLING = {field.name: field.default for field in dataclasses.fields(Sampling)}

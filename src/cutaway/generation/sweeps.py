@@ -21,8 +21,6 @@ from cutaway.result import Result, save_results
 if TYPE_CHECKING:
     from cutaway.models.text_model import ModelLike
 
-__all__ = ["Sweep", "plan_sweep", "read_sweep", "runs_of", "summed_up", "sweep"]
-
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Sweep(Result):

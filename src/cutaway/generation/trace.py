@@ -12,8 +12,6 @@ from cutaway.generation.samplers import distribution
 from cutaway.generation.settings import Sampling
 from cutaway.tokens import Tokenizer
 
-__all__ = ["trace"]
-
 LISTED = 10  # options listed, unless the row keeps another number of alternatives
 
 

@@ -27,8 +27,6 @@ from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 
-__all__ = ["AblatedHead", "Ablation", "ablate"]
-
 METHODS = ("zero", "mean")
 TOGETHER = 1024  # tokens in a batch of copies of the text, each with another head silenced
 

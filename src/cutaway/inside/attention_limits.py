@@ -13,16 +13,6 @@ from cutaway.inside.forward import Reading
 from cutaway.models.loading import shared
 from cutaway.models.text_model import ModelLike
 
-__all__ = [
-    "attention_shape",
-    "check_head",
-    "check_memory",
-    "check_places",
-    "layers_to_keep",
-    "pool_size",
-    "too_long",
-]
-
 WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
 LONG = 4096  # tokens from which maps are always pooled
 CELLS = 256  # rows of a pooled map

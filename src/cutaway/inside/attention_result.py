@@ -17,8 +17,6 @@ from cutaway.inside.head_roles import Head
 from cutaway.inside.opening_view import Focus
 from cutaway.result import Result
 
-__all__ = ["AttentionMaps", "Neuron", "Stack"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Stack:

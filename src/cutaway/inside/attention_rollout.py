@@ -12,8 +12,6 @@ import torch
 
 from cutaway.inside.capture import Call
 
-__all__ = ["rollout", "rollout_row"]
-
 
 def rollout(calls: Sequence[Call]) -> torch.Tensor:
     """Return the rollout matrix [T, T] of one text's self-attention calls, first layer first; rows sum to 1."""

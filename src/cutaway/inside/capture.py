@@ -25,10 +25,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from cutaway.errors import AttentionHidden
-from cutaway.models.named_tokenizer import quiet_transformers
 from cutaway.models.text_model import Model
-
-__all__ = ["KINDS", "Call", "Tile", "Watch", "watch"]
+from cutaway.models.tokenizer_files import quiet_transformers
 
 KINDS = ("self", "encoder", "decoder", "cross")
 ROWS = 64  # rows of a tile: at 9 heads of 2,048 keys its weights stay in the processor's cache

@@ -24,8 +24,6 @@ from cutaway.inside.token_alignment import Stretch, align
 from cutaway.models.loading import shared
 from cutaway.models.text_model import ModelLike
 
-__all__ = ["compare"]
-
 CELLS = 512  # rows of the maps that are matched: longer texts are matched by blocks of segments
 WEIGHTS = 1e8  # that the maps of one model may hold
 PAIRS = 6  # of heads whose maps are in the record

@@ -9,8 +9,6 @@ from cutaway.inside.comparison_result import ComparedModel, HeadMatch, HeadPair,
 from cutaway.inside.head_roles import Head
 from cutaway.intervals import contrast, interval, mean_of, variance_of
 
-__all__ = ["findings"]
-
 RESTING = "first token"  # where a head looks that has nothing to do: two such heads are alike and say little
 CERTAIN = 2  # values on either side that an interval needs
 

@@ -9,8 +9,6 @@ from cutaway.array_codec import PackedMaps, Weights
 from cutaway.inside.measure_descriptions import Measure
 from cutaway.result import Result
 
-__all__ = ["FINDINGS", "ComparedLayer", "ComparedModel", "Comparison", "HeadMatch", "HeadPair", "Segment"]
-
 FINDINGS = 3  # sentences that a summary begins with
 
 

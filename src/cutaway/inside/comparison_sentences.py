@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from cutaway.inside.comparison_result import ComparedModel, HeadMatch, Segment
 
-__all__ = ["differences", "names_of"]
-
 WORDS = 3  # segments named
 ROLES = ("induction", "previous token")
 

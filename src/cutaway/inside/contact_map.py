@@ -31,8 +31,6 @@ from cutaway.sequences.structure_contacts import is_structure, read_structure
 from cutaway.tokens.alphabet_detection import alphabet_of, letters_apart, sequence_in
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["Contact", "Contacts", "HeadContacts", "contacts"]
-
 CROWDED = 20  # residues from which contacts can be told from distances
 KEPT = 64_000_000  # most cells of the heads' maps that are kept, in float16
 

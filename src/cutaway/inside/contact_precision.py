@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SEPARATIONS", "Map", "Precision", "apc", "precision", "precisions"]
-
 Map = npt.NDArray[Any]
 
 SEPARATIONS = (6, 24)  # residues between the two of a pair: any but neighbours, and far apart

@@ -22,8 +22,6 @@ from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_ENCODER
 from cutaway.models.text_model import ModelLike
 
-__all__ = ["contextual_vectors", "cooccurrences", "ppmi", "span_vector", "static_vectors", "words_of"]
-
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 MOST_LINES = 2000  # of a corpus that a model reads for `contextual_vectors`
 

@@ -9,8 +9,6 @@ from cutaway.inside.projection import EmbeddingMap, embedding_map
 from cutaway.models.shelf import DEFAULT_ENCODER
 from cutaway.models.text_model import ModelLike
 
-__all__ = ["corpus_maps", "word_groups"]
-
 
 def corpus_maps(
     groups: Mapping[str, Sequence[str]] | Sequence[str],

@@ -28,18 +28,6 @@ from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 
-__all__ = [
-    "POOLINGS",
-    "RECIPE",
-    "Embeddings",
-    "TextVectors",
-    "Vectors",
-    "embed",
-    "hidden_vectors",
-    "pooled",
-    "said_cut",
-]
-
 POOLINGS = ("mean", "cls", "last", "max")
 RECIPE = "recipe"  # how the model's makers pool, or the mean if they do not say
 TOKENS_A_BATCH = 4096  # all L + 1 layers of a batch are held at once: 31 × 4,096 × 576 numbers are 0.3 GB

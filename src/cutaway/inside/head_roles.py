@@ -18,8 +18,6 @@ from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import ModelLike
 from cutaway.result import Result
 
-__all__ = ["Head", "Heads", "describe", "heads"]
-
 LN2 = math.log(2)
 ROLES = {
     "previous": "previous token",

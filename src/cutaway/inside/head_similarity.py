@@ -12,8 +12,6 @@ import torch
 
 from cutaway.inside.capture import Call, Tile
 
-__all__ = ["CellMaps", "TokenShares", "similarities"]
-
 
 class CellMaps:
     """Sums up a model's attention over cells of text: over a cell's keys the sum, over its queries the mean.

@@ -17,8 +17,6 @@ import torch
 
 from cutaway.inside.capture import Call, Tile
 
-__all__ = ["SHARES", "RowStatistics", "Statistics"]
-
 TINY = 1e-20  # a weight from which a logarithm can be taken without losing digits
 SHARES = ("sink", "current", "previous", "next", "duplicate", "induction")
 

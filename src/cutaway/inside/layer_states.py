@@ -23,8 +23,6 @@ from cutaway.errors import ModelError
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import Model
 
-__all__ = ["Head", "layer_states", "not_numbers"]
-
 CHECKED = 32  # positions whose logits are compared with the model's own before any number is shown
 
 Head = Callable[[torch.Tensor], torch.Tensor]

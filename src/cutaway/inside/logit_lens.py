@@ -27,8 +27,6 @@ from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 
-__all__ = ["Lens", "LensCell", "LensRow", "LensTarget", "LensToken", "lens"]
-
 LN2 = math.log(2)
 BLOCK = 2**22  # logits in one chunk (C × V), 16 MB; half a dozen such arrays live at once
 

@@ -18,8 +18,6 @@ from cutaway.inside.head_similarity import CellMaps, TokenShares
 from cutaway.inside.head_statistics import Statistics
 from cutaway.models.loading import shared
 
-__all__ = ["DIGITS", "LN2", "Measured", "measure"]
-
 LN2 = math.log(2)
 DIGITS = 6  # decimals: what float32 sums are good for
 

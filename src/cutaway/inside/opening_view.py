@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from cutaway.errors import InputError
 
-__all__ = ["Focus", "find_focus"]
-
 Bytes = npt.NDArray[np.uint8]
 APART = 2  # tokens between two that are neighbours: those links show little
 

@@ -17,8 +17,6 @@ from cutaway.errors import CorruptFile, InputError, MissingText
 from cutaway.models.prompt import fit_context
 from cutaway.models.text_model import Model
 
-__all__ = ["Encoded", "Recipe", "encode_text", "recipe_of"]
-
 MODES = {"mean_tokens": "mean", "cls_token": "cls", "max_tokens": "max", "lasttoken": "last"}
 # Before version 1 each kind of model had a file of its own.
 SETTINGS = ("sentence_bert", *(f"sentence_{kind}" for kind in ("roberta", "distilbert", "camembert", "albert",

@@ -23,8 +23,6 @@ from cutaway.progress import step
 from cutaway.random_streams import check_seed, seed32
 from cutaway.result import Result
 
-__all__ = ["METHODS", "EmbeddingMap", "MapPoint", "embedding_map"]
-
 METHODS = {"pca": "principal components of the unit vectors", "tsne": "t-SNE of the unit vectors"}
 KINDS = ("tokens", "words", "texts")
 NEAR = 5  # neighbours whose keeping trustworthiness counts

@@ -13,8 +13,6 @@ import torch
 
 from cutaway.inside.capture import ROWS, Call, Tile
 
-__all__ = ["Calls", "Maps"]
-
 Place = tuple[str, int]  # a kind and a layer
 
 

@@ -6,8 +6,6 @@ import bisect
 import dataclasses
 from collections.abc import Sequence
 
-__all__ = ["Stretch", "align"]
-
 Span = tuple[int, int] | None  # a token's characters, end excluded; None for one that stands for no text
 
 

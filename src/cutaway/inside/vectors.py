@@ -22,8 +22,6 @@ from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.result import Result
 
-__all__ = ["Neighbour", "Neighbours", "Query", "find_row", "input_embeddings", "neighbours", "single_token"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Neighbour:

@@ -12,8 +12,6 @@ from cutaway.models.text_model import ModelLike
 from cutaway.result import Result
 from cutaway.training import Settings
 
-__all__ = ["Draft", "Lesson", "bare", "listed", "model_option", "python_line", "python_text", "shell_word"]
-
 
 @dataclasses.dataclass
 class Lesson:

@@ -13,8 +13,6 @@ from cutaway.lessons.draft import Draft, Lesson, model_option, shell_word
 from cutaway.models import module_tree
 from cutaway.predict import classify
 
-__all__ = ["architecture", "classification", "heads"]
-
 ANIMAL = "The animal didn't cross the street because it was too tired"
 FATHER = "No, I am your father"
 OCEAN = "The panoramic view of the ocean was breathtaking."

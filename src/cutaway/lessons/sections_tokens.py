@@ -16,8 +16,6 @@ from cutaway.models.prompt import has_chat_template
 from cutaway.predict import score
 from cutaway.tokens import characters, tokenize, vocabulary_sample, words
 
-__all__ = ["embeddings", "generation", "sequences", "tokens"]
-
 COUNSELOR = "Counselor, please adjust your Zoom filter to appear as a human, rather than as a cat"
 QUERIES = [" ocean", " protein", " Monday", " seven"]
 GROUPS = {

@@ -17,8 +17,6 @@ from cutaway.models import Model, list_models, save
 from cutaway.result import Result
 from cutaway.training import TrainingRun
 
-__all__ = ["models", "saving", "training"]
-
 LN2 = math.log(2)
 
 

@@ -25,8 +25,6 @@ from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.training import Settings
 
-__all__ = ["PROMPT", "Section", "Tour", "tour"]
-
 PROMPT = "What is the ALCF?"
 # From 300 steps on the trained model writes in words, and they take 12 s on one core; a busy machine gets time, too.
 TRAINING_SECONDS = 45.0

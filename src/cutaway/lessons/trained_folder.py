@@ -6,8 +6,6 @@ import itertools
 import shutil
 from pathlib import Path
 
-__all__ = ["CARD", "clear", "new_folder"]
-
 NAME = "tiny-model"
 CARD = "Trained by `cutaway tour` on the built-in grammar."  # by this sentence a later tour knows the folder as its own
 WRITTEN = {"README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"}

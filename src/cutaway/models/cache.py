@@ -23,8 +23,6 @@ import filelock
 from cutaway.errors import CacheError
 from cutaway.log import get_logger
 
-__all__ = ["fill", "folder", "home", "plain_os_errors", "record", "stamp"]
-
 RECORD = "cutaway.json"  # written last: a folder that has it is whole
 
 

@@ -13,8 +13,6 @@ from cutaway.errors import InputError, WrongKind
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 
-__all__ = ["BIDIRECTIONAL", "Outline", "check_device", "check_left_to_right", "is_model_type", "outline"]
-
 BIDIRECTIONAL = {"bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "camembert", "modernbert", "esm"}
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "npu", "mtia", "meta")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["context_of"]
-
 # transformers maps most names to the first one; the others are those that it leaves as they are, and older ones.
 _NAMES = (
     *("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "max_seq_length", "n_ctx"),

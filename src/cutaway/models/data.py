@@ -23,8 +23,6 @@ from cutaway.models.fetching import download, opened, refuse_offline, sha256
 from cutaway.models.listing import FileEntry, files_in
 from cutaway.result import Result
 
-__all__ = ["DataInfo", "DataList", "ListedData", "get_data", "list_data"]
-
 ROOM = "data"  # of the cache
 
 log = get_logger(__name__)

@@ -13,8 +13,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-__all__ = ["help_pairs", "melting_points", "peptides", "sentiment", "weather_year"]
-
 _PARTS = {"movie": "movieReviewSnippets", "amazon": "amazonReviewSnippets", "tweets": "tweets"}
 
 

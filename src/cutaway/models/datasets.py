@@ -10,8 +10,6 @@ import dataclasses
 
 from cutaway.models.shelf import Package
 
-__all__ = ["DATASETS", "Dataset"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:

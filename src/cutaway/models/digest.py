@@ -15,8 +15,6 @@ import numpy as np
 import torch
 from torch.nn.modules import module as torch_module
 
-__all__ = ["digest", "is_altered"]
-
 _LANES = 32_768  # 64-bit sums that run beside each other; they fit a processor's cache
 _FACTOR = np.uint64(6364136223846793005)  # odd, so that no product loses a bit (Knuth's MMIX)
 _HALF = np.uint64(32)

@@ -25,8 +25,6 @@ from cutaway.log import get_logger
 from cutaway.models import cache
 from cutaway.progress import Step, step
 
-__all__ = ["download", "no_fetching", "offline", "opened", "refuse_offline", "sha256"]
-
 log = get_logger(__name__)
 
 

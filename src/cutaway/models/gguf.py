@@ -19,8 +19,6 @@ from cutaway.models import gguf_tokenizer, isolated
 from cutaway.models.cache import RECORD, plain_os_errors
 from cutaway.progress import step
 
-__all__ = ["CONVERSION", "convert", "renew"]
-
 CONVERSION = 2  # raise it when folders converted before are wrong: they are then made again
 
 

@@ -15,8 +15,6 @@ from typing import Any
 
 from cutaway.errors import UnsupportedArchitecture
 
-__all__ = ["PreTokenizer", "check_names", "correct", "cut", "defaults", "pre_tokenizer"]
-
 GPT2 = "gpt2"  # the split that `ByteLevel` has built in
 DIGITS = r"\p{N}"  # each alone
 

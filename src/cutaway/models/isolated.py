@@ -15,8 +15,6 @@ from pathlib import Path
 from cutaway import errors
 from cutaway.errors import CorruptFile, CutawayError
 
-__all__ = ["report", "run"]
-
 
 def run(module: str, *arguments: str | Path, what: str) -> None:
     """Run a module of cutaway as a program and raise what it `report`s; `what` is named where it says nothing."""

@@ -11,8 +11,6 @@ from cutaway.models import cache
 from cutaway.models.fetching import download, opened, refuse_offline
 from cutaway.models.shelf import ShelfEntry
 
-__all__ = ["pending", "read_terms"]
-
 _SILENT = {"style", "script", "svg", "noscript", "button", "devsite-feedback", "devsite-bookmark"}
 _BLOCKS = {"p", "li", "ol", "ul", "h1", "h2", "h3", "h4", "div", "br", "tr", "section", "table"}
 

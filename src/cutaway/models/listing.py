@@ -17,19 +17,6 @@ from cutaway.models.sources import resolve
 from cutaway.models.tokenizer_files import forget_tokenizer
 from cutaway.result import Result
 
-__all__ = [
-    "FileEntry",
-    "Listed",
-    "ModelInfo",
-    "ModelList",
-    "files_in",
-    "get_model",
-    "list_models",
-    "model_card",
-    "model_info",
-    "remove_model",
-]
-
 
 @dataclasses.dataclass(frozen=True)
 class FileEntry:

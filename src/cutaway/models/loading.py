@@ -35,13 +35,12 @@ from cutaway.extras import pip_install
 from cutaway.models import cache, residency
 from cutaway.models.config_outline import check_left_to_right
 from cutaway.models.missing_packages import missing_package
-from cutaway.models.named_tokenizer import load_tokenizer, quiet_transformers
+from cutaway.models.named_tokenizer import load_tokenizer
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.text_model import Model, ModelLike
+from cutaway.models.tokenizer_files import quiet_transformers
 from cutaway.progress import step
-
-__all__ = ["load", "shared"]
 
 _CLASSES = {
     "causal": transformers.AutoModelForCausalLM,

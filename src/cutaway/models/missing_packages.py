@@ -7,8 +7,6 @@ import shlex
 
 from cutaway.errors import MissingPackage
 
-__all__ = ["missing_package"]
-
 _SAID = (
     r"pip3? install (?:-{1,2}[\w-]+ )*['\"]?([A-Za-z][\w.-]*(?:\[[\w,]+\])?)",
     r"(?:requires|need to install|needs) (?:the |a |an )?[`']?([A-Za-z][\w.-]*[A-Za-z])",

@@ -20,14 +20,12 @@ from transformers.initialization import no_init_weights
 from cutaway.errors import CorruptFile, CutawayError, UnknownModel, UnsafeFile, UnsupportedArchitecture
 from cutaway.extras import pip_install
 from cutaway.models.config_outline import BIDIRECTIONAL
-from cutaway.models.named_tokenizer import quiet_transformers
 from cutaway.models.shelf import DEFAULT, SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.text_model import Model
+from cutaway.models.tokenizer_files import quiet_transformers
 from cutaway.progress import step
 from cutaway.result import Result
-
-__all__ = ["Architecture", "Module", "architecture"]
 
 
 @dataclasses.dataclass(frozen=True)

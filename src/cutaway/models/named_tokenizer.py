@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from cutaway import tokens
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.sources import resolve
-from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
+from cutaway.models.tokenizer_files import read_tokenizer
 from cutaway.tokens import Sample, Tokenizer, TokenizerComparison, Tokens
 
 if TYPE_CHECKING:
     from cutaway.models.text_model import Model
-
-__all__ = ["compare_tokenizers", "load_tokenizer", "quiet_transformers", "tokenize"]
 
 
 def load_tokenizer(

@@ -21,8 +21,6 @@ from cutaway.models.cache import plain_os_errors
 from cutaway.models.shelf import Pickle
 from cutaway.progress import step
 
-__all__ = ["ATOMS", "convert"]
-
 # Atoms, bonds, branches and rings of a SMILES, as Schwaller et al. 2019 (doi 10.1021/acscentsci.9b00576) split them,
 # with rxnfp's ring numbers of three digits.
 ATOMS = (

@@ -14,8 +14,6 @@ from cutaway.models.missing_packages import missing_package
 from cutaway.models.text_model import TextModel
 from cutaway.models.tokenizer_files import quiet_transformers
 
-__all__ = ["Prompt", "answers_messages", "chat_messages", "encode_prompt", "fit_context", "render_chat"]
-
 # A text, or the messages of a chat: [{"role": "user", "content": "Hello"}, …].
 Prompt = str | Sequence[Mapping[str, str]]
 

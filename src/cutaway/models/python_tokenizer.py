@@ -13,8 +13,6 @@ from typing import Any
 
 from cutaway.errors import ModelError
 
-__all__ = ["PythonBackend", "spans"]
-
 _MARKS = ("##", "@@", "</w>", "▁", "Ġ")  # what marks the start or the end of a word in a token's spelling
 
 

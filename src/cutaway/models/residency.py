@@ -10,8 +10,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from cutaway.models.text_model import Model
 
-__all__ = ["Latest", "Resident", "companions", "evict", "keep", "residents"]
-
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 

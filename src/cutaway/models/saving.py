@@ -25,8 +25,6 @@ from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import ROLES
 
-__all__ = ["Saved", "save"]
-
 RUN_FILES = {"metrics.jsonl", "validation.jsonl"}  # what a training run keeps in its folder
 PROBE = "A model that is saved and loaded again must say the same."
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["DEFAULT", "DEFAULT_ENCODER", "DEFAULT_PROTEIN", "SHELF", "Package", "Part", "Pickle", "ShelfEntry", "Terms"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Pickle:

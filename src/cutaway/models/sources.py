@@ -37,8 +37,6 @@ from cutaway.models import cache, gguf, pickled
 from cutaway.models.fetching import download, offline, opened, refuse_offline
 from cutaway.models.shelf import DEFAULT, SHELF, ShelfEntry
 
-__all__ = ["RECIPE", "offline", "resolve"]
-
 _LICENCE = re.compile(r"[^/]+\.dist-info/(licenses/)?(LICEN[CS]E|COPYING|NOTICE)[^/]*", re.IGNORECASE)
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _CONFIG = ("config.json",)

@@ -13,8 +13,6 @@ from cutaway.tokens import Tokenizer
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Model", "ModelLike", "TextModel"]
-
 
 class TextModel(Protocol):
     """What a text needs to know of a model on its way in and out: a loaded `Model` is one."""

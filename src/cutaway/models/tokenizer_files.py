@@ -28,8 +28,6 @@ from cutaway.models.missing_packages import missing_package
 from cutaway.models.python_tokenizer import PythonBackend
 from cutaway.tokens.tokenizer import ROLES, Tokenizer
 
-__all__ = ["forget_tokenizer", "quiet_transformers", "read_tokenizer"]
-
 FORMAT = 1  # of what is kept: one of another format is made anew
 
 # Of these classes `AutoTokenizer` takes tokenizer.json as it stands …

@@ -24,8 +24,6 @@ from cutaway.predict.scoring import token_logprobs
 from cutaway.progress import step
 from cutaway.result import Result
 
-__all__ = ["TEMPLATE", "Classification", "classify"]
-
 TEMPLATE = "{text} The sentiment of this text is"  # the best of ten for negative or positive: docs/LOG.md
 
 

@@ -30,8 +30,6 @@ from cutaway.tokens.alphabet_detection import ALPHABETS, check_letters, letters_
 from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Encoding
 
-__all__ = ["Mutations", "mutate"]
-
 _LOGITS = 64_000_000  # numbers of a batch's logits at most: 256 MB
 
 

@@ -17,8 +17,6 @@ import numpy.typing as npt
 from cutaway.errors import InputError
 from cutaway.sequences import read_alignment
 
-__all__ = ["Profile", "column_profile", "spearman"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Profile:

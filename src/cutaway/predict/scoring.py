@@ -20,8 +20,6 @@ from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
-__all__ = ["NextToken", "Score", "ScoredToken", "score", "token_logprobs"]
-
 LN2 = math.log(2)
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from cutaway.errors import InputError, counted
 from cutaway.sequences.text_files import read_text
 
-__all__ = ["read_alignment"]
-
 _OTHERS = re.compile(r"\s*#?\s*(STOCKHOLM|CLUSTAL)\b", re.IGNORECASE)
 
 

@@ -18,8 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from cutaway.errors import InputError
 
-__all__ = ["dihedrals", "distances"]
-
 _Floats = NDArray[np.float64]
 
 _LINE = 1e-6

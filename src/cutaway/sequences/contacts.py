@@ -12,8 +12,6 @@ from cutaway.sequences.text_files import read_bytes, read_text
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["read_contacts"]
-
 _MARK = re.compile(r"\s*[,;\t]\s*")
 
 

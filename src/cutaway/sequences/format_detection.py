@@ -14,8 +14,6 @@ from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers import suffix_format
 from cutaway.sequences.text_files import read_text
 
-__all__ = ["detect_format", "read_plain_text"]
-
 _LOOKED_AT = 200
 _NUCLEIC = re.compile(r"[ACGTURYKMSWBDHVN*.-]+", re.IGNORECASE)
 _LETTERS = re.compile(r"[A-Z*.-]+")

@@ -9,8 +9,6 @@ from pathlib import Path
 from cutaway.errors import InputError, MissingText
 from cutaway.sequences.text_files import read_bytes
 
-__all__ = ["read_prompts"]
-
 
 def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tuple[list[str], list[int]]:
     """Return the prompts of a file, and the numbers of the bad lines that were skipped.

@@ -8,8 +8,6 @@ from typing import ClassVar
 from cutaway.result import Result
 from cutaway.sequences.records import Record, Records
 
-__all__ = ["RecordSummary", "summarize_records"]
-
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class RecordSummary(Result):

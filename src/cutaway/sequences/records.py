@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.result import Result
 from cutaway.sequences.alphabets import CHECKS, smiles
-from cutaway.sequences.readers import LIBRARIES, READERS, Raw, Request, format_of
-from cutaway.sequences.readers.request import MEND
+from cutaway.sequences.readers import LIBRARIES, READERS, format_of
+from cutaway.sequences.readers.request import MEND, Raw, Request
 from cutaway.sequences.seen_ids import SeenIds
-
-__all__ = ["Record", "Records", "read_records"]
 
 _KEEP = "make the ids unique, number the later ones with `rename_duplicates=True`, or skip them with `skip_bad=True`"
 _COPIES = 1 << 16

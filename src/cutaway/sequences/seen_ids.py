@@ -6,8 +6,6 @@ from bisect import bisect_left
 
 import numpy as np
 
-__all__ = ["SeenIds"]
-
 _RECENT = 1 << 19
 _MOST = 1 << 25
 

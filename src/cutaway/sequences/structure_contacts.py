@@ -16,8 +16,6 @@ from cutaway.sequences.text_files import read_bytes
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["StructureContacts", "is_structure", "read_structure"]
-
 CONTACT: Final = 8.0  # ångström between Cβ atoms: the definition of a contact in CASP
 IDENTITY: Final = 0.9
 MISSING: Final = "?"

@@ -25,8 +25,6 @@ from numpy.typing import NDArray
 
 from cutaway.errors import InputError
 
-__all__ = ["SENTENCES", "Slot", "Source"]
-
 FloatArray = NDArray[np.float64]
 
 

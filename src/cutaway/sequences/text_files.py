@@ -13,8 +13,6 @@ from typing import BinaryIO
 
 from cutaway.errors import InputError, MissingText
 
-__all__ = ["no_plain_text", "opened", "read_bytes", "read_text"]
-
 PACKED = {
     b"BZh": "bunzip2",
     b"\xfd7zXZ": "unxz",

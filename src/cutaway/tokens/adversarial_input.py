@@ -7,8 +7,6 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-__all__ = ["SOURCES", "numbers", "steps", "strings"]
-
 _WORDS: Final = (
     "the", "The", "THE", "don't", "it's", "I'LL", "naïve", "Straße", "İstanbul", "ﬁne", "e\u0301", "é", "Ａ",
     "½", "x²", "1234567890", "3.14", "1e-5", "日本語", "한국어", "한", "العربية", "עברית", "हिन्दी", "ไทย",

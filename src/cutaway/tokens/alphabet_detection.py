@@ -14,17 +14,6 @@ from cutaway.tokens.codec import Codec
 from cutaway.tokens.molecules import ATOM
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
-__all__ = [
-    "ALPHABETS",
-    "alphabet_of",
-    "check_letters",
-    "check_smiles",
-    "letters_apart",
-    "letters_of",
-    "reads_smiles",
-    "sequence_in",
-]
-
 ALPHABETS: Final = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "ACGU"}
 """What may be put at a position, by the alphabet's name: the letters that stand for one thing only."""
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from cutaway.errors import InputError
 from cutaway.tokens.bins import Bins
 
-__all__ = ["BinnedNumber", "BinnedSeries", "SeriesText", "binned", "or_none", "series_in", "spans_of"]
-
 _LINE: Final = re.compile(r"[^\r\n]+")
 
 

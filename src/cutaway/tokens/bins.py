@@ -25,8 +25,6 @@ from cutaway.errors import InputError
 from cutaway.tokens.builder import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["Bins", "bins_of", "bins_tokenizer", "channels_of", "quantile_bins", "uniform_bins"]
-
 SCALE, PLUS, MINUS, ZERO, MISSING = "s", "+", "-", "0", "nan"
 SIGNS: Final = (SCALE, PLUS, MINUS, ZERO, MISSING)
 _DIGITS: Final = 64

@@ -9,20 +9,9 @@ import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
 from cutaway.errors import InputError
-from cutaway.tokens.char_word import END, UNKNOWN
+from cutaway.tokens.char_word import END
+from cutaway.tokens.char_word import UNKNOWN as UNKNOWN
 from cutaway.tokens.tokenizer import Tokenizer
-
-__all__ = [
-    "LETTERS",
-    "MERGING",
-    "PRINTABLE",
-    "SPECIALS",
-    "UNKNOWN",
-    "assemble",
-    "most_frequent",
-    "numbered",
-    "room_for",
-]
 
 SPECIALS: Final = (END, UNKNOWN, "<pad>", "<mask>")
 

@@ -12,8 +12,6 @@ from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["BY_CHARACTER", "BY_WORD", "END", "UNKNOWN", "characters", "words"]
-
 END, UNKNOWN = "<|end|>", "<unk>"
 BY_CHARACTER = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
 BY_WORD = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]|\s+"), "isolated")

@@ -22,8 +22,6 @@ from cutaway.tokens.selfies import same_molecule, selfies_smiles, selfies_text
 from cutaway.tokens.states import States
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["Loss", "TokenizerCheck", "check_tokenizer"]
-
 _Floats = NDArray[np.float64]
 
 _BATCH: Final = 1000

@@ -26,8 +26,6 @@ from cutaway.tokens.selfies import SYMBOL, places, selfies_smiles, selfies_text
 from cutaway.tokens.states import States, states_of
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
-__all__ = ["Codec", "number_text"]
-
 Spans = list[tuple[int, int]]
 
 

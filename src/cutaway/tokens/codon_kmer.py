@@ -15,8 +15,6 @@ from cutaway.errors import InputError
 from cutaway.tokens.builder import LETTERS, MERGING, UNKNOWN, assemble, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["codon_splitter", "codons", "kmer_text", "kmers", "respelled", "words_of"]
-
 MOST_WORDS: Final = 65_536
 _UNKNOWN: Final = "a letter that is not of its alphabet, as <unk>"
 

@@ -23,14 +23,6 @@ from cutaway.tokens.ngrams import bigram_bits
 from cutaway.tokens.samples import Sample
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
-__all__ = [
-    "ComparedSample",
-    "ComparedTokenizer",
-    "TokenizerCell",
-    "TokenizerComparison",
-    "compare_tokenizers",
-]
-
 _BATCH: Final = 500
 _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
 

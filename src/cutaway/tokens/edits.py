@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["Edit", "edits_of", "tokens_changed"]
-
 WINDOW: Final = 200
 _FRAME: Final = 12  # windows begin at a multiple of it, so that words of 2, 3, 4 or 6 letters stay in frame
 _LOOKED_AT: Final = 100_000

@@ -18,8 +18,6 @@ from cutaway.tokens.state_trace import StateSeries, steps_of, visited
 from cutaway.tokens.states import States
 from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
 
-__all__ = ["TokenEntry", "Tokens", "tokenize", "vocabulary_sample"]
-
 
 @dataclasses.dataclass(frozen=True)
 class TokenEntry:

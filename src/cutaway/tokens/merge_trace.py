@@ -11,8 +11,6 @@ from typing import Final
 
 from cutaway.tokens.tokenizer import Encoding, MergeRules, Tokenizer
 
-__all__ = ["Merge", "MergeSteps", "MergedWord", "merge_steps"]
-
 MOST_WORDS: Final = 24
 MOST_MERGES: Final = 48
 _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")

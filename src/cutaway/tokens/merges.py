@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from cutaway.errors import InputError
 
-__all__ = ["MOST_TOKENS", "learn_merges", "plain_merges"]
-
 MOST_TOKENS: Final = 32_768  # counts are a table of tokens × tokens with four bytes each
 
 _Ids = NDArray[np.uint16]

@@ -12,8 +12,6 @@ from tokenizers import Regex, decoders, models, pre_tokenizers
 from cutaway.tokens.builder import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["ATOM", "atoms", "count_atoms"]
-
 ATOM: Final = r"\[[^\[\]]*\]|%\([0-9]+\)|%[0-9][0-9]|Br|Cl|se|as|te|>>|->|<-|[\s\S]"
 """One token of a SMILES: a bracket atom, a ring number of several digits, an element of two letters, or a letter.
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["bigram_bits"]
-
 _Ids = NDArray[np.int64]
 
 

@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from cutaway.errors import InputError
 
-__all__ = ["Sample", "read_sample"]
-
 SYMBOLS: Final = 1_000_000
 
 

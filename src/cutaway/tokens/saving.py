@@ -15,8 +15,6 @@ from cutaway.result import Result
 from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["SavedTokenizer", "check_folder", "save_tokenizer"]
-
 _FILES = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
 
 

@@ -19,8 +19,6 @@ from cutaway.extras import library
 from cutaway.tokens.builder import PRINTABLE, UNKNOWN, assemble, most_frequent, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["SYMBOL", "places", "same_molecule", "selfies_smiles", "selfies_symbols", "selfies_text"]
-
 SYMBOL: Final = r"\[[^\[\]]*\]|[\s\S]"
 """One symbol of SELFIES, or a sign that is in none."""
 

@@ -11,8 +11,6 @@ from cutaway.errors import InputError, counted
 from cutaway.tokens.bin_trace import SeriesText, or_none
 from cutaway.tokens.states import States
 
-__all__ = ["StateSeries", "StateStep", "steps_of", "visited"]
-
 
 @dataclasses.dataclass(frozen=True)
 class StateStep:

@@ -25,8 +25,6 @@ from cutaway.tokens.bins import MISSING, Series, channels_of
 from cutaway.tokens.builder import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["States", "learn_states", "states_of", "states_tokenizer"]
-
 DEFAULT: Final = 64
 _STEPS: Final = 200_000
 _NUMBERS: Final = 1 << 24

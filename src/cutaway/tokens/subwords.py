@@ -19,8 +19,6 @@ from cutaway.errors import InputError
 from cutaway.tokens.builder import LETTERS, SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["bpe", "unigram", "wordpiece"]
-
 _PIECE: Final = 64
 _LONGEST: Final = 20_000  # signs of a word: the library's BPE is quadratic in them
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]+|_+")  # GPT-2's, without what it parts further

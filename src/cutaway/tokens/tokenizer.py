@@ -14,8 +14,6 @@ import tokenizers
 
 from cutaway.errors import CorruptFile, InputError, TextError
 
-__all__ = ["ROLES", "Encoding", "Tokenizer", "check_text"]
-
 ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")  # what special tokens are for, as transformers names it
 
 

@@ -22,8 +22,6 @@ from cutaway.tokens.merges import learn_merges
 from cutaway.tokens.molecules import ATOM
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["atom_bpe", "codon_bpe", "letter_bpe"]
-
 _PRIVATE: Final = 0xE000
 _MOST_UNITS: Final = 1024
 _FOREIGN: Final = normalizers.Replace(Regex("[\ue000-\uf8ff]"), "\ufffd")  # becomes <unk>, never somebody's unit

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from tokenizers import processors
 
 from cutaway.tokens import Tokenizer, characters
-from cutaway.tokens.char_word import END, UNKNOWN
-
-__all__ = ["END", "UNKNOWN", "character_tokenizer", "text_ids"]
+from cutaway.tokens.char_word import END as END
+from cutaway.tokens.char_word import UNKNOWN as UNKNOWN
 
 # The library takes time quadratic in the length of one text; pieces of this many characters keep it linear.
 _PIECE: Final = 16_384

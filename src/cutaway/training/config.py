@@ -20,8 +20,6 @@ from cutaway.sequences.format_detection import read_plain_text
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
-__all__ = ["ARCHITECTURES", "BUILT_IN", "Settings", "configuration"]
-
 ARCHITECTURES: Final = ("gpt2", "llama")
 BUILT_IN: Final = "built-in"
 

@@ -19,8 +19,6 @@ from cutaway.errors import TrainingError
 from cutaway.training.config import Settings
 from cutaway.training.rows import Rows
 
-__all__ = ["StepRecord", "ValidationRecord", "fit", "learning_rate", "losses_of", "rows_of", "validate"]
-
 VALIDATION_ROWS: Final = 64
 
 _CLIP: Final = 1.0

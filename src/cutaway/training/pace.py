@@ -20,8 +20,6 @@ from cutaway.training.config import Settings
 from cutaway.training.loop import VALIDATION_ROWS, losses_of, rows_of
 from cutaway.training.rows import Rows
 
-__all__ = ["Pace", "measured", "threads_set"]
-
 # Steps of fewer operations take one thread, measured or not: their losses then never depend on how busy a machine was.
 SMALL: Final = 4e9
 _WORTH: Final = 0.85  # more threads are taken if a step then takes at most this share of the time

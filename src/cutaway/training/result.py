@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 from cutaway.result import Result
 from cutaway.training.loop import StepRecord, ValidationRecord
 
-__all__ = ["Training"]
-
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Training(Result):

@@ -21,9 +21,8 @@ from cutaway.errors import InputError, counted
 from cutaway.random_streams import stream
 from cutaway.sequences import Source
 from cutaway.tokens import Tokenizer
-from cutaway.training.character_vocabulary import END, text_ids
-
-__all__ = ["Rows", "SourceRows", "TextRows"]
+from cutaway.tokens.char_word import END
+from cutaway.training.character_vocabulary import text_ids
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

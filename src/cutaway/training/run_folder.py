@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TextIO
 
 from cutaway.errors import TrainingError, cannot_write, counted
-from cutaway.training.character_vocabulary import END
+from cutaway.tokens.char_word import END
 from cutaway.training.config import BUILT_IN, Settings
 from cutaway.training.loop import StepRecord, ValidationRecord
 from cutaway.training.result import Training
-
-__all__ = ["card", "made", "record_files"]
 
 
 def made(directory: Path) -> Path:

@@ -7,7 +7,6 @@ transformers.
 
 from __future__ import annotations
 
-from cutaway.views.figures import figure
-from cutaway.views.page import notebook, page
-
-__all__ = ["figure", "notebook", "page"]
+from cutaway.views.figures import figure as figure
+from cutaway.views.page import notebook as notebook
+from cutaway.views.page import page as page

@@ -15,8 +15,6 @@ import re
 from importlib import resources
 from typing import Any
 
-__all__ = ["notebook", "page"]
-
 _IMPORT = re.compile(r'^import \{([\w\s,]+)\} from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:async )?(?:function\*?|const|class) (\w+)", re.MULTILINE)
 _MARGIN = re.compile(r"^[ \t]+(?://.*\n)?|^//.*\n", re.MULTILINE)  # indentation and lines of comment

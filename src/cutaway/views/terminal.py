@@ -36,20 +36,6 @@ if TYPE_CHECKING:
     from cutaway.tokens import Tokens
     from cutaway.training import Training
 
-__all__ = [
-    "architecture",
-    "classification",
-    "generations",
-    "model",
-    "models",
-    "prompt",
-    "saved",
-    "score",
-    "stream",
-    "tokens",
-    "training",
-]
-
 
 def prompt(text: str) -> None:
     """Print a prompt dimly, without ending the line."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from cutaway.inside import Comparison
     from cutaway.inside.comparison_result import ComparedLayer, ComparedModel, Segment
 
-__all__ = ["comparison"]
-
 DEPTHS = 7  # relative depths shown
 FINDINGS = 3  # sentences of the summary that come first
 TOP = 8  # segments, pairs of heads shown

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from cutaway.inside import Ablation, AttentionMaps, Head, Heads
     from cutaway.inside.attention_result import Stack
 
-__all__ = ["ablation", "attention", "heads"]
-
 TOP = 5  # heads shown of a role, tokens shown of a row
 SCORES = {
     "previous token": "previous",

@@ -12,8 +12,6 @@ from cutaway.views.terminal_tables import MOST, fact_table, new_table, visible_p
 if TYPE_CHECKING:
     from cutaway.inside.logit_lens import Lens, LensTarget
 
-__all__ = ["lens"]
-
 BAR = 12  # cells of a bar: a line fits into 80 columns
 
 

@@ -11,8 +11,6 @@ from cutaway.views.terminal_tables import fact_table, new_table, shorten, visibl
 if TYPE_CHECKING:
     from cutaway.sequences import RecordSummary
 
-__all__ = ["records"]
-
 
 def records(summary: RecordSummary) -> RenderableType:
     """Draw the first records, then how many there are and how long, what was changed, and what was skipped."""

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cutaway.models import DataList
     from cutaway.predict import Mutations
 
-__all__ = ["contacts", "datasets", "mutations"]
-
 TOP = 8  # substitutions shown from either end, positions shown
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from cutaway.generation import Sweep
     from cutaway.generation.sweep_effects import Cell
 
-__all__ = ["sweep"]
-
 MOST = 60  # combinations drawn
 # The measures that 80 columns have room for: beside one or two settings all, else the first few.
 FEW = 4

@@ -11,18 +11,6 @@ from rich.text import Text
 
 from cutaway.progress import hush
 
-__all__ = [
-    "MOST",
-    "fact_table",
-    "new_table",
-    "number_or_unknown",
-    "shorten",
-    "show",
-    "stdout_console",
-    "visible",
-    "visible_piece",
-]
-
 MOST = 400  # tokens drawn: --json and -o have them all
 
 _PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {0x7F: "␡"}

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
         Tokens,
     )
 
-__all__ = ["check", "comparison", "saved", "steps"]
-
 WORDS = 12  # whose merges are drawn; --json and a page have more
 MERGES = 16
 NUMBERS = 24

@@ -14,8 +14,6 @@ from cutaway.views.terminal_tables import MOST, fact_table, new_table, stdout_co
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
 
-__all__ = ["stream", "trace", "traces"]
-
 # Two bits a step, as on the page: from what was certain to what nobody would have said.
 _STYLES = (
     "default",

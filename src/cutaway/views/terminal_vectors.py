@@ -17,8 +17,6 @@ from cutaway.views.terminal_tables import fact_table, new_table, shorten, visibl
 if TYPE_CHECKING:
     from cutaway.inside import EmbeddingMap, Embeddings, Neighbours
 
-__all__ = ["embeddings", "maps", "neighbours"]
-
 ROWS = 12  # vectors compared with each other: a wider matrix is unreadable in a terminal
 WIDE, HIGH, NAME = 78, 26, 18  # characters of a map, and of a name on it
 UNNAMED = 12  # names listed below a map

@@ -10,8 +10,6 @@ from typing import Any
 
 from cutaway.sequences.alphabets import codon, dna, protein, rna, series, smiles, text
 
-__all__ = ["CHECKS", "codon", "dna", "protein", "rna", "series", "smiles", "text"]
-
 CHECKS: dict[str, Callable[[Any], tuple[Any, dict[str, int]]]] = {
     "text": text.check,
     "dna": dna.check,

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from cutaway.sequences.alphabets.letter_checks import nucleotides
 
-__all__ = ["STOPS", "check"]
-
 STOPS = frozenset({"TAA", "TAG", "TGA"})
 """The stop codons of the standard genetic code."""
 

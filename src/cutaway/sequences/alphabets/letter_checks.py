@@ -12,8 +12,6 @@ import numpy as np
 
 from cutaway.errors import BadSequence
 
-__all__ = ["ascii_letters", "bad_letter", "nucleotides", "upper"]
-
 _CODES = b"RYSWKMBDHV"  # IUPAC-IUB 1984: two or three of the four; N is any
 _RUN = re.compile(rb"N+")
 _PROTEIN_ONLY = frozenset("EFILPQZ*")  # letters of amino acids that no nucleotide code uses

@@ -16,8 +16,6 @@ from __future__ import annotations
 from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets.letter_checks import ascii_letters, bad_letter, upper
 
-__all__ = ["check"]
-
 _PLAIN = b"ACDEFGHIKLMNPQRSTVWYUO"
 _KEPT = (("X residues", b"X"), ("ambiguous residues", b"BZJ"), ("gaps", b"-"), ("stops inside", b"*"))
 

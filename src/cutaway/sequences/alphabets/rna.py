@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from cutaway.sequences.alphabets.letter_checks import nucleotides
 
-__all__ = ["check"]
-
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
     """Return the sequence in A, C, G, U, codes and gaps, and how often each rule changed or found something.

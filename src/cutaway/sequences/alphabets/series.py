@@ -26,8 +26,6 @@ import numpy as np
 
 from cutaway.errors import BadSequence
 
-__all__ = ["PIECE", "cells", "check", "commas_unclear", "is_missing", "number"]
-
 PIECE = 1 << 22
 """The most numbers in one record, all channels together."""
 

@@ -24,8 +24,6 @@ from cutaway.errors import BadSequence
 from cutaway.extras import library
 from cutaway.sequences.alphabets.letter_checks import ascii_letters
 
-__all__ = ["canonical", "check", "rdkit_says", "reader"]
-
 _ATOM = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFI*]|[bcnops]")
 _SPACE = re.compile(r"[\s|]")
 _STEREO = re.compile(r"[@/\\]")

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from cutaway.errors import BadSequence
 
-__all__ = ["check"]
-
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
     """Return the text as it is. Raises `BadSequence` if it is empty or contains half of a surrogate pair.

@@ -12,8 +12,7 @@ from pathlib import PurePath
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.readers import fasta, fastq, genbank, molecules, tables, trajectories, txt_jsonl
 from cutaway.sequences.readers.request import Raw, Request
-
-__all__ = ["LIBRARIES", "READERS", "Raw", "Request", "format_of", "suffix_format"]
+from cutaway.sequences.readers.selection import need_mdtraj
 
 READERS: dict[str, Callable[[Request], Iterator[Raw | BadSequence]]] = {
     "txt": txt_jsonl.read_txt,
@@ -37,8 +36,8 @@ LIBRARIES: dict[str, Callable[[], object]] = {
     "parquet": tables.need_pyarrow,
     "genbank": genbank.need_biopython,
     "sdf": molecules.need_rdkit,
-    "xtc": trajectories.need_mdtraj,
-    "dcd": trajectories.need_mdtraj,
+    "xtc": need_mdtraj,
+    "dcd": need_mdtraj,
 }
 """For each format that needs an optional library, a function that raises `InputError` if it is not installed."""
 

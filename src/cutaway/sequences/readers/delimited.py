@@ -14,8 +14,6 @@ from cutaway.errors import BadSequence
 from cutaway.sequences.readers.line_blocks import text_lines
 from cutaway.sequences.readers.request import MEND, Request
 
-__all__ = ["Delimited"]
-
 MOST = 1 << 22
 """The most characters in a row that spans several lines; it bounds the memory that an unclosed quote costs."""
 

@@ -11,8 +11,6 @@ from cutaway.errors import BadSequence
 from cutaway.sequences.readers.line_blocks import blocks, decoded
 from cutaway.sequences.readers.request import Raw, Request
 
-__all__ = ["in_body", "not_utf8", "read_fasta"]
-
 _SPACE = b" \t\n\r\v\f"
 _NEWLINE = ord("\n")
 _COMMENT = re.compile(rb"^;.*\n", re.MULTILINE)

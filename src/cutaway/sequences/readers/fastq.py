@@ -12,8 +12,6 @@ from cutaway.sequences.readers.fasta import in_body, not_utf8
 from cutaway.sequences.readers.line_blocks import lines
 from cutaway.sequences.readers.request import Raw, Request
 
-__all__ = ["read_fastq"]
-
 _SPACE = b" \t\n\r\v\f"
 _MATE = re.compile(r"([12]):[YN]:")
 _MEND = "fix it (is it truncated?), or skip it with `skip_bad=True`"

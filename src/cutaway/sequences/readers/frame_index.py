@@ -8,8 +8,6 @@ import struct
 from array import array
 from typing import BinaryIO
 
-__all__ = ["TrrFrames", "dcd_frames", "trr_frames", "xtc_frames"]
-
 
 def xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
     """Return how many frames of an XTC file are whole, whether a broken one follows, and how many atoms each has.

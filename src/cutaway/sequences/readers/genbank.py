@@ -13,8 +13,6 @@ from cutaway.extras import library
 from cutaway.sequences.readers.line_blocks import text_lines
 from cutaway.sequences.readers.request import Raw, Request
 
-__all__ = ["need_biopython", "read_genbank"]
-
 _HEADLESS = "a GenBank entry must begin with LOCUS"
 
 

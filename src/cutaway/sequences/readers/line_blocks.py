@@ -20,8 +20,6 @@ from cutaway.errors import BadSequence, MissingText
 from cutaway.sequences.readers.request import Request
 from cutaway.sequences.text_files import no_plain_text, opened
 
-__all__ = ["blocks", "lines", "local", "text_lines"]
-
 BLOCK = 1 << 20
 _NEWLINE = ord("\n")
 

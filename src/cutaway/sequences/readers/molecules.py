@@ -13,8 +13,6 @@ from cutaway.sequences.alphabets.smiles import rdkit_says
 from cutaway.sequences.readers.line_blocks import text_lines
 from cutaway.sequences.readers.request import Raw, Request, in_line
 
-__all__ = ["need_rdkit", "read_sdf", "read_smi"]
-
 _COMMA = re.compile(r"\s*,\s*")
 _HEADERS = frozenset({"smiles", "smi", "canonical_smiles"})
 _NAMES = 1000

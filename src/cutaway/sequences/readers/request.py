@@ -14,8 +14,6 @@ from typing import Any, NamedTuple
 from cutaway.errors import BadSequence, InputError
 from cutaway.sequences.alphabets import series
 
-__all__ = ["DECIMAL_COMMA", "Raw", "Request", "in_line", "listed"]
-
 DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 
 MEND = "fix it, or skip such records with `skip_bad=True`"

@@ -32,8 +32,6 @@ from cutaway.extras import library
 from cutaway.sequences.collective_variables import dihedrals, distances
 from cutaway.sequences.readers.request import Request
 
-__all__ = ["Selection", "need_mdtraj", "selection_of", "topology_beside", "topology_of_model"]
-
 _VARIABLES = {"distance": 2, "dihedral": 4}
 _EXAMPLE = {"distance": "distance 1 10", "dihedral": "dihedral 5 7 9 15"}
 _BACKBONE = ("phi", "psi")

@@ -11,8 +11,6 @@ from cutaway.errors import BadSequence
 from cutaway.sequences.alphabets import series
 from cutaway.sequences.readers.request import Raw, Request
 
-__all__ = ["SeriesBuilder"]
-
 
 class SeriesBuilder:
     """The channels of the record that is being read; `end` yields it and starts the next."""

@@ -21,8 +21,6 @@ from cutaway.sequences.readers.request import DECIMAL_COMMA, Raw, Request, liste
 from cutaway.sequences.readers.series_builder import SeriesBuilder
 from cutaway.sequences.readers.txt_jsonl import json_channels
 
-__all__ = ["need_pyarrow", "read_csv", "read_parquet"]
-
 Rows = Iterator[tuple[int, Any]]  # the first line of a row, and its cells or a BadSequence
 
 _LOOKED_AT = 100

@@ -32,8 +32,6 @@ from cutaway.sequences.readers.request import Raw, Request
 from cutaway.sequences.readers.selection import Selection, need_mdtraj, selection_of, topology_beside, topology_of_model
 from cutaway.sequences.readers.series_builder import SeriesBuilder
 
-__all__ = ["need_mdtraj", "read_pdb", "read_trajectory", "read_trr"]
-
 _Floats = npt.NDArray[np.float64]
 _Block = tuple[_Floats, _Floats | None]
 """Frames, F × A × 3, and their boxes, F × 3 × 3, in nanometres."""

@@ -14,8 +14,6 @@ from cutaway.sequences.readers.line_blocks import text_lines
 from cutaway.sequences.readers.request import Raw, Request, in_line
 from cutaway.sequences.readers.series_builder import SeriesBuilder
 
-__all__ = ["json_channels", "read_jsonl", "read_txt"]
-
 _HALF = re.compile("[\ud800-\udfff]")
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["figure"]
-
 
 def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
     """Return a record's figure as the bytes of a file of that suffix, ".svg" or ".png".

@@ -13,8 +13,6 @@ import numpy as np
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
 from cutaway.views.figures.style import MUTED, Sheet, diverge, number
 
-__all__ = ["draw"]
-
 _METHODS = {"zero": "its output set to zero", "mean": "its output set to its mean over the text"}
 _SEEN = 0.05  # a head with this share of the largest change has its sign written into its cell
 

@@ -17,8 +17,6 @@ from cutaway.array_codec import PackedMaps
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map, labels_width, slant_height
 from cutaway.views.figures.style import LINE, MUTED, Sheet, clip, legible, ramp
 
-__all__ = ["draw"]
-
 _WIDE = 1100  # pixels that panels may fill side by side
 _GAP, _MOST, _LETTERS = 3, 450, 18
 _NAMES = {"self": "", "encoder": "encoder", "decoder": "decoder", "cross": "cross: decoder looks at encoder"}

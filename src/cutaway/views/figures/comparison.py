@@ -14,8 +14,6 @@ from cutaway.array_codec import PackedMaps
 from cutaway.views.figures.heat import colour_bar
 from cutaway.views.figures.style import ACCENT, INK, LINE, MUTED, SHEET, Sheet, clip, legible, ramp, text_width
 
-__all__ = ["draw"]
-
 _WIDTH, _LEFT = 1100, 20
 _BARS, _LABELS, _SLOTS = 120, 70, 60  # pixels of the bars, of the words under them; segments drawn
 _PLOT, _ACROSS = (340, 150), 3

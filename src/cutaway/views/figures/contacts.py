@@ -14,8 +14,6 @@ from cutaway.array_codec import PackedArray
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
 from cutaway.views.figures.style import INK, MUTED, Sheet, number, ramp
 
-__all__ = ["draw"]
-
 _NEAR = 6  # pairs closer than that do not set the scale
 _SIDE = 440.0
 

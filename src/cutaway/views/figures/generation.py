@@ -21,8 +21,6 @@ from cutaway.views.figures.style import (
     text_width,
 )
 
-__all__ = ["draw"]
-
 _WIDTH, _LEFT, _LINE, _SIZE = 1000, 60, 24, 11.5  # pixels: the sheet, the axis, a line of text, its letters
 _MOST = 600  # tokens drawn
 _TALL = 150

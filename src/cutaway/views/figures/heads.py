@@ -14,8 +14,6 @@ import numpy.typing as npt
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
 from cutaway.views.figures.style import Sheet, number, ramp
 
-__all__ = ["LETTERS", "draw"]
-
 # The letters of the roles, on the page as well (static/heads.js).
 LETTERS = {
     "first token": "F",

@@ -14,8 +14,6 @@ import numpy.typing as npt
 
 from cutaway.views.figures.style import INK, LINE, MUTED, SHEET, Sheet, text_width
 
-__all__ = ["NUMBER_HEIGHT", "colour_bar", "heat_map", "labels_width", "slant_height"]
-
 _SIZE = 10.0  # of a label, in pixels
 NUMBER_HEIGHT = 14.0
 _SLANT = math.radians(60)

@@ -12,8 +12,6 @@ import numpy as np
 from cutaway.views.figures.heat import colour_bar, heat_map, slant_height
 from cutaway.views.figures.style import ACCENT, Sheet, clip, legible, ramp, text_width
 
-__all__ = ["draw"]
-
 _WIDE, _NARROW, _ROW, _SIZE = 74, 36, 17, 9.5  # pixels: a cell's widths with words in it, its height, the words
 
 

@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from cutaway.views.figures.style import ACCENT, GROUPS, INK, MUTED, SHEET, Sheet, clip, legible, number, text_width
 
-__all__ = ["draw"]
-
 _MARKS = [("o", True), ("s", True), ("^", True), ("D", False), ("x", False), ("o", False)]
 _WIDTH, _HEIGHT, _TOP, _NAMED = 860.0, 656.0, 80.0, 400
 # Where a name may stand: shifted left by a share of its width, then across and down in pixels.

@@ -13,8 +13,6 @@ import numpy as np
 from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
 from cutaway.views.figures.style import Sheet, diverge, number
 
-__all__ = ["draw"]
-
 _LINE = 60  # positions of a line
 _CELL = 14.0
 

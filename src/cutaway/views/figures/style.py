@@ -23,9 +23,6 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-__all__ = ["ACCENT", "GROUPS", "INK", "LINE", "MUTED", "SHEET", "TINT", "Sheet", "clip", "diverge", "drawn", "legible"]
-__all__ += ["number", "ramp", "text_width"]
-
 SHEET, INK, MUTED, LINE, TINT, ACCENT = "#fffefb", "#17222e", "#52606d", "#93a1ae", "#f0eee3", "#b3341f"
 # Cividis, its empty end the paper: nothing looks like nothing.
 RAMP: Final = ["#fbfaf5", "#f4efd1", "#d0c697", "#9c9577", "#7d7c78", "#61656f", "#434e6c", "#1a386f", "#00224e"]

@@ -7,8 +7,6 @@ from typing import Any
 
 from cutaway.views.figures.style import ACCENT, GROUPS, INK, LINE, MUTED, Sheet, clip, legible, number, text_width
 
-__all__ = ["draw"]
-
 # The measures that a figure has room for, the most telling first, and their names on it.
 _SHOWN = {
     "scorer_perplexity": "surprise", "perplexity": "perplexity to itself", "dictionary_words": "dictionary words",

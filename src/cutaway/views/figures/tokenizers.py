@@ -6,8 +6,6 @@ from typing import Any
 
 from cutaway.views.figures.style import INK, LINE, MUTED, RAMP, Sheet, clip, legible, number, text_width
 
-__all__ = ["draw"]
-
 _BAR: Any = RAMP[5]
 _ROW, _WIDE, _GAP = 20.0, 168.0, 18.0
 _MEASURES = ("fertility", "bits_per_symbol", "exact", "used", "substitution", "indel")
