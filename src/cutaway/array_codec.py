@@ -1,7 +1,7 @@
 """Matrices small enough for a page: 8 bits a weight, nothing above a causal diagonal, deflated, in base64.
 
-A page of 270 heads of 1,024 tokens holds 142 million weights: as JSON numbers they would take a gigabyte. This file
-is the one place that writes the format, `views/static/packing.js` the one that reads it back.
+A page of 270 heads and 1,024 tokens holds 142 million weights: as JSON numbers they would take a gigabyte. This file
+writes the format; `views/static/packing.js` reads it.
 
 Axis letters: H heads, T rows (queries), S columns (keys), K head width.
 """
@@ -23,9 +23,9 @@ Weights = npt.NDArray[Any]
 class PackedMaps:
     """Heads' maps, one string of `data` a layer: base64(zlib(uint8)), one head after another, column by column.
 
-    Layout "lower" holds rows s…T-1 of column s (rows == columns), "full" all of them; columns, since neighbours along a
-    column are more alike than along a row. A byte b stands for the weight b / 255. With `pool` p > 1 a cell stands for
-    p × p tokens: the sum over its keys, averaged over its queries, so that rows still sum to 1.
+    Layout "lower" holds rows s…T-1 of column s (rows == columns); "full" holds all rows. Columns deflate better than
+    rows: their neighbours are more alike. A byte b stands for the weight b / 255. With `pool` p > 1 a cell stands for
+    p × p tokens: the sum over its keys, averaged over its queries. So rows still sum to 1.
     """
 
     layout: str
@@ -35,7 +35,7 @@ class PackedMaps:
     data: list[str]
 
     def layer(self, index: int) -> npt.NDArray[np.uint8]:
-        """Return a layer's maps as bytes [H, T, S], zeros where the layout holds nothing."""
+        """Return a layer's maps as bytes [H, T, S]; what the layout does not hold is zero."""
         flat = np.frombuffer(zlib.decompress(base64.b64decode(self.data[index])), np.uint8)
         if self.layout == "full":
             return flat.reshape(-1, self.columns, self.rows).transpose(0, 2, 1)
@@ -48,7 +48,7 @@ class PackedMaps:
 
 @dataclasses.dataclass(frozen=True)
 class PackedArray:
-    """An array as base64(zlib(little-endian numbers)), last axis fastest."""
+    """An array as base64(zlib(little-endian numbers)), in row-major order."""
 
     dtype: str
     shape: list[int]
@@ -92,8 +92,8 @@ def pack_maps(layers: list[Weights], *, causal: bool, pool: int = 1) -> PackedMa
 
 
 def _deflated(raw: bytes) -> str:
-    # Maps are runs of zeros among numbers that seldom repeat: looking for runs alone is 6 times as fast as deflate's
-    # level 6, and a tenth smaller.
+    # Maps hold runs of zeros and numbers that seldom repeat. Looking only for runs (Z_RLE) is 6 times as fast as
+    # level 6 of deflate, and the result is a tenth smaller.
     squeeze = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     return base64.b64encode(squeeze.compress(raw) + squeeze.flush()).decode()
 

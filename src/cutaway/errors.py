@@ -37,7 +37,7 @@ class TextError(InputError):
 
 
 class BadSequence(InputError):
-    """A sequence, or the record or file that it lies in, holds what it may not; `column` counts its letters from 1."""
+    """A sequence, its record or its file is malformed; `column` is the place of the bad letter, counted from 1."""
 
     def __init__(self, message: str, *, hint: str | None = None, column: int = 1) -> None:
         super().__init__(message, hint=hint)
@@ -67,11 +67,11 @@ class NotFetched(ModelError):
 
 
 class GatedModel(ModelError):
-    """The Hub hands the model out only after its terms are accepted and a token is shown."""
+    """The Hub gives this model only to users who accepted its terms and show a token."""
 
 
 class ChecksumMismatch(ModelError):
-    """A fetched file is not the one that was pinned."""
+    """A fetched file differs from the pinned one."""
 
 
 class CorruptFile(ModelError):
@@ -83,11 +83,11 @@ class UnsafeFile(ModelError):
 
 
 class UnsupportedArchitecture(ModelError):
-    """The model's architecture is one that transformers can't build."""
+    """transformers can't build the model's architecture."""
 
 
 class MissingPackage(ModelError):
-    """The model's files are read by a package that is not installed."""
+    """Reading the model's files needs a package that is not installed."""
 
 
 class WrongKind(ModelError):
@@ -97,21 +97,21 @@ class WrongKind(ModelError):
 
 
 class AttentionHidden(WrongKind):
-    """The model computes its attention where it can't be seen, or has none."""
+    """The model's attention can't be captured, or it has none."""
 
 
 class CacheError(CutawayError):
-    """The cache folder can't be written, is full, or is held by another process."""
+    """The cache folder can't be written, is full, or is in use by another process."""
 
 
 class OutputError(CutawayError):
-    """The result can't be written where it was asked for: there is no such folder, or the name is taken."""
+    """The result can't be written to this path: the folder does not exist, or the name is taken."""
 
     exit_code = 2
 
 
 class DiskFull(OutputError):
-    """The place for the result is a good one, but the disk is full or fails."""
+    """The path for the result is fine, but the disk is full or fails."""
 
     exit_code = 1
 
@@ -121,13 +121,13 @@ class TrainingError(CutawayError):
 
 
 def cannot_write(message: str, error: BaseException, *, hint: str) -> OutputError:
-    """Return the error for what the system said while writing: `DiskFull`, or else the caller named a bad place."""
+    """Return the error for a failed write: `DiskFull` if the disk is full or fails, else `OutputError`."""
     full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
     return (DiskFull if full else OutputError)(message, hint=hint)
 
 
 def counted(number: int, word: str, several: str | None = None) -> str:
-    """Return a number with its word, in the plural unless it is 1.
+    """Return a number with its noun, in the plural unless it is 1.
 
     >>> counted(1, "record"), counted(2000, "quality", "qualities")
     ('1 record', '2,000 qualities')
@@ -136,7 +136,7 @@ def counted(number: int, word: str, several: str | None = None) -> str:
 
 
 def sized(size: int) -> str:
-    """Return a number of bytes as people say it.
+    """Return a number of bytes in a readable unit.
 
     >>> sized(98_200_000), sized(1_240_000), sized(48_700), sized(1)
     ('98 MB', '1.2 MB', '49 kB', '1 byte')
@@ -149,7 +149,7 @@ def sized(size: int) -> str:
 
 
 def at_least(least: int, **values: int) -> None:
-    """Raise `InputError` for the first of the values that is smaller; it says the bound of this one alone.
+    """Raise `InputError` for the first value that is smaller than `least`.
 
     >>> at_least(1, batch_size=8, samples=2)
     """

@@ -1,4 +1,4 @@
-"""Optional libraries: import one of the extra `science`, or say how to install it."""
+"""Optional libraries: import one from the extra `science`, or say how to install it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cutaway.errors import InputError
 
 
 def library(module: str, why: str, instead: str = "") -> Any:
-    """Return a module of the extra `science`. Raises `InputError` if it is not installed.
+    """Return a module from the extra `science`. Raises `InputError` if it is not installed.
 
     `why` says what needs which library; `instead` names an alternative for the hint.
 
@@ -33,7 +33,7 @@ def library(module: str, why: str, instead: str = "") -> Any:
 
 
 def install_line(extra: str) -> str:
-    """Return the shell command that adds an extra to this installation: same interpreter, same source.
+    """Return the shell command that adds an extra to this installation, with the same interpreter and source.
 
     >>> install_line("science").endswith("[science]'")
     True
@@ -55,7 +55,7 @@ def install_line(extra: str) -> str:
 
 
 def pip_install() -> str:
-    """Return the command `PYTHON -m pip install` of this interpreter, which works in an inactive environment, too.
+    """Return `PYTHON -m pip install` for this interpreter; it works in an inactive environment, too.
 
     >>> pip_install().endswith(" -m pip install")
     True

@@ -1,4 +1,4 @@
-"""Folders for what a command makes: checked before the work, so that nothing of the user's is written over."""
+"""Output folders: checked before the work, so that no file of the user is overwritten."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from cutaway.errors import OutputError, cannot_write
 
 
 def check_new_folder(directory: str | os.PathLike[str], *, beside: Collection[str] = ()) -> Path:
-    """Return the path of a folder that is new, empty, or holds only files named in `beside`.
+    """Return the path of a folder that is new, is empty, or holds only files named in `beside`.
 
-    Nothing is made yet. Raises `OutputError` if the name is that of a file or of a folder in use.
+    Creates nothing. Raises `OutputError` if the path is a file or a folder with other files in it.
     """
     folder = Path(directory)
     if not os.fspath(directory):
         raise OutputError("the name of the folder is empty", hint="give one, for example my-model")
     try:
-        if any(path.exists() and not path.is_dir() for path in (folder, *folder.parents)):
-            raise OutputError(f"{str(folder)!r} is a file, or lies below one", hint="give the name of a folder")
+        for path in (folder, *folder.parents):
+            if path.exists() and not path.is_dir():
+                raise OutputError(f"{str(path)!r} is a file, not a folder", hint="give the name of a folder")
         taken = folder.is_dir() and any(path.name not in beside for path in folder.iterdir())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

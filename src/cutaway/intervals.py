@@ -1,4 +1,4 @@
-"""Means with 95 % intervals, of one sample or of several independent ones."""
+"""Means with 95 % intervals, for one sample or several independent ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Sequence
 
-EQUAL = 6  # values that are all equal show no spread; from so many on that is no accident: 2 × 0.5^6 < 0.05
+EQUAL = 6  # so many equal values are unlikely to be chance (2 × 0.5^6 < 0.05); fewer give no interval
 
 Interval = tuple[float | None, float | None, float | None]
 Term = tuple[float, Sequence[float], bool]
@@ -28,8 +28,8 @@ def interval(values: Sequence[float]) -> Interval:
 def contrast(terms: Sequence[Term]) -> Interval:
     """Return Σ weight × mean over independent samples, and the ends of its 95 % interval (Welch 1947).
 
-    A term is (weight, values, drawn); one that is not drawn is the same whenever it is made and adds no variance. The
-    ends are None if a drawn term has fewer than two values, or all values are equal and fewer than six are drawn.
+    A term is (weight, values, drawn). Values that are not drawn are the same in every run and add no variance. The ends
+    are None if a drawn term has fewer than two values, or if all values are equal and fewer than six are drawn.
 
     >>> [round(x, 4) for x in contrast([(1.0, [2.0, 4.0], True), (-1.0, [1.0], False)])]
     [2.0, -10.7062, 14.7062]

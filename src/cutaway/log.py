@@ -1,19 +1,19 @@
-"""Logging: short for the person at a terminal, and in a file, a pipe or a notebook one whole line a record.
+"""Logging: short lines on a terminal; in a file, a pipe or a notebook one full line for each record.
 
-The long form is the same everywhere, and with `-v` (`long_form`) also on a terminal:
+The long form, which `-v` (`long_form`) also gives on a terminal:
 
     2025-07-26 19:13:16.123456 I run:142 step 50/600: loss 0.512 nats/token
 
 The fields are the local time to the microsecond, the level's first letter, `module:line`, and the message. Control
-characters in a message are written as escapes, so a message can neither break its line nor overwrite another. The one
-thing that takes more lines is a traceback: it follows its record in the same write, each line indented by four spaces.
+characters in a message are written as escapes, so a message can neither break its line nor overwrite another. Only a
+traceback takes more lines: it follows its record in the same write, each line indented by four spaces.
 
 The short form has the time of day and the message, wrapped to the terminal's width under its first word:
 
     19:13:16 step 50/600: loss 0.512 nats/token
 
-A cell of a notebook is compiled under a file name made of random numbers; it is shown as `cell`, so that the text is
-the same from run to run. Nothing here redraws a line: `\\r` is what garbles notebooks, and it is never written.
+A notebook compiles a cell under a random file name; the log shows it as `cell`, so that the text is the same from run
+to run. No line is redrawn, because `\\r` garbles notebooks.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from datetime import datetime
 from typing import Final
 
 # (launcher, rank, rank on this node, number of processes). The innermost launcher goes first: processes that torchrun
-# or mpiexec starts inside a Slurm job inherit the job's SLURM_PROCID, which is 0 for every one of them.
+# or mpiexec starts inside a Slurm job all inherit the job's SLURM_PROCID, which is 0.
 _LAUNCHERS: Final = (
     ("torchrun", "RANK", "LOCAL_RANK", "WORLD_SIZE"),
     ("openmpi", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -40,7 +40,7 @@ _LAUNCHERS: Final = (
 
 _HANDLER_NAME: Final = "cutaway"
 _NOTEBOOK_CELL: Final = re.compile(r"[\\/]ipykernel_\d+[\\/]\d+\.py$|^<ipython-input-")
-# Everything that ends a line or moves the cursor somewhere, and lone surrogates, which no encoder takes. Tabs may stay.
+# Whatever ends a line or moves the cursor, except tabs; and lone surrogates, which can't be encoded.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WORDS: Final = {"W": "warning: ", "E": "error: ", "C": "error: "}
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
@@ -49,7 +49,7 @@ _COLOURS: Final = {"D": "\x1b[36m", "I": "\x1b[32m", "W": "\x1b[33m", "E": "\x1b
 
 @dataclasses.dataclass(frozen=True)
 class Rank:
-    """Which of the processes of a job this one is."""
+    """The place of this process among the processes of its job."""
 
     rank: int = 0
     local_rank: int = 0
@@ -58,11 +58,11 @@ class Rank:
 
 
 def rank() -> Rank:
-    """Return this process's place in its job, from the variables its launcher exports; alone, it is rank 0 of 1.
+    """Return this process's place in its job, from its launcher's variables; without a launcher, rank 0 of 1.
 
-    Launchers looked for, in this order: torchrun, OpenMPI, PALS, PMI, Slurm; the first to give a valid rank is the
-    launcher. What it leaves out (PALS often exports no size) is taken from the next that knows. Where no one does, the
-    local rank is the rank, and the size is the smallest that has such a rank. A value that is no count is skipped.
+    The launcher is the first of torchrun, OpenMPI, PALS, PMI and Slurm that sets a valid rank. A value that it does not
+    set (PALS often sets no size) is taken from the next one that does. If none does, the local rank is the rank, and
+    the size is the rank plus 1. Values that are not whole numbers are skipped.
 
     Example:
         >>> rank()
@@ -72,14 +72,14 @@ def rank() -> Rank:
         number = _count(rank_name)
         if number is None:
             continue
-        # The launcher's own variables first, then everyone else's.
+        # The variables of this launcher first, then those of all others.
         known = (_LAUNCHERS[index], *_LAUNCHERS)
         local_ranks = [_count(local_name) for _, _, local_name, _ in known]
         sizes = [_count(size_name) for _, _, _, size_name in known]
         return Rank(
             rank=number,
             local_rank=next((value for value in local_ranks if value is not None), number),
-            # A size that has no such rank belongs to some other launcher's job.
+            # A size that is not above the rank belongs to another launcher's job.
             size=next((value for value in sizes if value is not None and value > number), number + 1),
             launcher=launcher,
         )
@@ -87,10 +87,10 @@ def rank() -> Rank:
 
 
 def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
-    """Return the logger of that name, writing its records to the standard error of the moment.
+    """Return the logger of that name, which writes to the current `sys.stderr`.
 
-    Without `level`, a new logger shows INFO and above on rank 0, and ERROR and above on every other rank; a `level`
-    given holds on every rank, and stays until another is given. Asking twice for a name never doubles its lines.
+    A new logger shows INFO and above on rank 0, and ERROR and above on the other ranks. If `level` is given, it holds
+    on every rank until another is given. A second call for a name does not double its lines.
 
     Raises `ValueError` for a level that `logging` doesn't know.
 
@@ -99,7 +99,7 @@ def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
     """
     logger = logging.getLogger(name)
     logger.propagate = False
-    # By name rather than by class: a module that a notebook reloads has a new class, and the old handler stays.
+    # By name, not by class: when a notebook reloads this module the class is new, and the old handler stays.
     if all(handler.get_name() != _HANDLER_NAME for handler in logger.handlers):
         logger.addHandler(_LineHandler())
     if level is not None:
@@ -113,7 +113,7 @@ _long = False
 
 
 def long_form(wanted: bool) -> None:
-    """Write the long form on a terminal, too, from now on; `False` goes back to the short one."""
+    """From now on, write the long form on a terminal, too; `False` goes back to the short one."""
     global _long
     _long = wanted
 
@@ -127,7 +127,7 @@ class _LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            # Looked up each time: notebooks, tests and redirections replace it. It is None under pythonw.
+            # Looked up each time, because notebooks, tests and redirections replace it. Under pythonw it is None.
             stream = sys.stderr
             if stream is not None:
                 form = _short if _is_terminal(stream) and not _long else _line
@@ -183,6 +183,6 @@ def _takes_colour(stream: object) -> bool:
 
 
 def _count(name: str) -> int | None:
-    """Return the variable as a whole number from 0 up, or None where it isn't one."""
+    """Return the environment variable as a whole number from 0 up, or None if it isn't one."""
     value = os.environ.get(name, "").strip()
     return int(value) if value.isascii() and value.isdigit() else None

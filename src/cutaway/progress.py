@@ -1,4 +1,4 @@
-"""Progress: a verb says which slow step it is in and how far it is; a front end that listens shows it.
+"""Progress: a function reports its slow steps and how far they are; a front end that listens shows them.
 
     with step("training", total=500) as training:
         for batch in batches:
@@ -29,20 +29,20 @@ _logger = get_logger(__name__)
 
 @dataclasses.dataclass(eq=False)
 class Step:
-    """A slow step: what it does, how much of it is done, and how much there is to do (None: nobody knows)."""
+    """A slow step: what it does, how much of it is done, and how much there is to do (None if unknown)."""
 
     what: str
     total: float | None = None
     done: float = 0.0
-    place: str = ""  # module:line of who says it, for the log
+    place: str = ""  # module:line of the caller, for the log
     began: float = dataclasses.field(default_factory=time.monotonic)
 
     def advance(self, by: float = 1) -> None:
-        """Say that so much more is done."""
+        """Add to what is done."""
         self.done += by
 
     def reach(self, done: float, total: float | None = None) -> None:
-        """Say how much is done in all, and how much there is to do if that is known now."""
+        """Set how much is done in all, and the total if it is known now."""
         self.done, self.total = done, self.total if total is None else total
 
     @property
@@ -52,20 +52,20 @@ class Step:
 
     @property
     def share(self) -> float | None:
-        """The share that is done, from 0 to 1, or None if nobody knows."""
+        """The share that is done, from 0 to 1, or None if unknown."""
         return min(self.done / self.total, 1.0) if self.total else None
 
     @property
     def left(self) -> float | None:
-        """The seconds left if the rest goes as fast as what is done, or None if nobody knows."""
+        """The seconds left if the rest goes as fast as what is done, or None if unknown."""
         return self.seconds * (1 / self.share - 1) if self.share else None
 
 
 class Listener:
-    """Shows the steps that are going on, the outermost first; a subclass says how, in `show`.
+    """Shows the steps that are running, the outermost first; a subclass draws them in `show`.
 
-    `show` is called every `every` seconds while a step goes on, from a thread of its own, so that a step that is a
-    single call of a library is shown, too.
+    A separate thread calls `show` every `every` seconds while a step runs. So a step that is a single library call is
+    shown, too.
     """
 
     every: float = 0.25
@@ -80,10 +80,10 @@ class Listener:
         """Show `self.steps`."""
 
     def clear(self) -> None:
-        """Take away what `show` drew, if anything."""
+        """Erase what `show` drew, if anything."""
 
     def begin(self, new: Step) -> None:
-        """Take in a step that begins."""
+        """Add a step that begins."""
         with self._lock:
             self.steps.append(new)
             if self._ended is None:
@@ -91,7 +91,7 @@ class Listener:
                 threading.Thread(target=self._watch, args=(self._ended,), daemon=True).start()
 
     def end(self, old: Step) -> None:
-        """Let go of a step that has ended."""
+        """Remove a step that has ended."""
         with self._lock:
             self.steps.remove(old)
             if not self.steps and self._ended is not None:
@@ -109,13 +109,13 @@ class Listener:
     def _watch(self, ended: threading.Event) -> None:
         while not ended.wait(self.every):
             with self._lock:
-                # -q and all ranks but the first show nothing, as with any other record.
+                # As with log records, -q and the ranks above 0 show nothing.
                 if not ended.is_set() and not self.silent and _logger.isEnabledFor(logging.INFO):
                     self.show()
 
 
 class Lines(Listener):
-    """Writes a line when a step has taken 4 s, and then at most one every 10 s, as records of the log."""
+    """Logs a line when a step has taken 4 s, and then at most one every 10 s."""
 
     first: Final = 4.0
     again: Final = 10.0
@@ -126,8 +126,8 @@ class Lines(Listener):
         self._at = -self.again
 
     def show(self) -> None:
-        """Write a line if one is due: on the innermost step that is slow."""
-        # The outermost step is the whole command: what it is about was said by those inside.
+        """Log a line about the innermost slow step, if one is due."""
+        # The outermost step is the whole command; the steps inside it say more.
         steps = self.steps[1:] or self.steps
         slow = [step for step in steps if step.seconds >= self.first]
         if not slow:
@@ -152,7 +152,7 @@ _notebook: Final = Lines()
 
 @contextlib.contextmanager
 def step(what: str, total: float | None = None) -> Iterator[Step]:
-    """Say that a slow step begins; `advance` and `reach` of what it gives say how far it is.
+    """Report that a slow step begins; `advance` or `reach` of the `Step` reports how far it is.
 
     Example:
         >>> with step("counting", total=3) as counting:
@@ -160,7 +160,7 @@ def step(what: str, total: float | None = None) -> Iterator[Step]:
         >>> round(counting.share, 3)
         0.667
     """
-    caller = sys._getframe(2)  # behind this generator and contextlib
+    caller = sys._getframe(2)  # the caller of this generator and of contextlib
     file = Path(caller.f_code.co_filename)
     module = file.parent.name if file.stem == "__init__" else file.stem
     new, listener = Step(what, total, place=f"{module}:{caller.f_lineno}"), _current()
@@ -176,7 +176,7 @@ def step(what: str, total: float | None = None) -> Iterator[Step]:
 
 @contextlib.contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Show the steps that begin inside to this listener."""
+    """Send the steps that begin inside to this listener."""
     token = _listener.set(listener)
     try:
         yield
@@ -200,14 +200,14 @@ def paused() -> Iterator[None]:
 
 
 def hush() -> None:
-    """Show no progress any more: the result is printed from here on."""
+    """Stop showing progress, because the result is printed from here on."""
     listener = _listener.get()
     if listener is not None:
         listener.quiet(1)
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it.
+    """Return a time in readable units.
 
     Example:
         >>> duration(7.2), duration(95), duration(7300)

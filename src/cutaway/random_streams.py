@@ -1,7 +1,7 @@
-"""One number, the seed, and every stream of chance that follows from it.
+"""The seed, and the random streams that follow from it.
 
-A seed is a whole number from 0 to 2**63 - 1. It is hashed together with what its stream is for, so that every bit of it
-counts (torch's generator on a CPU reads 32) and two uses of one seed have nothing in common.
+A seed is a whole number from 0 to 2**63 - 1. It is hashed together with the purpose of a stream. So all its bits count
+(torch's generator on a CPU reads only 32), and streams for two purposes are independent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check_seed(seed: int) -> int:
 
 
 def stream(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Return the stream of chance of a seed for a purpose. Raises `InputError` as `check_seed` does.
+    """Return the random stream of a seed for a purpose. Raises `InputError` as `check_seed` does.
 
     Source: Salmon et al. 2011, doi:10.1145/2063384.2063405 (Philox, here with a key of 128 bits).
 
@@ -43,7 +43,7 @@ def stream(seed: int, *purpose: str | int) -> np.random.Generator:
 
 
 def seed32(seed: int, *purpose: str | int) -> int:
-    """Return a number of 32 bits that follows from all of a seed, for libraries that read no more.
+    """Return a 32-bit number made from all bits of a seed, for libraries that read only 32.
 
     >>> seed32(5, "weights") == seed32(5 + 2**32, "weights")
     False

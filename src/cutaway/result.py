@@ -1,7 +1,7 @@
 """The base of every result: a frozen record that turns into JSON, a page, a figure, a table or a notebook cell.
 
 A verb returns one `Result`; the command prints it, `--json` dumps `to_json()`, `-o` calls `save()`.
-All of them read the same fields, so a number is the same number wherever it is shown.
+All of them read the same fields, so they all show the same numbers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cutaway.errors import InputError, OutputError, cannot_write
-from cutaway.value_text import told
+from cutaway.value_text import shortened
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_MOST = 8  # results of a list that are printed
+_MOST = 8  # of a list, so many results are printed
 
 R = TypeVar("R", bound="Result")
 
@@ -47,23 +47,22 @@ _MEANINGS = {
 class Result:
     """A frozen record of what a verb found.
 
-    Subclasses name their `schema` ("tokens" becomes `"schema": "cutaway.tokens/1"` in JSON) and are made with
-    `repr=False`, so that they print short whatever they hold. `formats` are the suffixes they can be saved under: every
-    result is a page and JSON; one that has `rows` adds ".csv", one that has `arrays` ".npz", and one whose schema is
-    drawn in `views/figures` ".svg" and ".png".
+    Subclasses name their `schema` ("tokens" becomes `"schema": "cutaway.tokens/1"` in JSON). They use `repr=False`, so
+    that long values print short. `formats` are the suffixes they can be saved under: every result has a page and JSON;
+    with `rows` also ".csv", with `arrays` also ".npz", and with a drawing in `views/figures` also ".svg" and ".png".
     """
 
     __slots__ = ()
 
     schema: ClassVar[str]
     formats: ClassVar[tuple[str, ...]] = (".html", ".json", ".jsonl")
-    # Set once by cutaway/__init__.py: results know that pages and figures exist, not how they are drawn.
+    # Set once by cutaway/__init__.py: this file does not know how pages and figures are drawn.
     page: ClassVar[Callable[[list[dict[str, Any]]], str]]
     notebook: ClassVar[Callable[[list[dict[str, Any]]], str]]
     figure: ClassVar[Callable[[list[dict[str, Any]], str], bytes]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values, `schema` first; numbers that JSON lacks become None."""
+        """Return the fields as plain JSON values, `schema` first; NaN and infinity become None."""
         plain: dict[str, Any] = _plain(self)
         return plain
 
@@ -72,7 +71,7 @@ class Result:
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the result as a table: a dictionary a row, its keys the columns; None is an empty cell."""
+        """Return the result as a table: each row is a dictionary, its keys are the columns, None is an empty cell."""
         raise NotImplementedError(f"{type(self).__name__} is not a table")
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -80,22 +79,22 @@ class Result:
         raise NotImplementedError(f"{type(self).__name__} has no arrays")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the result as what the suffix says, one of `formats`: a page (.html), JSON, a figure, a table, arrays.
+        """Write the result in the format of the suffix: a page (.html), JSON, a figure, a table or arrays.
 
-        A file that is there already is written over, whole or not at all. Raises `InputError` for a suffix that this
-        result has no form for, and `OutputError` where the path can't be written.
+        An existing file is replaced, whole or not at all. Raises `InputError` if the suffix is not in `formats`, and
+        `OutputError` if the path can't be written.
         """
         return save_results([self], path)
 
     def __repr__(self) -> str:
-        fields = (f"{name}={told(value)}" for name, value in self._shown())
+        fields = (f"{name}={shortened(value)}" for name, value in self._shown())
         return f"{type(self).__name__}({', '.join(fields)})"
 
     def __str__(self) -> str:
-        """Return the result for a person: a line a field, however long its values are."""
+        """Return the result for people: one line for each field, long values shortened."""
         shown = self._shown()
         width = max((len(name) for name, _ in shown), default=0)
-        return "\n".join([type(self).__name__, *(f"  {name:{width}}  {told(value)}" for name, value in shown)])
+        return "\n".join([type(self).__name__, *(f"  {name:{width}}  {shortened(value)}" for name, value in shown)])
 
     def _shown(self) -> list[tuple[str, Any]]:
         return [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self) if field.repr]
@@ -105,7 +104,7 @@ class Result:
 
 
 class Results(list[R]):
-    """The results of a verb that gives several: a list that shows itself as what is in it.
+    """A list of results, with the methods of a result.
 
     Example:
         >>> from cutaway import generate
@@ -115,7 +114,7 @@ class Results(list[R]):
     """
 
     def to_json(self) -> str:
-        """Return the results as JSON lines, a line a result."""
+        """Return the results as JSON lines, one line for each."""
         return "".join(result.to_json() + "\n" for result in self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -133,16 +132,16 @@ class Results(list[R]):
 
 
 def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.formats) -> None:
-    """Raise now what `save` would raise after the work is done: a suffix or a folder that will not do."""
+    """Raise now what `save` would raise after the work: the errors for a wrong suffix or a bad folder."""
     target = Path(path)
     if target.suffix not in formats:
         known = target.suffix in _MEANINGS
-        wrong = f"there is no {target.suffix} form of this: {str(target)!r}" if known else None
+        wrong = f"this result can't be saved as {target.suffix}: {str(target)!r}" if known else None
         shown = [suffix for suffix in formats if suffix != ".jsonl" or ".json" not in formats]
         forms = [f"{suffix} ({_MEANINGS[suffix]})" for suffix in shown]
         others = ", ".join(forms[:-1])
         raise InputError(
-            wrong or f"can't tell a format from {str(target)!r}",
+            wrong or f"{str(target)!r} does not end in a known format",
             hint=f"end the name in {f'{others} or ' if others else ''}{forms[-1]}",
         )
     try:
@@ -151,21 +150,21 @@ def check_target(path: str | os.PathLike[str], formats: Sequence[str] = Result.f
     except (OSError, ValueError) as error:  # a name too long for a file, a loop of links, a NUL in the name
         raise _cannot_write(target, error) from error
     if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
-        why = "it is a folder" if target.is_dir() else f"{str(target.parent)!r} is no folder that you may write to"
+        why = "it is a folder" if target.is_dir() else f"{str(target.parent)!r} is not a folder that you may write to"
         raise _cannot_write(target, OSError(why))
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Say whether writing to the path would replace a file: a device, a pipe or what stdout goes to is none."""
+    """Return whether writing to the path would replace a file; a device, a pipe or stdout's file does not count."""
     return Path(path).is_file() and not _is_stream(Path(path))
 
 
 def save_results(results: Iterable[Result], path: str | os.PathLike[str]) -> Path:
     """Write results of one kind to one file: a page, JSON, a figure, a table or arrays.
 
-    A `.json` file holds one JSON value: the object of one result, or an array of several. A `.jsonl` file has a line a
-    result. Figures and arrays take one result; a table has the rows of all of them. The same results give the same
-    bytes.
+    A `.json` file holds one JSON value: the object of one result, or an array of several. A `.jsonl` file has one line
+    for each result. Figures and arrays take one result; a table has the rows of all of them. The same results give the
+    same bytes.
     """
     results, target = list(results), Path(path)
     check_target(path, results[0].formats if results else Result.formats)
@@ -187,20 +186,20 @@ def save_results(results: Iterable[Result], path: str | os.PathLike[str]) -> Pat
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text whole or not at all; what UTF-8 lacks (lone surrogates) is written as its escape."""
+    """Write text whole or not at all; lone surrogates, which UTF-8 can't encode, are written as escapes."""
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
-    """Write bytes whole or not at all: beside the target first, then renamed over it."""
+    """Write bytes whole or not at all: to a file beside the target, which is then renamed."""
     return write_chunks(path, [data])
 
 
 def write_chunks(path: Path, chunks: Iterable[bytes]) -> Path:
-    """Write bytes as they come, whole or not at all: where making them fails, nothing is left behind."""
+    """Write bytes as they come, whole or not at all: if producing them fails, no file is left."""
     try:
         if path.exists() and _is_stream(path):
-            # It can't be renamed over, and it keeps nothing that could be half-written.
+            # A stream can't be replaced by a renamed file.
             with path.open("wb") as stream:
                 stream.writelines(chunks)
             return path
@@ -219,7 +218,7 @@ def write_chunks(path: Path, chunks: Iterable[bytes]) -> Path:
 
 
 def _is_stream(path: Path) -> bool:
-    """Say whether an existing path is a device, a pipe, or the file that stdout or stderr was sent to."""
+    """Return whether an existing path is a device, a pipe, or the file that stdout or stderr goes to."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         return True
@@ -243,13 +242,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _archive(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
-    """Return what `numpy.savez_compressed` writes, without the time of day in the file."""
+    """Return what `numpy.savez_compressed` writes, but without the current time in the file."""
     import numpy as np
 
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")  # of 1980, the first date a zip file knows
+            entry = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, the earliest date of the zip format
             entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
             with archive.open(entry, "w", force_zip64=True) as stream:
                 np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)

@@ -1,4 +1,4 @@
-"""`load_result`: read back what `-o x.json`, `--json` or `save` wrote, as the result that it was."""
+"""`load_result`: read a result back from what `-o x.json`, `--json` or `save` wrote."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ROOMS = ("sequences", "tokens", "predict", "generation", "inside", "training", 
 def load_result(path: str | os.PathLike[str]) -> Any:
     """Read a saved result from a `.json` or `.jsonl` file; several results come as `Results`.
 
-    It equals the result that was saved. What JSON does not hold stays out: an infinite number becomes NaN, and a field
-    that only `.npz` saves is None. Raises `InputError` if the file can't be read or holds no result of cutaway.
+    It equals the result that was saved, except for what JSON can't hold: an infinite number becomes NaN, and a field
+    that only `.npz` saves is None. Raises `InputError` if the file can't be read or is not a result of cutaway.
 
     >>> import cutaway
     >>> tokens = cutaway.tokenize("No, I am your father", model="gpt2-vocab")
@@ -55,7 +55,7 @@ def _parsed(text: str) -> list[Any]:
     if text.lstrip().startswith("["):
         whole: list[Any] = json.loads(text)
         return whole
-    # Only a newline ends a record: a text inside one may hold other characters that end lines.
+    # Only a newline ends a record: texts may hold other characters that end lines.
     return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 
@@ -63,12 +63,15 @@ def _result(record: Any, name: str) -> Result:
     schema = record.get("schema") if isinstance(record, dict) else None
     kind = _result_class(str(schema))
     if kind is None:
-        raise InputError(f"{name!r} holds no result of cutaway; its schema is {schema!r}", hint="give another file")
+        raise InputError(
+            f"{name!r} is not a result of cutaway: its schema is {schema!r}",
+            hint="give a .json or .jsonl file that cutaway wrote",
+        )
     try:
         result: Result = _built(kind, record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        why = f"{name!r} is not a whole {schema!r}: {type(error).__name__}: {error}"
-        raise InputError(why, hint="was it written by another version, or changed? make it again") from error
+        why = f"{name!r} is not a complete {schema!r}: {type(error).__name__}: {error}"
+        raise InputError(why, hint="it was changed, or another version wrote it: make it again") from error
     return result
 
 

@@ -305,9 +305,9 @@ def test_a_bare_pickle(run, tmp_path, name):
         ("nowhere/x.html", 2, ("nowhere", "folder")),
         ("file/x.json", 2, ("file", "folder")),
         ("folder.json", 2, ("it is a folder",)),
-        ("x", 2, ("can't tell a format", ".html")),
-        ("x.docx", 2, ("can't tell a format", ".html")),
-        ("/dev/full", 2, ("can't tell a format", ".html")),
+        ("x", 2, ("does not end in a known format", ".html")),
+        ("x.docx", 2, ("does not end in a known format", ".html")),
+        ("/dev/full", 2, ("does not end in a known format", ".html")),
     ],
 )
 def test_targets_that_will_not_do_are_refused_before_the_work(run, tmp_path, monkeypatch, verb, target, code, words):

@@ -117,7 +117,7 @@ def test_a_table_comes_back_as_it_went_in(tmp_path: Path) -> None:
     assert b"\r" not in path.read_bytes()
 
 
-def test_arrays_come_back_as_they_went_in_and_the_bytes_do_not_know_the_time(tmp_path: Path) -> None:
+def test_arrays_come_back_as_they_went_in_and_the_bytes_do_not_depend_on_the_time(tmp_path: Path) -> None:
     made = Table([])
     first = made.save(tmp_path / "x.npz").read_bytes()
     with np.load(tmp_path / "x.npz", allow_pickle=False) as found:
@@ -135,11 +135,11 @@ def test_nothing_is_pickled_and_nothing_half_written(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_forms_that_a_result_lacks_are_refused_with_those_it_has(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no \.svg form") as caught:
+def test_an_unknown_format_is_refused_and_the_known_ones_are_listed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can't be saved as \.svg") as caught:
         Table([]).save(tmp_path / "x.svg")
     assert caught.value.hint == "end the name in .html (a page), .json (the numbers), .csv (a table) or .npz (arrays)"
-    with pytest.raises(InputError, match="can't tell a format"):
+    with pytest.raises(InputError, match="does not end in a known format"):
         Table([]).save(tmp_path / "x")
     with pytest.raises(InputError, match="one result, not 2"):
         save_results([Table([]), Table([])], tmp_path / "x.npz")
@@ -176,7 +176,7 @@ def test_a_training_table_has_every_step_and_every_check(tmp_path: Path) -> None
 def test_a_command_refuses_a_form_before_the_work(capsys: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("cutaway.models.tokenize", lambda *_, **__: pytest.fail("the work began"))
     code, out, err = run(capsys, "tokenize", SENTENCE, "-o", tmp_path / "x.svg")
-    assert (code, out) == (2, "") and "no .svg form" in err and ".csv (a table)" in err
+    assert (code, out) == (2, "") and "be saved as .svg" in err and ".csv (a table)" in err
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "cutaway", "tokenize", "x", "-o", "x.svg"],
         capture_output=True,
@@ -213,7 +213,7 @@ def test_the_tour_does_not_write_over_an_older_one(capsys: Any, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
-def test_someone_at_a_terminal_is_asked(tmp_path: Path, tiny_gpt2: Path, answer: str, code: int) -> None:
+def test_at_a_terminal_overwriting_is_asked_first(tmp_path: Path, tiny_gpt2: Path, answer: str, code: int) -> None:
     target = tmp_path / "x.json"
     target.write_text("mine")
     command = [sys.executable, "-m", "cutaway", "tokenize", SENTENCE, "-m", str(tiny_gpt2), "-o", str(target)]
@@ -233,7 +233,7 @@ def test_someone_at_a_terminal_is_asked(tmp_path: Path, tiny_gpt2: Path, answer:
     assert (target.read_text() == "mine") == (answer == "n")
 
 
-def test_devices_and_pipes_are_no_files_to_keep(capsys: Any, tmp_path: Path, tiny_gpt2: Path) -> None:
+def test_devices_and_pipes_are_written_without_asking(capsys: Any, tmp_path: Path, tiny_gpt2: Path) -> None:
     (tmp_path / "null.json").symlink_to("/dev/null")
     (tmp_path / "out.json").symlink_to("/dev/stdout")
     assert not is_file(tmp_path / "null.json")

@@ -155,7 +155,7 @@ def test_a_child_or_a_configured_root_does_not_double_lines(monkeypatch: pytest.
     assert len(stream.writes) == 1
 
 
-def test_records_go_to_the_standard_error_of_the_moment(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_records_go_to_the_current_standard_error(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     logger = get_logger(name)
     for word in ("first", "second"):
         stream = replace_stderr(monkeypatch)
@@ -181,7 +181,7 @@ def test_without_a_standard_error_nothing_happens(monkeypatch: pytest.MonkeyPatc
         (True, {"TERM": "dumb"}, False),
     ],
 )
-def test_colour_is_for_terminals_that_want_it(
+def test_only_terminals_without_no_color_get_colour(
     monkeypatch: pytest.MonkeyPatch, name: str, terminal: bool, variables: dict[str, str], coloured: bool
 ) -> None:
     for key, value in variables.items():
@@ -267,7 +267,7 @@ def test_rank_reads_the_launcher(monkeypatch: pytest.MonkeyPatch, variables: dic
     assert rank() == expected
 
 
-def test_only_rank_0_informs_and_every_rank_reports_errors(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_only_rank_0_logs_info_and_every_rank_logs_errors(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     stream = replace_stderr(monkeypatch)
     monkeypatch.setenv("RANK", "1")
     other = get_logger(name)
@@ -282,7 +282,7 @@ def test_only_rank_0_informs_and_every_rank_reports_errors(monkeypatch: pytest.M
     assert len(stream.writes) == 2
 
 
-def test_a_level_given_holds_until_another_is(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_level_holds_until_another_is_given(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     stream = replace_stderr(monkeypatch)
     monkeypatch.setenv("RANK", "1")
     get_logger(name, "DEBUG")

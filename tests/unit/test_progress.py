@@ -54,7 +54,7 @@ def test_without_a_listener_nothing_is_shown(capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_quick_step_has_no_line_and_a_slow_one_has_few(said):
+def test_a_quick_step_logs_nothing_and_a_slow_one_few_lines(said):
     with listening(Quick()), step("outer"):
         with step("quick"):
             pass
@@ -68,7 +68,7 @@ def test_a_quick_step_has_no_line_and_a_slow_one_has_few(said):
     assert shares == sorted(set(shares)) and 1 <= len(shares) <= 4 and len(said) <= 5
 
 
-def test_a_line_in_a_pipe_names_who_is_at_work_and_not_the_helper(capfd):
+def test_a_line_in_a_pipe_names_the_working_module_not_progress(capfd):
     with listening(Quick()), step("a"), step("looking"):
         time.sleep(0.2)
     lines = [line for line in capfd.readouterr().err.splitlines() if "looking" in line]

@@ -16,7 +16,7 @@ import pytest
 
 import cutaway
 from cutaway.result import Result, Results
-from cutaway.value_text import told
+from cutaway.value_text import shortened
 
 for module in pkgutil.walk_packages(cutaway.__path__, "cutaway."):
     if not module.name.endswith("__main__"):
@@ -50,7 +50,7 @@ def test_there_are_results():
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_result_prints_short_whatever_it_holds(kind):
+def test_a_result_prints_short(kind):
     result = filled(kind, 60)
     assert len(repr(result)) < 2000
     assert repr(result).startswith(f"{kind.__name__}(") and "\n" not in repr(result)
@@ -80,8 +80,8 @@ def test_a_result_prints_short_whatever_it_holds(kind):
         (None, "None"),
     ],
 )
-def test_values_in_a_line(value, line):
-    assert told(value) == line
+def test_values_are_shortened_to_one_line(value, line):
+    assert shortened(value) == line
 
 
 def test_responses_are_a_list_that_saves_and_turns_into_json_lines(tiny_gpt2, tmp_path: Path):

@@ -99,9 +99,9 @@ def test_what_a_command_prints_comes_back(capsys, tiny_gpt2):
         (None, "can't read 'x.json'"),
         ("{", "is not JSON"),
         ("{}", "its schema is None"),
-        ("3", "holds no result"),
+        ("3", "is not a result of cutaway"),
         ('{"schema": "cutaway.score/2"}', "its schema is 'cutaway.score/2'"),
-        ('{"schema": "cutaway.score/1", "model": "m"}', "is not a whole 'cutaway.score/1'"),
+        ('{"schema": "cutaway.score/1", "model": "m"}', "is not a complete 'cutaway.score/1'"),
     ],
 )
 def test_other_files_are_refused(content, said):

@@ -304,7 +304,7 @@ def test_bad_words_are_named(capsys: Any, files: list[str]) -> None:
         (["play.txt"], 2, "Missing option '-t'"),
         (["play.txt", "-t", "./nowhere"], 2, "nowhere"),
         (["nowhere.txt", "-t", "./letters"], 2, "there is no file 'nowhere.txt'"),
-        (["play.txt", "-t", "./letters", "-o", "x.npz"], 2, "no .npz form"),
+        (["play.txt", "-t", "./letters", "-o", "x.npz"], 2, "can't be saved as .npz"),
         (["play.txt", "-t", "./letters", "--symbols", "0"], 2, "--symbols is 0"),
         (["wind.csv=series:snow", "-t", "./bins"], 2, "no column 'snow'"),
     ):

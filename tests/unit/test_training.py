@@ -534,7 +534,7 @@ def test_an_output_folder_must_be_empty_and_a_folder(tmp_path: Path) -> None:
     assert "new folder" in caught.value.hint
     assert before == {path.name: path.read_bytes() for path in taken.iterdir()}
     for place in (taken / "config.json", taken / "config.json" / "below"):
-        with pytest.raises(OutputError, match="is a file, or lies below one"):
+        with pytest.raises(OutputError, match="is a file, not a folder"):
             train(**TINY, output=place)
 
 
