@@ -275,7 +275,7 @@ def test_train_tokenize_check_and_compare(capsys: Any, here: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["walk.txt", "one.txt"], "record 'one.txt:2' (line 2 of 'one.txt') has 1 channels, and those before it 2"),
+        (["walk.txt", "one.txt"], "record 'one.txt:2' (line 2 of 'one.txt') has 1 channel, and those before it 2"),
         (["wide.csv", "--column", "a", "--vocab-size", 9], "can't make 4 states from 2 different time steps"),
         (["wide.csv", "--column", "c", "--vocab-size", 7, "--angles", "--limit", "3"], "takes no limit"),
         (["wide.csv", "--column", "b", "--column", "c", "--angles"], "60 is not an angle in radians"),

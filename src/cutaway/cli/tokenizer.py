@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,10 +13,7 @@ from cutaway.cli.common import AtLeast, Seed, note, offline_option, rename_optio
 from cutaway.cli.help import Group
 from cutaway.cli.output import debug_option, emit, json_option, output_options, quiet_option, verbose_option
 from cutaway.cli.text_input import check_file
-from cutaway.errors import BadSequence, InputError
-
-if TYPE_CHECKING:
-    from cutaway.sequences import Record
+from cutaway.errors import InputError
 
 __all__ = ["command"]
 
@@ -55,7 +50,7 @@ def command() -> None:
     "--seed", type=Seed(), help="For states: chooses the steps to learn from and the start of k-means.  [default: 0]"
 )
 @click.option("--angles", is_flag=True, default=None, help="states: all numbers are radians; π lies beside -π.")
-@click.option("--format", "file_format", help="How to read the files if the suffix does not say.")
+@click.option("--format", help="How to read the files if the suffix does not say.")
 @click.option(
     "--column",
     multiple=True,
@@ -69,20 +64,7 @@ def command() -> None:
 @quiet_option
 @verbose_option
 @debug_option
-def train_command(
-    files: tuple[str, ...],
-    kind: str,
-    alphabet: str | None,
-    vocab_size: int | None,
-    directory: str,
-    file_format: str | None,
-    column: tuple[str, ...],
-    skip_bad: bool,
-    rename_duplicates: bool,
-    force: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
+def train_command(files: tuple[str, ...], kind: str, directory: str, as_json: bool, **options: Any) -> None:
     """Make a tokenizer from the sequences in FILEs, and save it as a folder that transformers loads.
 
     \b
@@ -94,73 +76,14 @@ def train_command(
     """
     for file in files:
         check_file(file)
-    from cutaway.sequences import read_records
-    from cutaway.tokens import save_tokenizer, selfies_text, train_tokenizer
-    from cutaway.tokens.saving import check_folder
-    from cutaway.tokens.training import KINDS
+    from cutaway.tokens import train_from_files
     from cutaway.views import terminal_tokenizers
 
-    check_folder(directory, force=force)
-    if options["angles"] and (lengths := [name for name in column if name.split()[:1] == ["distance"]]):
-        raise InputError(f"{lengths[0]!r} is not an angle", hint="leave it or --angles out")
-    start = time.perf_counter()
-    alphabet = alphabet or _told_by(files, file_format, KINDS[kind])
-    check = selfies_text if kind == "selfies" else None  # so that a molecule which has none is named with its line
-    records = read_records(
-        files,
-        alphabet,
-        format=file_format,
-        column=column or None,
-        skip_bad=skip_bad,
-        check=check,
-        rename_duplicates=rename_duplicates,
-    )
-    # A line's end is part of a text, and the readers leave it out.
-    lines = alphabet == "text" and kind != "smiles"
-    sequences = (f"{record.sequence}\n" if lines else record.sequence for record in _checked(records, kind))
     given = {name: value for name, value in options.items() if value is not None}
-    tokenizer = train_tokenizer(sequences, kind, alphabet=alphabet, vocab_size=vocab_size, **given)
-    for _ in sequences:  # kinds that learn nothing from the files are made for what is in them: all of it is checked
-        pass
-    result = save_tokenizer(
-        tokenizer,
-        directory,
-        force=force,
-        records=records.counts["records"],
-        read=dict(records.counts),
-        seconds=time.perf_counter() - start,
-    )
-    for place in records.first_skipped:
+    result = train_from_files(files, directory, kind, **given)
+    for place in result.first_skipped:
         note(f"skipped: {place}")
     emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
-
-
-def _told_by(files: tuple[str, ...], file_format: str | None, alphabets: tuple[str, ...]) -> str:
-    """Return the alphabet that a kind is for first, unless that is text and the files are of sequences."""
-    from cutaway.sequences.readers import suffix_format
-
-    formats = {file: file_format or suffix_format(file) for file in files}
-    holding = [file for file, kind in formats.items() if kind in {"fasta", "fastq", "genbank", "smi", "sdf"}]
-    if alphabets[0] != "text" or not holding:
-        return alphabets[0]
-    if {*formats.values()} <= {"smi", "sdf"} and "smiles" in alphabets:
-        return "smiles"
-    which = ", ".join(name for name in alphabets if name != "text") or "none of them for this kind"
-    raise InputError(f"{holding[0]!r} holds sequences, not text: which?", hint=f"say it: --alphabet, {which}")
-
-
-def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
-    """Yield the records on; for states by name the first that has more or fewer channels than those before it."""
-    channels = 0
-    for record in records:
-        if kind == "states" and len(record.sequence) != (channels or len(record.sequence)):
-            raise BadSequence(
-                f"record {record.id!r} (line {record.line:,} of {record.file!r}) has {len(record.sequence):,} "
-                f"channels, and those before it {channels:,}",
-                hint="states are of series with equally many channels: --column chooses them",
-            )
-        channels = len(record.sequence)
-        yield record
 
 
 @command.command("compare")

@@ -38,5 +38,6 @@ from .merge_trace import Merge as Merge, MergeSteps as MergeSteps, MergedWord as
 from .subwords import bpe as bpe, unigram as unigram, wordpiece as wordpiece
 from .tokenizer import Tokenizer as Tokenizer, check_text as check_text
 from .training import train_tokenizer as train_tokenizer
+from .training_from_files import train_from_files as train_from_files
 from .unit_bpe import atom_bpe as atom_bpe, codon_bpe as codon_bpe, letter_bpe as letter_bpe
 from .state_trace import StateSeries as StateSeries, StateStep as StateStep

@@ -23,7 +23,8 @@ class SavedTokenizer(Result):
     """A tokenizer in its folder: what it is, how many tokens it has, and what it declares that it loses.
 
     `written` says how a sequence is written before it is tokenized, where that is not as it stands: cutaway does it,
-    and another program that loads the folder has to.
+    and another program that loads the folder has to. Of one that was trained from files `records` counts their records,
+    `read` what reading them changed or skipped, and `first_skipped` has the errors of the first five skipped records.
     """
 
     schema: ClassVar[str] = "saved_tokenizer"
@@ -38,6 +39,7 @@ class SavedTokenizer(Result):
     written: str | None
     records: int | None
     read: dict[str, int]
+    first_skipped: list[str]
     seconds: float | None
     bytes: int
 
@@ -69,15 +71,11 @@ def save_tokenizer(
     directory: str | os.PathLike[str],
     *,
     force: bool = False,
-    records: int | None = None,
-    read: dict[str, int] | None = None,
-    seconds: float | None = None,
 ) -> SavedTokenizer:
     """Save a tokenizer as a folder that `transformers.AutoTokenizer` loads without cutaway.
 
     Written beside and renamed. What cutaway knows of it (its kind, its alphabet, what it loses) stands under "cutaway"
-    in `tokenizer_config.json`. `records`, `read` and `seconds` say how it was made and are passed on to the result.
-    Raises `OutputError` if the folder is taken or can't be written.
+    in `tokenizer_config.json`. Raises `OutputError` if the folder is taken or can't be written.
 
     >>> from cutaway.tokens import characters
     >>> save_tokenizer(characters(["abc"]), "letters").vocab_size
@@ -109,9 +107,10 @@ def save_tokenizer(
         special_tokens=[tokenizer.token(i) for i in sorted(tokenizer.special_ids)],
         loses=codec.loses,
         written=codec.written,
-        records=records,
-        read=read or {},
-        seconds=seconds,
+        records=None,
+        read={},
+        first_skipped=[],
+        seconds=None,
         bytes=sum(path.stat().st_size for path in target.iterdir()),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from tokenizers import decoders, models
@@ -16,7 +16,7 @@ from cutaway.tokens.builder import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemb
 from cutaway.tokens.char_word import BY_CHARACTER, BY_WORD
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["KINDS", "train_tokenizer"]
+__all__ = ["KINDS", "check_kind", "train_tokenizer"]
 
 KINDS: Final = {
     "bpe": ("text", "dna", "rna", "protein", "codon", "smiles"),
@@ -74,17 +74,7 @@ def train_tokenizer(
     >>> train_tokenizer(["GATTACA" * 9], "bpe", alphabet="dna", vocab_size=26).encode("GATTACA").tokens
     ['GATTACA']
     """
-    if kind not in KINDS:
-        raise InputError(f"there is no kind {kind!r}", hint=f"choose from {', '.join(KINDS)}")
-    alphabet = KINDS[kind][0] if alphabet is None else alphabet
-    if alphabet not in KINDS[kind]:
-        raise InputError(f"a {kind} tokenizer is not for {alphabet!r}", hint=f"it is for {', '.join(KINDS[kind])}")
-    allowed = _OPTIONS.get(kind, ())
-    if unknown := sorted(set(options) - set(allowed)):
-        hint = f"it takes {' and '.join(allowed)}" if allowed else "leave it out"
-        raise InputError(f"a {kind} tokenizer takes no {unknown[0]}", hint=hint)
-    if vocab_size is not None and vocab_size < 1:
-        raise InputError(f"vocab_size is {vocab_size:,}; it must be 1 or above", hint="for example `vocab_size=4096`")
+    alphabet = check_kind(kind, alphabet, vocab_size, options)
     some = _at_least_one(sequences)
     letters = "dna" if alphabet == "codon" else alphabet
     if kind == "bins":
@@ -108,6 +98,22 @@ def train_tokenizer(
     if kind == "char":
         return _of_size(_lookup(list(LETTERS.get(letters, PRINTABLE)), kind, letters), vocab_size)
     return _learned(some, kind, alphabet, vocab_size or _DEFAULT_SIZE)
+
+
+def check_kind(kind: str, alphabet: str | None, vocab_size: int | None, options: Collection[str]) -> str:
+    """Return the alphabet, by default what the kind is for first; raise `InputError` for what does not fit the kind."""
+    if kind not in KINDS:
+        raise InputError(f"there is no kind {kind!r}", hint=f"choose from {', '.join(KINDS)}")
+    alphabet = KINDS[kind][0] if alphabet is None else alphabet
+    if alphabet not in KINDS[kind]:
+        raise InputError(f"a {kind} tokenizer is not for {alphabet!r}", hint=f"it is for {', '.join(KINDS[kind])}")
+    allowed = _OPTIONS.get(kind, ())
+    if unknown := sorted(set(options) - set(allowed)):
+        hint = f"it takes {' and '.join(allowed)}" if allowed else "leave it out"
+        raise InputError(f"a {kind} tokenizer takes no {unknown[0]}", hint=hint)
+    if vocab_size is not None and vocab_size < 1:
+        raise InputError(f"vocab_size is {vocab_size:,}; it must be 1 or above", hint="for example `vocab_size=4096`")
+    return alphabet
 
 
 def _learned(sequences: Iterator[str], kind: str, alphabet: str, vocab_size: int) -> Tokenizer:
