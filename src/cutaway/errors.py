@@ -155,4 +155,4 @@ def at_least(least: int, **values: int) -> None:
     """
     for name, value in values.items():
         if not value >= least:
-            raise InputError(f"{name.replace('_', '-')} is {value}", hint=f"it must be {least} or above")
+            raise InputError(f"`{name}` is {value}", hint=f"it must be {least} or above")

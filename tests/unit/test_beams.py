@@ -154,14 +154,14 @@ def test_generate_returns_beams(tiny_gpt2):
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"num_beams": 0}, "num-beams"),
-        ({"num_beams": 2, "num_return_sequences": 3}, "num-return-sequences is 3"),
-        ({"num_beams": 2, "temperature": 0.7}, "temperature is 0.7"),
+        ({"num_beams": 0}, "`num_beams` is 0"),
+        ({"num_beams": 2, "num_return_sequences": 3}, "`num_return_sequences` is 3"),
+        ({"num_beams": 2, "temperature": 0.7}, "`temperature` is 0.7"),
         ({"num_beams": 2, "stop": ["END"]}, "'END'"),
-        ({"num_beams": 2, "length_penalty": math.nan}, "length-penalty"),
+        ({"num_beams": 2, "length_penalty": math.nan}, "`length_penalty` is nan"),
     ],
 )
-def test_what_beams_can_not_do_is_said(tiny_gpt2, settings, word):
+def test_settings_that_beam_search_does_not_support_are_refused(tiny_gpt2, settings, word):
     with pytest.raises(InputError, match=word) as raised:
         generate("The", load(tiny_gpt2), **settings)
     assert raised.value.hint

@@ -114,7 +114,7 @@ def test_seeds_out_of_range(tiny_gpt2, seed):
 
 @pytest.mark.parametrize("least", [-1, 9])
 def test_min_new_tokens_out_of_range(tiny_gpt2, least):
-    with pytest.raises(InputError, match="min-new-tokens"):
+    with pytest.raises(InputError, match="min_new_tokens"):
         generate("The", load(tiny_gpt2), min_new_tokens=least, max_new_tokens=8)
 
 

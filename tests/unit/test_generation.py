@@ -179,7 +179,7 @@ def test_a_prompt_may_be_a_chat(tiny_llama, tmp_path):
     assert with_system.token_ids == reference(model, "s-Be kind!u-hi!A", 8)
     [text] = generate("hi", model, chat=True, max_new_tokens=8)
     assert text.token_ids == generate(one, model, max_new_tokens=8)[0].token_ids
-    with pytest.raises(InputError, match="part of a chat"):
+    with pytest.raises(InputError, match="the prompt is not a chat"):
         generate([one, "hi"], model, system="Be kind")
     with pytest.raises(InputError, match="message 1 of a chat"):
         generate([*one, "hi"], model)

@@ -498,7 +498,7 @@ def test_a_system_message(tiny_llama, copy):
     for system in ("Be kind", "Be rude", ""):
         ids = models.encode_prompt(loaded, "hi", chat=True, system=system)
         assert ids == loaded.tokenizer.encode(f"s-{system}!u-hi!A").ids
-    with pytest.raises(InputError, match="part of a chat"):
+    with pytest.raises(InputError, match="the prompt is not a chat"):
         models.encode_prompt(loaded, "hi", system="Be kind")
 
 

@@ -231,5 +231,5 @@ def test_the_presence_penalty_counts_once_and_only_what_was_generated():
 
 @pytest.mark.parametrize("penalty", [-2.1, 2.5, math.nan, math.inf])
 def test_a_presence_penalty_out_of_range_is_named(penalty):
-    with pytest.raises(InputError, match="presence-penalty is"):
+    with pytest.raises(InputError, match="`presence_penalty` is"):
         Sampling(presence_penalty=penalty)

@@ -99,7 +99,7 @@ def test_response_r_is_the_first_of_seed_plus_r(tiny_llama: Path) -> None:
     assert [one.seed for one in several] == [2**32 - 1, 2**32, 2**32 + 1]
     for one in several:
         assert cutaway.generate("The", tiny_llama, seed=one.seed, **how)[0].token_ids == one.token_ids
-    with pytest.raises(InputError, match=f"^seed is {2**63 - 1}, and 2 responses"):  # before any is run
+    with pytest.raises(InputError, match=f"^`seed` is {2**63 - 1}, too large for 2 responses"):  # before any is run
         cutaway.generate("The", tiny_llama, num_return_sequences=2, seed=2**63 - 1, **how)
 
 

@@ -467,14 +467,14 @@ def test_several_models_are_compared_and_each_has_its_own_effects():
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"temperature": [0.7, float("nan")]}, "temperature is nan"),
+        ({"temperature": [0.7, float("nan")]}, "`temperature` is nan"),
         ({"temperature": [-1]}, "temperature"),
-        ({"top_p": [0.0]}, "top-p"),
+        ({"top_p": [0.0]}, "top_p"),
         ({"top_k": [2.5]}, "whole number"),
         ({"tempratur": [1]}, "no setting 'tempratur'"),
         ({"temperature": []}, "no value"),
         ({"temperature": ["hot"]}, "'hot'"),
-        ({"max_new_tokens": [0]}, "max-new-tokens"),
+        ({"max_new_tokens": [0]}, "max_new_tokens"),
         ({"chat": [1.0]}, "true or false"),
     ],
 )
@@ -485,7 +485,7 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_loaded(settings,
 
 
 def test_other_bad_input(model):
-    with pytest.raises(InputError, match="samples is 0"):
+    with pytest.raises(InputError, match="`samples` is 0"):
         sweep("x", model, samples=0)
     with pytest.raises(MissingText, match="no prompt"):
         sweep([], model)

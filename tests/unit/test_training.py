@@ -306,7 +306,7 @@ def test_a_run_shows_its_model_before_and_after_and_trains_once() -> None:
     assert not model.module.training
     assert result.parameters == sum(p.numel() for p in model.module.parameters())
     assert not torch.equal(before, after)
-    with pytest.raises(TrainingError, match="trained already"):
+    with pytest.raises(TrainingError, match="trained before"):
         run.train()
 
 

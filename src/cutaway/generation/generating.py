@@ -1,4 +1,4 @@
-"""`generate`: prompts in, one result per response out. The way: validate → rows → run → result."""
+"""`generate`: prompts in, one result for each response out, in four steps: validate → rows → run → result."""
 
 from __future__ import annotations
 
@@ -59,18 +59,18 @@ def generate(
 ) -> Results[Generation]:
     """Continue each prompt `num_return_sequences` times and return the responses in the order of the prompts.
 
-    A prompt is a text or a chat: a list of messages such as `{"role": "user", "content": "Hello"}`, which goes through
-    the model's chat template, as a text does with `chat=True`. `system` puts a system message first.
+    A prompt is a text, or a chat: a list of messages such as `{"role": "user", "content": "Hello"}`. A chat goes
+    through the model's chat template; so does a text with `chat=True`. `system` puts a system message first.
 
     `temperature` None means greedy for one response and 1 (the model's own distribution) for several. Response r draws
-    from the random stream of `seed + r`, whatever is decoded beside it; its logits are the same in any batch up to
+    from the random stream of `seed + r`, whatever else is in the batch; its logits are the same in any batch up to
     rounding. `num_beams` above 1 searches for the likeliest whole texts and returns the best of them. No response ends
-    before `min_new_tokens`. `logits_processor` takes functions such as transformers' `LogitsProcessor`s: from the ids
-    so far (1, T) and the logits (1, V) to new logits, called before the samplers.
+    before `min_new_tokens`. `logits_processor` takes functions such as transformers' `LogitsProcessor`s: they get the
+    ids so far (1, T) and the logits (1, V) and return new logits, before the samplers.
 
     `alternatives` keeps that many of the likeliest tokens at each step; `trace` keeps what each sampler did.
-    `on_text(r, text)` is called with each piece of response r that no later token can change, `on_step(r, step, text)`
-    with each step of a trace, and `on_result(r, result)` when response r is done, perhaps long before others.
+    `on_text(r, text)` is called with each new piece of response r, once later tokens can't change it;
+    `on_step(r, step, text)` with each step of a trace; `on_result(r, result)` as soon as response r is done.
 
     `tier` is "exact" (float32), "near" (bfloat16 weights; a log-probability may be off by a few tenths of a nat) or
     "turbo" (4 bits). A loaded model is used as it is now, with all changes made to it.
@@ -145,7 +145,7 @@ def _sampled(
     on_text: OnText | None,
     on_step: OnStep | None,
 ) -> Generator[tuple[int, Row, float | None]]:
-    """Decode the rows; yield (number, row, None) for each as soon as it ends. `tokens` is how many there can be."""
+    """Decode the rows; yield (number, row, None) for each as soon as it ends. `tokens`: the most that can come."""
     number: dict[Row, int] = {}
     counted: dict[Row, int] = {}
 
@@ -156,7 +156,7 @@ def _sampled(
 
     with step("generating", tokens) as shown:
         for row, text in run(decoder, numbered(), batch_size=batch_size):
-            # A row that ended before its limit counts as whole.
+            # A row that ended early counts as if it had reached its limit.
             made = len(row.ids) if row.finish is None else row.max_new_tokens
             shown.advance(made - counted.get(row, 0))
             counted[row] = made
@@ -171,7 +171,7 @@ def _sampled(
 def _searched(
     decoder: Decoder, rows: Sequence[Row], how: Mapping[str, Any], on_text: OnText | None
 ) -> Generator[tuple[int, Row, float | None]]:
-    """Search beams for all rows; yield (number, row, score) for each beam that is returned."""
+    """Run beam search for all rows; yield (number, row, score) for each beam that is returned."""
     number = 0
     for start, beams in zip(rows, beam_search(decoder, rows, **how), strict=True):
         for row, beam in zip(finished_rows(decoder, start, beams), beams, strict=True):

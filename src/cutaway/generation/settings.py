@@ -1,7 +1,7 @@
-"""What a call of `generate` may ask for: the settings, their bounds, and one check of all of them.
+"""The settings of `generate`, their bounds, and one check of them all.
 
-This module needs no torch, so that the command line tells a wrong setting at once. Names and meanings are those of
-transformers' `GenerationConfig`; the presence penalty is that of OpenAI's API and of vLLM.
+This module does not import torch, so that the command line reports a wrong setting at once. Names and meanings are
+those of transformers' `GenerationConfig`; the presence penalty is that of OpenAI's API and of vLLM.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TIERS: Final = ("exact", "near", "turbo")
 
 @dataclasses.dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen; `temperature` 0 is greedy, the other settings are off if they are None."""
+    """How the next token is chosen. `temperature` 0 is greedy; any other setting is off if it is None."""
 
     temperature: float = 0.0
     top_k: int | None = None
@@ -31,29 +31,29 @@ class Sampling:
     def __post_init__(self) -> None:
         finite = 0 <= self.temperature < math.inf
         _check("temperature", self.temperature, finite, "0 (greedy) or above, and finite")
-        _check("top-k", self.top_k, self.top_k is None or self.top_k >= 1, "1 or above")
-        _check("top-p", self.top_p, self.top_p is None or 0 < self.top_p <= 1, "above 0 and at most 1")
-        _check("min-p", self.min_p, self.min_p is None or 0 <= self.min_p <= 1, "from 0 to 1")
+        _check("top_k", self.top_k, self.top_k is None or self.top_k >= 1, "1 or above")
+        _check("top_p", self.top_p, self.top_p is None or 0 < self.top_p <= 1, "above 0 and at most 1")
+        _check("min_p", self.min_p, self.min_p is None or 0 <= self.min_p <= 1, "from 0 to 1")
         penalty = self.repetition_penalty
-        _check("repetition-penalty", penalty, penalty is None or 0 < penalty < math.inf, "above 0 (1 has no effect)")
+        _check("repetition_penalty", penalty, penalty is None or 0 < penalty < math.inf, "above 0 (1 has no effect)")
         penalty = self.presence_penalty
-        _check("presence-penalty", penalty, penalty is None or -2 <= penalty <= 2, "from -2 to 2 (0 has no effect)")
+        _check("presence_penalty", penalty, penalty is None or -2 <= penalty <= 2, "from -2 to 2 (0 has no effect)")
 
     @property
     def penalises(self) -> bool:
-        """Say whether tokens that occurred count for more or less."""
+        """Whether a penalty changes the logits of tokens that already occurred."""
         return self.repetition_penalty not in {None, 1.0} or bool(self.presence_penalty)
 
 
 def _check(name: str, value: float | None, good: bool, range_: str) -> None:
     if not good:  # a NaN fails every comparison
-        raise InputError(f"{name} is {value}", hint=f"it must be {range_}")
+        raise InputError(f"`{name}` is {value}", hint=f"it must be {range_}")
 
 
 def check_tier(tier: str) -> None:
     """Raise `InputError` for an unknown tier."""
     if tier not in TIERS:
-        raise InputError(f"there is no tier {tier!r}", hint=f"one of {', '.join(TIERS)}")
+        raise InputError(f"there is no tier {tier!r}", hint=f"choose one of {', '.join(TIERS)}")
 
 
 def check_lengths(min_new_tokens: int, max_new_tokens: int) -> None:
@@ -62,8 +62,8 @@ def check_lengths(min_new_tokens: int, max_new_tokens: int) -> None:
     at_least(0, min_new_tokens=min_new_tokens)
     if min_new_tokens > max_new_tokens:
         raise InputError(
-            f"min-new-tokens is {min_new_tokens} and max-new-tokens {max_new_tokens}",
-            hint="the first must not be above the second",
+            f"`min_new_tokens` is {min_new_tokens}, more than `max_new_tokens`, which is {max_new_tokens}",
+            hint="lower the first or raise the second",
         )
 
 
@@ -89,7 +89,7 @@ def check_request(
     chat: bool,
     system: str | None,
 ) -> Sampling:
-    """Return how tokens are chosen; raise `InputError` for settings that no model can follow, alone or together.
+    """Return how tokens are chosen; raise `InputError` for a setting out of range or settings that contradict.
 
     A temperature of None is 0 (greedy) for one response or for beams, and 1 for several responses.
     """
@@ -101,7 +101,7 @@ def check_request(
     at_least(0, alternatives=alternatives)
     check_lengths(min_new_tokens, max_new_tokens)
     if any(not text for text in stop):
-        raise InputError("a stop string is empty", hint="give the text to stop before, for example `stop='END'`")
+        raise InputError("a stop string is empty", hint="give the text at which to stop, for example `stop='END'`")
     check_seed(seed)
     if sampling.temperature == 0 and num_return_sequences > 1 and num_beams == 1:
         raise InputError(
@@ -110,19 +110,19 @@ def check_request(
     if num_beams != 1:
         check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
         if trace:
-            raise InputError("beam search draws no tokens, so it has no trace", hint="leave `trace` or `num_beams` out")
+            raise InputError("beam search does not sample, so it has no trace", hint="leave `trace` or `num_beams` out")
     if system is not None and not chat:
-        raise InputError("a system message is part of a chat", hint="give `chat=True` as well")
+        raise InputError("`system` is given, but the prompt is not a chat", hint="give `chat=True` as well")
     return sampling
 
 
 def check_streams(seed: int, responses: int) -> int:
-    """Return the seed as an int; raise `InputError` unless each response has a random stream, from `seed` upwards."""
+    """Return the seed as an int; raise `InputError` if there are too few seeds from it upwards for all responses."""
     seed = check_seed(seed)
     if seed + responses > 2**63:
         raise InputError(
-            f"seed is {seed}, and {responses:,} responses draw from the streams of {seed} and above",
-            hint=f"the last stream is 2**63 - 1: give a seed of at most {2**63 - responses}",
+            f"`seed` is {seed}, too large for {responses:,} responses: each takes the next seed, up to 2**63 - 1",
+            hint=f"give a seed of at most {2**63 - responses}",
         )
     return seed
 
@@ -130,22 +130,22 @@ def check_streams(seed: int, responses: int) -> int:
 def check_beams(
     num_beams: int, num_return_sequences: int, length_penalty: float, sampling: Sampling, stop: Sequence[str]
 ) -> None:
-    """Raise `InputError` for settings that beam search cannot follow."""
+    """Raise `InputError` for settings that beam search does not support."""
     at_least(1, num_beams=num_beams, num_return_sequences=num_return_sequences)
     if num_return_sequences > num_beams:
         raise InputError(
-            f"num-return-sequences is {num_return_sequences} and num-beams {num_beams}",
-            hint="no more beams can be returned than are searched",
+            f"`num_return_sequences` is {num_return_sequences}, more than `num_beams`, which is {num_beams}",
+            hint="give at least as many beams as responses",
         )
     if not math.isfinite(length_penalty):
-        raise InputError(f"length-penalty is {length_penalty}", hint="it must be a number; 0 ignores the length")
+        raise InputError(f"`length_penalty` is {length_penalty}", hint="it must be finite; 0 ignores the length")
     if sampling.temperature != 0:
         raise InputError(
-            f"temperature is {sampling.temperature}, but beam search does not sample",
-            hint="leave `temperature` out (beams need 0), or leave `num_beams` out",
+            f"`temperature` is {sampling.temperature}, but beam search does not sample",
+            hint="leave `temperature` or `num_beams` out",
         )
     if stop:
         raise InputError(
-            f"beam search does not stop at a text such as {stop[0]!r}",
+            f"`stop` is {stop[0]!r}, but beam search does not support stop strings",
             hint="leave `stop` or `num_beams` out",
         )

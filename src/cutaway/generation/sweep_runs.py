@@ -218,7 +218,7 @@ def _value(name: str, value: Any) -> Any:
         if value == int(value):
             return int(value)
     kind = "true or false" if name == "chat" else "a whole number" if name in _WHOLE else "a number"
-    raise InputError(f"{name.replace('_', '-')} is {value!r}", hint=f"it must be {kind}")
+    raise InputError(f"`{name}` is {value!r}", hint=f"it must be {kind}")
 
 
 def _canonical(settings: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`attention`: the weights of every head on one text, small enough for a page, with exact rows on request.
+"""`attention`: the weights of every head on one text, compact enough for a page; exact rows on request.
 
 Axis letters: L layers, H heads, T queries, S keys, K head width.
 """
@@ -34,8 +34,8 @@ from cutaway.models.text_model import ModelLike
 
 __all__ = ["attention"]
 
-SEARCHED = 256  # tokens up to which the page looks for the link to open at
-ROLLED = 1024  # tokens up to which the rollout matrix is computed
+SEARCHED = 256  # up to so many tokens, the clearest link is searched for
+ROLLED = 1024  # up to so many tokens, the rollout matrix is computed
 
 
 def attention(
@@ -52,13 +52,13 @@ def attention(
 ) -> AttentionMaps:
     """Run a text through a model and keep the attention weights of every head, or of chosen `layers` and `heads`.
 
-    Works for any model on transformers' attention interface, which computes with sdpa as usual. Maps are pooled if
-    they have more than 150 million weights or the text has 4,096 tokens or more.
+    Works for any model that uses transformers' attention interface; the model computes with sdpa as usual. Maps are
+    pooled if they have more than 150 million weights or the text has 4,096 tokens or more.
 
     `neurons` are heads (layer, head) whose queries and keys go into the record. `target` is the text that the decoder
     of an encoder-decoder reads. `continuation` are ids that follow the text, as `generate` returns them. `link` names
-    two words of the text: the page opens at the head that looks most from the first to the second. Without `link` it
-    opens at the clearest link between two words. Raises `MissingText`, `InputError`, `PromptTooLong`,
+    two words of the text: the page opens at the head that gives most weight from the first to the second. Without
+    `link` it opens at the clearest link between two words. Raises `MissingText`, `InputError`, `PromptTooLong`,
     `AttentionHidden` or another `ModelError`.
 
     >>> maps = attention("No, I am your father")
@@ -161,8 +161,8 @@ def _received(layers: list[torch.Tensor], causal: bool, length: int) -> list[flo
 def _focus(reading: Reading, stack: Stack, calls: Calls, link: tuple[str, str] | None) -> Focus | None:
     if link is not None and stack.maps.pool > 1:
         raise InputError(
-            f"`link` needs whole maps, and the maps of {len(stack.queries):,} tokens are pooled",
-            hint="choose some `layers`, or cut the text with `truncate='right'`",
+            f"`link` needs maps that are not pooled, but those of {len(stack.queries):,} tokens are",
+            hint="choose fewer `layers`, or give a shorter text",
         )
     if stack.maps.pool > 1 or (link is None and len(stack.queries) > SEARCHED):
         return None
@@ -179,7 +179,7 @@ def _focus(reading: Reading, stack: Stack, calls: Calls, link: tuple[str, str] |
 
 
 def _telling(stack: Stack, pool: int, keep: list[int], focus: Focus | None) -> list[tuple[int, int]]:
-    """Choose the heads to show in the neuron view: the one in focus and the clearest of each role."""
+    """Choose the heads of the neuron view: the one in focus and the clearest of each role."""
     length = len(stack.queries)
     count = 3 if pool > 1 else 4 if length <= 64 else 1
     best: dict[str, Head] = {}

@@ -1,4 +1,4 @@
-"""A text read by a model: ids, pieces, words, and the forward pass without the language model head.
+"""A text as a model reads it: ids, pieces, words, and the forward pass without the language model head.
 
 The head is left out because its logits alone would take 1.6 GB at 8,192 tokens.
 """
@@ -31,24 +31,24 @@ class Reading:
     target_ids: list[int] | None = None
 
     def pieces(self, ids: list[int]) -> list[str]:
-        """Return what each token reads as."""
+        """Return the text of each token."""
         return [self.model.tokenizer.piece(i) for i in ids]
 
     def words(self, ids: list[int]) -> list[int]:
-        """Return the number of each token's word, from 0; special tokens and punctuation count as words."""
+        """Return for each token the number of its word, from 0; special tokens and punctuation count as words."""
         tokens = [self.model.tokenizer.token(i) for i in ids]
         pieced = self.model.tokenizer.kind == "WordPiece" or any(token.startswith("##") for token in tokens)
         return words_of(self.pieces(ids), tokens, self._special(ids), pieced=pieced)
 
     def ids_of(self, kind: str) -> tuple[list[int], list[int]]:
-        """Return the ids of the queries and of the keys of a kind of attention."""
+        """Return the ids of the queries and those of the keys for a kind of attention."""
         target = self.target_ids or []
         return {"decoder": (target, target), "cross": (target, self.ids)}.get(kind, (self.ids, self.ids))
 
     @step("running the model")
     @torch.inference_mode()
     def run(self) -> None:
-        """Run the model over the text, without its head; observers set by `watch` see its attention.
+        """Run the model over the text without its head; observers set by `watch` see its attention.
 
         Raises `ModelError` if the model computes NaN or infinity.
         """
@@ -73,9 +73,9 @@ def read(
     continuation: list[int] | None = None,
     truncate: str | None = None,
 ) -> Reading:
-    """Load a model and encode a text for it; `continuation` are ids that follow the text as they are.
+    """Load a model and encode a text for it; `continuation` are ids that follow those of the text.
 
-    For an encoder-decoder `target` is what its decoder reads; without it the decoder writes its own, greedily. Raises
+    `target` is what the decoder of an encoder-decoder reads; without it the decoder writes its own, greedily. Raises
     `MissingText`, `InputError`, `PromptTooLong` or a `ModelError`.
     """
     if not text:
@@ -83,7 +83,7 @@ def read(
     loaded = shared(model, "any")
     ids = loaded.tokenizer.encode(text).ids
     if not ids:
-        raise MissingText(f"the tokenizer of {loaded.name} makes no token of the text {text[:40]!r}")
+        raise MissingText(f"the tokenizer of {loaded.name} gives no token for the text {text[:40]!r}")
     ids = fit_context(loaded, ids, truncate=truncate, room=len(continuation or []))
     pair = bool(getattr(loaded.config, "is_encoder_decoder", False))
     if target is not None and not pair:
@@ -107,7 +107,7 @@ def _target(model: Model, ids: list[int], target: str | None) -> list[int]:
 def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
     """Return `length` random tokens, repeated once: the second half can be predicted only by looking back.
 
-    The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` if it doesn't fit the context.
+    The standard probe for induction heads (Olsson et al. 2022). Raises `InputError` if they don't fit the context.
     """
     chance = stream(seed, "tokens to repeat")
     loaded = shared(model, "any")
@@ -128,9 +128,10 @@ def not_finite(model: Model) -> ModelError:
 
 
 def words_of(pieces: list[str], tokens: list[str], special: list[bool], *, pieced: bool = False) -> list[int]:
-    """Return the word of each token: a new one after a space, at a special token, and where letters meet other signs.
+    """Return the number of each token's word.
 
-    `pieced` says that the tokens are WordPiece's, which mark a token that continues a word ("##").
+    A new word begins after a space, at a special token, and between letters and punctuation. `pieced`: the tokens are
+    WordPiece's, which mark a token that continues a word ("##").
 
     >>> words_of([" un", "related", ",", " yes"], ["Ġun", "related", ",", "Ġyes"], [False] * 4)
     [0, 0, 1, 2]

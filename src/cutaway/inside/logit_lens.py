@@ -177,7 +177,7 @@ def lens(
     _check_vocabulary(loaded)
     ids = fit_context(loaded, loaded.tokenizer.encode(text).ids, truncate=truncate)
     if not ids:
-        raise MissingText(f"the tokenizer of {loaded.name} makes no token of the text {text[:40]!r}")
+        raise MissingText(f"the tokenizer of {loaded.name} gives no token for the text {text[:40]!r}")
     chosen = _chosen(positions, len(ids))
     masked = _predicts_same(loaded)
     targets = _targets(loaded, ids, chosen, masked)

@@ -178,7 +178,7 @@ def encode_prompt(
         raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
     if isinstance(prompt, str) and not chat:
         if system is not None:
-            raise InputError("a system message is part of a chat", hint="give `chat=True` as well")
+            raise InputError("`system` is given, but the prompt is not a chat", hint="give `chat=True` as well")
         ids = model.tokenizer.encode(prompt).ids
     else:
         # The template spells the special tokens out itself.

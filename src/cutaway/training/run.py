@@ -1,9 +1,9 @@
-"""`train`: a model from nothing, and what there is to know about how it came to be.
+"""`train`: train a small model from scratch and record how.
 
-`TrainingRun` is the same in pieces, for whoever wants to look at the model before and after:
+`TrainingRun` does the same in steps, so that you can look at the model before and after:
 
     run = TrainingRun(Settings(steps=300))
-    run.model           # freshly initialised: a cutaway.models.Model, ready for any verb
+    run.model           # untrained: a cutaway.models.Model, which every verb takes
     result = run.train()
     run.model           # the same object, trained
 """
@@ -43,13 +43,13 @@ _logger = get_logger(__name__)
 
 
 class TrainingRun:
-    """A model, its rows and its settings: built here, trained once by `train`.
+    """A model, its rows and its settings; `train` trains the model once.
 
-    `model` is a `cutaway.models.Model` that every verb takes: untrained at first, trained in place. The weights depend
-    only on the settings; the state of torch's own random numbers is neither used nor changed. `text` is what
-    `settings.read_text()` returns, if it was called already.
+    `model` is a `cutaway.models.Model`, which every verb takes; it is trained in place. Its first weights depend only
+    on the settings: torch's global random state is neither used nor changed. `text` is what `settings.read_text()`
+    returned, if you called it already.
 
-    Raises `InputError` if the data can't be read or are too short, or there is no such device.
+    Raises `InputError` if the data can't be read or are too short, or if there is no such device.
     """
 
     def __init__(self, settings: Settings | None = None, text: str | None = None) -> None:
@@ -70,19 +70,19 @@ class TrainingRun:
         name = f"{Path(self.source).stem}-{settings.arch}"
         vocabulary = tokenizer.vocabulary
         config = configuration(settings, vocab_size=len(vocabulary), end=vocabulary[END])
-        # Drawn on the CPU and moved: the same numbers whatever the device.
+        # Drawn on the CPU, then moved, so that every device starts from the same weights.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed32(settings.seed, "weights"))
             build: Any = transformers.AutoModelForCausalLM.from_config  # untyped upstream
             module = build(config, attn_implementation="sdpa")
-        # For transformers' own `generate` on several texts; in the configuration it would ask for a mask at every call.
+        # Lets transformers' `generate` take several texts; in the configuration it would ask for a mask at every call.
         module.generation_config.pad_token_id = vocabulary[END]
         self.model = Model(name, None, module.float().to(device).eval(), tokenizer)
         self._trained = False
 
     @property
     def parameters(self) -> int:
-        """How many numbers are trained; tied ones count once."""
+        """How many weights are trained; tied ones count once."""
         return sum(parameter.numel() for parameter in self.model.module.parameters())
 
     def train(
@@ -91,12 +91,12 @@ class TrainingRun:
         output: str | os.PathLike[str] | None = None,
         on_step: Callable[[StepRecord], object] | None = None,
     ) -> Training:
-        """Train the model and return the record of it; see `cutaway.train`.
+        """Train the model and return the result; see `cutaway.train`.
 
-        Raises `TrainingError` also if this run has been trained already: a second pass would be another run.
+        Raises `TrainingError` also if this run was trained before.
         """
         if self._trained:
-            raise TrainingError("this run has been trained already", hint="build a new Run to train from the start")
+            raise TrainingError("this run was trained before", hint="make a new TrainingRun")
         directory = None if output is None else made(check_new_folder(output))
         self._trained = True
         metrics: list[StepRecord] = []
@@ -124,7 +124,7 @@ class TrainingRun:
         hurried_at = next((record.step for record in metrics if _hurried(record, settings)), None)
         _logger.info(f"trained for {counted(len(metrics), 'step')} in {duration(seconds)}: {_loss(validation[-1])}")
         if len(metrics) < settings.steps:
-            _logger.info(f"time ran out: {len(metrics):,} of the {settings.steps:,} steps planned were made")
+            _logger.info(f"time ran out after {len(metrics):,} of {settings.steps:,} planned steps")
         training = Training(
             name=self.model.name if directory is None else directory.resolve().name,
             source=self.source,
@@ -173,23 +173,24 @@ def train(
     threads: int | None = Settings.threads,
     on_step: Callable[[StepRecord], object] | None = None,
 ) -> Training:
-    """Train a small causal language model of characters from nothing.
+    """Train a small causal language model of characters from scratch.
 
-    `data` is "built-in", sentences whose entropy is known exactly, or the path of a UTF-8 text; a file of records
-    (FASTA, SMILES, CSV, …) is refused, unless `as_text` takes its characters as they are. `arch` is "gpt2" or
-    "llama", with L layers of H heads, width D and a context of T positions; each of the `steps` sees `batch_size` rows
-    of T tokens; with `seconds` the run has as many steps as fit in that time, at most `steps`. Losses
-    and floors are in nats per token. With `output`, the folder gets `metrics.jsonl` and
-    `validation.jsonl` line by line and, at the end, the model, its tokenizer and a card, which plain transformers
-    loads. `on_step` is called with every `StepRecord`. The same seed gives the same losses on the same machine,
-    with the same number of `threads` (by default one for a small model, else as many as help; the result says).
+    `data` is "built-in", sentences whose entropy is known exactly, or the path of a UTF-8 text. A file of records
+    (FASTA, SMILES, CSV, …) is refused, unless `as_text` says to take its characters as they are. `arch` is "gpt2" or
+    "llama". Each of the `steps` trains on `batch_size` rows of `context` tokens. With `seconds` the run makes as many
+    steps as fit in that time, at most `steps`. Losses and floors are in nats per token.
 
-    Raises `InputError` for settings that can't be, data that can't be read and an output folder that isn't empty;
-    `TrainingError` if the loss stops being a number; `OutputError` if the folder can't be written.
+    The folder `output` gets `metrics.jsonl` and `validation.jsonl` line by line and, at the end, the model, its
+    tokenizer and a card; plain transformers loads it. `on_step` is called with every `StepRecord`. The same seed gives
+    the same losses on the same machine with the same number of `threads`. By default a small model takes one thread,
+    a larger one as many as help; the result says how many.
+
+    Raises `InputError` for a setting out of range, data that can't be read or an output folder that isn't empty;
+    `TrainingError` if the loss becomes NaN or infinite; `OutputError` if the folder can't be written.
 
     Example:
         >>> result = train(steps=3)
-        >>> result.final_loss > result.final_floor  # what is left to learn, in nats per character
+        >>> result.final_loss > result.final_floor  # both in nats per character
         True
     """
     settings = Settings(
@@ -220,12 +221,14 @@ def _device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"no device {name!r} here: {reason}", hint="leave it out to train on the CPU") from error
+        raise InputError(
+            f"this machine has no device {name!r}: {reason}", hint="leave `device` out to train on the CPU"
+        ) from error
     return device
 
 
 def _paced(module: Any, rows: Rows, settings: Settings) -> tuple[Settings, int]:
-    """Return the settings with as many steps and seconds as are left after the pace was measured, and the threads."""
+    """Measure the pace; return the settings with the steps that fit and the seconds that are left, and the threads."""
     began = time.perf_counter()
     pace = measured(module, rows, settings)
     if settings.seconds is None:
@@ -241,5 +244,5 @@ def _hurried(record: StepRecord, settings: Settings) -> bool:
 
 
 def _loss(record: ValidationRecord) -> str:
-    floor = "" if record.floor is None else f" (the source's own: {record.floor:.4f})"
-    return f"loss {record.loss:.4f} nats a token on held-out rows{floor}"
+    floor = "" if record.floor is None else f" (the source itself: {record.floor:.4f})"
+    return f"loss {record.loss:.4f} nats per token on held-out rows{floor}"
