@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from array import array
 from collections import Counter
@@ -47,13 +46,6 @@ class Record(Result):
     label: str | None
     file: str
     line: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values; missing numbers become None."""
-        plain = super().to_dict()
-        if not isinstance(self.sequence, str):
-            plain["sequence"] = [[None if math.isnan(x) else x for x in channel] for channel in self.sequence]
-        return plain
 
 
 class Records(Iterator[Record]):

@@ -19,7 +19,9 @@ from cutaway.progress import hush
 from cutaway.views import terminal_tokenizers
 from cutaway.views.terminal_tables import (
     MOST,
+    bar,
     fact_table,
+    more,
     new_table,
     number_or_unknown,
     shorten,
@@ -58,8 +60,8 @@ def tokens(result: Tokens) -> RenderableType:
     for piece, style in zip((result.tokens if result.states else result.pieces)[:drawn], shades, strict=False):
         pieces.append(visible_piece(piece), style=style)
         pieces.append("│", style="dim")
-    more = f" … and {count - drawn:,} more (--json has all)" if drawn < count else ""
-    ids = Text(" ".join(str(i) for i in result.ids[:drawn]) + more)
+    rest = f" … and {count - drawn:,} more (--json has all)" if drawn < count else ""
+    ids = Text(" ".join(str(i) for i in result.ids[:drawn]) + rest)
     per = f", {len(result.text) / count:.2f} characters a token" if count else ""
     trip = "exact" if result.round_trip else f"not exact: {shorten(result.decoded)!r}"
     facts = fact_table(
@@ -67,13 +69,11 @@ def tokens(result: Tokens) -> RenderableType:
             ("pieces", pieces),
             ("ids", ids),
             ("tokens", f"{count:,} for {counted(len(result.text), 'character')}, {counted(result.bytes, 'byte')}{per}"),
-            *([("unknown", f"{result.unknown:,} of them: not in the vocabulary")] if result.unknown else []),
+            ("unknown", f"{result.unknown:,} of them: not in the vocabulary" if result.unknown else ""),
             ("round trip", trip),
             ("vocabulary", f"{counted(result.vocab_size, 'token')} ({result.model}, {result.kind})"),
         ]
     )
-    if result.merges is None and result.numbers is None and result.states is None:
-        return facts
     return Group(facts, *terminal_tokenizers.steps(result))
 
 
@@ -116,12 +116,15 @@ def score(result: Score) -> RenderableType:
     table = new_table("token", ">id", ">bits", ">rank", ">entropy, bits", "")
     table.add_row(visible_piece(result.first.token), str(result.first.id), "", "", "", "")
     for token in result.tokens[:MOST]:
-        bar = "▇" * min(40, round(token.surprisal_bits))
         bits, entropy = f"{token.surprisal_bits:.3f}", f"{token.entropy_bits:.3f}"
         table.add_row(
-            visible_piece(token.token), str(token.id), bits, f"{token.rank:,}", entropy, Text(bar, style="cyan")
+            visible_piece(token.token),
+            str(token.id),
+            bits,
+            f"{token.rank:,}",
+            entropy,
+            bar(min(40, token.surprisal_bits)),
         )
-    drawn = len(result.tokens) - MOST
     following = "  ".join(f"{visible_piece(n.token)} {n.probability:.1%}" for n in result.next[:6])
     facts = [
         (
@@ -132,9 +135,7 @@ def score(result: Score) -> RenderableType:
         ("perplexity", f"{result.perplexity:.3f}"),
         ("next", following),
     ]
-    return Group(
-        table, *([f"… and {drawn:,} more tokens (--json has all)"] if drawn > 0 else []), "", fact_table(facts)
-    )
+    return Group(table, *more(len(result.tokens) - MOST, "tokens"), "", fact_table(facts))
 
 
 def classification(result: Classification) -> RenderableType:
@@ -142,7 +143,7 @@ def classification(result: Classification) -> RenderableType:
     ids = " ".join(str(i) for i in result.ids[:MOST]) + (" …" if len(result.ids) > MOST else "")
     table = new_table("label", ">logit", ">probability", "")
     for label, logit, probability in zip(result.labels, result.logits, result.probabilities, strict=True):
-        table.add_row(label, f"{logit:.4f}", f"{probability:.4f}", Text("▇" * round(30 * probability), style="cyan"))
+        table.add_row(label, f"{logit:.4f}", f"{probability:.4f}", bar(30 * probability))
     how = (
         "classification head"
         if result.method == "head"
@@ -154,7 +155,9 @@ def classification(result: Classification) -> RenderableType:
 
 def training(result: Training) -> RenderableType:
     """Draw where a run began, where it ended, and how far its provable floor is."""
-    first = result.metrics[0].loss
+    first, floor = result.metrics[0].loss, result.final_floor
+    hurried = ", cut short by the clock" if result.hurried_at is not None else ""
+    took = f"{result.seconds:.1f} s" if result.seconds >= 0.1 else "less than 0.1 s"
     facts = [
         (
             "model",
@@ -162,13 +165,11 @@ def training(result: Training) -> RenderableType:
         ),
         ("data", f"{result.source}: {result.tokens_seen:,} tokens in {counted(len(result.metrics), 'step')}"),
         ("loss", f"{first:.4f} nats a token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
+        ("floor", "" if floor is None else f"{floor:.4f} nats a token on the same rows ({result.floor_label})"),
+        ("took", f"{took} on {counted(result.threads, 'thread')}{hurried}"),
+        ("saved", result.directory or ""),
     ]
-    if result.final_floor is not None:
-        facts.append(("floor", f"{result.final_floor:.4f} nats a token on the same rows ({result.floor_label})"))
-    hurried = ", cut short by the clock" if result.hurried_at is not None else ""
-    took = f"{result.seconds:.1f} s" if result.seconds >= 0.1 else "less than 0.1 s"
-    facts.append(("took", f"{took} on {counted(result.threads, 'thread')}{hurried}"))
-    return fact_table(facts + ([("saved", result.directory)] if result.directory else []))
+    return fact_table(facts)
 
 
 def models(result: ModelList) -> RenderableType:
@@ -193,7 +194,7 @@ def model(result: ModelInfo) -> RenderableType:
             ("path", result.path),
             ("source", result.source),
             ("licence", result.licence or "unknown"),
-            *([("citation", result.citation)] if result.citation else []),
+            ("citation", result.citation or ""),
             ("type", f"{result.model_type or 'unknown'}" + (f" ({result.kind})" if result.kind else "")),
             ("bytes", f"{result.bytes:,}"),
             *((f"tier {tier}", _far(far)) for tier, far in result.divergence.items()),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal_tables import MOST, new_table, shorten, visible_piece
+from cutaway.views.terminal_tables import MOST, more, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside import Comparison
@@ -37,9 +37,8 @@ def comparison(result: Comparison) -> RenderableType:
         table = new_table("heads most alike: A", "role", "B", "role", ">similarity", "")
         for pair in result.pairs[:TOP]:
             a, b = (f"{layer}.{head}" for layer, head in (pair.a, pair.b))
-            table.add_row(
-                a, pair.role_a, b, pair.role_b, f"{pair.similarity:.3f}", "each other's best" if pair.mutual else ""
-            )
+            mutual = "each other's best" if pair.mutual else ""
+            table.add_row(a, pair.role_a, b, pair.role_b, f"{pair.similarity:.3f}", mutual)
         parts += [
             table,
             "",
@@ -50,23 +49,21 @@ def comparison(result: Comparison) -> RenderableType:
 
 
 def _models(result: Comparison, names: list[str]) -> RenderableType:
-    table = new_table("", *(f">{name}" for name in names))
-    sides = (result.a, result.b)
-
-    def row(name: str, values: list[str]) -> None:
-        table.add_row(name, *values)
-
-    row("kind", [f"{side.type}, {'causal' if side.causal else 'looks both ways'}" for side in sides])
-    row("parameters", [f"{side.parameters:,}" for side in sides])
-    row("layers × heads", [f"{side.layers} × {side.heads_per_layer}" for side in sides])
-    row("tokens", [f"{side.tokens:,}" for side in sides])
-    row(f"bits per byte, over {result.bytes:,}", [_number(side.bits_per_byte) for side in sides])
-    row("perplexity, tokens", [_number(side.perplexity) for side in sides])
-    row("attention to special tokens", [f"{side.outside:.1%}" for side in sides])
-    row("of the rest, ahead", [f"{side.ahead:.1%}" for side in sides])
-    for role in dict.fromkeys([*result.a.roles, *result.b.roles]):
-        row(f"heads: {role}", [str(side.roles.get(role, 0)) for side in sides])
-    return table
+    a, b = (
+        {
+            "kind": f"{side.type}, {'causal' if side.causal else 'looks both ways'}",
+            "parameters": f"{side.parameters:,}",
+            "layers × heads": f"{side.layers} × {side.heads_per_layer}",
+            "tokens": f"{side.tokens:,}",
+            f"bits per byte, over {result.bytes:,}": _number(side.bits_per_byte),
+            "perplexity, tokens": _number(side.perplexity),
+            "attention to special tokens": f"{side.outside:.1%}",
+            "of the rest, ahead": f"{side.ahead:.1%}",
+            **{f"heads: {role}": str(side.roles.get(role, 0)) for role in [*result.a.roles, *result.b.roles]},
+        }
+        for side in (result.a, result.b)
+    )
+    return new_table("", *(f">{name}" for name in names), rows=((name, a[name], b[name]) for name in a))
 
 
 def _segments(segments: list[Segment]) -> list[RenderableType]:
@@ -75,14 +72,10 @@ def _segments(segments: list[Segment]) -> list[RenderableType]:
     shown = segments[: MOST // 4]
     table = new_table("segment", ">A, bits", ">B, bits", ">A − B", "tokens of A", "tokens of B")
     for part in shown:
-        known = part.bits_a is not None and part.bits_b is not None
-        apart = (
-            f"{part.bits_a - part.bits_b:+.3f}" if part.bits_a is not None and part.bits_b is not None and known else ""
-        )
+        apart = "" if part.bits_a is None or part.bits_b is None else f"{part.bits_a - part.bits_b:+.3f}"
         cuts = [visible_piece("│".join(tokens)) for tokens in (part.tokens_a, part.tokens_b)]
         table.add_row(visible_piece(part.text), _number(part.bits_a), _number(part.bits_b), apart, *cuts)
-    more = len(segments) - len(shown)
-    return [table, *([f"… and {more:,} more segments (--json has all)"] if more else []), ""]
+    return [table, *more(len(segments) - len(shown), "segments"), ""]
 
 
 def _depths(a: ComparedModel, b: ComparedModel) -> RenderableType:

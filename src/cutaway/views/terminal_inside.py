@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal_tables import MOST, fact_table, new_table, shorten, visible_piece
+from cutaway.views.terminal_tables import MOST, bar, fact_table, more, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside import Ablation, AttentionMaps, Head, Heads
@@ -56,18 +56,13 @@ def _looks(stack: Stack) -> RenderableType:
         looks = "  ".join(f"{visible_piece(stack.keys[s])} {mean_TS[t, s]:.2f}" for s in top if mean_TS[t, s] >= 0.005)
         received = f"{stack.received[t]:.3f}" if stack.kind != "cross" else ""
         table.add_row(str(t), visible_piece(token), looks, received)
-    return _cut(table, len(stack.queries))
+    return Group(table, *more(len(stack.queries) - MOST, "tokens", " (-o has all)"))
 
 
 def _received(stack: Stack) -> RenderableType:
-    table = new_table(">position", "token", ">attention received")
-    for s in np.argsort(-np.array(stack.received), kind="stable")[:20]:
-        table.add_row(str(s), visible_piece(stack.keys[s]), f"{stack.received[s]:.4f}")
-    return table
-
-
-def _cut(table: RenderableType, count: int) -> RenderableType:
-    return Group(table, f"… and {count - MOST:,} more tokens (-o has all)") if count > MOST else table
+    most = np.argsort(-np.array(stack.received), kind="stable")[:20]
+    rows = ((str(s), visible_piece(stack.keys[s]), f"{stack.received[s]:.4f}") for s in most)
+    return new_table(">position", "token", ">attention received", rows=rows)
 
 
 def heads(result: Heads) -> RenderableType:
@@ -113,8 +108,8 @@ def ablation(result: Ablation) -> RenderableType:
     most = max((abs(head.change) for head in result.heads), default=0) or 1
     table = new_table("head", ">change, nats a token", ">loss", "")
     for head in shown:
-        bar = Text("▇" * round(30 * abs(head.change) / most), style="red" if head.change > 0 else "cyan")
-        table.add_row(f"{head.layer}.{head.head}", f"{head.change:+.4f}", f"{head.loss:.4f}", bar)
+        change = bar(30 * abs(head.change) / most, "red" if head.change > 0 else "cyan")
+        table.add_row(f"{head.layer}.{head.head}", f"{head.change:+.4f}", f"{head.loss:.4f}", change)
     left = len(ordered) - len(shown)
     text = shorten(result.text, 80) if result.text else "random tokens, twice: loss of the second half"
     facts = [
@@ -122,6 +117,4 @@ def ablation(result: Ablation) -> RenderableType:
         ("loss", f"{result.loss:.4f} nats a token with all heads of {result.model}"),
         ("method", "a head's output replaced by " + ("zeros" if result.method == "zero" else "its mean over the text")),
     ]
-    return Group(
-        table, *([f"… and {counted(left, 'head')} between (--json has all)"] if left else []), "", fact_table(facts)
-    )
+    return Group(table, *more(left, "heads between"), "", fact_table(facts))

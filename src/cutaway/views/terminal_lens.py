@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal_tables import MOST, fact_table, new_table, visible_piece
+from cutaway.views.terminal_tables import MOST, fact_table, more, new_table, visible_piece, visible_token
 
 if TYPE_CHECKING:
-    from cutaway.inside.logit_lens import Lens, LensTarget
+    from cutaway.inside.logit_lens import Lens
 
 BAR = 12  # cells of a bar: a line fits into 80 columns
 
@@ -22,24 +22,26 @@ def lens(result: Lens) -> RenderableType:
     for p, position in list(enumerate(result.positions))[:MOST]:
         cell, settled = result.grid[-1].cells[p], result.settled[p]
         target = cell.target
-        seen = ("", "", "") if target is None else (_shown(target.token), f"{target.rank:,}", _bits(target))
+        seen = (
+            ("", "", "")
+            if target is None
+            else (visible_token(target.token), f"{target.rank:,}", f"{target.surprisal_bits:.2f}")
+        )
         # Hatched: the layers that still said something else. Solid: those that said it already.
         cells = min(last + 1, BAR)
         hatched = min(round(settled * cells / (last + 1)), cells - 1)
         bar = Text("░" * hatched, style="dim") + Text("█" * (cells - hatched), style="cyan")
-        answer, likely = _shown(cell.top[0].token), f"{cell.top[0].probability:.1%}"
-        token = _shown(result.tokens[position])
+        answer, likely = visible_token(cell.top[0].token), f"{cell.top[0].probability:.1%}"
+        token = visible_token(result.tokens[position])
         positions.add_row(str(position), token, answer, likely, str(settled), *seen, bar)
-    drawn = len(result.positions) - MOST
-    more = [f"… and {drawn:,} more positions (--json has all)"] if drawn > 0 else []
     layers = new_table(">layer", "top token", ">p", ">entropy, bits", ">KL, bits", "then")
     for row in reversed(result.grid):
         cell = row.cells[-1]
         name = "output" if row.layer == last else "embeddings" if row.layer == 0 else ""
-        then = "  ".join(f"{_shown(top.token)} {top.probability:.1%}" for top in cell.top[1:5])
+        then = "  ".join(f"{visible_token(top.token)} {top.probability:.1%}" for top in cell.top[1:5])
         layers.add_row(
             f"{name} {row.layer}".strip(),
-            _shown(cell.top[0].token),
+            visible_token(cell.top[0].token),
             f"{cell.top[0].probability:.1%}",
             f"{cell.entropy_bits:.3f}",
             f"{cell.kl_bits:.3f}",
@@ -56,12 +58,5 @@ def lens(result: Lens) -> RenderableType:
     head = Text(
         f"position {at}, {visible_piece(result.tokens[at])!r}, from the output down to the embeddings", style="dim"
     )
-    return Group(positions, *more, "", head, layers, "", fact_table(facts))
-
-
-def _shown(text: str) -> str:
-    return visible_piece(text) if text.strip(" ") else "␣" * len(text)
-
-
-def _bits(target: LensTarget) -> str:
-    return f"{target.surprisal_bits:.2f}"
+    left = len(result.positions) - MOST
+    return Group(positions, *more(left, "positions"), "", head, layers, "", fact_table(facts))

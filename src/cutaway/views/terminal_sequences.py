@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal_tables import fact_table, new_table, shorten
+from cutaway.views.terminal_tables import bar, fact_table, more, new_table, shorten
 
 if TYPE_CHECKING:
     from cutaway.inside.contact_map import Contacts
@@ -26,14 +26,13 @@ def mutations(result: Mutations) -> RenderableType:
     parts: list[RenderableType] = []
     for title, some in (("most preferred", ranked[:TOP]), ("least preferred", ranked[TOP:][-TOP:])):
         columns = ["mutation", ">effect, nats", *([">profile, nats"] if result.profile else []), ""]
-        table = new_table(*columns)
-        for row in some:
-            table.add_row(*_cells(row, most, result.profile is not None))
-        parts += [Text(title, style="dim"), table, ""]
+        rows = (_cells(row, most, result.profile is not None) for row in some)
+        parts += [Text(title, style="dim"), new_table(*columns, rows=rows), ""]
     means = [
         (sum(effects) / max(1, len(effects) - 1), f"{wild}{position}")
         for effects, wild, position in zip(result.effects, result.wild, result.positions, strict=True)
     ]
+    letters = " ".join(result.letters)
     strictest = "  ".join(f"{name} {mean:+.2f}" for mean, name in sorted(means)[:TOP])
     facts = [
         (
@@ -44,18 +43,15 @@ def mutations(result: Mutations) -> RenderableType:
         ("model", result.model),
         ("method", f"{result.method}, {result.unit}; above 0 the model prefers the mutant"),
         ("strictest", f"{strictest}  (mean effect of the substitutions there, {result.unit})"),
+        ("changed", _counted(result.changes)),
+        ("alphabet", f"{result.alphabet}: {letters}"),
+        ("not scored", f"{counted(result.unscored, 'token')} outside {letters}" if result.unscored else ""),
     ]
-    if result.changes:
-        facts.append(("changed", _counted(result.changes)))
-    facts.append(("alphabet", f"{result.alphabet}: {' '.join(result.letters)}"))
-    if result.unscored:
-        facts.append(("not scored", f"{counted(result.unscored, 'token')} outside {' '.join(result.letters)}"))
     if profile := result.profile:
         alike = "undefined" if profile.spearman is None else f"{profile.spearman:+.3f}"
-        facts.append(
-            ("profile", f"{profile.alignment}: {counted(profile.rows, 'row')}, pseudocount {profile.pseudocount:g}")
-        )
-        facts.append(("Spearman", f"{alike} between model and profile, over {profile.pairs:,} substitutions"))
+        rows_of = f"{profile.alignment}: {counted(profile.rows, 'row')}, pseudocount {profile.pseudocount:g}"
+        spearman = f"{alike} between model and profile, over {profile.pairs:,} substitutions"
+        facts += [("profile", rows_of), ("Spearman", spearman)]
     return Group(*parts, fact_table(facts))
 
 
@@ -65,9 +61,9 @@ def _counted(changes: dict[str, int]) -> str:
 
 def _cells(row: dict[str, Any], most: float, profiled: bool) -> list[str | Text]:
     effect = row["effect_nats"]
-    bar = Text("▇" * round(30 * abs(effect) / most), style="cyan" if effect > 0 else "red")
     middle = [f"{row['profile_nats']:+.3f}"] if profiled else []
-    return [row["mutation"], f"{effect:+.3f}", *middle, bar]
+    size = bar(30 * abs(effect) / most, "cyan" if effect > 0 else "red")
+    return [row["mutation"], f"{effect:+.3f}", *middle, size]
 
 
 def contacts(result: Contacts) -> RenderableType:
@@ -76,21 +72,18 @@ def contacts(result: Contacts) -> RenderableType:
     table = new_table(">i", "", ">j", "", ">score", *(["known"] if told else []), "")
     most = max((abs(pair.score) for pair in result.pairs), default=0) or 1
     for pair in result.pairs[: 2 * TOP]:
-        bar = Text("▇" * round(30 * max(0.0, pair.score) / most), style="cyan")
         known = ["yes" if pair.known else "no"] if told else []
-        table.add_row(str(pair.i), pair.first, str(pair.j), pair.second, f"{pair.score:.4f}", *known, bar)
+        size = bar(30 * max(0.0, pair.score) / most)
+        table.add_row(str(pair.i), pair.first, str(pair.j), pair.second, f"{pair.score:.4f}", *known, size)
     method = "symmetrised attention" + (", average product corrected" if result.apc else "")
     facts = [
         ("sequence", f"{shorten(result.text, 80)} ({counted(len(result.residues), 'residue')})"),
         ("model", f"{result.model}: the mean of {counted(len(result.heads), 'head')}"),
         ("score", f"{method}; pairs at least {counted(result.separation, 'residue')} apart"),
+        ("changed", _counted(result.changes)),
+        ("causal", "" if result.looks_ahead else "the model looks back only: each pair is seen from its later residue"),
+        ("truth", result.truth_source or ""),
     ]
-    if result.changes:
-        facts.append(("changed", _counted(result.changes)))
-    if not result.looks_ahead:
-        facts.append(("causal", "the model looks back only: each pair is seen from its later residue"))
-    if result.truth_source is not None:
-        facts.append(("truth", result.truth_source))
     if result.best is not None:
         facts.append(("precision", _shares(result.precisions or [])))
         name = f"head {result.best.layer}.{result.best.head}"
@@ -100,8 +93,7 @@ def contacts(result: Contacts) -> RenderableType:
         facts.append(("precision", "none: no two residues are far enough apart to count"))
     elif not result.pairs:
         facts.append(("pairs", f"none: no two residues are {result.separation} or more apart"))
-    left = len(result.pairs) - 2 * TOP
-    return Group(table, *([f"… and {left:,} more pairs (-o has all)"] if left > 0 else []), "", fact_table(facts))
+    return Group(table, *more(len(result.pairs) - 2 * TOP, "pairs", " (-o has all)"), "", fact_table(facts))
 
 
 def _shares(found: list[Precision]) -> str:

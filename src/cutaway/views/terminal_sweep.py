@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal_tables import new_table, shorten, visible_piece
+from cutaway.views.terminal_tables import more, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.generation import Sweep
@@ -43,7 +43,6 @@ def sweep(result: Sweep) -> RenderableType:
         values = [_value(cell.settings.get(name, result.model)) for name in names]
         table.add_row(*values, f"{cell.runs:,}", *(_mean(cell.means.get(key), form) for key, _, form in shown))
         texts.add_row(*values, Text(_example(result, cell), no_wrap=True, overflow="ellipsis"))
-    more = len(result.cells) - MOST
     meaning = {measure.key: measure.meaning for measure in result.measures}
     scorer = f" Here that model is {result.scorer}; means are geometric." if result.scorer else " Means are geometric."
     legend = [f"{name}: {meaning[key]}{scorer if name == 'surprise' else ''}" for key, name, _ in shown]
@@ -51,7 +50,7 @@ def sweep(result: Sweep) -> RenderableType:
         *(Text(visible_piece(sentence)) for sentence in result.summary),
         "",
         table,
-        *([f"… and {more:,} more combinations"] if more > 0 else []),
+        *more(len(result.cells) - MOST, "combinations", ""),
         "",
         texts,
         "",

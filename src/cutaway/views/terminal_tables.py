@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
@@ -47,20 +47,34 @@ class _WholeWords(Table):
         yield from super().__rich_console__(console, options)
 
 
-def new_table(*columns: str) -> Table:
+def new_table(*columns: str, rows: Iterable[Sequence[str | Text]] = ()) -> Table:
+    """Return a table of these columns, those with ">" flush right, and of these rows; `add_row` adds more."""
     table = _WholeWords(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
+def bar(length: float, style: str = "cyan") -> Text:
+    return Text("▇" * round(length), style=style)
+
+
+def more(left: int, things: str, where: str = " (--json has all)") -> list[RenderableType]:
+    """Return the line that says how many things are not drawn, if there are any."""
+    return [Text(f"… and {left:,} more {things}{where}", style="dim")] if left > 0 else []
+
+
 def fact_table(facts: Sequence[tuple[str, str | Text]]) -> RenderableType:
+    """Return names and what is known under them; a name with nothing is left out."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
+        if value:
+            table.add_row(name, Text(visible(value)) if isinstance(value, str) else value)
     return table
 
 
@@ -70,6 +84,11 @@ def visible_piece(text: str) -> str:
 
 def number_or_unknown(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
+
+
+def visible_token(token: str) -> str:
+    """Return a token as `visible_piece` does; one of spaces alone shows each of them."""
+    return visible_piece(token) if token.strip(" ") else "␣" * len(token)
 
 
 def shorten(text: str, length: int = 60) -> str:

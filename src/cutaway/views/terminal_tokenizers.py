@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal_tables import fact_table, new_table, visible, visible_piece
+from cutaway.views.terminal_tables import fact_table, more, new_table, visible, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.tokens import (
@@ -77,7 +77,7 @@ def saved(result: SavedTokenizer) -> RenderableType:
         ("saved in", f"{result.directory} ({counted(result.bytes, 'byte')}), which transformers' AutoTokenizer loads"),
         ("try next", _next(result)),
     ]
-    return fact_table([(name, value) for name, value in facts if value])
+    return fact_table(facts)
 
 
 def _next(result: SavedTokenizer) -> str:
@@ -101,7 +101,7 @@ def check(result: TokenizerCheck) -> RenderableType:
         ("declares", _loses(result.loses)),
         ("verdict", verdict),
     ]
-    parts: list[RenderableType] = [fact_table([(name, value) for name, value in facts if value])]
+    parts = [fact_table(facts)]
     if result.lost:
         table = new_table("loss", ">times", "shortest input", "comes back as", "tokens")
         for loss in result.lost:
@@ -116,13 +116,13 @@ def comparison(result: TokenizerComparison) -> RenderableType:
     parts: list[RenderableType] = []
     across = len(result.tokenizers)
     for i, sample in enumerate(result.samples):
-        parts += [Text(visible_piece(_described(sample)), style="dim"), *_cells(result, i * across, sample), ""]
+        parts += [Text(visible_piece(_described(sample)), style="dim"), _cells(result, i * across, sample), ""]
     lossy = any(not cell.comparable for cell in result.cells)
     series = any(sample.alphabet == "series" for sample in result.samples)
     facts = [
         ("as bytes", "tokens that stand for bytes which are no whole character"),
         ("exact", "records that come back to the letter"),
-        *([("error", "of numbers: root mean square, in standard deviations of their channel")] if series else []),
+        ("error", "of numbers: root mean square, in standard deviations of their channel" if series else ""),
         ("used", "the share of the vocabulary that occurs"),
         ("replaced", f"how many tokens change if one symbol is replaced: the mean of {result.edits:,}"),
         ("in/out", "how many tokens change if one symbol is put in or taken out"),
@@ -130,9 +130,7 @@ def comparison(result: TokenizerComparison) -> RenderableType:
         ("(number)", "not comparable: this tokenizer loses text, and its bits leave out what is lost" if lossy else ""),
         ("MB/s", "measured in this run"),
     ]
-    return Group(
-        *parts, fact_table([(name, said) for name, said in facts if said]), "", *map(visible_piece, result.summary)
-    )
+    return Group(*parts, fact_table(facts), "", *map(visible_piece, result.summary))
 
 
 def steps(result: Tokens) -> list[RenderableType]:
@@ -154,18 +152,15 @@ def _merges(steps: MergeSteps) -> RenderableType:
         for merge in word.merges[:MERGES]:
             made.append(f"{_sign(merge.left)}+{_sign(merge.right)}")
             made.append(f" {merge.rank:,}  ", style="dim")
-        more = len(word.merges) - MERGES + word.more
-        if more > 0:
-            made.append(f"… and {more:,} more", style="dim")
+        if (left := len(word.merges) - MERGES + word.more) > 0:
+            made.append(f"… and {left:,} more", style="dim")
         if not word.merges:
             made.append("none: taken whole", style="dim")
         shown = _sign(word.word) if len(word.word) <= 40 else f"{_sign(word.word[:39])}…"
         table.add_row(
             shown, made, " ".join(map(_sign, word.tokens[:MERGES])) + (" …" if len(word.tokens) > MERGES else "")
         )
-    more = max(0, len(steps.words) - WORDS) + steps.left_out
-    rest = [Text(f"… and {more:,} more words", style="dim")] if more else []
-    return Group(table, *rest)
+    return Group(table, *more(max(0, len(steps.words) - WORDS) + steps.left_out, "words", ""))
 
 
 def _sign(text: str) -> str:
@@ -183,15 +178,13 @@ def _numbers(series: BinnedSeries) -> list[RenderableType]:
         found = [_digits(value) for value in (number.value, number.scaled)]
         ends = [_digits(number.back), _digits(number.error)]
         table.add_row(str(number.step), *middle, *found, bin_of, number.word, *ends)
-    drawn = len(series.numbers) - NUMBERS
     scales = ", ".join(f"{scale:g}" for scale in series.scales[:8]) + (", …" if len(series.scales) > 8 else "")
     facts = [
         ("scale", f"{scales}: the smallest power of two above the mean |x|" + (" of each channel" if several else "")),
         ("bins", f"{series.bins:,}"),
         ("error", f"the largest is {100 * series.worst:.3g} % of what rounding to bins allows"),
     ]
-    more = [Text(f"… and {drawn:,} more numbers (--json has all)", style="dim")] if drawn > 0 else []
-    return [table, *more, "", fact_table(facts)]
+    return [table, *more(len(series.numbers) - NUMBERS, "numbers"), "", fact_table(facts)]
 
 
 def _states(series: StateSeries) -> list[RenderableType]:
@@ -202,15 +195,13 @@ def _states(series: StateSeries) -> list[RenderableType]:
             for row in (step.values, step.back)
         )
         table.add_row(str(step.step), values, step.word, back, _digits(step.distance))
-    more = len(series.steps) - NUMBERS
-    rest = [Text(f"… and {more:,} more time steps (--json has all)", style="dim")] if more > 0 else []
     how = "Euclidean" + (", between the cosines and sines of the angles" if series.angles else "")
     facts = [
         ("states", f"{series.states:,}, {series.visited:,} of them visited"),
         ("channels", f"{series.channels:,}"),
         ("distance", f"{_digits(series.mean)} on average; {how}"),
     ]
-    return [table, *rest, "", fact_table(facts)]
+    return [table, *more(len(series.steps) - NUMBERS, "time steps"), "", fact_table(facts)]
 
 
 def _digits(value: float | None) -> str:
@@ -226,13 +217,11 @@ def _described(sample: ComparedSample) -> str:
     return f"{sample.name} ({sample.alphabet}): {records}, {size}{rest}{skipped}"
 
 
-def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> list[RenderableType]:
+def _cells(result: TokenizerComparison, start: int, sample: ComparedSample) -> RenderableType:
     cells = result.cells[start : start + len(result.tokenizers)]
-    table = new_table("", *(f">{visible_piece(cell.tokenizer)}" for cell in cells))
-    names = _measures(cells[0], sample)
-    for name, *values in zip(names, *(_measures(cell, sample).values() for cell in cells), strict=True):
-        table.add_row(name, *values)
-    return [table]
+    measured = [_measures(cell, sample) for cell in cells]
+    rows = ((name, *(one[name] for one in measured)) for name in measured[0])
+    return new_table("", *(f">{visible_piece(cell.tokenizer)}" for cell in cells), rows=rows)
 
 
 def _measures(cell: TokenizerCell, sample: ComparedSample) -> dict[str, str]:

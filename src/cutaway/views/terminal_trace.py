@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.views.terminal_tables import MOST, fact_table, new_table, stdout_console, visible, visible_piece
+from cutaway.views.terminal_tables import MOST, fact_table, more, new_table, stdout_console, visible, visible_token
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
@@ -55,9 +55,14 @@ def trace(result: Generation) -> RenderableType:
         removed = "  ".join(
             f"{effect.sampler} {effect.mass_before:.1%}" for effect in step.effects if effect.mass_before >= 0.0005
         )
-        others = [option for option in step.options if option.id != step.id][:most]
+        others = [
+            f"{visible_token(option.token)} {option.before:.1%}"
+            + (f" ({option.removed_by})" if option.removed_by else "")
+            for option in step.options
+            if option.id != step.id
+        ][:most]
         table.add_row(
-            Text(_shown(step.token), style=_style(step)),
+            Text(visible_token(step.token), style=_style(step)),
             f"{step.before:.1%}",
             f"{step.after:.1%}",
             f"{step.rank:,}",
@@ -65,25 +70,15 @@ def trace(result: Generation) -> RenderableType:
             f"{step.entropy_bits:.2f}",
             f"{step.entropy_after_bits:.2f}",
             removed,
-            "  ".join(f"{_shown(option.token)} {option.before:.1%}{_gone(option.removed_by)}" for option in others),
+            "  ".join(others),
         )
-    drawn = len(steps) - MOST
-    more = [f"… and {drawn:,} more tokens (--json has all)"] if drawn > 0 else []
     facts = [
         ("before", "the model's own probability; after: what the token was drawn with, once the samplers had acted"),
         ("bits", "surprisal under the model; entropy, in bits too, of the distribution before and after"),
         ("removed", "the share of the model's probability that each sampler took out of reach"),
     ]
-    return Group(table, *more, "", fact_table(facts))
+    return Group(table, *more(len(steps) - MOST, "tokens"), "", fact_table(facts))
 
 
 def _style(step: TraceStep) -> str:
     return _STYLES[max(0, min(len(_STYLES) - 1, round(step.surprisal_bits / 2)))]
-
-
-def _gone(sampler: str | None) -> str:
-    return "" if sampler is None else f" ({sampler})"
-
-
-def _shown(text: str) -> str:
-    return visible_piece(text) if text.strip(" ") else "␣" * len(text)

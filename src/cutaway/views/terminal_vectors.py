@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cutaway.errors import counted
-from cutaway.views.terminal_tables import fact_table, new_table, shorten, visible_piece
+from cutaway.views.terminal_tables import fact_table, more, new_table, shorten, visible_piece
 
 if TYPE_CHECKING:
     from cutaway.inside import EmbeddingMap, Embeddings, Neighbours
@@ -40,8 +40,7 @@ def embeddings(result: Embeddings) -> RenderableType:
         ("vectors", f"{shape}: {result.space}"),
         ("first", f"{' '.join(f'{x:.4f}' for x in vectors_ND[0, :6])} … (--json has all)"),
     ]
-    more = len(names) - len(unit_ND)
-    left = [Text(f"… and {more:,} more (--json has all)", style="dim")] if more > 0 else []
+    left = more(len(names) - len(unit_ND), "vectors")
     return Group(Text("cosine of each with each", style="dim"), table, *left, "", fact_table(facts))
 
 
@@ -101,7 +100,7 @@ def _map(result: EmbeddingMap) -> RenderableType:
         trust = f"{result.trustworthiness:.3f} (1: the {result.near} nearest on the sheet are near; 0.5: by chance)"
         facts.append(("trust", trust))
     if unnamed:
-        more = f" and {len(unnamed) - UNNAMED:,} more (--json has all)" if len(unnamed) > UNNAMED else ""
-        facts.append(("no room", f"on the map for {'  '.join(unnamed[:UNNAMED])}{more}"))
+        rest = f" and {len(unnamed) - UNNAMED:,} more (--json has all)" if len(unnamed) > UNNAMED else ""
+        facts.append(("no room", f"on the map for {'  '.join(unnamed[:UNNAMED])}{rest}"))
     drawing = Text("\n".join("".join(row).rstrip() for row in sheet), no_wrap=True)
     return Group(drawing, "", *([Text(key)] if len(groups) > 1 else []), fact_table(facts))
