@@ -5,8 +5,9 @@ import pytest
 import transformers
 
 from cutaway.errors import WrongKind
+from cutaway.inside import attention, compare, contacts, embed, lens
 from cutaway.models.text_model import Model
-from cutaway.predict.mutation import mutate
+from cutaway.predict import mutate, score
 from cutaway.tokens import Codec, States, Tokenizer, save_tokenizer, states_tokenizer, tokenize, train_tokenizer
 
 SERIES = [[1.0, -0.5, float("nan"), 1e9], [2.0, 0.0, 3.0, -7.0]]
@@ -98,3 +99,41 @@ def test_mutate_reads_overlapping_words_as_the_model_does() -> None:
     model = Model("kmers", None, transformers.GPT2LMHeadModel(config).eval(), tokenizer)
     with pytest.raises(WrongKind, match="'ATG' as one token"):
         mutate("ATGCATGC", model, alphabet="dna")
+
+
+def _model(tokenizer: Tokenizer) -> Model:
+    config = transformers.GPT2Config(
+        vocab_size=len(tokenizer.vocabulary), n_layer=1, n_head=1, n_embd=8, bos_token_id=0, eos_token_id=0
+    )
+    return Model("tiny", None, transformers.GPT2LMHeadModel(config).eval(), tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "learned", "text", "written", "options"),
+    [
+        ("kmer", "ATGC", "ATGCATTG", "A T ATG TGC GCA CAT ATT TTG", {"k": 3, "overlapping": True}),
+        ("selfies", "CCO", "CC(=O)O", "[C] [C] [=Branch1] [C] [=O] [O]", {}),
+        ("states", [[1.0, 2.0, 9.0]], "1 2\n9", None, {"vocab_size": 8}),
+        ("bins", [[1.0, 2.0, 9.0]], "1 2\n9", None, {"vocab_size": 90}),
+    ],
+)
+def test_every_verb_reads_a_text_as_tokenize_does(kind, learned, text, written, options) -> None:
+    text = text.replace("\n", " ")
+    tokenizer = train_tokenizer([learned], kind, **options)
+    model, right = _model(tokenizer), tokenize(text, tokenizer)
+    assert written is None or right.tokens == written.split()
+    assert right.unknown == 0
+    assert lens(text, model).ids == right.ids
+    assert [token.id for token in score(text, model).tokens] == right.ids[1:]
+    [stack] = attention(text, model).stacks
+    assert stack.queries == [tokenizer.piece(i) for i in right.ids]
+    assert embed([text], model).counts == [len(right.ids)]
+    assert compare(model, model, text).a.tokens == len(right.ids)
+
+
+def test_contacts_reads_overlapping_words_as_tokenize_does() -> None:
+    tokenizer = train_tokenizer(["ATGC"], "kmer", k=3, overlapping=True)
+    text = "ATGCATTGACCATGGT"
+    found = contacts(text, _model(tokenizer), separation=1)
+    right = tokenize(text, tokenizer)
+    assert len(found.residues) == len(right.ids) == len(text)

@@ -12,6 +12,7 @@ from cutaway.inside.capture import ROWS, watch
 from cutaway.inside.forward import Reading
 from cutaway.models.loading import shared
 from cutaway.models.text_model import ModelLike
+from cutaway.tokens.encoding import encode_text
 
 WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
 LONG = 4096  # tokens from which maps are always pooled
@@ -90,7 +91,7 @@ def check_memory(reading: Reading, cells: float, layer_bytes: float, kept: int) 
 def too_long(error: PromptTooLong, text: str, model: ModelLike) -> PromptTooLong:
     """Return the error for a text beyond the context, with the memory that whole maps of it would take."""
     loaded = shared(model, "any")
-    config, count = loaded.config.get_text_config(), len(loaded.tokenizer.encode(text).ids)
+    config, count = loaded.config.get_text_config(), len(encode_text(text, loaded.tokenizer).ids)
     heads = getattr(config, "num_hidden_layers", 1) * getattr(config, "num_attention_heads", 1)
     return PromptTooLong(
         f"{error.message}; the whole maps of its {heads:,} heads would take {heads * count**2 / 1e9:,.1f} GB",

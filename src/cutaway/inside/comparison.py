@@ -23,6 +23,7 @@ from cutaway.inside.measurement import DIGITS, LN2, Measured, measure
 from cutaway.inside.token_alignment import Stretch, align
 from cutaway.models.loading import shared
 from cutaway.models.text_model import ModelLike
+from cutaway.tokens.encoding import encode_text
 
 CELLS = 512  # rows of the maps that are matched: longer texts are matched by blocks of segments
 WEIGHTS = 1e8  # that the maps of one model may hold
@@ -109,8 +110,9 @@ def _aligned(
     """
     spans, firsts, specials = [], [], []
     for reading in readings:
-        encoding = reading.model.tokenizer.encode(text)
-        spans.append([None if s else span for span, s in zip(encoding.offsets, encoding.special, strict=True)])
+        encoding = encode_text(text, reading.model.tokenizer)
+        own = _side_by_side(encoding.offsets)
+        spans.append([None if s else span for span, s in zip(own, encoding.special, strict=True)])
         first = len(encoding.ids) - len(reading.ids) if truncate == "left" else 0
         firsts.append(first)
         specials.append(encoding.special[first : first + len(reading.ids)])
@@ -123,6 +125,15 @@ def _aligned(
         stretches.append(Stretch(part.start, part.end, tokens))
         whole.append((len(tokens[0]) == len(part.tokens[0]), len(tokens[1]) == len(part.tokens[1])))
     return stretches, whole, specials
+
+
+def _side_by_side(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans, each without what the one before it covers: of overlapping words the last letter is left."""
+    before, found = 0, []
+    for start, end in spans:
+        found.append((max(start, before), end) if end > before else (start, end))
+        before = max(before, end)
+    return found
 
 
 def _pool(count: int, readings: list[Reading]) -> int:

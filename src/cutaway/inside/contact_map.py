@@ -29,6 +29,7 @@ from cutaway.result import Result
 from cutaway.sequences import read_contacts
 from cutaway.sequences.structure_contacts import is_structure, read_structure
 from cutaway.tokens.alphabet_detection import alphabet_of, letters_apart, sequence_in
+from cutaway.tokens.encoding import encode_text
 from cutaway.tokens.tokenizer import Tokenizer
 
 CROWDED = 20  # residues from which contacts can be told from distances
@@ -254,7 +255,7 @@ def _alphabet(tokenizer: Tokenizer, text: str) -> str | None:
 
 def _residues(reading: Reading) -> tuple[list[int], list[str]]:
     """Return the positions of the tokens of the sequence, and their text."""
-    encoding = reading.model.tokenizer.encode(reading.text)
+    encoding = encode_text(reading.text, reading.model.tokenizer)
     spans = enumerate(zip(encoding.offsets, encoding.special, strict=True))
     pieces = [(at, reading.text[a:b].strip()) for at, ((a, b), special) in spans if not special]
     found = [(at, piece) for at, piece in pieces if piece]

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, ModelError, WrongKind
-from cutaway.inside.pooling_recipe import encode_text, recipe_of
+from cutaway.inside.pooling_recipe import apply_recipe, recipe_of
 from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_ENCODER
 from cutaway.models.text_model import Model, ModelLike
@@ -234,7 +234,7 @@ def hidden_vectors(
             most = "it must be 1 or above" if model.context is None else f"it must be from 1 to {model.context:,}"
             raise InputError(f"`max_tokens` is {max_tokens:,}", hint=most)
         recipe = dataclasses.replace(recipe, max_tokens=max_tokens)
-    encoded = [encode_text(model, recipe, text, number, truncate) for number, text in enumerate(texts, 1)]
+    encoded = [apply_recipe(model, recipe, text, number, truncate) for number, text in enumerate(texts, 1)]
     body = _body(model)
     pad = model.tokenizer.special_id("pad") or 0
     lengths = [len(one.ids) for one in encoded]

@@ -15,6 +15,7 @@ from cutaway.models.prompt import fit_context
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.random_streams import stream
+from cutaway.tokens.encoding import encode_text
 
 __all__ = ["Reading", "not_finite", "random_repeated", "read"]
 
@@ -81,7 +82,7 @@ def read(
     if not text:
         raise MissingText("there is no text", hint='give some, for example "No, I am your father"')
     loaded = shared(model, "any")
-    ids = loaded.tokenizer.encode(text).ids
+    ids = encode_text(text, loaded.tokenizer).ids
     if not ids:
         raise MissingText(f"the tokenizer of {loaded.name} gives no token for the text {text[:40]!r}")
     ids = fit_context(loaded, ids, truncate=truncate, room=len(continuation or []))
@@ -100,7 +101,7 @@ def _target(model: Model, ids: list[int], target: str | None) -> list[int]:
         written: list[int] = made[0].tolist()
         return written[:-1] if len(written) > 1 and written[-1] in model.end_ids else written
     start = model.config.decoder_start_token_id
-    encoded = [i for i in model.tokenizer.encode(target).ids if i not in model.end_ids]
+    encoded = [i for i in encode_text(target, model.tokenizer).ids if i not in model.end_ids]
     return fit_context(model, encoded if start is None else [start, *encoded])
 
 

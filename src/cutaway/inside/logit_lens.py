@@ -26,6 +26,7 @@ from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
+from cutaway.tokens.encoding import encode_text
 
 LN2 = math.log(2)
 BLOCK = 2**22  # logits in one chunk (C × V), 16 MB; half a dozen such arrays live at once
@@ -175,7 +176,7 @@ def lens(
         raise InputError(f"top is {top}", hint="it must be 1 or above")
     loaded = shared(model, "any")
     _check_vocabulary(loaded)
-    ids = fit_context(loaded, loaded.tokenizer.encode(text).ids, truncate=truncate)
+    ids = fit_context(loaded, encode_text(text, loaded.tokenizer).ids, truncate=truncate)
     if not ids:
         raise MissingText(f"the tokenizer of {loaded.name} gives no token for the text {text[:40]!r}")
     chosen = _chosen(positions, len(ids))

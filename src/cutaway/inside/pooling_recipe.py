@@ -16,6 +16,7 @@ from typing import Any
 from cutaway.errors import CorruptFile, InputError, MissingText
 from cutaway.models.prompt import fit_context
 from cutaway.models.text_model import Model
+from cutaway.tokens.encoding import encode_text
 
 MODES = {"mean_tokens": "mean", "cls_token": "cls", "max_tokens": "max", "lasttoken": "last"}
 # Before version 1 each kind of model had a file of its own.
@@ -99,13 +100,13 @@ class Encoded:
     unpooled: int
 
 
-def encode_text(model: Model, recipe: Recipe, text: str, number: int, truncate: str | None) -> Encoded:
+def apply_recipe(model: Model, recipe: Recipe, text: str, number: int, truncate: str | None) -> Encoded:
     """Return what a model reads of a text, the `number`-th of several.
 
     Raises `MissingText`, `InputError`, or `PromptTooLong` if nothing says how to cut.
     """
     read, places = recipe.prepare(text)
-    encoding = model.tokenizer.encode(read)
+    encoding = encode_text(read, model.tokenizer)
     if all(encoding.special) or (recipe.own and not text.strip()):
         raise MissingText(f"text {number} has no tokens: {text[:40]!r}", hint="leave empty texts out")
     count = len(encoding.ids)

@@ -23,6 +23,7 @@ from cutaway.models.text_model import Model, ModelLike
 from cutaway.predict.scoring import token_logprobs
 from cutaway.progress import step
 from cutaway.result import Result
+from cutaway.tokens.encoding import encode_text
 
 TEMPLATE = "{text} The sentiment of this text is"  # the best of ten for negative or positive: docs/LOG.md
 
@@ -95,7 +96,7 @@ def classify(
 
 @step("classifying")
 def _by_head(text: str, model: Model, truncate: str | None) -> Classification:
-    encoding = model.tokenizer.encode(text)
+    encoding = encode_text(text, model.tokenizer)
     ids = fit_context(model, encoding.ids, truncate=truncate)
     with torch.inference_mode():
         logits_L = model.module(input_ids=torch.tensor([ids], device=model.device)).logits[0].float()

@@ -18,6 +18,7 @@ from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
+from cutaway.tokens.encoding import encode_text
 from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
 LN2 = math.log(2)
@@ -89,7 +90,7 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
     if next_tokens < 0:
         raise InputError(f"`next_tokens` is {next_tokens}", hint="it must be 0 or above")
     loaded = shared(model)
-    encoding = loaded.tokenizer.encode(text)
+    encoding = encode_text(text, loaded.tokenizer)
     ids = fit_context(loaded, encoding.ids, truncate=truncate)
     if len(ids) < 2:
         raise MissingText(

@@ -17,6 +17,7 @@ from .comparing import (
 from .encoding import (
     TokenEntry as TokenEntry,
     Tokens as Tokens,
+    encode_text as encode_text,
     tokenize as tokenize,
     vocabulary_sample as vocabulary_sample,
 )

@@ -77,22 +77,15 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     lone surrogate, and `InputError` for what is not a series, or not time steps of the states, and for a molecule
     that SELFIES can't write.
     """
-    check_text(text)
     codec = Codec.of(tokenizer)
-    series = series_in(text) if codec.numbers is not None else None
+    encoding, series = _encoded(text, codec, add_special_tokens)
     numbers = visits = None
     if series is None:
-        encoding = codec.encode(text, add_special_tokens=add_special_tokens)
-        if codec.numbers is not None and {*encoding.ids} == {tokenizer.special_id("unk")}:
-            raise InputError(
-                f"{text[:40]!r} is not a series of numbers, which {tokenizer.name} needs",
-                hint="write one time step a line; from a table: cutaway records FILE --alphabet series -o FILE.txt",
-            )
         decoded = _decoded(codec, encoding.ids)
     elif isinstance(codec.numbers, States):
-        encoding, decoded, visits = _of_states(text, series, codec, codec.numbers, add_special_tokens)
+        decoded, visits = _of_states(text, series, encoding, codec, codec.numbers)
     else:
-        encoding, decoded, numbers = _of_bins(text, series, codec, add_special_tokens)
+        decoded, numbers = _of_bins(text, series, encoding, codec)
     unknown = tokenizer.special_id("unk")
     return Tokens(
         model=tokenizer.name,
@@ -116,6 +109,34 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
     )
 
 
+def encode_text(text: str, tokenizer: Tokenizer) -> Encoding:
+    """Encode a text as `tokenize` does: as it is, or in the written form that the tokenizer reads.
+
+    The offsets are characters of the text. Raises what `tokenize` raises.
+
+    >>> from cutaway.tokens.codon_kmer import kmers
+    >>> encode_text("ATGC", kmers("dna", 3, overlapping=True)).tokens
+    ['A', 'T', 'ATG', 'TGC']
+    """
+    return _encoded(text, Codec.of(tokenizer))[0]
+
+
+def _encoded(text: str, codec: Codec, add_special_tokens: bool = True) -> tuple[Encoding, SeriesText | None]:
+    """Return the encoding of a text, and its numbers if it is read as a series."""
+    check_text(text)
+    series = series_in(text) if codec.numbers is not None else None
+    if series is not None:
+        channels = steps_of(text, series, codec.numbers) if isinstance(codec.numbers, States) else series.channels
+        return _in_text(codec.encode(channels, add_special_tokens=add_special_tokens), series), series
+    encoding = codec.encode(text, add_special_tokens=add_special_tokens)
+    if codec.numbers is not None and {*encoding.ids} == {codec.tokenizer.special_id("unk")}:
+        raise InputError(
+            f"{text[:40]!r} is not a series of numbers, which {codec.tokenizer.name} needs",
+            hint="write one time step a line; from a table: cutaway records FILE --alphabet series -o FILE.txt",
+        )
+    return encoding, None
+
+
 def _decoded(codec: Codec, ids: list[int]) -> str:
     """Return the text of ids. SELFIES become a SMILES again, unless a symbol became `<unk>`."""
     if not codec.selfies:
@@ -125,30 +146,25 @@ def _decoded(codec: Codec, ids: list[int]) -> str:
     return codec.tokenizer.decode(ids, skip_special_tokens=False)
 
 
-def _of_bins(
-    text: str, series: SeriesText, codec: Codec, add_special_tokens: bool
-) -> tuple[Encoding, str, BinnedSeries | None]:
-    """Encode numbers by their bins. What is decoded is the text with each number as it comes back."""
-    encoding = _in_text(codec.encode(series.channels, add_special_tokens=add_special_tokens), series)
+def _of_bins(text: str, series: SeriesText, encoding: Encoding, codec: Codec) -> tuple[str, BinnedSeries | None]:
+    """Follow numbers through their bins. What is decoded is the text with each number as it comes back."""
     words = codec.tokenizer.decode(encoding.ids)
     numbers = binned(bins_of(codec.tokenizer), series.channels, codec.write(series.channels), words)
     if numbers is None:
-        return encoding, words, None
-    return encoding, _spelled(text, series, ((number.value, number.back) for number in numbers.numbers)), numbers
+        return words, None
+    return _spelled(text, series, ((number.value, number.back) for number in numbers.numbers)), numbers
 
 
 def _of_states(
-    text: str, series: SeriesText, codec: Codec, states: States, add_special_tokens: bool
-) -> tuple[Encoding, str, StateSeries | None]:
-    """Encode numbers by their states. What is decoded is the text with the numbers of the centres."""
-    channels = steps_of(text, series, states)
-    encoding = _in_text(codec.encode(channels, add_special_tokens=add_special_tokens), series)
+    text: str, series: SeriesText, encoding: Encoding, codec: Codec, states: States
+) -> tuple[str, StateSeries | None]:
+    """Follow numbers through their states. What is decoded is the text with the numbers of the centres."""
     words = codec.tokenizer.decode(encoding.ids)
-    found = visited(states, channels, words)
+    found = visited(states, steps_of(text, series, states), words)
     if found is None:
-        return encoding, words, None
+        return words, None
     pairs = (pair for step in found.steps for pair in zip(step.values, step.back, strict=True))
-    return encoding, _spelled(text, series, pairs), found
+    return _spelled(text, series, pairs), found
 
 
 def _in_text(encoding: Encoding, series: SeriesText) -> Encoding:

@@ -16,8 +16,6 @@ from cutaway.tokens.training import KINDS, check_kind, train_tokenizer
 if TYPE_CHECKING:
     from cutaway.sequences import Record
 
-__all__ = ["train_from_files"]
-
 
 def train_from_files(
     files: Sequence[str | os.PathLike[str]],
