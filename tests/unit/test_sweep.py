@@ -528,7 +528,7 @@ def test_prompt_files(tmp_path):
     assert read_prompts(lines) == (["one", "two "], [])
     objects = tmp_path / "p.jsonl"
     objects.write_text('{"prompt": "one", "id": 3}\n{"prompt": 5}\nnot json\n\n{"prompt": ""}\n{"prompt": "two"}\n')
-    with pytest.raises(InputError, match=r"line 2 of .*no \"prompt\" that is a non-empty text; 3 lines are broken"):
+    with pytest.raises(InputError, match=r"line 2 of .*\"prompt\" is missing or is not a text; 3 lines are broken"):
         read_prompts(objects)
     assert read_prompts(objects, skip_bad=True) == (["one", "two"], [2, 3, 5])
     broken = tmp_path / "b.txt"

@@ -50,7 +50,7 @@ _BUSY = 0.75  # processes that want to run, over the last minute, for each proce
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="cutaway")
 def cli() -> None:
-    """Language models of sequences with the casing off.
+    """Show language models of sequences from the inside: run them, measure them, draw what happens.
 
     \b
     First hour:

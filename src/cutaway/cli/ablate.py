@@ -17,26 +17,34 @@ from cutaway.cli.text_input import text_options
 @click.command("ablate", cls=Command)
 @text_options
 @model_options
-@click.option("--heads", metavar="L.H,…", help="Only these heads; without it every head in turn.")
-@click.option("--together", is_flag=True, help="Silence the chosen heads all at once.")
+@click.option(
+    "--heads",
+    metavar="L.H,…",
+    help="Layer and number of the heads to silence, such as 0.4,18.6. [default: every head in turn]",
+)
+@click.option("--together", is_flag=True, help="Silence all chosen heads at the same time instead of one by one.")
 @click.option(
     "--method",
     type=click.Choice(["zero", "mean"]),
     default="zero",
     show_default=True,
-    help="What takes a head's place: zeros, or its mean over the text.",
+    help="What replaces a head's output: zeros, or its mean over the text.",
 )
 @click.option(
     "--random",
     metavar="N",
     type=AtLeast(2),
-    help="Instead of a text: N random tokens, twice; the loss of the second half.",
+    help="Instead of TEXT, use N random tokens written twice, and measure the loss of the second half.",
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Of the random tokens.")
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random tokens.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".svg", ".png", ".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """Silence heads and measure what it costs: the change of the loss on TEXT, nats a token.
+    """Silence attention heads and measure how much the loss on TEXT changes, in nats per token.
 
     \b
     Examples:

@@ -12,14 +12,14 @@ from cutaway.models.shelf import DEFAULT, SHELF
 
 @click.command("architecture", cls=Command)
 @click.argument("model", default=DEFAULT, envvar="CUTAWAY_MODEL")
-@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @click.option("--tree", is_flag=True, help="Print the module tree as PyTorch does.")
 @offline_option
 @output_options(".csv")
 def command(model: str, revision: str | None, tree: bool, as_json: bool, output: str | None) -> None:
-    """Take MODEL apart: modules, shapes, parameters, bytes, FLOPs.
+    """Show what MODEL is built of: modules, shapes, parameters, bytes, FLOPs.
 
-    MODEL is a name, a folder, a config.json or a bare model type; the weights are not needed.
+    MODEL is a name, a folder, a config.json, or a type of model such as llama. Weights are not needed.
 
     \b
     Examples:

@@ -20,16 +20,22 @@ __all__ = ["command", "heads_from", "numbers_from"]
 @model_options
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 17,18 or 10-20.")
 @click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
-@click.option("--neurons", metavar="L.H,…", help="Put queries and keys of these heads into the page.")
-@click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
+@click.option(
+    "--neurons", metavar="L.H,…", help="Layer and number of heads whose queries and keys the page shows, such as 18.6."
+)
+@click.option("--target", help="For encoder-decoders: the text that the decoder reads. [default: what it generates]")
 @click.option("--link", nargs=2, metavar="WORD WORD", help="Open the page at the head that links these two words.")
 @click.option(
-    "--generate", "new", metavar="N", type=AtLeast(1), help="Let the model write N tokens, and show these, too."
+    "--generate", "new", metavar="N", type=AtLeast(1), help="Let the model write N more tokens, and show these, too."
 )
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """Show where each token of TEXT looks, in every head of every layer.
+    """Show which tokens each token of TEXT attends to, in every head of every layer.
 
     \b
     Examples:

@@ -15,12 +15,16 @@ from cutaway.cli.text_input import some_text_from, text_options
 @click.command("classify", cls=Command)
 @text_options
 @model_options
-@click.option("--labels", help="Labels between commas: lets a language model choose between them.")
+@click.option("--labels", help="Labels with commas between them. A language model chooses one of them.")
 @click.option(
     "--template",
-    help="The prompt for the language model, with {text} and {labels} in it. The default asks for the sentiment.",
+    help="The prompt for the language model; {text} and {labels} are filled in. [default: asks for the sentiment]",
 )
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".csv")
 def command(
     text: str | None,
@@ -32,7 +36,7 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Label TEXT and show the steps: ids, logits, softmax, label.
+    """Classify TEXT and show the steps: ids, logits, softmax, label.
 
     \b
     Examples:

@@ -91,10 +91,15 @@ def someone_to_ask() -> bool:
 
 
 rename_option = click.option(
-    "--rename-duplicates", is_flag=True, help="Call a second record of one id id/2, and count it."
+    "--rename-duplicates", is_flag=True, help="If two records have the same id, name the second one id/2."
 )
 offline_option = click.option(
-    "--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline, help="Fetch nothing."
+    "--offline",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_offline,
+    help="Use only files that are on this computer; download nothing.",
 )
 model_name_option = click.option(
     "-m",
@@ -103,7 +108,7 @@ model_name_option = click.option(
     envvar="CUTAWAY_MODEL",
     show_default=True,
     show_envvar=True,
-    help="A name from the shelf, a folder, a GGUF file, or a Hub id.",
+    help="A name from `cutaway models list`, a folder, a GGUF file, or a Hugging Face Hub id.",
 )
 
 
@@ -120,10 +125,14 @@ def model_options(function: F) -> F:
 def load_options(function: F, dtype: str = "float32") -> F:
     """Add how to load models; `dtype` says what holds if nobody chooses."""
     return chain(
-        click.option("--revision", help="A branch, tag or commit of a Hub model."),
+        click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take."),
         device_option,
         click.option("--dtype", type=click.Choice(DTYPES), help=f"Precision of all numbers.  [default: {dtype}]"),
-        click.option("--trust-remote-code", is_flag=True, help="Run the Python code that a model brings along."),
+        click.option(
+            "--trust-remote-code",
+            is_flag=True,
+            help="Allow the Python code that comes with a model to run. Read it first.",
+        ),
         offline_option,
     )(function)
 
@@ -161,7 +170,7 @@ def tier_for(options: dict[str, Any]) -> str:
 
 def generation_options(function: F) -> F:
     """Add -m and how to load it, for verbs whose --tier decides the precision."""
-    return model_name_option(load_options(function, "what --tier says"))
+    return model_name_option(load_options(function, "set by --tier"))
 
 
 def known(model: str, options: dict[str, Any]) -> Outline:

@@ -17,10 +17,16 @@ from cutaway.models.shelf import DTYPES
 @click.argument("a")
 @click.argument("b")
 @text_options
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long for a model.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If the text is too long for a model, cut off its left or right end.",
+)
 @device_option
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of all numbers.  [default: float32]")
-@click.option("--trust-remote-code", is_flag=True, help="Run the Python code that a model brings along.")
+@click.option(
+    "--trust-remote-code", is_flag=True, help="Allow the Python code that comes with a model to run. Read it first."
+)
 @offline_option
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(
@@ -35,11 +41,11 @@ def command(
 ) -> None:
     """Run models A and B on TEXT and measure where they differ.
 
-    The three findings that matter most come first: what the text costs each, where their attention differs most, and
-    which heads are most alike.
+    The three main findings come first: how surprising each model finds the text, where their attention differs most,
+    and which heads are most alike.
 
-    A and B are names from the shelf, folders, GGUF files or Hub ids. Tokens are aligned by their characters; then
-    surprisal, what heads do at which depth, and which heads of A are most like which of B.
+    A and B are names from `cutaway models list`, folders, GGUF files or Hugging Face Hub ids. Their tokens are matched
+    by the characters that they cover.
 
     \b
     Examples:

@@ -19,15 +19,19 @@ from cutaway.cli.text_input import text_options
 @protein_option
 @load_options
 @record_option
-@click.option("--truth", metavar="FILE", help="Known contacts: a .pdb or .cif, a .npy or .csv matrix, or pairs.")
+@click.option(
+    "--truth",
+    metavar="FILE",
+    help="Known contacts to compare with: a structure (.pdb, .cif), a matrix (.npy, .csv), or a text file of pairs.",
+)
 @click.option(
     "--separation",
     type=AtLeast(1),
     default=6,
     show_default=True,
-    help="Leave out pairs that are closer in the sequence.",
+    help="Leave out pairs of residues that are fewer than this many positions apart.",
 )
-@click.option("--no-apc", is_flag=True, help="Leave the average product correction out.")
+@click.option("--no-apc", is_flag=True, help="Do not apply the average product correction (APC).")
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 7 or 4-7.")
 @click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
 @output_options(".svg", ".png", ".csv", ".npz")
@@ -40,9 +44,10 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Make a contact map of the sequence TEXT from a model's attention: which residues look at each other.
+    """Predict which residues of the sequence TEXT touch, from a model's attention (a contact map).
 
-    Nothing is trained: the mean over heads, and the best single head if contacts are known, with precisions.
+    Nothing is trained. The map is the mean over heads. If contacts are known (--truth), its precision and the best
+    single head are shown, too.
 
     \b
     Examples:

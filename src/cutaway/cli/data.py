@@ -11,13 +11,13 @@ from cutaway.cli.output import emit, output_options
 
 @click.group("data", cls=Group)
 def command() -> None:
-    """Data that need no hub: text, DNA, proteins, molecules, weather, trajectories."""
+    """Example data sets: text, DNA, proteins, molecules, weather, trajectories."""
 
 
 @command.command("list")
 @output_options(".csv")
 def list_command(as_json: bool, output: str | None) -> None:
-    """List the data, with licence and citation.
+    """List the data sets, with licence and citation.
 
     \b
     Example:
@@ -35,9 +35,9 @@ def list_command(as_json: bool, output: str | None) -> None:
 @offline_option
 @output_options
 def get_command(names: tuple[str, ...], as_json: bool, output: str | None) -> None:
-    """Fetch data sets and print their folders; other programs can read these.
+    """Download data sets and print their folders. Other programs can read these.
 
-    How to read them, their licence and what to cite are said on stderr.
+    NAMES come from `cutaway data list`. Messages tell how to read the files, their licence and what to cite.
 
     \b
     Example:

@@ -16,25 +16,46 @@ from cutaway.models.shelf import DEFAULT_ENCODER
 
 @click.command("embed", cls=Command, context_settings={"default_map": {"model": DEFAULT_ENCODER}})
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("-f", "--file", metavar="FILE", help="Read the texts from FILE, one a line, up to its last tab.")
+@click.option(
+    "-f",
+    "--file",
+    metavar="FILE",
+    help="Read the texts from FILE, one per line. What follows the last tab of a line is left out.",
+)
 @model_options
-@click.option("--layer", default=-1, show_default=True, help="0: what enters the first block; -1: the last layer.")
+@click.option(
+    "--layer",
+    default=-1,
+    show_default=True,
+    help="Which layer to read. 0 is the input of the first block, -1 the last layer.",
+)
 @click.option(
     "--pooling",
     type=click.Choice(["recipe", "mean", "cls", "last", "max", "none"]),
     default="recipe",
     show_default=True,
-    help="How a text's tokens become one vector: as the model's makers do (mean if its folder does not say), or by "
-    "another rule; none keeps each token's.",
+    help="How the tokens of a text become one vector. recipe: what the model's makers recommend, or mean if they do "
+    "not say. none: keep one vector per token.",
 )
 @click.option(
-    "--normalize/--no-normalize", default=None, help="Scale every vector to length 1. [default: the recipe's]"
+    "--normalize/--no-normalize",
+    default=None,
+    help="Scale every vector to length 1, or do not. [default: what the model's makers recommend]",
 )
 @click.option(
-    "--max-tokens", type=AtLeast(1), metavar="N", help="Read N tokens of a text at most. [default: the recipe's]"
+    "--max-tokens",
+    type=AtLeast(1),
+    metavar="N",
+    help="Read at most N tokens of each text. [default: what the model's makers recommend]",
 )
-@click.option("--batch-size", type=AtLeast(1), default=32, show_default=True, help="Texts run at a time, at most.")
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option(
+    "--batch-size", type=AtLeast(1), default=32, show_default=True, help="How many texts to run together, at most."
+)
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".csv", ".npz")
 def command(
     texts: tuple[str, ...],
@@ -45,7 +66,7 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Turn each TEXT into a vector, and show how alike they are.
+    """Turn each TEXT into a vector, and show how similar the vectors are.
 
     \b
     Examples:

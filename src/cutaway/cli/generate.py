@@ -24,43 +24,81 @@ __all__ = ["command"]
 @click.command("generate", cls=Command, sections=GENERATING)
 @text_options
 @generation_options
-@click.option("--max-new-tokens", type=AtLeast(1), default=64, show_default=True, help="Stop after so many tokens.")
+@click.option("--max-new-tokens", type=AtLeast(1), default=64, show_default=True, help="Stop after this many tokens.")
 @click.option(
-    "--min-new-tokens", type=AtLeast(0), default=0, show_default=True, help="Do not let the model end before."
+    "--min-new-tokens",
+    type=AtLeast(0),
+    default=0,
+    show_default=True,
+    help="Do not let the model end earlier than this.",
 )
-@click.option("--temperature", type=float, help="0 is greedy.  [default: 0 for one response, 1 for several]")
-@click.option("--top-k", type=int, help="Draw from the k likeliest tokens.")
-@click.option("--top-p", type=float, help="Draw from the likeliest tokens that together hold p.")
-@click.option("--min-p", type=float, help="Draw from tokens at least p times as likely as the likeliest.")
-@click.option("--repetition-penalty", type=float, help="Above 1 makes tokens that occurred less likely.")
-@click.option("--presence-penalty", type=float, help="From -2 to 2; above 0 makes generated tokens less likely.")
-@click.option("-n", "--num-return-sequences", type=AtLeast(1), default=1, show_default=True, help="Responses a prompt.")
+@click.option(
+    "--temperature",
+    type=float,
+    help="Below 1: more predictable; above 1: more varied; 0: always the most likely token.  [default: 0 for one "
+    "response, 1 for several]",
+)
+@click.option("--top-k", type=int, help="Choose only among the k most likely tokens.")
+@click.option("--top-p", type=float, help="Choose only among the most likely tokens whose probabilities add up to p.")
+@click.option("--min-p", type=float, help="Leave out tokens less than p times as likely as the most likely one.")
+@click.option("--repetition-penalty", type=float, help="Above 1: tokens that occurred before become less likely.")
+@click.option(
+    "--presence-penalty",
+    type=float,
+    help="From -2 to 2. Above 0: tokens that were generated before become less likely.",
+)
+@click.option(
+    "-n",
+    "--num-return-sequences",
+    type=AtLeast(1),
+    default=1,
+    show_default=True,
+    help="How many responses to write for each prompt.",
+)
 @click.option(
     "--num-beams",
     type=AtLeast(1),
     default=1,
     show_default=True,
-    help="Search for the likeliest texts with so many beams.",
+    help="Beam search: follow this many unfinished texts, and return the most likely.",
 )
-@click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 long beams score better.")
-@click.option("--stop", multiple=True, help="End before this text (can be given several times).")
-@click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template.")
-@click.option("--system", help="With --chat: how to answer, said to the model before the prompt.")
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
+@click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 favours longer texts.")
+@click.option("--stop", multiple=True, help="End before this text. Can be given several times.")
+@click.option("--chat", is_flag=True, help="Ask as a user in a chat: put the prompt into the model's chat template.")
+@click.option("--system", help="With --chat: instructions to the model, placed before the prompt.")
 @click.option(
-    "--alternatives", type=AtLeast(0), default=0, show_default=True, help="Keep the k likeliest tokens at each step."
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a prompt is too long for the model, cut off its left or right end.",
 )
-@click.option("--trace", is_flag=True, help="Show the probabilities of each token, before and after the samplers.")
-@click.option("--batch-size", type=AtLeast(1), default=64, show_default=True, help="Responses decoded together.")
+@click.option(
+    "--alternatives",
+    type=AtLeast(0),
+    default=0,
+    show_default=True,
+    help="Also show this many of the most likely tokens at each step.",
+)
+@click.option(
+    "--trace", is_flag=True, help="Show the probabilities at each step, before and after temperature, top-k and so on."
+)
+@click.option(
+    "--batch-size", type=AtLeast(1), default=64, show_default=True, help="How many responses to compute together."
+)
 @click.option(
     "--tier",
     type=click.Choice(["exact", "near", "turbo"]),
     default="near",
     show_default=True,
-    help="Weights in float32, bfloat16 (log-probabilities off by some tenths of a nat at most), or 4 bits.",
+    help="Precision of the weights. exact: float32, slowest; near: bfloat16; turbo: 4 bits, fastest.",
 )
-@click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Response r draws from the stream of seed + r.")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken lines of FILE.")
+@click.option(
+    "--seed",
+    type=Seed(),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same text. Response r uses seed + r.",
+)
 @output_options(".csv", ".svg", ".png")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.

@@ -17,14 +17,21 @@ from cutaway.errors import InputError
 @text_options
 @model_options
 @click.option(
-    "--random", metavar="N", type=AtLeast(2), help="Instead of a text: N random tokens, twice (for induction)."
+    "--random",
+    metavar="N",
+    type=AtLeast(2),
+    help="Instead of TEXT, use N random tokens written twice. Induction heads stand out on these.",
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Of the random tokens.")
-@click.option("--target", help="What the decoder of an encoder-decoder reads; else it writes its own.")
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random tokens.")
+@click.option("--target", help="For encoder-decoders: the text that the decoder reads. [default: what it generates]")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".svg", ".png", ".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """Name what every attention head does on TEXT, with exact statistics at any length.
+    """Show what every attention head does on TEXT: its role and exact statistics, at any length.
 
     \b
     Examples:

@@ -17,10 +17,20 @@ from cutaway.errors import InputError
 @text_options
 @model_options
 @click.option(
-    "--top", type=AtLeast(1), default=5, show_default=True, help="Keep so many of each layer's likeliest tokens."
+    "--top",
+    type=AtLeast(1),
+    default=5,
+    show_default=True,
+    help="How many of the most likely tokens to show for each layer.",
 )
-@click.option("--positions", metavar="I,J,…", help="Only these positions: 0 is the first token, -1 the last.")
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option(
+    "--positions", metavar="I,J,…", help="Only these positions. 0 is the first token, -1 the last. [default: all]"
+)
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(
     text: str | None,
@@ -31,9 +41,9 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Show what every layer would have said about TEXT, had the model stopped there (the logit lens).
+    """Show what the model would predict at each token of TEXT if it stopped after each layer (the logit lens).
 
-    Layer 0 is the embeddings, the last layer the model's own output.
+    Layer 0 is the embeddings; the last layer is the model's real prediction.
 
     \b
     Examples:

@@ -16,29 +16,49 @@ from cutaway.errors import InputError
 
 @click.command("map", cls=Command)
 @click.argument("groups", nargs=-1, metavar="[GROUP]...")
-@click.option("-f", "--file", metavar="FILE", help="Read records from FILE, one a line; a group may follow a tab.")
+@click.option(
+    "-f",
+    "--file",
+    metavar="FILE",
+    help="Read records from FILE, one per line. A tab and the name of a group may follow.",
+)
 @model_options
-@click.option("--words", is_flag=True, help="The lines of FILE are groups of words: name: word word …")
+@click.option("--words", is_flag=True, help="Each line of FILE is a group of words, written name: word word …")
 @click.option(
     "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,
-    help="pca shows most variance, tsne keeps neighbours together.",
+    help="How to make 2-D points. pca keeps as much variance as possible; tsne keeps neighbours together.",
 )  # fmt: skip
 @click.option(
-    "--perplexity", type=AtLeast(0.0), help="t-SNE: about how many neighbours a point has. [default: 30, or fewer]"
+    "--perplexity", type=AtLeast(0.0), help="t-SNE: about how many neighbours each point keeps. [default: 30, or fewer]"
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="t-SNE: the order of its chances.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="t-SNE: seed of its random numbers.")
 @click.option(
-    "--corpus", metavar="FILE", help="Learn vectors from FILE and show them beside the model's for its words."
+    "--corpus",
+    metavar="FILE",
+    help="Also learn word vectors from FILE, by counting, and compare them with the model's.",
 )
 @click.option(
-    "--min-count", type=AtLeast(1), default=2, show_default=True, help="With --corpus: leave rarer words out."
+    "--min-count",
+    type=AtLeast(1),
+    default=2,
+    show_default=True,
+    help="With --corpus: leave out words that occur fewer times than this.",
 )
-@click.option("--layer", default=-1, show_default=True, help="Of records: 0, what enters the first block, to -1.")
+@click.option(
+    "--layer",
+    default=-1,
+    show_default=True,
+    help="For records: which layer to read. 0 is the input of the first block, -1 the last layer.",
+)
 @click.option(
     "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
-    help="How a record's tokens become one vector.",
+    help="How the tokens of a record become one vector; recipe is what the model's makers recommend.",
 )  # fmt: skip
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(
     groups: tuple[str, ...],
@@ -57,11 +77,11 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Lay tokens, words or records flat, near ones near, and say how far the sheet can be believed.
+    """Draw tokens, words or records as points in 2-D, similar ones close together, and measure how faithful the map is.
 
-    A GROUP is "name: word word …", its words single tokens of the vocabulary. A FILE holds records, one a line, each
-    one vector. With --corpus the words are looked up in vectors learned from that file. Records and a corpus run
-    minilm-l6 unless -m says otherwise.
+    A GROUP is "name: word word …"; each word must be one token of the model. With -f each line of FILE is one point.
+    With --corpus the words have vectors learned from that file. With -f or --corpus the model is minilm-l6 unless you
+    give -m.
 
     \b
     Examples:

@@ -23,13 +23,13 @@ from cutaway.progress import paused
 
 @click.group("models", cls=Group)
 def command() -> None:
-    """List, fetch and describe models: the shelf and the cache."""
+    """List, download and describe models. The shelf is the list of models that need no account."""
 
 
 @command.command("list")
 @output_options(".csv")
 def list_command(as_json: bool, output: str | None) -> None:
-    """List the shelf and the cache.
+    """List the models that need no account (the shelf) and those on this computer (the cache).
 
     \b
     Example:
@@ -44,16 +44,16 @@ def list_command(as_json: bool, output: str | None) -> None:
 
 @command.command("get")
 @click.argument("names", nargs=-1, required=True)
-@click.option("--revision", help="A branch, tag or commit of a Hub model.")
-@click.option("--accept-licence", is_flag=True, help="You read the terms that a model comes under and accept them.")
+@click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
+@click.option("--accept-licence", is_flag=True, help="Say that you have read the model's terms and accept them.")
 @offline_option
 @output_options
 def get_command(
     names: tuple[str, ...], revision: str | None, accept_licence: bool, as_json: bool, output: str | None
 ) -> None:
-    """Fetch models and print their folders; transformers loads these.
+    """Download models and print their folders. The transformers library can load these.
 
-    A few models come under terms of their own. They are shown, and a yes is asked for, before anything is fetched.
+    A few models have terms of their own. They are shown before the download, and you are asked to accept them.
 
     \b
     Example:
@@ -80,7 +80,7 @@ def _accepts(name: str) -> bool:
 
 @command.command("info")
 @click.argument("name")
-@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @offline_option
 @output_options
 def info_command(name: str, revision: str | None, as_json: bool, output: str | None) -> None:
@@ -105,7 +105,7 @@ def info_command(name: str, revision: str | None, as_json: bool, output: str | N
 @verbose_option
 @debug_option
 def card_command(name: str, as_json: bool) -> None:
-    """Print a model's card.
+    """Print a model's card: what it is, what it was trained on, its licence.
 
     \b
     Example:
@@ -126,7 +126,7 @@ def card_command(name: str, as_json: bool) -> None:
 @offline_option
 @folder_options()
 def save_command(name: str, directory: str | None, as_json: bool, output: str | None) -> None:
-    """Save a model, its tokenizer and its card into a new folder, load it again and compare.
+    """Save a model, its tokenizer and its card into a new folder, and check that it loads back the same.
 
     \b
     Example:
@@ -154,7 +154,7 @@ def save_command(name: str, directory: str | None, as_json: bool, output: str | 
 @verbose_option
 @debug_option
 def rm_command(names: tuple[str, ...], as_json: bool) -> None:
-    """Remove models from the cache; a shelf model can be fetched again.
+    """Remove models from this computer (the cache). Models of the shelf can be downloaded again.
 
     \b
     Example:

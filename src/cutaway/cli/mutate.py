@@ -18,17 +18,29 @@ from cutaway.cli.text_input import check_file, text_options
 @protein_option
 @load_options
 @record_option
-@click.option("--alphabet", type=click.Choice(["protein", "dna", "rna"]), help="What TEXT is.  [default: what fits]")
-@click.option("--letters", help="What may stand at a position: ACGT, or tokens: C,N,O,Cl.  [default: the alphabet's]")
-@click.option("--alignment", metavar="FILE", help="FASTA or A3M with TEXT in it: the column profile as a baseline.")
+@click.option(
+    "--alphabet", type=click.Choice(["protein", "dna", "rna"]), help="What TEXT is made of.  [default: found from TEXT]"
+)
+@click.option(
+    "--letters",
+    help="Which letters to try at each position: ACGT, or tokens with commas: C,N,O,Cl.  [default: all of the "
+    "alphabet]",
+)
+@click.option(
+    "--alignment",
+    metavar="FILE",
+    help="An alignment (FASTA or A3M) that contains TEXT; its column frequencies are compared with the model.",
+)
 @click.option(
     "--pseudocount",
     type=AtLeast(0.0),
     default=1.0,
     show_default=True,
-    help="Added to every count of the column profile.",
+    help="With --alignment: number added to each count of a letter in a column.",
 )
-@click.option("--batch-size", type=AtLeast(1), default=16, show_default=True, help="Sequences computed at a time.")
+@click.option(
+    "--batch-size", type=AtLeast(1), default=16, show_default=True, help="How many sequences to compute together."
+)
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(
     text: str | None,
@@ -39,9 +51,9 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Say what every single substitution in the sequence TEXT does to how probable a model finds it, in nats.
+    """Score every single substitution in the sequence TEXT: how much more or less probable it is to a model, in nats.
 
-    Masked models: masked marginals; causal models: log-likelihood ratio.
+    The score is the masked marginal for masked models, the log-likelihood ratio for causal models.
 
     \b
     Examples:

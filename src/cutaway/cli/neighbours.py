@@ -17,24 +17,49 @@ from cutaway.errors import InputError, MissingText
 @click.command("neighbours", cls=Command)
 @click.argument("queries", nargs=-1, metavar="[QUERY]...")
 @model_options
-@click.option("-k", type=AtLeast(1), default=8, show_default=True, help="Show so many.")
-@click.option("--among", metavar="FILE", help="Compare texts: the QUERY with each line of FILE, up to its last tab.")
-@click.option("--word", help="With --among: this word of each QUERY with every word of FILE, each in its context.")
+@click.option("-k", type=AtLeast(1), default=8, show_default=True, help="How many neighbours to show.")
 @click.option(
-    "--corpus", metavar="FILE", help="Learn vectors from FILE and show them beside the model's for its words."
+    "--among",
+    metavar="FILE",
+    help="Compare texts: each QUERY with each line of FILE. What follows the last tab of a line is left out.",
 )
 @click.option(
-    "--min-count", type=AtLeast(1), default=2, show_default=True, help="With --corpus: leave rarer words out."
+    "--word", help="With --among: compare this word of each QUERY with every word of FILE, each in its context."
 )
 @click.option(
-    "--window", type=AtLeast(1), default=4, show_default=True, help="With --corpus: words on either side that count."
+    "--corpus",
+    metavar="FILE",
+    help="Also learn word vectors from FILE, by counting, and compare them with the model's.",
 )
-@click.option("--layer", default=-1, show_default=True, help="With --among or --corpus: 0 to -1, the last.")
+@click.option(
+    "--min-count",
+    type=AtLeast(1),
+    default=2,
+    show_default=True,
+    help="With --corpus: leave out words that occur fewer times than this.",
+)
+@click.option(
+    "--window",
+    type=AtLeast(1),
+    default=4,
+    show_default=True,
+    help="With --corpus: how many words on either side count as context.",
+)
+@click.option(
+    "--layer",
+    default=-1,
+    show_default=True,
+    help="With --among or --corpus: which layer to read. 0 is the input of the first block, -1 the last layer.",
+)
 @click.option(
     "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
-    help="With --among: how a text's tokens become one vector.",
+    help="With --among: how the tokens of a text become one vector; recipe is what the model's makers recommend.",
 )  # fmt: skip
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
 @output_options(".csv", ".npz")
 def command(
     queries: tuple[str, ...],
@@ -52,11 +77,11 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Say what lies nearest to each QUERY by the angle between vectors.
+    """List what is most similar to each QUERY, by the angle between vectors.
 
-    Alone, a QUERY is one token among the whole vocabulary (" ocean" with its space is another than "ocean"). With
-    --among it is a text among texts, with --corpus a word among the words of a text file. These two run minilm-l6
-    unless -m says otherwise.
+    Without --among and --corpus, a QUERY is a token and is compared with all tokens of the model (" ocean" with its
+    space is a different token from "ocean"). With --among it is a text and is compared with texts; with --corpus, a
+    word and with words. The model is then minilm-l6 unless you give -m.
 
     \b
     Examples:

@@ -62,23 +62,28 @@ def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
 
 
 debug_option = click.option(
-    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_debug, help="Show the traceback of an error."
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_debug,
+    help="Show the full Python traceback if an error occurs.",
 )
 
 
 quiet_option = click.option(
-    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Only errors on stderr."
+    "-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Print no messages except errors."
 )
 
 
 verbose_option = click.option(
     "-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
-    help="Messages with date, level and line of code, as in files and pipes.",
+    help="Show date, level and line of code in each message.",
 )  # fmt: skip
 
 
 force_option = click.option(
-    "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Write over FILE."
+    "--force", is_flag=True, is_eager=True, expose_value=False, callback=_force, help="Overwrite FILE if it exists."
 )
 
 
@@ -101,7 +106,9 @@ def output_options(first: Any, *more: str) -> Any:
     return lambda function: _output_options(function, (*Result.formats, first, *more))
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object, or one a line.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: one object, or one per line if there are several."
+)
 
 
 _SUFFIXES = (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png", ".pdf", ".txt")
@@ -138,7 +145,8 @@ def folder_options(*more: str) -> Callable[[F], F]:
             multiple=True,
             metavar="DIR",
             callback=sort_out,
-            help=f"Save into the new folder DIR. A name in {', '.join(formats)} takes the result; give one or both.",
+            help=f"Save into the new folder DIR. A file name ({', '.join(formats)}) saves the result instead. You "
+            "can give -o twice.",
         ),
         force_option,
         debug_option,
@@ -161,7 +169,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
             "--output",
             metavar="FILE",
             callback=check,
-            help=f"Write FILE instead: .html (a page), {others}.",
+            help=f"Save to FILE instead of printing. Its suffix sets the format: .html (a page), {others}.",
         ),
         force_option,
         debug_option,

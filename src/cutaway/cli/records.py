@@ -23,20 +23,24 @@ ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 @click.command("records", cls=Command)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--alphabet", type=click.Choice(ALPHABETS), help="What it is made of.  [default: smiles for .smi, else text]"
+    "--alphabet",
+    type=click.Choice(ALPHABETS),
+    help="What the sequences are made of.  [default: smiles for .smi, else text]",
 )
-@click.option("--format", "kind", help="What the files are: fasta, csv, … instead of what the suffix says.")
+@click.option("--format", "kind", help="Format of the files: fasta, csv, …  [default: by their suffix]")
 @click.option(
     "--column",
     multiple=True,
-    help="Where a table has the sequence, of a series several; of a trajectory atoms or variables: 'name CA', phi, "
-    "psi, 'distance 1 10', 'dihedral 5 7 9 15' (atoms from 1, nanometres, radians).",
+    help="Which column of a table to read; of a series, give one or several. For trajectories, atoms ('name CA') or "
+    "variables: phi, psi, 'distance 1 10' (nm), 'dihedral 5 7 9 15' (radians); atoms count from 1.",
 )
-@click.option("--label-column", help="Where it has the label.")
-@click.option("--skip-bad", is_flag=True, help="Count bad records and go on.")
+@click.option("--label-column", help="Which column of a table holds the label.")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken records and count them.")
 @rename_option
-@click.option("--json", "as_json", is_flag=True, help="Print the records, as JSON lines.")
-@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE: .jsonl, or .txt, a line a record.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON, one per line.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the records to FILE, one per line: .jsonl, or .txt (sequences only)."
+)
 @force_option
 @quiet_option
 @verbose_option
@@ -52,12 +56,14 @@ def command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Say what FILEs hold: how many records, of which length, and what reading them changed.
+    """Check FILEs and show what they contain: how many records, how long, and what reading changed in them.
 
-    FASTA, FASTQ, GenBank, SMILES, SDF, CSV, JSON lines, Parquet, text and trajectories, each gzipped or not. What is
-    wrong in a file is named with its line; with --skip-bad it is counted. A FILE of - is a pipe; say its --format.
-    In a .txt file stand the sequences alone, one a line, for train; of series a time step a line, which tokenize reads,
-    with an empty line between records.
+    FILEs are FASTA, FASTQ, GenBank, SMILES, SDF, CSV, JSON lines, Parquet, text or trajectories, gzipped or not. An
+    error names the line of the broken record; --skip-bad leaves it out instead. To read a pipe, give - as FILE, and
+    --format.
+
+    -o x.txt writes the sequences alone, one per line, for `cutaway train`. A series has one line per time step, and an
+    empty line after each record, for `cutaway tokenize`.
 
     \b
     Examples:

@@ -15,13 +15,21 @@ from cutaway.cli.text_input import some_text_from, text_options
 @click.command("score", cls=Command)
 @text_options
 @model_options
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a text that is too long.")
 @click.option(
-    "--next-tokens", type=AtLeast(0), default=10, show_default=True, help="Show so many of the likeliest next tokens."
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a text is too long for the model, cut off its left or right end.",
+)
+@click.option(
+    "--next-tokens",
+    type=AtLeast(0),
+    default=10,
+    show_default=True,
+    help="How many of the most likely next tokens to show.",
 )
 @output_options(".csv")
 def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
-    """Say how probable a model finds TEXT: surprisal of each token, perplexity.
+    """Measure how probable TEXT is to a model: surprisal of each token, perplexity.
 
     \b
     Examples:

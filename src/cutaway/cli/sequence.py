@@ -18,12 +18,15 @@ protein_option = click.option(
     envvar="CUTAWAY_MODEL",
     show_default=True,
     show_envvar=True,
-    help="A masked or a causal model that reads a letter a token: a name from the shelf, a folder, or a Hub id.",
+    help="A masked or causal model that reads one letter per token: a name from `cutaway models list`, a folder, "
+    "or a Hub id.",
 )
 
 
 record_option = click.option(
-    "--record", metavar="ID", help="Which record of a FASTA, FASTQ, GenBank, .smi or .sdf with several."
+    "--record",
+    metavar="ID",
+    help="Which record to read, if FILE is a FASTA, FASTQ, GenBank, .smi or .sdf file with several.",
 )
 
 

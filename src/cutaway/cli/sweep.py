@@ -30,14 +30,15 @@ if TYPE_CHECKING:
     from cutaway.generation.sweep_runs import SweepPlan, SweepRun
 
 _LISTS = {
-    "temperature": "0 is greedy.  [default: 0,0.7,1,1.5 if no other setting varies, else 1]",
-    "top_k": "Draw from the k likeliest tokens.",
-    "top_p": "Draw from the likeliest tokens that together hold p.",
-    "min_p": "Draw from tokens at least p times as likely as the likeliest.",
-    "repetition_penalty": "Above 1 makes tokens that occurred less likely.",
-    "presence_penalty": "Above 0 takes so much off the logits of tokens that occurred.",
-    "max_new_tokens": "Stop after so many tokens.  [default: 64]",
-    "chat": "yes: put the prompt into the model's chat template; no,yes compares.  [default: no]",
+    "temperature": "Below 1: more predictable; above 1: more varied; 0: always the most likely token.  [default: "
+    "0,0.7,1,1.5 if no other setting varies, else 1]",
+    "top_k": "Choose only among the k most likely tokens.",
+    "top_p": "Choose only among the most likely tokens whose probabilities add up to p.",
+    "min_p": "Leave out tokens less than p times as likely as the most likely one.",
+    "repetition_penalty": "Above 1: tokens that occurred before become less likely.",
+    "presence_penalty": "From -2 to 2. Above 0: tokens that were generated before become less likely.",
+    "max_new_tokens": "Stop after this many tokens.  [default: 64]",
+    "chat": "yes puts the prompt into the model's chat template; no,yes compares both.  [default: no]",
 }
 _WORDS = {"off": None, "none": None, "yes": True, "no": False, "true": True, "false": False}
 
@@ -49,7 +50,7 @@ def _resume(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
 
 
 def _load_options(function: Callable[..., None]) -> Callable[..., None]:
-    return load_options(function, "what --tier says")
+    return load_options(function, "set by --tier")
 
 
 def _list_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -62,25 +63,41 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 @text_options
 @click.option(
     "-m", "--model", "models", multiple=True, default=[DEFAULT], envvar="CUTAWAY_MODEL", show_default=True,
-    show_envvar=True, help="A model, several with commas between, or given several times.",
+    show_envvar=True, help="A model, or several with commas between them.",
 )  # fmt: skip
 @_load_options
 @_list_options
 @click.option(
     "-n", "--num-return-sequences", "samples", type=AtLeast(1), default=2, show_default=True,
-    help="Responses to a prompt under a setting; one if it is greedy.",
+    help="How many responses to write for each prompt and setting; only one at temperature 0.",
 )  # fmt: skip
-@click.option("--truncate", type=click.Choice(["left", "right"]), help="Cut a prompt that is too long.")
-@click.option("--scorer", default=DEFAULT, show_default=True, help="The model that measures surprise, or none.")
+@click.option(
+    "--truncate",
+    type=click.Choice(["left", "right"]),
+    help="If a prompt is too long for the model, cut off its left or right end.",
+)
+@click.option(
+    "--scorer", default=DEFAULT, show_default=True, help="The model that measures how surprising each text is, or none."
+)
 @click.option(
     "--tier", type=click.Choice(["exact", "near", "turbo"]), default="near", show_default=True,
-    help="Weights in float32, bfloat16, or 4 bits: how exact and how fast.",
+    help="Precision of the weights. exact: float32, slowest; near: bfloat16; turbo: 4 bits, fastest.",
 )  # fmt: skip
-@click.option("--batch-size", type=AtLeast(1), default=64, show_default=True, help="Completions decoded together.")
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Another seed gives other samples.")
-@click.option("--skip-bad", is_flag=True, help="Leave broken lines of FILE out.")
-@click.option("--resume", is_flag=True, is_eager=True, callback=_resume, help="Keep the runs that -o x.jsonl holds.")
-@click.option("--from", "begun", metavar="FILE", help="Run nothing: show the runs of FILE, a .jsonl of a sweep.")
+@click.option(
+    "--batch-size", type=AtLeast(1), default=64, show_default=True, help="How many responses to compute together."
+)
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="The same seed gives the same samples.")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken lines of FILE.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    is_eager=True,
+    callback=_resume,
+    help="Continue a sweep: keep the runs that are in the file of -o (.jsonl) and add the missing ones.",
+)
+@click.option(
+    "--from", "begun", metavar="FILE", help="Run nothing; show the saved runs of FILE, a .jsonl file that sweep wrote."
+)
 @output_options(".svg", ".png", ".csv")
 def command(
     text: str | None,
@@ -92,13 +109,13 @@ def command(
     skip_bad: bool,
     **options: Any,
 ) -> None:
-    """Run TEXT, or each line of -f FILE, under every combination of settings, and measure how legible it comes out.
+    """Continue TEXT, or each line of -f FILE, with every combination of settings, and measure how readable it is.
 
-    A, B, … are values with commas between; off leaves a setting out. FILE may be .jsonl with a "prompt" in each line.
-    With --json and in a .jsonl file there is a line a run, written as soon as it is measured.
+    A,B,… are values with commas between them; the value off leaves the setting out. FILE may be .jsonl with a "prompt"
+    in each line. --json and -o x.jsonl write one line per run, as soon as it is measured.
 
-    With several prompts, each is compared with itself and the 95 % intervals are over the prompts. With one prompt they
-    are over its samples, and there is none for a single sample.
+    With several prompts, each is compared with itself, and the 95 % intervals are over prompts. With one prompt they
+    are over its samples; a single sample has no interval.
 
     \b
     Examples:

@@ -15,7 +15,7 @@ from cutaway.errors import InputError
 @click.command("tokenize", cls=Command)
 @text_options
 @model_name_option
-@click.option("--no-special-tokens", is_flag=True, help="Leave out tokens like [CLS] that stand for no text.")
+@click.option("--no-special-tokens", is_flag=True, help="Leave out tokens that stand for no text, such as [CLS].")
 @record_option
 @offline_option
 @output_options(".csv")
@@ -28,11 +28,12 @@ def command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Show how a model cuts TEXT into tokens: pieces, ids, round trip, and step by step how it came to them.
+    """Show how a model cuts TEXT into tokens: pieces, ids, round trip, and each step of the cutting.
 
-    Of BPE the merges of each word are shown. A tokenizer of series takes numbers, a time step a line or one line of one
-    channel, and shows each number scaled, in its bin, and as it comes back; one of states shows for each time step the
-    nearest state, its centre and the distance. Of a FASTA, FASTQ, GenBank, .smi or .sdf a record's sequence is cut.
+    A BPE tokenizer shows the merges of each word. A tokenizer of series (kind bins) reads numbers, one time step per
+    line, and shows each number scaled, in its bin, and decoded. One of states shows the nearest state of each time
+    step, its centre and the distance. From a FASTA, FASTQ, GenBank, .smi or .sdf file the sequence of one record is
+    cut.
 
     \b
     Examples:

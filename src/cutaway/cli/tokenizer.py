@@ -27,45 +27,66 @@ _SECTIONS = {
 
 @click.group("tokenizer", cls=Group)
 def command() -> None:
-    """Tokenizers of your own, of text, DNA, proteins, molecules and numbers: make them, compare them, hammer them."""
+    """Train, compare and check tokenizers of text, DNA, proteins, molecules and numbers."""
 
 
 @command.command("train", sections=_SECTIONS)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--kind", type=click.Choice(_KINDS), default="bpe", show_default=True, help="What a token is.")
-@click.option("--alphabet", type=click.Choice(_ALPHABETS), help="What the files hold.  [default: what the kind is for]")
+@click.option(
+    "--alphabet", type=click.Choice(_ALPHABETS), help="What the files contain.  [default: what fits the kind]"
+)
 @click.option(
     "--vocab-size",
     type=AtLeast(1),
-    help="Tokens, special ones included.  [default: 4096 if it can be chosen, 69 for states]",
+    help="Number of tokens, including special ones.  [default: 69 for states, 4096 for other kinds that let you "
+    "choose]",
 )
-@click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Save the tokenizer into this folder.")
-@click.option("--frame", type=AtLeast(0), help="codon: bases before the first codon, 0 to 2.")
-@click.option("--k", type=AtLeast(1), help="kmer: letters in a word.  [default: 6]")
-@click.option("--overlapping", is_flag=True, default=None, help="kmer: a word at every letter.")
-@click.option("--closed", is_flag=True, default=None, help="smiles, selfies: only what occurs; others become <unk>.")
-@click.option("--bins", "method", type=click.Choice(["uniform", "quantile"]), help="bins: how they are laid out.")
-@click.option("--limit", type=float, help="bins: uniform ones reach to this many scales.  [default: 15]")
+@click.option("-o", "--output", "directory", required=True, metavar="DIR", help="Folder to save the tokenizer in.")
+@click.option("--frame", type=AtLeast(0), help="codon: number of bases before the first codon, 0 to 2.")
+@click.option("--k", type=AtLeast(1), help="kmer: number of letters in a token.  [default: 6]")
 @click.option(
-    "--seed", type=Seed(), help="For states: chooses the steps to learn from and the start of k-means.  [default: 0]"
+    "--overlapping", is_flag=True, default=None, help="kmer: start a token at every letter instead of every k letters."
 )
-@click.option("--angles", is_flag=True, default=None, help="states: all numbers are radians; π lies beside -π.")
-@click.option("--format", help="How to read the files if the suffix does not say.")
+@click.option(
+    "--closed",
+    is_flag=True,
+    default=None,
+    help="smiles, selfies: make tokens only of what occurs in FILEs; anything else becomes <unk>.",
+)
+@click.option(
+    "--bins",
+    "method",
+    type=click.Choice(["uniform", "quantile"]),
+    help="bins: uniform bins are equally wide; quantile bins hold equally many numbers.",
+)
+@click.option(
+    "--limit",
+    type=float,
+    help="bins: uniform bins reach from minus to plus this many times the scale of the series.  [default: 15]",
+)
+@click.option(
+    "--seed", type=Seed(), help="states: seed of the random choice of time steps and of k-means.  [default: 0]"
+)
+@click.option(
+    "--angles", is_flag=True, default=None, help="states: all numbers are angles in radians, so π is the same as -π."
+)
+@click.option("--format", help="Format of the files: fasta, csv, …  [default: by their suffix]")
 @click.option(
     "--column",
     multiple=True,
-    help='Where a table has the sequences, of series several; of a trajectory atoms or variables: "name CA", phi, psi, '
-    '"distance 1 10", "dihedral 5 7 9 15" (atoms from 1, nanometres, radians).',
+    help='Which column of a table to read; of series, give one or several. For trajectories, atoms ("name CA") or '
+    'variables: phi, psi, "distance 1 10" (nm), "dihedral 5 7 9 15" (radians); atoms count from 1.',
 )
-@click.option("--skip-bad", is_flag=True, help="Count broken records and go on.")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken records and count them.")
 @rename_option
-@click.option("--force", is_flag=True, help="Write over a tokenizer that is there.")
+@click.option("--force", is_flag=True, help="Overwrite a tokenizer that is in DIR.")
 @json_option
 @quiet_option
 @verbose_option
 @debug_option
 def train_command(files: tuple[str, ...], kind: str, directory: str, as_json: bool, **options: Any) -> None:
-    """Make a tokenizer from the sequences in FILEs, and save it as a folder that transformers loads.
+    """Train a tokenizer on the sequences in FILEs, and save it as a folder that transformers loads.
 
     \b
     Examples:
@@ -95,20 +116,28 @@ def train_command(files: tuple[str, ...], kind: str, directory: str, as_json: bo
     multiple=True,
     required=True,
     metavar="NAME_OR_DIR",
-    help="A tokenizer, or a model's; give several.",
+    help="A tokenizer's folder, or the name of a model. Give -t several times.",
 )
-@click.option("--alphabet", type=click.Choice(_ALPHABETS), default="text", show_default=True, help="What FILEs hold.")
+@click.option(
+    "--alphabet", type=click.Choice(_ALPHABETS), default="text", show_default=True, help="What FILEs contain."
+)
 @click.option(
     "--symbols",
     type=AtLeast(1),
     default=1_000_000,
     show_default=True,
-    help="Read so many letters or numbers of each FILE.",
+    help="Read at most this many letters or numbers of each FILE.",
 )
-@click.option("--edits", type=AtLeast(0), default=200, show_default=True, help="Small changes whose effect is counted.")
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Which changes.")
-@click.option("--format", "file_format", help="How to read the files if the suffix does not say.")
-@click.option("--skip-bad", is_flag=True, help="Leave broken records out.")
+@click.option(
+    "--edits",
+    type=AtLeast(0),
+    default=200,
+    show_default=True,
+    help="How many single letters to change, to count the tokens that change with them.",
+)
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random changes.")
+@click.option("--format", "file_format", help="Format of the files: fasta, csv, …  [default: by their suffix]")
+@click.option("--skip-bad", is_flag=True, help="Leave out broken records.")
 @rename_option
 @offline_option
 @output_options(".svg", ".png", ".csv")
@@ -125,10 +154,11 @@ def compare_command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Hold tokenizers against each other on the sequences in FILEs: one table, one figure.
+    """Compare tokenizers on the sequences in FILEs, in one table and one figure.
 
-    Tokens a word or symbol, symbols and bytes a token, what is unknown, what comes back, how much of the vocabulary
-    occurs, how many tokens one changed letter changes, bits a symbol of a bigram model, speed.
+    Measured are tokens per word or symbol, symbols and bytes per token, the share of unknown tokens, whether decoding
+    gives the sequence back, the share of the vocabulary that occurs, how many tokens change with one letter, bits per
+    symbol of a bigram model, and speed. FILE=ALPHABET:COLUMN tells what a file contains and which column to read.
 
     \b
     Examples:
@@ -185,11 +215,13 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
 @command.command("check")
 @click.argument("tokenizer", metavar="DIR_OR_NAME")
 @click.option(
-    "--alphabet", type=click.Choice(_ALPHABETS), help="What to try.  [default: what it was made for, or text]"
+    "--alphabet",
+    type=click.Choice(_ALPHABETS),
+    help="Kind of the input to try.  [default: what the tokenizer was made for, else text]",
 )
-@click.option("-n", "--number", type=AtLeast(1), default=20_000, show_default=True, help="Adversarial inputs to try.")
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Which inputs.")
-@click.option("--revision", help="A branch, tag or commit of a Hub model.")
+@click.option("-n", "--number", type=AtLeast(1), default=20_000, show_default=True, help="How many inputs to try.")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random inputs.")
+@click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @offline_option
 @output_options(".csv")
 def check_command(
@@ -201,9 +233,9 @@ def check_command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Hammer a tokenizer with adversarial input; show the shortest that does not come back.
+    """Try difficult inputs on a tokenizer, and show the shortest that it does not decode back to the same.
 
-    Exits with 1 if something was lost that the tokenizer does not declare.
+    The exit code is 1 if it loses anything besides its declared losses (such as upper case).
 
     \b
     Example:

@@ -21,19 +21,17 @@ if TYPE_CHECKING:
 @click.command("tour", cls=Command)
 @model_options
 @click.option("--prompt", default="What is the ALCF?", show_default=True, help="The prompt of the first two sections.")
-@click.option("--steps", type=AtLeast(2), help="Length of the training run.  [default: as fit in 45 s]")
-@click.option(
-    "--seed", type=Seed(), default=0, show_default=True, help="Everything random in the tour follows from it."
-)
+@click.option("--steps", type=AtLeast(2), help="Number of training steps.  [default: as many as fit in 45 s]")
+@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of all random numbers in the tour.")
 @output_options
 def command(
     model: str, prompt: str, steps: int | None, seed: int, as_json: bool, output: str | None, **options: Any
 ) -> None:
     """Run the whole lesson on a real model and write it as one page.
 
-    Ten sections: sequences, generation, tokens, embeddings, architecture, attention, classification, training,
-    saving, models. The page opens anywhere, with no network; it goes to tour.html unless -o says otherwise. The model
-    that the tour trains is kept beside the page in the new folder tiny-model.
+    Ten sections: sequences, generation, tokens, embeddings, architecture, attention, classification, training, saving,
+    models. The page opens without a network; it is tour.html unless you give -o. The model that the
+    tour trains is saved next to the page, in the new folder tiny-model.
 
     \b
     Examples:

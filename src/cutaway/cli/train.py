@@ -24,33 +24,52 @@ _SECTIONS = {
 @click.command("train", cls=Command, sections=_SECTIONS)
 @click.argument("data", default="built-in")
 @click.option(
-    "--arch", type=click.Choice(["gpt2", "llama"]), default="gpt2", show_default=True, help="How it is built."
+    "--arch", type=click.Choice(["gpt2", "llama"]), default="gpt2", show_default=True, help="Architecture of the model."
 )
-@click.option("--layers", type=AtLeast(1), default=4, show_default=True, help="Blocks, one after the other.")
-@click.option("--heads", type=AtLeast(1), default=4, show_default=True, help="Heads a layer.")
-@click.option("--width", type=AtLeast(1), default=64, show_default=True, help="Numbers in a token's vector.")
-@click.option("--context", type=AtLeast(1), default=128, show_default=True, help="Tokens in a row.")
-@click.option("--batch-size", type=AtLeast(1), default=8, show_default=True, help="Rows a step.")
-@click.option("--steps", type=AtLeast(1), default=500, show_default=True, help="Changes of the weights.")
-@click.option("--seconds", type=float, help="Make only as many steps as fit in this time.")
-@click.option("--learning-rate", default=8e-3, show_default=True, help="At its peak.")
-@click.option("--warmup", type=AtLeast(0), help="Steps until the peak.  [default: a tenth]")
-@click.option("--weight-decay", default=0.1, show_default=True, help="How strongly weights are pulled to 0.")
+@click.option("--layers", type=AtLeast(1), default=4, show_default=True, help="Number of layers (blocks).")
+@click.option("--heads", type=AtLeast(1), default=4, show_default=True, help="Attention heads per layer.")
+@click.option("--width", type=AtLeast(1), default=64, show_default=True, help="Length of the vector of each token.")
 @click.option(
-    "--validate-every", type=AtLeast(1), default=50, show_default=True, help="Steps between looks at held-out rows."
+    "--context", type=AtLeast(1), default=128, show_default=True, help="How many tokens the model reads at once."
+)
+@click.option(
+    "--batch-size",
+    type=AtLeast(1),
+    default=8,
+    show_default=True,
+    help="Pieces of text per training step, each as long as --context.",
+)
+@click.option("--steps", type=AtLeast(1), default=500, show_default=True, help="Number of training steps.")
+@click.option("--seconds", type=float, help="Stop earlier than --steps if this many seconds have passed.")
+@click.option("--learning-rate", default=8e-3, show_default=True, help="Highest learning rate.")
+@click.option(
+    "--warmup", type=AtLeast(0), help="Steps until the learning rate is highest.  [default: a tenth of all steps]"
+)
+@click.option("--weight-decay", default=0.1, show_default=True, help="How strongly weights are pulled towards 0.")
+@click.option(
+    "--validate-every",
+    type=AtLeast(1),
+    default=50,
+    show_default=True,
+    help="Measure the loss on held-out text every this many steps.",
 )
 @device_option
 @click.option(
-    "--threads", type=AtLeast(1), help="Threads of the CPU.  [default: 1 for a small model, else as many as help]"
+    "--threads",
+    type=AtLeast(1),
+    help="How many CPU threads to use.  [default: 1 for a small model, else as many as speed it up]",
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Weights and rows follow from it.")
-@click.option("--as-text", is_flag=True, help="Learn every character of DATA, even if it holds records.")
+@click.option(
+    "--seed", type=Seed(), default=0, show_default=True, help="Seed of the first weights and of the order of the text."
+)
+@click.option("--as-text", is_flag=True, help="Read DATA as plain text, even if it looks like a file of records.")
 @folder_options(".csv")
 def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
-    """Train a small language model of characters on DATA, a text file or `built-in`.
+    """Train a small language model that reads characters, on DATA: `built-in` or a text file.
 
-    The built-in source is sentences whose entropy is known exactly: the loss can be compared with its provable floor.
-    Of a file of records (FASTA, SMILES, CSV, …) write the sequences alone first: cutaway records FILE -o FILE.txt.
+    `built-in` is made of sentences whose entropy is known exactly, so you can see how close the loss comes to the
+    lowest possible. If DATA is a file of records (FASTA, SMILES, CSV, …), first write only its sequences: cutaway
+    records FILE -o FILE.txt.
 
     \b
     Examples:

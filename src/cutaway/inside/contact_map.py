@@ -280,7 +280,8 @@ def _known(
             return read_contacts(os.fspath(truth), length), name
         if any(len(residue) != 1 for residue in residues):
             raise InputError(
-                "a structure needs a model with one token for each residue", hint=f"use `model={DEFAULT_PROTEIN!r}`"
+                "contacts from a structure need a model with one token for each residue",
+                hint=f"use `model={DEFAULT_PROTEIN!r}`",
             )
         structure = read_structure(os.fspath(truth), "".join(residues))
         shown = f"{structure.resolved:,} of {counted(length, 'residue')}"

@@ -283,7 +283,9 @@ def _states(
             )
     except (TypeError, ValueError) as error:  # it needs an image or a sound, or knows no such mask
         said = str(error).splitlines()[0]
-        raise WrongKind(f"{model.name} does not run on text alone: {said}", hint="use a model of text") from error
+        raise WrongKind(
+            f"{model.name} does not run on text alone: {said}", hint="use a model that reads text"
+        ) from error
     states = getattr(output, "hidden_states", None)
     if not states:
         raise ModelError(f"{model.name} ({model.config.model_type}) returns no hidden states", hint="use another model")

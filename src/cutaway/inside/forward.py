@@ -17,7 +17,7 @@ from cutaway.progress import step
 from cutaway.random_streams import stream
 from cutaway.tokens.encoding import encode_text
 
-__all__ = ["Reading", "not_finite", "random_repeated", "read"]
+__all__ = ["Reading", "no_tokens", "not_finite", "random_repeated", "read"]
 
 TARGET = 64  # most tokens that an encoder-decoder writes if no target is given
 
@@ -84,7 +84,7 @@ def read(
     loaded = shared(model, "any")
     ids = encode_text(text, loaded.tokenizer).ids
     if not ids:
-        raise MissingText(f"the tokenizer of {loaded.name} gives no token for the text {text[:40]!r}")
+        raise no_tokens(loaded, text)
     ids = fit_context(loaded, ids, truncate=truncate, room=len(continuation or []))
     pair = bool(getattr(loaded.config, "is_encoder_decoder", False))
     if target is not None and not pair:
@@ -118,6 +118,14 @@ def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
     plain = [i for i in range(vocabulary) if i not in loaded.tokenizer.special_ids]
     drawn = [plain[i] for i in chance.integers(len(plain), size=length).tolist()]
     return Reading(loaded, "", fit_context(loaded, drawn + drawn))
+
+
+def no_tokens(model: Model, text: str) -> MissingText:
+    """Return the error for a text that the tokenizer turns into nothing."""
+    return MissingText(
+        f"the tokenizer of {model.name} turns the text {text[:40]!r} into zero tokens",
+        hint="give a text with at least one letter that the model knows",
+    )
 
 
 def not_finite(model: Model) -> ModelError:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from cutaway.errors import InputError, MissingText, WrongKind
+from cutaway.inside.forward import no_tokens
 from cutaway.inside.layer_states import Head, layer_states, not_numbers
 from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
@@ -178,7 +179,7 @@ def lens(
     _check_vocabulary(loaded)
     ids = fit_context(loaded, encode_text(text, loaded.tokenizer).ids, truncate=truncate)
     if not ids:
-        raise MissingText(f"the tokenizer of {loaded.name} gives no token for the text {text[:40]!r}")
+        raise no_tokens(loaded, text)
     chosen = _chosen(positions, len(ids))
     masked = _predicts_same(loaded)
     targets = _targets(loaded, ids, chosen, masked)

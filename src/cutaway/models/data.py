@@ -143,12 +143,19 @@ def _make(entry: Dataset, aside: Path) -> dict[str, Any]:
         try:
             _keep(entry, unpacked, aside)
         except FileNotFoundError as error:
-            raise CorruptFile(f"{entry.origin} does not contain {Path(error.filename or '').name}") from error
+            raise _changed(entry, f"does not contain {Path(error.filename or '').name}") from error
         except (OSError, ModelError):
             raise
         except Exception as error:  # a table without the columns it had, an archive inside that is cut short
-            raise CorruptFile(f"{entry.origin} does not have the expected content: {error!r}") from error
+            raise _changed(entry, f"does not have the expected content: {error!r}") from error
     return {"name": entry.name, "kind": entry.alphabet, "source": source, "licence": entry.licence}
+
+
+def _changed(entry: Dataset, why: str) -> CorruptFile:
+    return CorruptFile(
+        f"{entry.origin} {why}",
+        hint="its maker may have changed it; nothing was kept; cutaway data list shows other data",
+    )
 
 
 def _extract(file: Path, to: Path) -> None:
@@ -157,7 +164,7 @@ def _extract(file: Path, to: Path) -> None:
             with tarfile.open(file) as archive:
                 archive.extractall(to, filter="data")  # which lets nothing out of the folder
         except (tarfile.TarError, zlib.error, EOFError) as error:
-            raise CorruptFile(f"{file.name} can't be unpacked: {error}") from error
+            raise CorruptFile(f"{file.name} can't be unpacked: {error}", hint="run the command again") from error
         return
     with opened(file) as archive:
         archive.extractall(to)  # noqa: S202 (zipfile lets nothing out of the folder)
@@ -174,7 +181,7 @@ def _keep(entry: Dataset, unpacked: Path, aside: Path) -> None:
         getattr(dataset_recipes, entry.prepare)(unpacked, aside / entry.main)
     kept = sorted(path.name for path in aside.iterdir() if path.is_file() and path.match(entry.main))
     if not kept:
-        raise CorruptFile(f"{entry.origin} does not contain {entry.main}")
+        raise _changed(entry, f"does not contain {entry.main}")
     if entry.main_sha256 is not None and (found_sha := sha256(aside / kept[0])) != entry.main_sha256:
         raise ChecksumMismatch(
             f"{kept[0]} of {entry.origin} is not the file that was pinned: its sha256 is {found_sha}, "
@@ -208,6 +215,9 @@ def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
         )
     run = subprocess.run(["dpkg-deb", "-x", files[0], unpacked], capture_output=True, text=True, check=False)
     if run.returncode != 0:
-        raise CorruptFile(f"{files[0].name} can't be unpacked: {(run.stderr.strip().splitlines() or ['?'])[-1]}")
+        raise CorruptFile(
+            f"{files[0].name} can't be unpacked: {(run.stderr.strip().splitlines() or ['?'])[-1]}",
+            hint="run the command again",
+        )
     version = files[0].name.removesuffix(".deb").split("_")[1].replace("%3a", ":")
     return f"{package} {version}"

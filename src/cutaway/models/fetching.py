@@ -166,7 +166,7 @@ def opened(wheel: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(wheel) as archive:
             yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise CorruptFile(f"{wheel.name} can't be unpacked: {error}") from error
+        raise CorruptFile(f"{wheel.name} can't be unpacked: {error}", hint="run the command again") from error
 
 
 def sha256(path: Path) -> str:

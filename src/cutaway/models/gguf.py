@@ -76,7 +76,10 @@ def _convert(source: Path, directory: Path) -> None:
         raise _corrupt(source, error) from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
-        raise CorruptFile(f"{source.name} lacks weights that its architecture needs: {', '.join(lost[:4])}")
+        raise CorruptFile(
+            f"{source.name} lacks weights that its architecture needs: {', '.join(lost[:4])}",
+            hint="fetch the file again and compare its size",
+        )
     gguf_tokenizer.correct(tokenizer.backend_tokenizer, metadata, source.name)
     tokenizer.model_max_length = getattr(config, "max_position_embeddings", tokenizer.model_max_length)
     model.config._name_or_path = source.stem

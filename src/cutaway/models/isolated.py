@@ -29,7 +29,9 @@ def run(module: str, *arguments: str | Path, what: str) -> None:
         told = json.loads(ran.stdout)
     except ValueError:
         last = (ran.stderr.strip().splitlines() or ["it ended without a word"])[-1]
-        raise CorruptFile(f"can't convert {what}: {last}") from None
+        raise CorruptFile(
+            f"can't convert {what}: {last}", hint="the file may be damaged, or the memory too small; fetch it again"
+        ) from None
     if told["error"] == "OSError":
         raise OSError(*told["message"])
     raise getattr(errors, told["error"])(told["message"], hint=told["hint"])

@@ -27,10 +27,13 @@ def missing_package(name: str, error: BaseException) -> MissingPackage | None:
         return None
     said = " ".join(str(cause).split())[:200]
     if said.startswith("cannot import name"):
-        return MissingPackage(f"{name} needs other versions of the installed packages: {said}")
+        return MissingPackage(
+            f"{name} needs other versions of the installed packages: {said}",
+            hint="install the versions that the model's page asks for, for example in a new environment",
+        )
     package = _package(cause)
     if package is None:
-        return MissingPackage(f"{name} needs a package that is not installed: {said}")
+        return MissingPackage(f"{name} needs a package that is not installed: {said}", hint="install it with pip")
     from cutaway.extras import pip_install  # this room's neighbours bring numpy along
 
     hint = f"{pip_install()} {shlex.quote(package)}"

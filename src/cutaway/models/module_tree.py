@@ -156,7 +156,10 @@ def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
             hint=f"a newer transformers may know it: {pip_install()} -U transformers",
         ) from error
     except (OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
-        raise CorruptFile(f"can't read the configuration of {name}: {str(error).splitlines()[0]}") from error
+        raise CorruptFile(
+            f"can't read the configuration of {name}: {str(error).splitlines()[0]}",
+            hint="config.json must be a transformers configuration with a model_type",
+        ) from error
     return config, name, f"{name if Path(name).is_file() else f'config.json of {name}'}"
 
 
@@ -181,7 +184,10 @@ def _build(config: Any) -> nn.Module:
         except ValueError:  # no such head for this type
             continue
         return module
-    raise UnsupportedArchitecture(f"transformers can't build a model of type {config.model_type!r}")
+    raise UnsupportedArchitecture(
+        f"transformers can't build a model of type {config.model_type!r}",
+        hint="use a model of text, for example gpt2, llama or bert",
+    )
 
 
 def _first(config: Any, *names: str) -> int | None:

@@ -67,7 +67,7 @@ def _convert(spec: Pickle, folder: Path, directory: Path) -> None:
             tokens, roles, weights = words, _BERT, saved
             config = _config(folder / spec.config, spec.model_type)
         if len(tokens) != config.vocab_size:
-            raise CorruptFile(f"{spec.vocabulary} lists {len(tokens)} tokens, but the model has {config.vocab_size}")
+            raise _damaged(f"{spec.vocabulary} lists {len(tokens)} tokens, but the model has {config.vocab_size}")
         context = config.max_position_embeddings - (config.pad_token_id + 1 if config.model_type == "roberta" else 0)
         model = transformers.AutoModelForMaskedLM.from_config(config)
         used = {name: weight for name, weight in weights.items() if not name.startswith(spec.dropped or "\0")}
@@ -76,13 +76,17 @@ def _convert(spec: Pickle, folder: Path, directory: Path) -> None:
         raise
     except Exception as error:  # a file that is JSON but no configuration, a checkpoint without the parts it promises
         said = (str(error).splitlines() or [repr(error)])[0]
-        raise CorruptFile(f"{spec.weights} does not contain the expected model: {said}") from error
+        raise _damaged(f"{spec.weights} does not contain the expected model: {said}") from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
-        raise CorruptFile(f"{spec.weights} lacks weights that its architecture needs: {', '.join(lost[:4])}")
+        raise _damaged(f"{spec.weights} lacks weights that its architecture needs: {', '.join(lost[:4])}")
     with plain_os_errors():
         model.eval().save_pretrained(directory)
         _tokenizer(tokens, roles, _SPLITS[spec.alphabet], context).save_pretrained(directory)
+
+
+def _damaged(message: str) -> CorruptFile:
+    return CorruptFile(message, hint="fetch the model again")
 
 
 def _read(path: Path, fairseq: bool) -> dict[str, Any]:
@@ -97,7 +101,7 @@ def _read(path: Path, fairseq: bool) -> dict[str, Any]:
             hint="only what torch reads with weights_only is opened; fetch the model again",
         ) from error
     except (RuntimeError, EOFError, ValueError) as error:
-        raise CorruptFile(f"{path.name} is incomplete or damaged: {(str(error).splitlines() or ['?'])[0]}") from error
+        raise _damaged(f"{path.name} is incomplete or damaged: {(str(error).splitlines() or ['?'])[0]}") from error
     return saved
 
 

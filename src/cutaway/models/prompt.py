@@ -27,7 +27,10 @@ def render_chat(model: TextModel, prompt: Prompt, system: str | None = None) -> 
     """
     messages = chat_messages(prompt, system)
     if not has_chat_template(model):
-        raise ModelError(f"{model.name} has no chat template", hint="leave `chat` out: the prompt is then continued")
+        raise ModelError(
+            f"{model.name} has no chat template",
+            hint="leave `chat` out: the model then continues the prompt as plain text",
+        )
     tokenizer, template = _transformers_tokenizer(model), f"the chat template of {model.name}"
     form, why = _fitting_form(tokenizer, messages)
     if form is None and any(message["role"] == "system" and message["content"] for message in messages):
@@ -39,13 +42,16 @@ def render_chat(model: TextModel, prompt: Prompt, system: str | None = None) -> 
     if form is None:
         raise ModelError(
             f"{template} can't render the message: {why or 'it leaves the message out'}",
-            hint="leave `chat` out, and the prompt is continued"
+            hint="leave `chat` out: the model then continues the prompt as plain text"
             + (", or give a system message, which it may need: `system='Be brief.'`" if system is None else ""),
         )
     try:
         return form(tokenizer, messages)
     except Exception as error:
-        raise ModelError(f"{template} can't render the message: {_first_line(error)}") from error
+        raise ModelError(
+            f"{template} can't render the message: {_first_line(error)}",
+            hint="leave `chat` out: the model then continues the prompt as plain text",
+        ) from error
 
 
 def chat_messages(prompt: Prompt, system: str | None = None) -> list[dict[str, str]]:
@@ -161,7 +167,7 @@ def _read_tokenizer(path: Path | None, name: str) -> Any:
             raise missing from error
         raise ModelError(
             f"transformers can't read the chat template of {name}: {_first_line(error)}",
-            hint="leave `chat` out: the prompt is then continued",
+            hint="leave `chat` out: the model then continues the prompt as plain text",
         ) from error
 
 
@@ -184,7 +190,10 @@ def encode_prompt(
         # The template spells the special tokens out itself.
         ids = model.tokenizer.encode(render_chat(model, prompt, system), add_special_tokens=False).ids
     if not ids:
-        raise MissingText(f"the prompt {str(prompt)[:40]!r} has no token in {model.name}'s vocabulary")
+        raise MissingText(
+            f"the tokenizer of {model.name} turns the prompt {str(prompt)[:40]!r} into zero tokens",
+            hint="give a prompt with at least one letter that the model knows",
+        )
     return fit_context(model, ids, truncate=truncate)
 
 

@@ -85,7 +85,10 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
             model.module.save_pretrained(aside)
             _save_tokenizer(model, aside)
     except (ValueError, RuntimeError, NotImplementedError) as error:
-        raise ModelError(f"transformers can't save {model.name}: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"transformers can't save {model.name}: {str(error).splitlines()[0]}",
+            hint="nothing was written; cutaway models list shows models that can be saved",
+        ) from error
     finally:
         model.config.dtype = dtype  # which saving turns into a word, in the configuration that the model goes on using
     for weights in aside.glob("*.safetensors"):
@@ -140,7 +143,10 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
         again = type(model.module).from_pretrained(aside, dtype=model.module.dtype, local_files_only=True)
     again = again.to(model.device).eval()
     if read_tokenizer(aside, model.name, keep=False).encode(PROBE).ids[: len(ids_T)] != ids_T and ids_T != [0]:
-        raise ModelError(f"the saved tokenizer of {model.name} gives other ids than the one in use")
+        raise ModelError(
+            f"the saved tokenizer of {model.name} gives different ids from the original",
+            hint="nothing was written; copy the model's own folder instead",
+        )
     ids_BT = torch.tensor([ids_T], device=model.device)
     with torch.inference_mode():
         before, after = (_output(module(input_ids=ids_BT)) for module in (model.module, again))

@@ -73,7 +73,9 @@ def resolve(
         raise UnknownModel("the model's name is empty", hint="cutaway models list shows all names")
     if entry := SHELF.get(text):
         if revision is not None:
-            raise UnknownModel(f"{text} is pinned to {entry.requirement}: it has no revision {revision!r}")
+            raise UnknownModel(
+                f"{text} is always {entry.requirement}: it has no revision {revision!r}", hint="leave `revision` out"
+            )
         return _from_wheel(entry, accept_licence)
     try:
         path = Path(text).expanduser()
@@ -93,7 +95,8 @@ def resolve(
         return _directory(path, need)
     if path.suffix in {".gguf", ".bin", ".pt", ".pth", ".safetensors"} or text.startswith((".", "/", "~")):
         raise UnknownModel(
-            f"there is no file or folder {text!r}", hint="cutaway models list shows names that need no path"
+            f"there is no file or folder {text!r}",
+            hint="check the path; to use a model without a path, take a name from: cutaway models list",
         )
     return _from_hub(text, need, revision)
 
@@ -231,7 +234,7 @@ def _promised(entry: ShelfEntry) -> list[str]:
 
 def _promise(wheel: Path, promised: list[str], members: list[str]) -> None:
     if missing := [name for name in promised if name not in members]:
-        raise CorruptFile(f"{wheel.name} can't be unpacked: {missing[0]} is missing from it")
+        raise CorruptFile(f"{wheel.name} does not contain {missing[0]}", hint="run the command again")
 
 
 def _write_bpe(vocabulary: Path, merges: Path, directory: Path) -> None:

@@ -159,7 +159,10 @@ def _language_model(model: ModelLike) -> tuple[Model, int | None]:
     loaded = shared(model, "any")
     if "ForMaskedLM" in type(loaded.module).__name__:
         if (mask := loaded.tokenizer.special_id("mask")) is None:
-            raise WrongKind(f"{loaded.name} is a masked model, but its tokenizer has no mask token")
+            raise WrongKind(
+                f"{loaded.name} is a masked model, but its tokenizer has no mask token",
+                hint=f"use another model, for example `model={DEFAULT_PROTEIN!r}`",
+            )
         return loaded, mask
     try:
         loaded = shared(model, "causal")

@@ -73,7 +73,9 @@ def _nearest(ways_FC3: _Floats, boxes: ArrayLike | None) -> _Floats:
         return ways_FC3
     boxes_F33 = np.asarray(boxes, dtype=np.float64)
     if boxes_F33.shape != (len(ways_FC3), 3, 3):
-        raise InputError(f"boxes must be F x 3 x 3, not {' x '.join(map(str, boxes_F33.shape))}")
+        raise InputError(
+            f"`boxes` has the shape {' x '.join(map(str, boxes_F33.shape))}", hint="it must be frames x 3 x 3"
+        )
     boxes_F33 = np.where(np.isfinite(boxes_F33).all(axis=(1, 2), keepdims=True), boxes_F33, 0.0)
     lengths_F = np.linalg.norm(boxes_F33, axis=2).prod(axis=1)
     there_F = np.flatnonzero(np.abs(np.linalg.det(boxes_F33)) > _FLAT * lengths_F)
@@ -120,9 +122,14 @@ def _reduced(boxes_F33: _Floats) -> _Floats:
 def _frames(frames: ArrayLike, atoms: ArrayLike, width: int) -> tuple[_Floats, NDArray[Any]]:
     frames_FA3, atoms_Cn = np.asarray(frames, dtype=np.float64), np.asarray(atoms, dtype=np.int64)
     if frames_FA3.ndim != 3 or frames_FA3.shape[2] != 3:
-        raise InputError(f"frames must be F x atoms x 3, not {' x '.join(map(str, frames_FA3.shape))}")
+        raise InputError(
+            f"`frames` has the shape {' x '.join(map(str, frames_FA3.shape))}", hint="it must be frames x atoms x 3"
+        )
     if atoms_Cn.ndim != 2 or atoms_Cn.shape[1] != width:
         raise InputError(f"each variable needs {width} atoms", hint="give rows of that many indices")
     if atoms_Cn.size and not 0 <= atoms_Cn.min() <= atoms_Cn.max() < frames_FA3.shape[1]:
-        raise InputError(f"atoms are 0 to {frames_FA3.shape[1] - 1}; got {atoms_Cn.min()} to {atoms_Cn.max()}")
+        raise InputError(
+            f"`atoms` are {atoms_Cn.min()} to {atoms_Cn.max()}",
+            hint=f"they must be from 0 to {frames_FA3.shape[1] - 1}: there are {frames_FA3.shape[1]} atoms",
+        )
     return frames_FA3, atoms_Cn

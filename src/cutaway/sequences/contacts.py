@@ -30,7 +30,9 @@ def read_contacts(path: str | Path, length: int) -> npt.NDArray[Any]:
         try:
             matrix = np.load(file, allow_pickle=False)
         except (ValueError, EOFError) as error:
-            raise InputError(f"{str(file)!r} is not an array of numbers: {error}") from error
+            raise InputError(
+                f"{str(file)!r} is not an array of numbers: {error}", hint="write it with numpy.save"
+            ) from error
         return _symmetric(file, matrix, length)
     lines = enumerate(map(str.strip, read_text(file).splitlines()), 1)
     numbered = [(number, _cells(line)) for number, line in lines if line.strip(",;\t ") and line[0] != "#"]

@@ -40,7 +40,7 @@ def read_prompts(path: str | os.PathLike[str], *, skip_bad: bool = False) -> tup
             hint="fix it, or skip it with `skip_bad=True`",
         )
     if not data:
-        raise MissingText(f"{name!r} is empty")
+        raise MissingText(f"{name!r} is empty", hint="write one prompt per line")
     if not prompts:
         raise MissingText(f"{name!r} has no prompts", hint="write one prompt per line")
     return prompts, bad
@@ -59,5 +59,5 @@ def _prompt(line: bytes, as_json: bool) -> str:
         raise ValueError(f"not JSON ({error})") from error
     prompt = record.get("prompt") if isinstance(record, dict) else None
     if not isinstance(prompt, str) or not prompt:
-        raise ValueError('there is no "prompt" that is a non-empty text')
+        raise ValueError('"prompt" is missing or is not a text')
     return prompt

@@ -135,7 +135,8 @@ class Source:
             if after not in self._mass:
                 raise InputError(
                     f"the source {self.name!r} never writes {text[position]!r} at position {position}, "
-                    f"after {text[max(start, position - 40) : position]!r}"
+                    f"after {text[max(start, position - 40) : position]!r}",
+                    hint="give text that this source wrote, from the start of a sentence",
                 )
             surprisal_T[position] = math.log(self._mass[before]) - math.log(self._mass[after])
             if after in self._probabilities:

@@ -51,7 +51,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
     # The mark is taken off after decoding, so that the position above counts from the start of the file.
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text:
-        raise MissingText(f"{name!r} is empty")
+        raise MissingText(f"{name!r} is empty", hint="name a file with text")
     return text
 
 
@@ -95,8 +95,10 @@ def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except IsADirectoryError as error:
         raise InputError(f"{name!r} is a directory", hint="name one text file in it") from error
     except OSError as error:
-        raise InputError(f"cannot read {name!r}: {error.strerror or error}") from error
+        raise InputError(
+            f"cannot read {name!r}: {error.strerror or error}", hint="check that you may read the file"
+        ) from error
     except ValueError as error:
         if "\0" not in name:
             raise
-        raise InputError(f"cannot read {name!r}: {error}") from error
+        raise InputError(f"cannot read {name!r}: {error}", hint="check the name") from error

@@ -94,7 +94,10 @@ class Bins:
                 )
             at += 1
         if len(values) % channels:
-            raise InputError(f"{len(values):,} numbers do not fill whole steps of {channels} channels")
+            raise InputError(
+                f"{len(values):,} numbers do not fill whole time steps of {channels} channels",
+                hint="give a number for each channel of the last time step",
+            )
         return np.array(values, dtype=np.float64).reshape(-1, channels).T
 
     def bound(self, channels: Series) -> _Floats:

@@ -78,7 +78,10 @@ class Tokenizer:
             if "added_tokens_decoder" not in config:  # transformers reads the older file only then
                 config |= _read(directory / "special_tokens_map.json")
         except Exception as error:  # the library raises a bare Exception on a damaged file
-            raise CorruptFile(f"can't read the tokenizer in {str(directory)!r}: {error}") from error
+            raise CorruptFile(
+                f"can't read the tokenizer in {str(directory)!r}: {error}",
+                hint="save or copy the tokenizer again: a file of it is damaged",
+            ) from error
         return cls(backend, config, name or directory.name)
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> Encoding:

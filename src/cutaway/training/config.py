@@ -66,12 +66,14 @@ class Settings:
             _at_least(1, name, getattr(self, name))
         object.__setattr__(self, "seed", check_seed(self.seed))
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"learning_rate is {self.learning_rate}, and must be above 0 and finite", hint="try 8e-3")
+            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0 and finite", hint="try 8e-3")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise InputError(f"weight_decay is {self.weight_decay}, and must be 0 or more and finite")
+            raise InputError(
+                f"weight_decay is {self.weight_decay}", hint="it must be 0 or more, and finite; 0.1 is usual"
+            )
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds > 0):
             raise InputError(
-                f"seconds is {self.seconds}, and must be above 0 and finite", hint="leave it out for all the steps"
+                f"seconds is {self.seconds}; it must be above 0 and finite", hint="leave it out to make all the steps"
             )
         if self.threads is not None:
             _at_least(1, "threads", self.threads)

@@ -100,7 +100,7 @@ def local(request: Request) -> Iterator[str]:
         with opened(request.file) as file:
             head = file.read(2)
         if not head:
-            raise MissingText(f"{request.file!r} is empty")
+            raise MissingText(f"{request.file!r} is empty", hint="name a file with records")
         if head != b"\x1f\x8b":
             yield request.file
             return
@@ -139,7 +139,7 @@ def _unpacked(request: Request) -> Iterator[bytes]:
     with _standard_input() if request.file == "-" else opened(request.file) as file:
         data = file.read(BLOCK)
         if not data:
-            raise MissingText(f"{request.file!r} is empty")
+            raise MissingText(f"{request.file!r} is empty", hint="name a file with records")
         if data.startswith(b"\x1f\x8b"):
             yield from _inflated(file, data)
             return
