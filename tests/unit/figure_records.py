@@ -294,7 +294,7 @@ def comparison(segments: int = 14, causal: tuple[bool, bool] = (True, False)) ->
         "model": "smollm2-135m and minilm-l6",
         "text": "".join(part["text"] for part in parts),
         "summary": [
-            "smollm2-135m sees only what came before.",
+            "smollm2-135m is causal.",
             "Their heads differ most in entropy.",
             "All pairs have 0.412.",
             "smollm2-135m has 134,515,008 parameters; minilm-l6 has 22,713,216.",

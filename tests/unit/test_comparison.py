@@ -354,14 +354,14 @@ def test_the_summary_says_what_the_record_holds(tiny_gpt2: Any, tiny_llama: Any,
     assert any(shown) and f"{found.similarity_mean:.3f} on average" in found.summary[2]
     widest = max(found.segments[1:], key=lambda part: abs((part.bits_a or 0) - (part.bits_b or 0)))
     assert f"{widest.bits_a:.2f} and {widest.bits_b:.2f}" in said
-    assert "sees only" not in said
+    assert "is causal" not in said
     other = compare(tiny_bert_classifier, tiny_llama, TEXT)
-    assert "does not predict a next token" in " ".join(other.summary)
+    assert "does not predict the next token, so it gives no surprisal" in " ".join(other.summary)
     assert other.summary[0].startswith("tiny-llama") and f"gives {other.a.ahead:.0%} of its" in other.summary[0]
     same = compare(tiny_llama, tiny_llama, "abc")
     said = " ".join(same.summary)
-    assert "tiny-llama (first)" in said and "On no segment" in said and "no token comes twice" in said
-    assert same.summary[0].startswith("The text surprises both alike: tiny-llama (first)")
+    assert "tiny-llama (first)" in said and "less than 0.01 bits" in said and "no token of the text comes twice" in said
+    assert same.summary[0].startswith("The text surprises both models equally: tiny-llama (first)")
     assert same.summary[1].startswith("On average their heads attend alike")
 
 
@@ -374,7 +374,7 @@ def test_the_first_finding_is_the_paired_difference_of_surprisal(tiny_gpt2: Any,
     assert ends[0] < difference < ends[1]
     numbers = [float(x) for x in re.findall(r"[+-]?\d+\.\d+", found.summary[0].replace("−", "-").split("(")[1])]
     if ends[0] <= 0 <= ends[1]:
-        assert "no clear difference" in found.summary[0]
+        assert "about equally" in found.summary[0]
         assert numbers == pytest.approx([difference, *ends], abs=6e-4)
     else:
         assert " less than " in found.summary[0]

@@ -1,4 +1,4 @@
-"""`compare`: two models on one text, measured alike: tokens, surprisal, heads by depth, attention head by head.
+"""`compare`: two models on one text: their tokens, surprisal, heads by depth, and attention head by head.
 
 Axis letters: A heads of the first model, B heads of the second, C cells of the text.
 """
@@ -25,20 +25,20 @@ from cutaway.models.loading import shared
 from cutaway.models.text_model import ModelLike
 from cutaway.tokens.encoding import encode_text
 
-CELLS = 512  # rows of the maps that are matched: longer texts are matched by blocks of segments
-WEIGHTS = 1e8  # that the maps of one model may hold
-PAIRS = 6  # of heads whose maps are in the record
+CELLS = 512  # most rows of the maps that are matched: in longer texts a row is a block of segments
+WEIGHTS = 1e8  # most weights in the maps of one model
+PAIRS = 6  # pairs of heads whose maps are in the record
 MEANS = ("entropy_bits", "distance", "sink", "previous", "duplicate", "induction")
 
 
 def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = None) -> Comparison:
-    """Run two models, of whatever size or kind, on one text and measure where they differ.
+    """Run two models of any size and kind on one text and measure where they differ.
 
-    The text is compared in segments, the smallest whose borders both tokenizers share. The similarity of two heads is
-    the mean over segments of Σ √(p q) of their rows p and q (Bhattacharyya's coefficient: 1 the same, 0 nothing
-    shared). Attention to special tokens is left out, and each row is scaled to sum to 1 again. If a model is causal,
-    the first row is left out, too: it has no choice. Of encoder-decoders the encoder is compared. Raises `MissingText`,
-    `PromptTooLong`, `AttentionHidden` or another `ModelError`.
+    The text is compared in segments: the smallest parts whose borders are token borders of both models. The similarity
+    of two heads is the mean over segments of Σ √(p q) of their rows p and q (Bhattacharyya's coefficient: 1 the same, 0
+    nothing shared). Attention to special tokens is left out, and each row is scaled to sum to 1 again. If a model is
+    causal, the first row is left out, too, because it can only attend to itself. If a model is an encoder-decoder, its
+    encoder is compared. Raises `MissingText`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
 
     >>> found = compare("smollm2-135m", "minilm-l6", "The animal didn't cross the street because it was too tired.")
     >>> found.segments[1].text, found.a.tokens, found.b.tokens, found.b.bits
@@ -50,7 +50,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     if len(seen) < 2:
         raise MissingText(
             f"{text[:40]!r} has fewer than two parts that both models read; a comparison needs two",
-            hint="give a longer text" if truncate is None else "cut it on the other side, or give a shorter text",
+            hint="give a longer text" if truncate is None else "cut the other side, or give a shorter text",
         )
     pool = _pool(len(seen), readings)
     runs = []
@@ -104,9 +104,9 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
 def _aligned(
     readings: list[Reading], text: str, truncate: str | None
 ) -> tuple[list[Stretch], list[tuple[bool, bool]], list[list[bool]]]:
-    """Return the stretches of the whole text, with positions in what was read, and which model read all of each.
+    """Return the stretches of the text, which model read all of each, and which of each model's tokens are special.
 
-    Also which of the tokens that each model read stand for no text.
+    Positions of tokens count from the first one that the model read.
     """
     spans, firsts, specials = [], [], []
     for reading in readings:
@@ -137,7 +137,7 @@ def _side_by_side(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _pool(count: int, readings: list[Reading]) -> int:
-    """Return how many segments a cell has to hold, so that all heads' maps fit in memory and pairs in seconds."""
+    """Return how many segments share a cell, so that all heads' maps fit in memory and matching takes seconds."""
     most = 1
     for reading in readings:
         config = reading.model.config.get_text_config()
@@ -219,7 +219,7 @@ def _matches(runs: list[Measured], alike_AB: torch.Tensor) -> list[HeadMatch]:
 
 
 def _pairs(matches: list[HeadMatch]) -> list[HeadPair]:
-    """Choose matches to be shown: mutual ones, of each role the most alike first, then best matches of other heads."""
+    """Choose the pairs to show: mutual matches, the most similar of each role first, then one-sided matches."""
     ranked = sorted((match for match in matches if match.model == "a" or not match.mutual), key=lambda m: -m.similarity)
     mutual = [match for match in ranked if match.mutual]
     firsts = {match.role: match for match in reversed(mutual)}

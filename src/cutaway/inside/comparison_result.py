@@ -1,4 +1,4 @@
-"""What a comparison of two models holds."""
+"""The result of comparing two models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cutaway.array_codec import PackedMaps, Weights
 from cutaway.inside.measure_descriptions import Measure
 from cutaway.result import Result
 
-FINDINGS = 3  # sentences that a summary begins with
+FINDINGS = 3  # how many sentences at the start of a summary are its findings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,14 +28,14 @@ class ComparedLayer:
 
 @dataclasses.dataclass(frozen=True)
 class ComparedModel:
-    """One of the models: its size, what the text costs it, and its heads layer by layer.
+    """One of the models: its size, the surprisal of the text, and its heads layer by layer.
 
-    `tokens` counts what it reads of the text, `special` those among them that stand for no text. `bits` is the
-    surprisal of all `scored` tokens, `perplexity` is per token, `bits_per_byte` is over the bytes that both models
-    score (`Comparison.bytes`), so that tokenizers make no difference; None for a model that predicts no next token.
-    `outside` is the share of its attention that goes to special tokens: the mean over all heads and over all tokens it
-    reads. `ahead` is the share of the attention from text to text that goes to a later token, the mean over all heads.
-    `roles` counts its heads.
+    `tokens` counts the tokens it reads, `special` those among them that stand for no text. `bits` is the surprisal of
+    all `scored` tokens, `perplexity` is per token. `bits_per_byte` is over the bytes that both models score
+    (`Comparison.bytes`), so that tokenizers make no difference. These are None if the model does not predict the next
+    token. `outside` is the share of attention that goes to special tokens, the mean over all heads and tokens. `ahead`
+    is the share of the attention from text to text that goes to later tokens, the mean over all heads. `roles` counts
+    the heads of each role.
     """
 
     name: str
@@ -60,7 +60,8 @@ class ComparedModel:
 class Segment:
     """Characters `start` to `end` of the text, the tokens each model cuts them into, and their surprisal in bits.
 
-    `bits_a`, `bits_b` are None if a model predicts no next token, has no token before it, or has not read all of it.
+    `bits_a` or `bits_b` is None if the model does not predict the next token, has no token before the segment, or has
+    not read all of it.
     """
 
     text: str
@@ -74,9 +75,10 @@ class Segment:
 
 @dataclasses.dataclass(frozen=True)
 class HeadMatch:
-    """A head of model "a" or "b" and the head of the other that is most like it.
+    """A head of model "a" or "b" and the most similar head of the other model, its best match.
 
-    `share` of its attention goes to the text, not to special tokens; `mutual`: it is its best match's best match.
+    `share` of its attention goes to the text, not to special tokens. `mutual`: each of the two is the other's best
+    match.
     """
 
     model: str
@@ -96,7 +98,7 @@ class HeadMatch:
 
 @dataclasses.dataclass(frozen=True)
 class HeadPair:
-    """A head of A and a head of B, [layer, head] each: one is most like the other, or `mutual`, each like each."""
+    """A head of A and a head of B, [layer, head] each: one is the best match of the other; if `mutual`, both are."""
 
     a: list[int]
     b: list[int]
@@ -108,13 +110,12 @@ class HeadPair:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Comparison(Result):
-    """Two models on one text, compared; `summary` says in sentences what was measured.
+    """Two models compared on one text; `summary` says in sentences what was measured, the `FINDINGS` that matter first.
 
-    Its first `FINDINGS` sentences are the findings that matter most; the rest is everything else.
-    `segments` cover the text once; those from `compared[0]` up to `compared[1]` both models have read. `bytes` are
-    scored by both, or by the only one that scores. `matches` has every head of A, then of B; `similarity_mean` is over
-    all pairs of heads. `pairs` are some of the best matches, mutual ones first, each with one map in `maps_a` and one
-    in `maps_b`, whose cells are `pool` compared segments each. `measures` says what the numbers mean.
+    `segments` cover the text; both models have read those from `compared[0]` up to `compared[1]`. `bytes` counts the
+    bytes that both models score, or the one that scores. `matches` has every head of A, then of B; `similarity_mean` is
+    over all pairs of heads. `pairs` are some of the best matches, mutual ones first, each with one map in `maps_a` and
+    one in `maps_b`; a cell of a map is `pool` segments. `measures` says what the numbers mean.
     """
 
     schema: ClassVar[str] = "comparison"
@@ -137,9 +138,9 @@ class Comparison(Result):
     similarity: Weights = dataclasses.field(repr=False, compare=False, metadata={"json": False})
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a head of either model: its role, its best match in the other, and how alike the two are."""
+        """Return one row for each head of either model: its role, its best match, and how similar the two are."""
         return [dataclasses.asdict(match) for match in self.matches]
 
     def arrays(self) -> dict[str, Weights]:
-        """Return `similarity` [A, B] of every pair of heads, layer by layer."""
+        """Return `similarity` [A, B]: that of every pair of heads, layer by layer."""
         return {"similarity": self.similarity}

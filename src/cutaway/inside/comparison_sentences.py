@@ -1,9 +1,10 @@
-"""What a comparison measured, in sentences: each is made of the record's numbers and says nothing beyond them."""
+"""What a comparison measured besides its findings, in sentences made of the record's numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cutaway.errors import counted
 from cutaway.inside.comparison_result import ComparedModel, HeadMatch, Segment
 
 WORDS = 3  # segments named
@@ -30,15 +31,15 @@ def differences(
 
 
 def names_of(sides: Sequence[ComparedModel]) -> list[str]:
-    """Return what the models are called in a sentence; two of one name are told apart as first and second."""
+    """Return what the models are called in a sentence; two of the same name are called first and second."""
     names = [side.name.rstrip("/").rsplit("/", 1)[-1] for side in sides]
     return [f"{names[0]} (first)", f"{names[1]} (second)"] if names[0] == names[1] else names
 
 
 def _sizes(sides: Sequence[ComparedModel], names: list[str]) -> str:
     a, b = (
-        f"{name} has {side.parameters:,} parameters in {_count(side.layers, 'layer')} of "
-        f"{_count(side.heads_per_layer, 'head')}"
+        f"{name} has {side.parameters:,} parameters in {counted(side.layers, 'layer')} of "
+        f"{counted(side.heads_per_layer, 'head')}"
         for side, name in zip(sides, names, strict=True)
     )
     return f"{a}; {b}."
@@ -46,12 +47,12 @@ def _sizes(sides: Sequence[ComparedModel], names: list[str]) -> str:
 
 def _tokens(sides: Sequence[ComparedModel], names: list[str], count: int, compared: tuple[int, int]) -> str:
     said = " and ".join(
-        f"{_count(side.tokens, 'token')} for {name}" + (f" ({side.special} of them special)" if side.special else "")
+        f"{name} reads {counted(side.tokens, 'token')}" + (f" ({side.special} of them special)" if side.special else "")
         for side, name in zip(sides, names, strict=True)
     )
     read = compared[1] - compared[0]
-    part = "" if read == count else f", {read:,} of which both have read"
-    return f"The text is {said}; their borders meet in {_count(count, 'segment')}{part}."
+    part = "" if read == count else f"; both models have read {read:,} of them"
+    return f"{said}; the token borders that they share cut the text into {counted(count, 'segment')}{part}."
 
 
 def _surprisal(sides: Sequence[ComparedModel], names: list[str], segments: Sequence[Segment]) -> list[str]:
@@ -60,7 +61,7 @@ def _surprisal(sides: Sequence[ComparedModel], names: list[str], segments: Seque
     found = []
     if len(known) == 1:
         name = names[list(sides).index(known[0])]
-        found.append(f"Surprisal of the text to {name}: {known[0].bits_per_byte:.3f} bits a byte.")
+        found.append(f"The surprisal of the text under {name} is {known[0].bits_per_byte:.3f} bits per byte.")
     if len(known) == 2:
         apart = sorted(
             (s for s in segments if s.bits_a is not None and s.bits_b is not None),
@@ -69,13 +70,13 @@ def _surprisal(sides: Sequence[ComparedModel], names: list[str], segments: Seque
         apart = [s for s in apart[:WORDS] if abs((s.bits_a or 0) - (s.bits_b or 0)) >= 0.005]
         if apart:
             words = ", ".join(f"“{s.text.strip() or s.text}” {s.bits_a:.2f} and {s.bits_b:.2f}" for s in apart)
-            found.append(f"They differ most on (bits, {names[0]} and {names[1]}): {words}.")
+            found.append(f"Surprisal differs most here (bits, {names[0]} and {names[1]}): {words}.")
         else:
-            found.append("On no segment do they differ by 0.01 bits.")
-    if without:
-        found.append(
-            f"{' and '.join(without)} {_does(without)} not predict a next token and {_has(without)} no surprisal."
-        )
+            found.append("Surprisal differs by less than 0.01 bits on every segment.")
+    if len(without) == 1:
+        found.append(f"{without[0]} does not predict the next token, so it gives no surprisal.")
+    elif without:
+        found.append(f"{' and '.join(without)} do not predict the next token, so they give no surprisal.")
     return found
 
 
@@ -84,22 +85,25 @@ def _role(role: str, sides: Sequence[ComparedModel], names: list[str], matches: 
     for which, name in enumerate(names):
         depths = sorted(match.depth for match in matches if match.model == "ab"[which] and match.role == role)
         total = sum(match.model == "ab"[which] for match in matches)
-        where = f" at relative depth {_range(depths)}" if depths else ""
+        where = f", at relative depth {_range(depths)}" if depths else ""
         if role == "induction" and all(layer.induction is None for layer in sides[which].depths):
-            said.append(f"none can show in {name}, where no token comes twice")
+            said.append(f"not measurable in {name}, because no token of the text comes twice")
         else:
-            said.append(f"{len(depths)} of {total} heads of {name}{where}")
+            said.append(f"{len(depths)} of {counted(total, 'head')} of {name}{where}")
     named = "Induction heads" if role == "induction" else "Previous-token heads"
     return f"{named}: {'; '.join(said)}."
 
 
 def _spread(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
     found = []
-    for name, called, unit in (("entropy_bits", "entropy", "bits"), ("distance", "distance", "tokens of its own")):
+    for name, called, unit, end in (
+        ("entropy_bits", "entropy", "bits", ""),
+        ("distance", "distance", "tokens", ", each in its own tokens"),
+    ):
         means = [_mean([getattr(layer, name) for layer in side.depths]) for side in sides]
         if None not in means:
-            said = " and ".join(f"{mean:.2f} in {who}" for mean, who in zip(means, names, strict=True))
-            found.append(f"Mean {called} of a row of attention, {unit}: {said}.")
+            said = " and ".join(f"{mean:.2f} {unit} in {who}" for mean, who in zip(means, names, strict=True))
+            found.append(f"The mean {called} of attention is {said}{end}.")
     return found
 
 
@@ -113,16 +117,16 @@ def _sinks(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
     for side, name in zip(sides, names, strict=True):
         mean = _mean([layer.sink for layer in side.depths])
         if mean is not None:
-            shares.append(f"{mean:.0%} of that of {name}")
-    found = [f"Of the attention of all heads, {' and '.join(shares)} goes to the first token."] if shares else []
+            shares.append(f"{mean:.0%} of the attention of {name}")
+    found = [f"The first token gets {' and '.join(shares)}."] if shares else []
     outside = [
-        f"{side.outside:.0%} of that of {name}"
+        f"{side.outside:.0%} of the attention of {name}"
         for side, name in zip(sides, names, strict=True)
         if side.outside >= 0.0005
     ]
     if outside:
         found.append(
-            f"To special tokens goes {' and '.join(outside)}; for matching heads it is left out and the rest made to "
+            f"Special tokens get {' and '.join(outside)}; to match heads, this part is left out and the rest scaled to "
             "sum to 1."
         )
     return found
@@ -133,22 +137,10 @@ def _sight(sides: Sequence[ComparedModel], names: list[str]) -> list[str]:
         return []
     causal, other = (0, 1) if sides[0].causal else (1, 0)
     return [
-        f"{names[causal]} sees only what came before; {names[other]} gives {sides[other].ahead:.0%} of its attention "
-        f"within the text to what lies ahead, where no head of {names[causal]} can match it."
+        f"{names[other]} gives {sides[other].ahead:.0%} of its attention to later tokens (special tokens left out), "
+        f"which no head of {names[causal]} can match."
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _range(depths: list[float]) -> str:
     return f"{depths[0]:.2f}" if depths[0] == depths[-1] else f"{depths[0]:.2f} to {depths[-1]:.2f}"
-
-
-def _does(names: list[str]) -> str:
-    return "does" if len(names) == 1 else "do"
-
-
-def _has(names: list[str]) -> str:
-    return "has" if len(names) == 1 else "have"

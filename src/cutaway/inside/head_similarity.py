@@ -1,4 +1,4 @@
-"""Heads of different models made comparable: their maps on the same cells of text, and how alike two maps are.
+"""Comparing heads of different models: their maps on the same cells of text, and how similar two maps are.
 
 Axis letters: H heads of a layer, N rows of a tile, S keys, C cells, A and B all heads of two models.
 
@@ -14,10 +14,10 @@ from cutaway.inside.capture import Call, Tile
 
 
 class CellMaps:
-    """Sums up a model's attention over cells of text: over a cell's keys the sum, over its queries the mean.
+    """Turns a model's attention between tokens into attention between cells of text.
 
-    `cells` has each token's cell, -1 for tokens outside of all; their rows and columns are left out and what is left
-    of a row is made to sum to 1 again.
+    Weights are summed over the keys of a cell and averaged over its queries. `cells` has each token's cell, or -1: then
+    its row and column are left out, and the rest of each row is scaled to sum to 1 again.
     """
 
     def __init__(self, kind: str, cells: list[int], count: int) -> None:
@@ -44,7 +44,7 @@ class CellMaps:
         self._layers[call.layer][low:high] += added.view(high - low, heads, self.count)
 
     def maps(self) -> torch.Tensor:
-        """Return all heads' maps [A, C, C], layer by layer; the sums are spent."""
+        """Return all heads' maps [A, C, C], layer by layer. Call it once: it frees the sums."""
         layers = [self._layers.pop(layer).transpose(0, 1) for layer in sorted(self._layers)]
         maps_ACC = torch.cat(layers)
         maps_ACC /= torch.bincount(self._cells[self._cells >= 0], minlength=self.count).clamp(min=1)[:, None]
@@ -53,7 +53,7 @@ class CellMaps:
 
 
 class TokenShares:
-    """Sums up where a model's attention goes, token by token: to special tokens, to the text, to what lies ahead.
+    """Adds up how much of a model's attention goes to special tokens, to the text, and to later tokens.
 
     `special` says which tokens stand for no text.
     """
@@ -75,9 +75,10 @@ class TokenShares:
         self._layers[call.layer] = self._layers.get(call.layer, 0) + found_4H
 
     def shares(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return, for all heads [A] layer by layer, two shares.
+        """Return two shares for every head [A], layer by layer.
 
-        Of all attention, what goes to special tokens; of that from text to text, what goes to a later token.
+        The first is the share of all attention that goes to special tokens; the second, the share of the attention from
+        text to text that goes to later tokens.
         """
         all_A, special_A, within_A, ahead_A = torch.cat([self._layers[layer] for layer in sorted(self._layers)], 1)
         return special_A / all_A.clamp(min=1e-12), ahead_A / within_A.clamp(min=1e-12)
@@ -94,7 +95,7 @@ def _summed(values_NX: torch.Tensor, cells: torch.Tensor, count: int) -> torch.T
 
 
 def similarities(maps_ACC: torch.Tensor, maps_BCC: torch.Tensor) -> torch.Tensor:
-    """Return how alike every pair of heads is, [A, B]: the mean over rows of Σ √(p q), 1 the same, 0 nothing shared.
+    """Return the similarity [A, B] of every pair of heads: the mean over rows of Σ √(p q), from 0 to 1 (the same).
 
     >>> one, other = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]]), torch.tensor([[[0.0, 1.0], [0.5, 0.5]]])
     >>> similarities(one, torch.cat([one, other])).round(decimals=4).tolist()
@@ -102,7 +103,7 @@ def similarities(maps_ACC: torch.Tensor, maps_BCC: torch.Tensor) -> torch.Tensor
     """
     rows = maps_ACC.shape[1]
     total_AB = maps_ACC.new_zeros(len(maps_ACC), len(maps_BCC))
-    for at in range(0, rows, 32):  # the roots of some rows at a time, not of all
+    for at in range(0, rows, 32):  # some rows at a time, to save memory
         roots = [maps[:, at : at + 32].sqrt().flatten(1) for maps in (maps_ACC, maps_BCC)]
         total_AB.addmm_(roots[0], roots[1].T)
     return (total_AB / max(1, rows)).clamp_(0, 1)

@@ -1,4 +1,4 @@
-"""What the measures of heads and of models say, a sentence each, for every view that shows them."""
+"""What the measures of heads and of models mean, in a sentence each, for every view that shows them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """A measure's key, its name, its unit ("" for a bare number) and what it says."""
+    """A measure's key, its name, its unit ("" if it has none) and what it means."""
 
     key: str
     name: str
@@ -16,23 +16,23 @@ class Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("bits_per_byte", "bits per byte", "bits/byte", "How many bits the model needs for each byte of the text, "
-            "whatever its tokens: low if it foresees the text."),
-    Measure("perplexity", "perplexity", "", "The same for each token: as if it were drawn from so many equally likely "
-            "ones; it can't be compared between tokenizers."),
+    Measure("bits_per_byte", "bits per byte", "bits/byte", "The surprisal of the text per byte, so that tokenizers "
+            "make no difference: low if the model predicts the text well."),
+    Measure("perplexity", "perplexity", "", "The surprisal per token, as the number of equally likely tokens that "
+            "would be as surprising; it can't be compared between tokenizers."),
     Measure("outside", "attention to special tokens", "share", "The share of all attention that goes to tokens that "
             "stand for no text, such as [SEP]."),
-    Measure("ahead", "attention ahead", "share", "Of the attention from text to text, the share that goes to a later "
-            "token."),
-    Measure("entropy_bits", "entropy", "bits", "How widely a head spreads its attention: 0 bits looks at one token, 3 "
-            "bits at eight alike."),
+    Measure("ahead", "attention ahead", "share", "The share of the attention to later tokens, special tokens left "
+            "out."),
+    Measure("entropy_bits", "entropy", "bits", "How widely a head spreads its attention: 0 bits if all goes to one "
+            "token, 3 bits if eight tokens get equal shares."),
     Measure("distance", "distance", "tokens", "How far back or ahead a head looks on average."),
-    Measure("sink", "to the first token", "share", "Attention to the first token, where heads look that have nothing "
-            "to do."),
-    Measure("previous", "to the previous token", "share", "Attention to the token right before."),
-    Measure("duplicate", "to an earlier same token", "share", "Attention to earlier places of the same token."),
-    Measure("induction", "behind an earlier same token", "share", "Attention to what followed the same token before: "
-            "a head that continues what it has seen."),
-    Measure("similarity", "similarity", "", "How alike two heads attend to the same text: 1 if every row is the same, "
-            "0 if nothing is shared."),
+    Measure("sink", "to the first token", "share", "Attention to the first token. A head that finds nothing to attend "
+            "to puts its weight there."),
+    Measure("previous", "to the previous token", "share", "Attention to the token just before."),
+    Measure("duplicate", "to an earlier copy of the token", "share", "Attention to earlier copies of the same token."),
+    Measure("induction", "after an earlier copy of the token", "share", "Attention to the token that followed an "
+            "earlier copy of the same token: the head expects a repeat."),
+    Measure("similarity", "similarity", "", "How alike two heads attend to the same text: 1 if all their weights are "
+            "the same, 0 if they attend to different tokens."),
 )  # fmt: skip

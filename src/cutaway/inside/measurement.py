@@ -1,4 +1,4 @@
-"""One forward pass of one model, measured for comparing: its heads, their maps over cells of text, its surprisal.
+"""What `compare` measures in one forward pass of one model: heads, their maps over cells of text, surprisal.
 
 Axis letters: T positions, V vocabulary, A all heads of the model, C cells of the text.
 """
@@ -24,10 +24,10 @@ DIGITS = 6  # decimals: what float32 sums are good for
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """What one forward pass gave: `maps` [A, C, C], and `nats` of every token but the first.
+    """What one forward pass gave: `maps` [A, C, C], and `nats`, the surprisal of every token but the first.
 
-    `outside` [A] is the share of a head's attention that goes to special tokens; `ahead` [A], of what text gives to
-    text, the share that goes to a later token.
+    `outside` [A] is the share of a head's attention that goes to special tokens; `ahead` [A] is the share of the
+    attention from text to text that goes to later tokens.
     """
 
     reading: Reading
@@ -51,11 +51,10 @@ class Measured:
 
 
 def measure(reading: Reading, cells: list[int], count: int, special: list[bool]) -> Measured:
-    """Run a model over what it reads; `cells` has each token's cell of the text, of `count`, or -1.
+    """Run a model over its reading of the text.
 
-    `special` says which tokens stand for no text.
-
-    Raises `AttentionHidden` or another `ModelError`.
+    `cells` has for each token its cell, below `count`, or -1; `special` says which tokens stand for no text. Raises
+    `AttentionHidden` or another `ModelError`.
     """
     model, pair = reading.model, reading.target_ids is not None
     ids = torch.tensor([reading.ids], device=model.device)
@@ -82,7 +81,7 @@ def measure(reading: Reading, cells: list[int], count: int, special: list[bool])
 
 
 def _predicts(reading: Reading) -> bool:
-    """Say whether the model gives every token a probability from those before it alone."""
+    """Whether the model predicts each token from the tokens before it alone."""
     if reading.target_ids is not None or reading.model.module.get_output_embeddings() is None:
         return False
     try:
@@ -93,7 +92,7 @@ def _predicts(reading: Reading) -> bool:
 
 
 def _surprisals(logits_TV: torch.Tensor, targets_T: torch.Tensor) -> list[float]:
-    """Return minus the targets' logprobs, nats; in blocks, so that no second T × V array is held."""
+    """Return the surprisal of the targets in nats; in blocks, so that no second T × V array is held."""
     found: list[float] = []
     for at in range(0, len(targets_T), 256):
         block_TV = logits_TV[at : at + 256].float()

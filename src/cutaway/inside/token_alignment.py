@@ -1,4 +1,4 @@
-"""Two tokenizers on one text: the smallest stretches of characters whose borders both tokenizers share."""
+"""Align the tokens of several tokenizers on one text: cut it wherever none of them has a token across the cut."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import bisect
 import dataclasses
 from collections.abc import Sequence
 
-Span = tuple[int, int] | None  # a token's characters, end excluded; None for one that stands for no text
+Span = tuple[int, int] | None  # a token's characters, end excluded; None for a token that stands for no text
 
 
 @dataclasses.dataclass(frozen=True)
 class Stretch:
-    """The characters `start` to `end` of a text and, for each tokenizer, the positions of the tokens they became."""
+    """The characters `start` to `end` of a text and, for each tokenizer, the positions of their tokens."""
 
     start: int
     end: int
@@ -19,11 +19,11 @@ class Stretch:
 
 
 def align(length: int, spans: Sequence[Sequence[Span]]) -> list[Stretch]:
-    """Cut a text of `length` characters where no tokenizer has a token across the cut.
+    """Cut a text of `length` characters into the smallest stretches whose borders all tokenizers share.
 
-    The stretches cover the text once, in order, and each holds a token of every tokenizer: characters that one of them
-    drops, such as spaces, go with what follows. Tokens that share a character stay together. Empty where one of the
-    tokenizers has no token at all.
+    The stretches cover the text in order, and each holds a token of every tokenizer. Characters that a tokenizer drops,
+    such as spaces, go with what follows them. Tokens that share a character stay together. The list is empty if a
+    tokenizer has no token of the text.
 
     >>> [(part.start, part.end, part.tokens) for part in align(6, [[(0, 2), (2, 6)], [None, (0, 2), (3, 5), (5, 6)]])]
     [(0, 2, [[0], [1]]), (2, 6, [[1], [2, 3]])]
@@ -45,7 +45,7 @@ def align(length: int, spans: Sequence[Sequence[Span]]) -> list[Stretch]:
         if all(tokens):
             found.append(Stretch(start, end, tokens))
             start, tokens = end, [[] for _ in spans]
-    if start < length:  # what is left at the end lacks a token of one of them
+    if start < length:  # a tokenizer has no token for the rest: it joins the last stretch
         last = found.pop()
         found.append(Stretch(last.start, length, [a + b for a, b in zip(last.tokens, tokens, strict=True)]))
     return found

@@ -23,7 +23,7 @@ _MEANS = {
     "distance": "distance, tokens",
     "sink": "to the first token",
     "previous": "to the previous token",
-    "duplicate": "to an earlier same token",
+    "duplicate": "to an earlier copy of the token",
     "induction": "after an earlier copy of the token",
 }
 

@@ -7,8 +7,8 @@ const PLOTS = [
   ["distance", "distance, tokens"],
   ["sink", "to the first token"],
   ["previous", "to the previous token"],
-  ["duplicate", "to an earlier same token"],
-  ["induction", "behind an earlier same token"],
+  ["duplicate", "to an earlier copy of the token"],
+  ["induction", "after an earlier copy of the token"],
 ];
 const HIGH = 168,
   GAP = 22;
