@@ -71,7 +71,9 @@ def _result(record: Any, name: str) -> Result:
         result: Result = _built(kind, record)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         why = f"{name!r} is not a complete {schema!r}: {type(error).__name__}: {error}"
-        raise InputError(why, hint="it was changed, or another version wrote it: make it again") from error
+        raise InputError(
+            why, hint="it was changed, or another version of cutaway wrote it; run the command again"
+        ) from error
     return result
 
 

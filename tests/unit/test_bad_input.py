@@ -250,7 +250,7 @@ def spoilt(tiny_gpt2, tmp_path):
         ("cut short", 1, "incomplete or damaged"),
         ("no weights", 1, "does not contain weights"),
         ("no config", 2, "no config.json"),
-        ("pickle", 1, "weights_only"),
+        ("pickle", 1, "could run code"),
         ("own code", 1, "--trust-remote-code"),
         ("unknown type", 1, "not-invented-yet"),
     ],

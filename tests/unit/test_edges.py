@@ -139,7 +139,7 @@ def test_loaded_models_are_taken_everywhere(tiny_gpt2):
 def test_an_empty_name_and_a_revision_of_what_is_pinned():
     with pytest.raises(UnknownModel, match="empty"):
         model_info("")
-    with pytest.raises(UnknownModel, match="pinned"):
+    with pytest.raises(UnknownModel, match="is always"):
         model_info("smollm2-135m", revision="main")
 
 

@@ -191,7 +191,7 @@ def test_chosen_layers_and_heads_and_what_is_not_there(tiny_llama: Path) -> None
     ):
         with pytest.raises(InputError, match=f"(?s){message}"):
             cutaway.attention(TEXT, str(tiny_llama), **options)
-    with pytest.raises(InputError, match=r"(?s)does not hold layer 0.*rows of layers 1"):
+    with pytest.raises(InputError, match=r"(?s)does not contain layer 0.*rows of layers 1"):
         maps.row(0, 0, 0)
     with pytest.raises(InputError, match=r"(?s)position is 99"):
         maps.row(1, 0, 99)

@@ -192,7 +192,7 @@ class Payload:
 def test_a_pickle_with_a_payload_is_refused_and_does_not_run(tmp_path, spec):
     (_, files) = bert_files(tmp_path, SMILES) if spec is SPEC else fairseq(tmp_path)
     torch.save({"model": {}, "args": Payload(str(tmp_path / "ran"))}, tmp_path / "bad")
-    with pytest.raises(UnsafeFile, match=f"{spec.weights} holds more than tensors"):
+    with pytest.raises(UnsafeFile, match=f"{spec.weights} contains Python objects besides tensors"):
         convert(tmp_path, {**files, spec.weights: (tmp_path / "bad").read_bytes()}, spec)
     assert not (tmp_path / "ran").exists()
 
@@ -332,6 +332,6 @@ def test_a_part_that_is_not_the_one_that_was_pinned(in_parts, monkeypatch):
         in_parts, parts=(in_parts.parts[0], dataclasses.replace(in_parts.parts[1], sha256="0"))
     )
     monkeypatch.setitem(SHELF, "tiny", broken)
-    with pytest.raises(ChecksumMismatch, match=r"tiny_part1.* is not the file that was pinned"):
+    with pytest.raises(ChecksumMismatch, match=r"tiny_part1.* is not the expected file"):
         sources.resolve("tiny", accept_licence=True)
     assert in_the_cache() == []

@@ -597,5 +597,5 @@ def test_command_checksum(shelve, capsys):
         cli.main(["tokenize", "hello", "-m", "tiny"])
     said = capsys.readouterr()
     assert ended.value.code == 1 and said.out == ""
-    assert "is not the file that was pinned" in said.err and "Traceback" not in said.err
+    assert "is not the expected file" in said.err and "Traceback" not in said.err
     assert in_the_cache() == []

@@ -348,7 +348,7 @@ def test_a_word_in_its_context_is_compared_with_words_in_theirs(tiny_bert_classi
 def test_neighbours_that_can_not_be_found_are_said(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     for call, match in (
-        (lambda: neighbours(["ab"], model), "'ab' is not one token of .* but 'a' \\+ 'b'"),
+        (lambda: neighbours(["ab"], model), "'ab' is not one token of .*, but 'a' \\+ 'b'"),
         (lambda: neighbours(["a"], model, word="a"), "no records to look in"),
         (lambda: neighbours(["a"], model, among=[]), "give a list of texts"),
         (lambda: neighbours(["a"], model, among="a text"), "give a list of texts"),

@@ -15,7 +15,7 @@ from cutaway.cli.text_input import some_text_from, text_options
 @click.command("classify", cls=Command)
 @text_options
 @model_options
-@click.option("--labels", help="Labels with commas between them. A language model chooses one of them.")
+@click.option("--labels", help="Labels that a language model chooses from, with commas between them.")
 @click.option(
     "--template",
     help="The prompt for the language model; {text} and {labels} are filled in. [default: asks for the sentiment]",

@@ -41,7 +41,7 @@ def command(
     output: str | None,
     **options: Any,
 ) -> None:
-    """Show what the model would predict at each token of TEXT if it stopped after each layer (the logit lens).
+    """Show what each layer of the model would predict after each token of TEXT (the logit lens).
 
     Layer 0 is the embeddings; the last layer is the model's real prediction.
 

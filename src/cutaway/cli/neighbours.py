@@ -80,8 +80,8 @@ def command(
     """List what is most similar to each QUERY, by the angle between vectors.
 
     Without --among and --corpus, a QUERY is a token and is compared with all tokens of the model (" ocean" with its
-    space is a different token from "ocean"). With --among it is a text and is compared with texts; with --corpus, a
-    word and with words. The model is then minilm-l6 unless you give -m.
+    space is a different token from "ocean"). With --among it is a text and is compared with other texts. With
+    --corpus it is a word and is compared with other words. The model is then minilm-l6 unless you give -m.
 
     \b
     Examples:

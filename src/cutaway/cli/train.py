@@ -51,7 +51,7 @@ _SECTIONS = {
     type=AtLeast(1),
     default=50,
     show_default=True,
-    help="Measure the loss on held-out text every this many steps.",
+    help="How many steps to make between two measurements of the held-out loss.",
 )
 @device_option
 @click.option(

@@ -129,9 +129,9 @@ class AttentionMaps(Result):
         if (kind, layer) not in self.calls:
             known = [str(number) for name, number in self.calls if name == kind]
             kept = (
-                f"it holds exact rows of layers {', '.join(known)}"
+                f"it contains exact rows of layers {', '.join(known)}"
                 if known
                 else f"kind is one of {', '.join(s.kind for s in self.stacks)}"
             )
-            raise InputError(f"this record does not hold layer {layer} of {kind} attention", hint=kept)
+            raise InputError(f"this result does not contain layer {layer} of {kind} attention", hint=kept)
         return self.calls[kind, layer]

@@ -266,5 +266,5 @@ def single_token(model: Model, word: str) -> int:
     ids = model.tokenizer.encode(word, add_special_tokens=False).ids
     if len(ids) != 1:
         pieces = " + ".join(repr(model.tokenizer.piece(i)) for i in ids) or "nothing"
-        raise InputError(f"{word!r} is not one token of {model.name} but {pieces}", hint="choose a more common word")
+        raise InputError(f"{word!r} is not one token of {model.name}, but {pieces}", hint="choose a more common word")
     return ids[0]

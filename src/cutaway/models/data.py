@@ -184,9 +184,9 @@ def _keep(entry: Dataset, unpacked: Path, aside: Path) -> None:
         raise _changed(entry, f"does not contain {entry.main}")
     if entry.main_sha256 is not None and (found_sha := sha256(aside / kept[0])) != entry.main_sha256:
         raise ChecksumMismatch(
-            f"{kept[0]} of {entry.origin} is not the file that was pinned: its sha256 is {found_sha}, "
+            f"{kept[0]} of {entry.origin} is not the expected file: its sha256 is {found_sha}, "
             f"expected {entry.main_sha256}",
-            hint="nothing was kept; this release of Debian has another version; cutaway data list shows other data",
+            hint="nothing was kept; this release of Debian has a different version; cutaway data list shows other data",
         )
 
 

@@ -90,8 +90,8 @@ def download(
     found = sha256(file)
     if found != pinned:
         raise ChecksumMismatch(
-            f"{file.name} is not the file that was pinned: its sha256 is {found}, expected {pinned}",
-            hint="nothing was kept; the package index or a proxy sends another file: try another index",
+            f"{file.name} is not the expected file: its sha256 is {found}, expected {pinned}",
+            hint="nothing was kept; the package index or a proxy sends a different file: try another index",
         )
     return file
 

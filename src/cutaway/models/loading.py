@@ -240,8 +240,8 @@ def _check_pickles(path: Path) -> None:
 
 def _unsafe(file: str, path: Path) -> UnsafeFile:
     return UnsafeFile(
-        f"{file} in {str(path)!r} holds more than tensors, or is damaged",
-        hint="only pickles that torch reads with weights_only are opened; ask its maker for safetensors",
+        f"{file} in {str(path)!r} contains Python objects besides tensors, or is damaged",
+        hint="such a file could run code, so it is not opened; ask its maker for a safetensors file",
     )
 
 

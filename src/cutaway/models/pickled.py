@@ -97,8 +97,8 @@ def _read(path: Path, fairseq: bool) -> dict[str, Any]:
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafeFile(
-            f"{path.name} holds more than tensors, or is damaged",
-            hint="only what torch reads with weights_only is opened; fetch the model again",
+            f"{path.name} contains Python objects besides tensors, or is damaged",
+            hint="such a file could run code, so it is not opened; fetch the model again",
         ) from error
     except (RuntimeError, EOFError, ValueError) as error:
         raise _damaged(f"{path.name} is incomplete or damaged: {(str(error).splitlines() or ['?'])[0]}") from error

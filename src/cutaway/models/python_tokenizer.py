@@ -94,8 +94,8 @@ class PythonBackend:
     def to_str(self) -> str:
         """Raise `ModelError`: this tokenizer is code, and has no tokenizer.json."""
         raise ModelError(
-            f"{type(self.model).__name__} is a tokenizer in Python: it can't be written as tokenizer.json",
-            hint="save it by transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(other)",
+            f"{type(self.model).__name__} is a tokenizer written in Python: it can't be written as tokenizer.json",
+            hint="save it with transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(other)",
         )
 
 

@@ -147,9 +147,8 @@ def _file(path: Path) -> Path:
         return cache.fill(key, make, conversion=gguf.CONVERSION)
     if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}:
         raise UnsafeFile(
-            f"{str(path)!r} is a pickle without a configuration; it is neither safe nor enough to open it alone",
-            hint=f"name the folder that holds it and config.json (cutaway models info {path.parent}): "
-            "its tensors are then read with weights_only",
+            f"{str(path)!r} is a pickle file: it could run code, and it does not say which model it belongs to",
+            hint=f"name the folder that contains it and config.json, for example: cutaway models info {path.parent}",
         )
     raise UnknownModel(
         f"{str(path)!r} is a file, but not a GGUF file", hint=f"name the folder with config.json instead: {path.parent}"

@@ -87,7 +87,7 @@ def selfies_text(smiles: str) -> str:
         column = max(0, getattr(error.__cause__, "idx", 0)) + 1
         raise _bad(smiles, _reason(error), column) from error
     if back != smiles and not same_molecule(smiles, back):
-        raise _bad(smiles, f"it would come back as {_short(back)}, which is another molecule for RDKit")
+        raise _bad(smiles, f"it would be decoded as {_short(back)}, which RDKit reads as a different molecule")
     return written
 
 

@@ -89,7 +89,9 @@ def _alphabet_of(files: Sequence[str | os.PathLike[str]], format_: str | None, k
     others = ", ".join(name for name in alphabets if name != "text")
     raise InputError(
         f"{holding[0]!r} holds sequences, not text",
-        hint=f"say of what with `alphabet`: {others}" if others else f"choose a `kind` for them; {kind} is for text",
+        hint=f"name their kind with `alphabet`: {others}"
+        if others
+        else f"choose a `kind` that fits them; {kind} is for text",
     )
 
 
