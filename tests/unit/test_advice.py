@@ -1,13 +1,19 @@
 """An empty response says why it is empty; a question to a model that answers messages says how to ask it."""
 
+import io
 import json
 
 import pytest
 import torch
+from rich.console import Console
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cutaway.views.terminal import visible
+from cutaway.generation import generate
+from cutaway.models import save
+from cutaway.views.terminal import generations, visible
 from tests.unit.commands import run
+from tests.unit.lively import lively
+from tests.unit.test_progress import on_a_terminal
 
 TEMPLATE = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
 
@@ -74,3 +80,17 @@ def test_an_answer_in_a_chat_is_not_glued_to_its_prompt(capsys, ends_at_once, mo
     shown = run(capsys, *args, "--chat")[1]
     assert "The sea" not in shown and visible(answer).strip("\n") == shown.strip("\n")
     assert "The sea" in run(capsys, *args)[1]  # a text that is continued stands behind its beginning
+
+
+def test_the_answer_of_an_encoder_decoder_stands_alone(tmp_path):
+    model = lively("t5")
+    letters = "".join(chr(0x100 + i) for i in (7, 9, 11))
+    two = generate([letters, letters[::-1]], model, max_new_tokens=4)
+    assert not any(result.continues for result in two) and all(result.completion for result in two)
+    drawn = io.StringIO()
+    Console(file=drawn).print(generations(two))
+    assert f"{visible(letters)}\n{visible(two[0].completion)}" in drawn.getvalue()
+    save(model, tmp_path / "t5")
+    arguments = ["generate", letters, "-m", str(tmp_path / "t5"), "--max-new-tokens", "4"]
+    seen = on_a_terminal(f"from cutaway.cli import main; main({arguments!r})")
+    assert visible(two[0].completion) in seen and letters not in seen

@@ -12,11 +12,9 @@ from cutaway.cli.common import LOADING, AtLeast, Seed, generation_options, known
 from cutaway.cli.help import GENERATING, Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import prompts_from, text_options
-from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
-    from cutaway.models import Model
 
 __all__ = ["command"]
 
@@ -112,25 +110,25 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
       cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
     """
-    from cutaway.generation.settings import check_request
+    from cutaway.generation.request import Request
 
     prompts = prompts_from(text, file, skip_bad=options.pop("skip_bad"))
     options["tier"] = tier_for(options)
-    check_request(**{name: value for name, value in options.items() if name not in {*LOADING, "truncate"}})
-    if not all(prompts):
-        raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
-    known(model, options).check_left_to_right()
+    request = Request(prompts, **{name: value for name, value in options.items() if name not in LOADING})
+    found = known(model, options)
+    found.check_left_to_right()
 
-    from cutaway.generation import generate
-    from cutaway.generation.advice import advice
+    from cutaway.generation import respond
     from cutaway.views import terminal, terminal_tables, terminal_trace
+    from cutaway.views.advice import advice
 
     ready = named_or_loaded(model, options)
-    one = len(prompts) * options["num_return_sequences"] == 1
+    one = len(prompts) * request.num_return_sequences == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     # The prompt comes with the first token: what is said while the model is prepared stands above both.
-    # An answer in a chat does not continue the prompt, so it stands alone.
-    begun = functools.cache(lambda: None if options["chat"] else terminal.prompt(prompts[0]))
+    # An answer, to a chat or of an encoder-decoder, does not continue the prompt, so it stands alone.
+    alone = request.chat or found.is_encoder_decoder
+    begun = functools.cache(lambda: None if alone else terminal.prompt(prompts[0]))
 
     def on_step(_row: int, step: TraceStep, piece: str) -> None:
         begun()
@@ -140,42 +138,33 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         begun()
         terminal.stream(piece)
 
-    if streamed:
-        options |= {"on_step": on_step} if options["trace"] else {"on_text": on_text}
-    found: dict[int, Generation] = {}
+    heard: dict[str, Any] = {"on_step": on_step} if request.trace else {"on_text": on_text}
+    done: dict[int, Generation] = {}
     shown = 0
 
     def ended(number: int, result: Generation) -> None:
         nonlocal shown
-        found[number] = result
-        while as_json and shown in found:  # in the order of the prompts, each as soon as those before it are out
-            emit([found[shown]], as_json=True, output=None, draw=None)
+        done[number] = result
+        while as_json and shown in done:  # in the order of the prompts, each as soon as those before it are out
+            emit([done[shown]], as_json=True, output=None, draw=None)
             shown += 1
 
-    draw = terminal_trace.traces if options["trace"] else terminal.generations
+    draw = terminal_trace.traces if request.trace else terminal.generations
     try:
-        results = generate(prompts, ready, on_result=ended, **options)
+        results = respond(request, ready, on_result=ended, **heard if streamed else {})
     except KeyboardInterrupt:
         # What is done is not lost: it is printed, or written, as the whole would have been.
-        rest = [found[number] for number in sorted(found) if number >= shown]
-        note(f"stopped after {len(found):,} of {len(prompts) * options['num_return_sequences']:,} responses")
+        rest = [done[number] for number in sorted(done) if number >= shown]
+        note(f"stopped after {len(done):,} of {len(prompts) * request.num_return_sequences:,} responses")
         if rest and not streamed:
             emit(rest, as_json=as_json, output=output, draw=None if as_json else lambda: draw(rest))
         raise
     if streamed:
         begun()
         terminal.stream("\n")
-        if options["trace"]:
+        if request.trace:
             terminal_tables.show(terminal_trace.trace(results[0]))
     else:
         emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))
-    if said := advice(results, answers=_answers_messages(ready)):
+    if said := advice(results, answers=found.answers):
         note(said)
-
-
-def _answers_messages(model: str | Model) -> bool:
-    from cutaway.models.prompt import answers_messages
-    from cutaway.models.sources import resolve
-
-    path = resolve(model) if isinstance(model, str) else model.path
-    return path is not None and answers_messages(path)

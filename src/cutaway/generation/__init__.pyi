@@ -1,4 +1,5 @@
-from .generating import generate as generate
+from .generating import generate as generate, respond as respond
+from .request import Request as Request
 from .response import Generation as Generation
 from .rows import Alternative as Alternative
 from .sweep_files import read_runs as read_runs

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from cutaway.errors import MissingText
 from cutaway.generation.beams import beam_search, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import Decoder, run
+from cutaway.generation.request import Request
 from cutaway.generation.response import Generation, response_of
 from cutaway.generation.rows import Processor, Row, TraceStep
-from cutaway.generation.settings import check_request, check_streams
 from cutaway.models.prompt import Prompt, chat_messages, encode_prompt
 from cutaway.models.shelf import DEFAULT
 from cutaway.progress import step
@@ -80,53 +78,56 @@ def generate(
     >>> generate("The capital of France is", max_new_tokens=1)[0].completion
     ' Paris'
     """
-    given, stop = _prompt_list(prompts), [stop] if isinstance(stop, str) else list(stop)
-    sampling = check_request(
-        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty,
-        presence_penalty=presence_penalty, seed=seed, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens,
-        stop=stop, num_return_sequences=num_return_sequences, num_beams=num_beams, length_penalty=length_penalty,
-        alternatives=alternatives, trace=trace, batch_size=batch_size, tier=tier, system=system,
-        chat=chat or not any(isinstance(prompt, str) for prompt in given),
+    request = Request(
+        prompts, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, temperature=temperature, top_k=top_k,
+        top_p=top_p, min_p=min_p, repetition_penalty=repetition_penalty, presence_penalty=presence_penalty,
+        num_return_sequences=num_return_sequences, num_beams=num_beams, length_penalty=length_penalty,
+        early_stopping=early_stopping, stop=stop, seed=seed, chat=chat, system=system, truncate=truncate,
+        alternatives=alternatives, trace=trace, batch_size=batch_size, tier=tier,
     )  # fmt: skip
-    seed = check_streams(seed, len(given) * num_return_sequences)
-    decoder = open_decoder(model, tier)
+    return respond(
+        request, model, logits_processor=logits_processor, on_text=on_text, on_step=on_step, on_result=on_result
+    )
+
+
+def respond(
+    request: Request,
+    model: ModelLike = DEFAULT,
+    *,
+    logits_processor: Sequence[Processor] = (),
+    on_text: OnText | None = None,
+    on_step: OnStep | None = None,
+    on_result: Callable[[int, Generation], None] | None = None,
+) -> Results[Generation]:
+    """Return the responses to a request, as `generate` does."""
+    given, count = request.each_prompt, request.num_return_sequences
+    decoder = open_decoder(model, request.tier)
     new_row = functools.partial(
-        Row, sampling=sampling, max_new_tokens=max_new_tokens, min_new_tokens=min_new_tokens, stop=stop,
-        keep=alternatives, traced=trace, processors=list(logits_processor),
+        Row, sampling=request.sampling, max_new_tokens=request.max_new_tokens, min_new_tokens=request.min_new_tokens,
+        stop=list(request.stop), keep=request.alternatives, traced=request.trace, processors=list(logits_processor),
     )  # fmt: skip
-    encoded = [encode_prompt(decoder.model, prompt, chat=chat, system=system, truncate=truncate) for prompt in given]
+    encoded = [
+        encode_prompt(decoder.model, prompt, chat=request.chat, system=request.system, truncate=request.truncate)
+        for prompt in given
+    ]
     starts = list(zip(map(_prompt_text, given), encoded, strict=True))
-    settings = {**dataclasses.asdict(sampling), "min_new_tokens": min_new_tokens, "max_new_tokens": max_new_tokens}
-    settings |= {"stop": stop, "chat": chat, "tier": tier} | ({} if system is None else {"system": system})
-    if num_beams > 1:
-        search = {"num_beams": num_beams, "length_penalty": length_penalty, "early_stopping": early_stopping}
-        settings |= search
-        rows = [new_row(prompt, ids, seed=seed) for prompt, ids in starts]
-        how = search | {"num_return_sequences": num_return_sequences, "batch_size": batch_size}
+    if request.num_beams > 1:
+        rows = [new_row(prompt, ids, seed=request.seed) for prompt, ids in starts]
+        how = request.search() | {"num_return_sequences": count, "batch_size": request.batch_size}
         ended = _searched(decoder, rows, how, on_text)
     else:
-        each = (start for start in starts for _ in range(num_return_sequences))
-        sampled = (new_row(prompt, ids, seed=seed + r) for r, (prompt, ids) in enumerate(each))
-        tokens = len(starts) * num_return_sequences * max_new_tokens
-        ended = _sampled(decoder, sampled, tokens, batch_size, on_text, on_step)
+        each = (start for start in starts for _ in range(count))
+        sampled = (new_row(prompt, ids, seed=request.seed + r) for r, (prompt, ids) in enumerate(each))
+        tokens = len(starts) * count * request.max_new_tokens
+        ended = _sampled(decoder, sampled, tokens, request.batch_size, on_text, on_step)
     results: dict[int, Generation] = {}
     with contextlib.closing(ended):
         for number, row, score in ended:
-            own = settings | _chat_settings(given[number // num_return_sequences])
+            own = request.settings() | _chat_settings(given[number // count])
             results[number] = response_of(decoder.model, row, own, score)
             if on_result is not None:
                 on_result(number, results[number])
     return Results(results[number] for number in sorted(results))
-
-
-def _prompt_list(prompts: Prompt | Sequence[Prompt]) -> list[Prompt]:
-    if isinstance(prompts, str):
-        return [prompts]
-    given = list(prompts)
-    if not given:
-        raise MissingText("there is no prompt", hint='give some text: cutaway generate "The capital of France is"')
-    one_chat = any(isinstance(item, Mapping) for item in given)
-    return cast("list[Prompt]", [given] if one_chat else given)
 
 
 def _prompt_text(prompt: Prompt) -> str:

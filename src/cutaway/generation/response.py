@@ -18,7 +18,8 @@ class Generation(Result):
     text), "stop" (a stop string came) or "length". `seed` repeats this response: `generate(prompt, seed=seed)`. If the
     prompt was a chat, `prompt` is the text of its last message and `settings["messages"]` has all of them. `trace` has
     what each sampler did at each step, if it was asked for. `score` belongs to a beam: the sum of its log-probabilities
-    (nats) divided by its length to the power of the length penalty.
+    (nats) divided by its length to the power of the length penalty. `continues` says whether the completion goes on
+    from the prompt's last character; what answers a chat, or comes from an encoder-decoder, stands alone.
     """
 
     schema: ClassVar[str] = "generation"
@@ -36,6 +37,7 @@ class Generation(Result):
     settings: dict[str, Any]
     trace: list[TraceStep] | None = None
     score: float | None = None
+    continues: bool = True
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per token, with the prompt and the seed of its response, and the numbers of a trace."""
@@ -51,6 +53,7 @@ class Generation(Result):
 
 def response_of(model: TextModel, row: Row, settings: dict[str, Any], score: float | None = None) -> Generation:
     """Return the response that a row has become."""
+    translates = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
     return Generation(
         model=model.name,
         prompt=row.prompt,
@@ -64,4 +67,5 @@ def response_of(model: TextModel, row: Row, settings: dict[str, Any], score: flo
         settings=settings,
         trace=row.steps if row.traced else None,
         score=score,
+        continues=not (settings["chat"] or translates),
     )

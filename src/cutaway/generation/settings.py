@@ -1,4 +1,4 @@
-"""The settings of `generate`, their bounds, and one check of them all.
+"""The settings of `generate` and their bounds.
 
 This module does not import torch, so that the command line reports a wrong setting at once. Names and meanings are
 those of transformers' `GenerationConfig`; the presence penalty is that of OpenAI's API and of vLLM.
@@ -65,55 +65,6 @@ def check_lengths(min_new_tokens: int, max_new_tokens: int) -> None:
             f"`min_new_tokens` is {min_new_tokens}, more than `max_new_tokens`, which is {max_new_tokens}",
             hint="lower the first or raise the second",
         )
-
-
-def check_request(
-    *,
-    temperature: float | None,
-    top_k: int | None,
-    top_p: float | None,
-    min_p: float | None,
-    repetition_penalty: float | None,
-    presence_penalty: float | None,
-    seed: int,
-    max_new_tokens: int,
-    min_new_tokens: int,
-    stop: Sequence[str],
-    num_return_sequences: int,
-    num_beams: int,
-    length_penalty: float,
-    alternatives: int,
-    trace: bool,
-    batch_size: int,
-    tier: str,
-    chat: bool,
-    system: str | None,
-) -> Sampling:
-    """Return how tokens are chosen; raise `InputError` for a setting out of range or settings that contradict.
-
-    A temperature of None is 0 (greedy) for one response or for beams, and 1 for several responses.
-    """
-    if temperature is None:
-        temperature = 0.0 if num_return_sequences == 1 or num_beams > 1 else 1.0
-    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, presence_penalty)
-    check_tier(tier)
-    at_least(1, num_return_sequences=num_return_sequences, num_beams=num_beams, batch_size=batch_size)
-    at_least(0, alternatives=alternatives)
-    check_lengths(min_new_tokens, max_new_tokens)
-    if any(not text for text in stop):
-        raise InputError("a stop string is empty", hint="give the text at which to stop, for example `stop='END'`")
-    check_seed(seed)
-    if sampling.temperature == 0 and num_return_sequences > 1 and num_beams == 1:
-        raise InputError(
-            f"{num_return_sequences} greedy responses would all be the same", hint="sample: `temperature=0.8`"
-        )
-    if num_beams != 1:
-        check_beams(num_beams, num_return_sequences, length_penalty, sampling, stop)
-        if trace:
-            raise InputError("beam search does not sample, so it has no trace", hint="leave `trace` or `num_beams` out")
-    if system is not None and not chat:
-        raise InputError("`system` is given, but the prompt is not a chat", hint="give `chat=True` as well")
-    return sampling
 
 
 def check_streams(seed: int, responses: int) -> int:

@@ -25,7 +25,8 @@ _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_atte
 class Outline:
     """The name of a model, its folder, and how many layers L and heads H it says it has (None if it does not say).
 
-    `built` is the class that its configuration names, `type` the type of model; both may be empty.
+    `built` is the class that its configuration names, `type` the type of model; both may be empty. `answers` says
+    whether its files hold a chat template, so that it was trained to answer messages.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Outline:
     built: str = ""
     type: str = ""
     is_decoder: bool = False
+    is_encoder_decoder: bool = False
+    answers: bool = False
 
     def check_left_to_right(self) -> None:
         """Raise `WrongKind` for a model that does not continue a text."""
@@ -99,6 +102,8 @@ def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Ou
         str(built[0]) if isinstance(built, list) and built else "",
         str(config.get("model_type", "")),
         config.get("is_decoder") is True,
+        config.get("is_encoder_decoder") is True,
+        answers_messages(path),
     )
 
 
@@ -113,6 +118,21 @@ def check_left_to_right(name: str, built: str, type_: str, is_decoder: bool) -> 
             f"{name} is a {built or type_}: it does not continue a text from left to right",
             hint=f"take a decoder, for example `model={DEFAULT!r}`",
         )
+
+
+def answers_messages(folder: Path) -> bool:
+    """Say whether the files of a model's folder hold a chat template; transformers is not needed for that.
+
+    >>> from cutaway.models.sources import resolve
+    >>> answers_messages(resolve("smollm2-135m")), answers_messages(resolve("gpt2-vocab"))
+    (True, False)
+    """
+    if any((folder / name).exists() for name in ("chat_template.jinja", "chat_template.json")):
+        return True
+    try:
+        return bool(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def is_model_type(name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -130,21 +129,6 @@ def _first_line(error: Exception) -> str:
 def has_chat_template(model: TextModel) -> bool:
     """Say whether the model was made to answer messages."""
     return model.path is not None and model.path.is_dir() and bool(_transformers_tokenizer(model).chat_template)
-
-
-def answers_messages(folder: Path) -> bool:
-    """Say whether the files of a model's folder hold a chat template; transformers is not needed for that.
-
-    >>> from cutaway.models.sources import resolve
-    >>> answers_messages(resolve("smollm2-135m")), answers_messages(resolve("gpt2-vocab"))
-    (True, False)
-    """
-    if any((folder / name).exists() for name in ("chat_template.jinja", "chat_template.json")):
-        return True
-    try:
-        return bool(json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template"))
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def _transformers_tokenizer(model: TextModel) -> Any:

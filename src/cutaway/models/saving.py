@@ -147,9 +147,11 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
             f"the saved tokenizer of {model.name} gives different ids from the original",
             hint="nothing was written; copy the model's own folder instead",
         )
-    ids_BT = torch.tensor([ids_T], device=model.device)
+    given = {"input_ids": torch.tensor([ids_T], device=model.device)}
+    if getattr(model.config, "is_encoder_decoder", False):
+        given["decoder_input_ids"] = given["input_ids"]
     with torch.inference_mode():
-        before, after = (_output(module(input_ids=ids_BT)) for module in (model.module, again))
+        before, after = (_output(module(**given)) for module in (model.module, again))
     difference = float((before - after).abs().max())
     if difference != 0.0:
         raise ModelError(

@@ -106,7 +106,7 @@ def generations(results: Sequence[Generation]) -> RenderableType:
     for number, result in enumerate(results, 1):
         which = f"seed {result.seed}" if result.score is None else f"score {result.score:.3f} nats"
         head = f"── {number} · {which} · {counted(len(result.token_ids), 'token')} · {result.finish_reason}"
-        between = "\n" if result.settings.get("chat") else ""  # an answer does not continue the prompt's line
+        between = "" if result.continues else "\n"
         parts += [Text(head, style="dim"), Text(visible(result.prompt + between + result.completion)), ""]
     return Group(*parts[:-1])
 

@@ -45,7 +45,7 @@ export function drawGeneration(element, record) {
     : null;
   // An answer stands on a line below its question; a continuation follows its prompt directly.
   const prompt = el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true }));
-  const text = el("p", { class: "text" }, prompt, record.settings?.chat ? el("br") : null);
+  const text = el("p", { class: "text" }, prompt, record.continues === false ? el("br") : null);
   const written = el(
     "span",
     {},
