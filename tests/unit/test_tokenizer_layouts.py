@@ -50,11 +50,11 @@ def test_ids_text_and_roles_are_those_of_transformers(name, tmp_path):
     assert before == {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_there_are_layouts_enough():
+def test_there_are_enough_layouts():
     assert len(made.LAYOUTS) >= 30 and len(made.TEXTS) >= 12
 
 
-def test_the_models_whose_own_class_is_taken_are_those_of_transformers():
+def test_models_read_with_their_own_class_are_those_of_transformers():
     names, plain = tokenization_auto.TOKENIZER_MAPPING_NAMES, {"TokenizersBackend", "PythonBackend", None}
     own = [
         kind
@@ -78,7 +78,7 @@ def test_a_second_start_needs_no_transformers(name, first, tmp_path):
     assert said == f"{models.load_tokenizer(folder).encode('hello').ids} set()\n"
 
 
-def test_a_folder_that_changed_is_read_anew(tmp_path):
+def test_a_changed_folder_is_read_again(tmp_path):
     folder = layout("bert, cased by its configuration", tmp_path)
     assert models.load_tokenizer(folder).decode(models.load_tokenizer(folder).encode("Hello").ids) != "hello"
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer", "do_lower_case": true}')
@@ -87,7 +87,7 @@ def test_a_folder_that_changed_is_read_anew(tmp_path):
     assert forget_tokenizer(folder) > 0 and not [*tokenizer_files.cache.home().glob("tokenizers/*")]
 
 
-def test_a_file_copied_over_with_its_time_is_read_anew(tmp_path):
+def test_a_file_replaced_with_the_same_time_is_read_again(tmp_path):
     """As by `cp -p` or `rsync -t`: the new file has the size and the time of writing of the old one."""
     folder = layout("bert, vocab.txt", tmp_path)
     file = folder / "vocab.txt"
@@ -101,7 +101,7 @@ def test_a_file_copied_over_with_its_time_is_read_anew(tmp_path):
     assert models.load_tokenizer(folder).vocabulary == theirs.get_vocab()
 
 
-def test_what_is_kept_is_there_for_all_and_never_missing(tmp_path):
+def test_the_stored_tokenizer_is_readable_by_all_and_never_missing(tmp_path):
     """A second process that built the same must not remove what a third one is reading."""
     folder = layout("bert", tmp_path)
     tokenizer = models.load_tokenizer(folder)
@@ -128,7 +128,7 @@ def test_what_is_kept_is_there_for_all_and_never_missing(tmp_path):
 
 
 @pytest.mark.parametrize("lost", ["tokenizer.json", "tokenizer_config.json"])
-def test_half_of_what_was_kept_is_not_taken_for_all(lost, tmp_path):
+def test_an_incomplete_stored_tokenizer_is_not_used(lost, tmp_path):
     folder = layout("bert", tmp_path)
     whole = models.load_tokenizer(folder)
     (tokenizer_files._kept(folder) / lost).unlink()
@@ -151,7 +151,7 @@ def test_bytes_lie_at_their_characters(tmp_path):
     assert found.round_trip
 
 
-def test_what_stands_nowhere_lies_between_its_neighbours():
+def test_tokens_not_in_the_text_lie_between_their_neighbours():
     assert spans("the zebra sat", ["the", "<unk>", "sat"], "<unk>") == [(0, 3), (4, 9), (10, 13)]
     assert spans("The CAT", ["the", "cat"]) == [(0, 3), (4, 7)]
     assert spans("zz", ["<unk>", "<unk>"], "<unk>") == [(0, 2), (0, 2)]
@@ -180,7 +180,7 @@ def test_a_missing_package_is_named_and_no_file_is_blamed(model_type, files, pac
     assert raised.value.hint == f"{pip_install()} {package}" and package in raised.value.message
 
 
-def test_a_damaged_file_is_told_as_one(tmp_path):
+def test_a_damaged_file_is_named_as_damaged(tmp_path):
     folder = layout("bert", tmp_path)
     (folder / "tokenizer.json").write_text("{")
     with pytest.raises(CorruptFile, match="can't read the tokenizer"):

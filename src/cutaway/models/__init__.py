@@ -1,4 +1,4 @@
-"""Models by name: the shelf, the sources, the cache, loading and saving, and a model's build.
+"""Models by name: the shelf, the sources, the cache, loading, saving, and the architecture.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

@@ -1,7 +1,7 @@
-"""The cache: one folder a model under CUTAWAY_HOME, each filled whole or not at all.
+"""The cache: one folder for each model under CUTAWAY_HOME, filled completely or not at all.
 
-Two processes may ask for the same model at once: the first fills it behind a lock, the others wait and find it.
-What is fetched lies in a folder beside, is checked, and is renamed into place; an interruption leaves nothing.
+If several processes ask for a model at once, one fills its folder under a lock, and the others wait. Files are fetched
+into a temporary folder, which is checked and then renamed. An interruption leaves nothing.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ import filelock
 from cutaway.errors import CacheError
 from cutaway.log import get_logger
 
-RECORD = "cutaway.json"  # written last: a folder that has it is whole
+RECORD = "cutaway.json"  # written last: a folder that has it is complete
 
 
 def home() -> Path:
-    """Return the folder that holds everything cutaway keeps: CUTAWAY_HOME, or a folder in the user's cache."""
+    """Return the folder of all files that cutaway keeps: CUTAWAY_HOME, or a folder in the user's cache."""
     if own := os.environ.get("CUTAWAY_HOME"):
         return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "cutaway"
 
 
 def folder(key: str, room: str = "models") -> Path:
-    """Return where the model (or what else a room of the cache holds) of that key lies, or would lie."""
+    """Return the folder of a key in a room of the cache, whether it exists or not."""
     return home() / room / key
 
 
 def record(key: str, room: str = "models") -> dict[str, Any] | None:
-    """Return what is known of a cached model, or None where it is not (wholly) there."""
-    if key != Path(key).name:  # a path, perhaps of the user's: no key of ours
+    """Return the record of a cached model, or None if the model is missing or incomplete."""
+    if key != Path(key).name:  # a path, not a key
         return None
     try:
         known = json.loads((folder(key, room) / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or cut short by a machine that went down
+    except (OSError, ValueError):  # missing, or truncated when the machine went down
         return None
     return known if isinstance(known, dict) else None
 
 
 def is_current(key: str, conversion: int = 1, room: str = "models") -> bool:
-    """Say whether a folder is there and was made by that version of its conversion, or by a newer one."""
+    """Return whether a folder exists and was made by this version of its conversion or a newer one."""
     known = record(key, room)
     return known is not None and known.get("conversion", 1) >= conversion
 
 
 def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models", *, conversion: int = 1) -> Path:
-    """Return the folder of a model; if it is not there or out of date, let `make` fill it and return its record.
+    """Return the folder of a model; if it is missing or out of date, `make` fills it and returns its record.
 
-    `conversion` is the version that the folder has to be of. An older folder stays in place until the new one is whole.
-    Raises `CacheError` if the disk is full or the cache can't be written.
+    `conversion` is the oldest version that the folder may have. An older folder stays in place until the new one is
+    complete. Raises `CacheError` if the disk is full or the cache can't be written.
     """
     target = folder(key, room)
     if is_current(key, conversion, room):
@@ -83,16 +83,16 @@ def fill(key: str, make: Callable[[Path], dict[str, Any]], room: str = "models",
 
 
 def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]], conversion: int) -> None:
-    for leftover in target.parent.glob(f".{glob.escape(key)}.part-*"):  # of a process that was killed: we hold the lock
+    for leftover in target.parent.glob(f".{glob.escape(key)}.part-*"):  # of a killed process, because we hold the lock
         shutil.rmtree(leftover, ignore_errors=True)
     aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{key}.part-"))
     try:
         known = make(aside) | ({"conversion": conversion} if conversion > 1 else {})
         (aside / RECORD).write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         for file in (path for path in aside.rglob("*") if path.is_file()):
-            file.chmod(0o644)  # some libraries write for the owner alone; a cache is there to be shared
+            file.chmod(0o644)  # some libraries make files readable for the owner only; others may share the cache
         aside.chmod(0o755)
-        if target.exists():  # not whole, or out of date
+        if target.exists():  # incomplete or out of date
             shutil.rmtree(target)
         aside.rename(target)
     finally:
@@ -100,9 +100,9 @@ def _fill_locked(key: str, target: Path, make: Callable[[Path], dict[str, Any]],
 
 
 def stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
-    """Return what changes when a folder does: each file's name, size, and times of writing and of any change.
+    """Return a value that changes when a folder does: each file's name, size, mtime and ctime.
 
-    The last one also tells a file that was copied over another together with its time of writing.
+    The ctime also shows a file that was replaced by another with the same mtime.
     """
     states = [(file.name, file.stat()) for file in path.iterdir() if file.exists()]
     return tuple(sorted((name, state.st_size, state.st_mtime_ns, state.st_ctime_ns) for name, state in states))
@@ -110,7 +110,7 @@ def stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
 
 @contextlib.contextmanager
 def plain_os_errors() -> Iterator[None]:
-    """Raise as an `OSError` what safetensors and tokenizers say in words alone: "… (os error 28)"."""
+    """Turn an error of safetensors or tokenizers that only says "… (os error 28)" into an `OSError`."""
     try:
         yield
     except Exception as error:

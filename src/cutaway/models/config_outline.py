@@ -1,4 +1,4 @@
-"""What a model's config.json alone says: enough to refuse an impossible request before torch is imported."""
+"""What config.json alone says of a model: enough to refuse an impossible request before torch is imported."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_atte
 
 @dataclasses.dataclass(frozen=True)
 class Outline:
-    """The name of a model, its folder, and how many layers L and heads H it says it has (None if it does not say).
+    """A model's name, folder and numbers of layers L and heads H (None if its configuration does not say).
 
-    `built` is the class that its configuration names, `type` the type of model; both may be empty. `answers` says
-    whether its files hold a chat template, so that it was trained to answer messages.
+    `built` is the class that the configuration names, `type` the model type; both may be empty. `answers` says
+    whether the folder has a chat template, so that the model was trained to answer messages.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Outline:
                     )
 
     def check_state(self, layer: int) -> None:
-        """Raise `InputError` for a layer whose output the model does not have; 0 is what enters the first block."""
+        """Raise `InputError` for a layer whose output the model does not have; layer 0 is the first block's input."""
         if self.layers is not None and not -self.layers - 1 <= layer <= self.layers:
             raise InputError(
                 f"there is no layer {layer} in {self.name}: it has 0 (the input of the first block) to {self.layers}",
@@ -72,7 +72,7 @@ class Outline:
 
 
 def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Outline:
-    """Return what the configuration of a model says of it, fetching the model if it is not here.
+    """Return what a model's configuration says; fetches the model if it is not in the cache.
 
     Raises a `ModelError` if there is no such model, or if it is a vocabulary without weights.
 
@@ -89,7 +89,7 @@ def outline(model: str | os.PathLike[str], *, revision: str | None = None) -> Ou
     path = resolve(model, revision=revision)
     try:
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # whoever loads it says what is wrong with it
+    except (OSError, ValueError):  # loading the model raises the error
         config = {}
     config = config if isinstance(config, dict) else {}
     nested = [config] + [part for key in ("text_config", "decoder") if isinstance(part := config.get(key), dict)]
@@ -121,7 +121,7 @@ def check_left_to_right(name: str, built: str, type_: str, is_decoder: bool) -> 
 
 
 def answers_messages(folder: Path) -> bool:
-    """Say whether the files of a model's folder hold a chat template; transformers is not needed for that.
+    """Return whether a model's folder has a chat template; does not import transformers.
 
     >>> from cutaway.models.sources import resolve
     >>> answers_messages(resolve("smollm2-135m")), answers_messages(resolve("gpt2-vocab"))
@@ -136,7 +136,7 @@ def answers_messages(folder: Path) -> bool:
 
 
 def is_model_type(name: str) -> bool:
-    """Say whether transformers may know a type of model by this name, by looking into its sources without importing it.
+    """Return whether transformers may know this model type; searches its sources without importing it.
 
     >>> is_model_type("gpt2"), is_model_type("gpt22")
     (True, False)
@@ -148,7 +148,7 @@ def is_model_type(name: str) -> bool:
 
 
 def check_device(device: str) -> None:
-    """Raise `InputError` if this is not the name of a device; torch finds out later whether the machine has it."""
+    """Raise `InputError` if this is not the name of a device; torch checks later whether the machine has it."""
     kind, colon, number = device.partition(":")
     if kind not in _DEVICES or (colon and not number.isdecimal()):
         raise InputError(f"there is no device {device!r}", hint="use `device='cpu'`, 'cuda', 'cuda:1' or 'mps'")

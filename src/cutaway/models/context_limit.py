@@ -1,16 +1,16 @@
-"""How long a text a model takes, by whatever name its configuration says it."""
+"""The longest text that a model takes, by whatever name its configuration gives it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# transformers maps most names to the first one; the others are those that it leaves as they are, and older ones.
+# transformers maps most names to the first one; the others are names that it does not map, and older ones.
 _NAMES = (
     *("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "max_seq_length", "n_ctx"),
     *("seq_length", "max_encoder_position_embeddings", "max_text_positions", "max_target_positions"),
     *("context_length", "model_max_length"),
 )
-# These families count positions from behind the padding id: so many rows of the table are never used.
+# In these families positions start after the padding id, so the first rows of the table are never used.
 _OFFSET_POSITIONS = {
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert", "longformer", "ibert"),
     *("data2vec-text", "mpnet", "luke", "mluke", "lilt", "layoutlmv3", "markuplm"),
@@ -20,7 +20,7 @@ _OFFSET_POSITIONS = {
 def context_of(config: Any) -> int | None:
     """Return how many positions T a transformers configuration allows, or None if it sets no bound.
 
-    Of a model of text and pictures it is the limit of the part that reads text.
+    For a model of text and images it is the limit of the text part.
 
     >>> import transformers
     >>> context_of(transformers.GPT2Config(n_positions=128)), context_of(transformers.MptConfig(max_seq_len=64))
@@ -35,7 +35,7 @@ def context_of(config: Any) -> int | None:
 
 
 def _text_part(config: Any) -> Any:
-    for decoder in (None, True):  # a model of sound has two parts that read text: the one that writes counts
+    for decoder in (None, True):  # a speech model has two text parts; the decoder counts
         try:
             return config.get_text_config(decoder=decoder)
         except ValueError:

@@ -1,4 +1,4 @@
-"""`list_data` and `get_data`: sequences to learn from, fetched like the shelf's models, kept in the same cache."""
+"""`list_data` and `get_data`: sequences to learn from, fetched and cached like the models of the shelf."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class ListedData:
-    """One line of the list: `bytes` on the disk where `cached`, else what the download weighs."""
+    """One line of the list; `bytes` is the size on disk if `cached`, else the size of the download."""
 
     name: str
     alphabet: str
@@ -53,13 +53,13 @@ class DataList(Result):
     datasets: list[ListedData]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a set of data."""
+        """Return one row for each data set."""
         return [dataclasses.asdict(entry) for entry in self.datasets]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class DataInfo(Result):
-    """One set of data at hand: `main` is the file, or the pattern of the files, in `path` to read, `how` the way."""
+    """A data set on this disk: `main` is the file (or pattern) to read in the folder `path`, `how` says how."""
 
     schema: ClassVar[str] = "dataset"
 
@@ -76,7 +76,7 @@ class DataInfo(Result):
 
 
 def list_data() -> DataList:
-    """List the data that need no hub, cached or not; fetches nothing.
+    """List the data sets that need no hub, cached or not; fetches nothing.
 
     >>> [entry.name for entry in list_data().datasets][:3]
     ['shakespeare', 'sentiment', 'moses']
@@ -91,9 +91,9 @@ def list_data() -> DataList:
 
 
 def get_data(name: str) -> DataInfo:
-    """Fetch and unpack a set of data where it is not here yet, and say where it lies and how it is read.
+    """Return a data set's folder and how to read it; fetches and unpacks it if it is not in the cache.
 
-    Nothing of its package is imported or run. Raises `UnknownModel`, `NotFetched`, `ChecksumMismatch` or another
+    No code of its package is imported or run. Raises `UnknownModel`, `NotFetched`, `ChecksumMismatch` or another
     `ModelError`, and `CacheError`.
 
     >>> get_data("weather-seattle").main  # doctest: +SKIP
@@ -146,7 +146,7 @@ def _make(entry: Dataset, aside: Path) -> dict[str, Any]:
             raise _changed(entry, f"does not contain {Path(error.filename or '').name}") from error
         except (OSError, ModelError):
             raise
-        except Exception as error:  # a table without the columns it had, an archive inside that is cut short
+        except Exception as error:  # such as a table with other columns, or a truncated archive inside
             raise _changed(entry, f"does not have the expected content: {error!r}") from error
     return {"name": entry.name, "kind": entry.alphabet, "source": source, "licence": entry.licence}
 
@@ -162,12 +162,12 @@ def _extract(file: Path, to: Path) -> None:
     if file.name.endswith(".tar.gz"):
         try:
             with tarfile.open(file) as archive:
-                archive.extractall(to, filter="data")  # which lets nothing out of the folder
+                archive.extractall(to, filter="data")  # this filter writes nothing outside the folder
         except (tarfile.TarError, zlib.error, EOFError) as error:
             raise CorruptFile(f"{file.name} can't be unpacked: {error}", hint="run the command again") from error
         return
     with opened(file) as archive:
-        archive.extractall(to)  # noqa: S202 (zipfile lets nothing out of the folder)
+        archive.extractall(to)  # noqa: S202 (zipfile writes nothing outside the folder)
 
 
 def _keep(entry: Dataset, unpacked: Path, aside: Path) -> None:
@@ -191,7 +191,7 @@ def _keep(entry: Dataset, unpacked: Path, aside: Path) -> None:
 
 
 def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
-    """Fetch and unpack a package of Debian, and return its name and version; nothing is installed."""
+    """Fetch and unpack a Debian package without installing it, and return its name and version."""
     folder = scratch / package
     folder.mkdir()
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
@@ -211,7 +211,7 @@ def _debian(entry: Dataset, package: str, scratch: Path, unpacked: Path) -> str:
         said = [line for line in run.stderr.splitlines() if line.startswith("E:")] or ["E: no reason given"]
         raise HubUnreachable(
             f"apt-get did not send {package}: {said[0].removeprefix('E:').strip()}",
-            hint=f"its lists may be old or missing: apt-get update; then: cutaway data get {entry.name}",
+            hint=f"its package lists may be old or missing: run apt-get update, then cutaway data get {entry.name}",
         )
     run = subprocess.run(["dpkg-deb", "-x", files[0], unpacked], capture_output=True, text=True, check=False)
     if run.returncode != 0:

@@ -1,6 +1,6 @@
-"""Data that need a word between the package and a reader: other files become one table, and nothing is changed in it.
+"""Tables made from the files of a package that no reader can read directly; the data stay unchanged.
 
-Each function takes the folder of an unpacked package and writes one file.
+Each function takes the folder of an unpacked package and writes the table to `target`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PARTS = {"movie": "movieReviewSnippets", "amazon": "amazonReviewSnippets", "twe
 
 
 def sentiment(folder: Path, target: Path) -> None:
-    """Write text, label, rating and part of every rated snippet, but for those of newspapers, which may not be."""
+    """Write text, label, rating and part of every rated snippet, except newspapers', which must not be republished."""
     [inner] = folder.glob("*/additional_resources/hutto_ICWSM_2014.tar.gz")
     rows = []
     with tarfile.open(inner) as archive:
@@ -33,7 +33,7 @@ def sentiment(folder: Path, target: Path) -> None:
 
 
 def peptides(folder: Path, target: Path) -> None:
-    """Write sequence and label of modlAMP's antimicrobial peptides and those drawn from UniProt."""
+    """Write sequence and label of modlAMP's antimicrobial peptides and of its peptides from UniProt."""
     lines = (folder / "modlamp/data/AMPvsUniProt.csv").read_text(encoding="utf-8").splitlines()
     other, antimicrobial = (name.strip() for name in lines[0].split(",")[2:4])
     assert (other, antimicrobial) == ("UniProt", "AMP")  # noqa: S101
@@ -45,7 +45,7 @@ def peptides(folder: Path, target: Path) -> None:
 def melting_points(folder: Path, target: Path) -> None:
     """Write SMILES, melting point (kelvin) and CAS number of every molecule whose structure the package knows."""
     smiles: dict[str, str] = {}
-    for size in ("large", "small"):  # the smaller list is the better kept one: it has the last word
+    for size in ("large", "small"):  # the smaller list is better curated, so it overrides the larger
         path = folder / f"chemicals/Identifiers/chemical identifiers pubchem {size}.tsv"
         with path.open(encoding="utf-8") as lines:
             for line in lines:
@@ -58,7 +58,7 @@ def melting_points(folder: Path, target: Path) -> None:
 
 
 def weather_year(folder: Path, target: Path) -> None:
-    """Write the year at Greensboro, and the one at Sand Point beside it, without the line of the station on top."""
+    """Write the years at Greensboro and, in a file beside it, at Sand Point, without the station's line at the top."""
     for name, path in (("723170TYA.CSV", target), ("703165TY.csv", target.with_name("sand-point.csv"))):
         _, _, table = (folder / "pvlib/data" / name).read_text(encoding="utf-8").partition("\n")
         assert table.startswith("Date (MM/DD/YYYY),Time (HH:MM),")  # noqa: S101
@@ -66,9 +66,9 @@ def weather_year(folder: Path, target: Path) -> None:
 
 
 def help_pairs(folder: Path, target: Path) -> None:
-    """Write the paragraphs that stand under one name in both languages, each English one once, three words or more.
+    """Write the paragraphs with the same id in both languages: each English one once, if it has at least three words.
 
-    What is the same in both languages (code, names) is left out.
+    Paragraphs that are equal in both languages (code, names) are left out.
     """
     english, french = (_paragraphs(folder / "usr/share/libreoffice/help" / language) for language in ("en-US", "fr"))
     pairs: dict[str, str] = {}
@@ -91,7 +91,7 @@ def _paragraphs(folder: Path) -> dict[tuple[str, str], str]:
 
 
 class _Paragraphs(HTMLParser):
-    """Gathers the text of every paragraph and heading that has a name of its own (an id)."""
+    """Gathers the text of every paragraph and heading that has an id."""
 
     def __init__(self) -> None:
         super().__init__()

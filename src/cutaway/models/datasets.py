@@ -1,7 +1,7 @@
-"""The shelf of data: sequences of every kind inside pinned packages, none of which is ever imported or installed.
+"""The shelf of data: sequences of every kind inside pinned packages, which are never imported or installed.
 
-A package of the Python index is pinned by version and SHA-256. Debian's versions move on, so what comes in a package of
-Debian is pinned by the SHA-256 of the file that is read. Nothing of these data is part of cutaway.
+A package of the Python index is pinned by version and SHA-256. Debian's versions change, so data from a Debian package
+are pinned by the SHA-256 of the file that is read. cutaway itself contains none of these data.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from cutaway.models.shelf import Package
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """One set of data: where its bytes come from, which file is read, and how."""
+    """One data set: where its bytes come from, which file to read, and how."""
 
     name: str
-    alphabet: str  # text, dna, protein, smiles or series: what its sequences are of
+    alphabet: str  # text, dna, protein, smiles or series
     description: str
-    keep: tuple[str, ...]  # patterns of the paths that are kept, flat; what `prepare` reads is not
+    keep: tuple[str, ...]  # patterns of the files to keep, without their folders; `prepare` may read others
     main: str  # the file, or the pattern of the files, to read
     how: str
     licence: str
     citation: str
     download_bytes: int
     package: Package | None = None  # of the Python index
-    source: bool = False  # a source distribution, where there is no wheel
+    source: bool = False  # a source distribution, if there is no wheel
     debian: tuple[str, ...] = ()
     prepare: str | None = None  # the function of dataset_recipes.py that makes `main`
     main_sha256: str | None = None
-    edition: int = 1  # counted up where the same package is kept in another way than before: a folder of its own
+    edition: int = 1  # counted up if other files are kept than before; each edition has its own folder
 
     @property
     def origin(self) -> str:
-        """What the data come in."""
+        """The package that holds the data."""
         if self.package is not None:
             return f"package {self.package.requirement}"
         return f"Debian {' and '.join(self.debian)}"
@@ -47,10 +47,11 @@ _ENTRIES = (
     Dataset(
         name="shakespeare",
         alphabet="text",
-        description="the plays and poems, 49 plain texts; First Folio spellings of 35 of them beside",
+        description="Shakespeare's plays and poems: 49 plain texts, 35 of them also in the spelling of the First Folio",
         keep=("*/shksprdata/texts/*_gut.txt", "*/shksprdata/texts/*_gut_f.txt", "*/COPYING.txt"),
         main="*_gut.txt",
-        how="plain text, a file a work; the _gut_f.txt files are the same works once more: keep them out of a test set",
+        how="plain text, one file for each work; the _gut_f.txt files are the same works in the spelling of the First "
+        "Folio: keep them out of a test set",
         licence="texts in the public domain; packaging MIT",
         citation="Project Gutenberg, by the Open Knowledge Foundation's Open Shakespeare",
         download_bytes=5_416_192,
@@ -62,11 +63,11 @@ _ENTRIES = (
     Dataset(
         name="sentiment",
         alphabet="text",
-        description="18,513 snippets of film and product reviews and tweets, rated by twenty people each",
+        description="18,513 tweets and snippets of film and product reviews, each rated by twenty people",
         keep=("*/LICENSE.txt",),
         main="sentiment.csv",
-        how="CSV; column text, label column label (negative, positive, or neutral where the rating is 0), rating from "
-        "-4 to 4, part movie, amazon or tweets; the part of newspaper editorials is left out",
+        how="CSV; `column='text'`, `label_column='label'` (negative, positive, or neutral if the rating is 0); rating "
+        "is from -4 to 4, part is movie, amazon or tweets; the newspaper editorials are left out",
         licence="MIT",
         citation="Hutto, Gilbert: VADER: a parsimonious rule-based model for sentiment analysis of social media text, "
         "ICWSM 2014",
@@ -83,7 +84,7 @@ _ENTRIES = (
         description="MOSES: 1,584,663 drug-like molecules to train on, 176,074 to test, and reference statistics",
         keep=("moses/dataset/data/*", "*.dist-info/LICENSE"),
         main="train.csv.gz",
-        how="gzipped CSV; column SMILES; test.csv.gz and test_scaffolds.csv.gz are held out",
+        how="gzipped CSV; `column='SMILES'`; test.csv.gz and test_scaffolds.csv.gz are held out",
         licence="MIT",
         citation="Polykovskiy et al.: Molecular sets (MOSES): a benchmarking platform for molecular generation models, "
         "Frontiers in Pharmacology 11, 565644 (2020)",
@@ -98,7 +99,7 @@ _ENTRIES = (
         description="5,200 peptides, half of them antimicrobial",
         keep=("modlamp/data/AMPvsUniProt.csv", "modlamp/data/ACP_*.csv", "*.dist-info/licenses/LICENSE"),
         main="peptides.csv",
-        how="CSV; column sequence, label column label (antimicrobial or other)",
+        how="CSV; `column='sequence'`, `label_column='label'` (antimicrobial or other)",
         licence="BSD-3-Clause",
         citation="Müller, Gabernet, Hiss, Schneider: modlAMP: Python for antimicrobial peptides, Bioinformatics 33, "
         "2753-2755 (2017)",
@@ -114,8 +115,8 @@ _ENTRIES = (
         description="11,384 melting points of organic molecules, each with its SMILES",
         keep=("*.dist-info/licenses/LICENSE.txt", "chemicals/Phase Change/OpenNotebook Melting Points.tsv"),
         main="melting-points.csv",
-        how="CSV; column smiles, label column kelvin, and the CAS number; --skip-bad leaves out three that RDKit "
-        "refuses (BrF3, BrF5, ClF3)",
+        how="CSV; `column='smiles'`, `label_column='kelvin'`; cas is the CAS number; `skip_bad=True` leaves out three "
+        "molecules that RDKit refuses (BrF3, BrF5, ClF3)",
         licence="MIT; the points are open data",
         citation="Bell et al.: chemicals, 2016-2026; Bradley, Williams, Lang: Jean-Claude Bradley open melting point "
         "dataset, 2014",
@@ -128,10 +129,11 @@ _ENTRIES = (
     Dataset(
         name="weather-seattle",
         alphabet="series",
-        description="Seattle day by day, 2012 to 2015: 1,461 days of rain, temperature, wind and kind of weather",
+        description="the weather in Seattle, 2012 to 2015: 1,461 days of rain, temperature, wind and kind of weather",
         keep=("vega_datasets/_data/seattle-weather.csv", "*.dist-info/LICENSE"),
         main="seattle-weather.csv",
-        how="CSV; columns date, precipitation (mm), temp_max and temp_min (°C), wind (m/s), weather (a word)",
+        how="CSV, one row for each day; columns date, precipitation (mm), temp_max and temp_min (°C), wind (m/s), "
+        "weather (a word)",
         licence="public domain (NOAA); packaging MIT",
         citation="NOAA National Centers for Environmental Information, in vega-datasets",
         download_bytes=210_822,
@@ -142,10 +144,11 @@ _ENTRIES = (
     Dataset(
         name="weather-year",
         alphabet="series",
-        description="a typical meteorological year hour by hour, 8,760 hours, at Greensboro and at Sand Point",
+        description="a typical meteorological year at Greensboro and at Sand Point, 8,760 hours each",
         keep=("*.dist-info/licenses/*",),
         main="greensboro.csv",
-        how="CSV, a row an hour; columns for example Dry-bulb (C), Wspd (m/s), GHI (W/m^2); sand-point.csv beside",
+        how="CSV, one row for each hour; columns for example Dry-bulb (C), Wspd (m/s), GHI (W/m^2); the year at Sand "
+        "Point is in sand-point.csv",
         licence="public domain (NREL); packaging BSD-3-Clause",
         citation="Wilcox, Marion: Users manual for TMY3 data sets, NREL/TP-581-43156 (2008), in pvlib python",
         download_bytes=19_368_848,
@@ -158,10 +161,10 @@ _ENTRIES = (
     Dataset(
         name="md-nglview",
         alphabet="series",
-        description="bovine rhodopsin moving: 348 alpha carbons, 51 frames of molecular dynamics",
+        description="molecular dynamics of bovine rhodopsin: 348 alpha carbons, 51 frames",
         keep=("*/nglview/datafiles/md_1u19.xtc", "*/nglview/datafiles/md_1u19.gro", "nglview-4.0.1/LICENSE"),
         main="md_1u19.xtc",
-        how="trajectory XTC, md_1u19.gro beside it says what the atoms are called: --column phi, --column 'name CA'",
+        how="XTC trajectory; for example `column='phi'` or `column='name CA'`; md_1u19.gro has the atom names",
         licence="MIT",
         citation="Nguyen, Case, Rose: NGLview: interactive molecular graphics for Jupyter notebooks, "
         "Bioinformatics 34, 1241-1242 (2018)",
@@ -174,7 +177,7 @@ _ENTRIES = (
     Dataset(
         name="mdanalysis-tests",
         alphabet="series",
-        description="adenylate kinase closing and opening, and cobrotoxin in water: trajectories of molecular dynamics",
+        description="molecular dynamics of adenylate kinase, which closes and opens, and of cobrotoxin in water",
         keep=(
             "*/MDAnalysisTests/data/adk.psf",
             "*/MDAnalysisTests/data/adk_dims*.dcd",
@@ -185,9 +188,9 @@ _ENTRIES = (
             "*/LICENSE",
         ),
         main="adk_dims2.dcd",
-        how="trajectory DCD; --column 'distance 817 2633' --column 'distance 1957 3022' is the opening of the lids; "
-        "adk.psf, copied to adk_dims2.psf, says what the atoms are called; adk_dims.dcd ends before its header says; "
-        "adk_oplsaa.xtc and cobrotoxin.xtc have .gro and .pdb beside them",
+        how="DCD trajectory; `column=['distance 817 2633', 'distance 1957 3022']` shows how the lids open; adk.psf has "
+        "the atom names (copy it to adk_dims2.psf); adk_dims.dcd ends earlier than its header says; adk_oplsaa.xtc and "
+        "cobrotoxin.xtc have .gro and .pdb files beside them",
         licence="LGPL-3.0-or-later and LGPL-2.1-or-later",
         citation="Beckstein et al.: zipping and unzipping of adenylate kinase, J. Mol. Biol. 394, 160-176 (2009); "
         "Gowers et al.: MDAnalysis, SciPy 2016",
@@ -228,10 +231,10 @@ _ENTRIES = (
     Dataset(
         name="chloroplast",
         alphabet="dna",
-        description="the chloroplast genome of Arabidopsis thaliana, 154,478 bases, 85 annotated genes of proteins",
+        description="the chloroplast genome of Arabidopsis thaliana, 154,478 bases with 85 annotated protein genes",
         keep=("*/GenBank/NC_000932.gb.gz", "*/python-biopython-doc/copyright"),
         main="NC_000932.gb.gz",
-        how="gzipped GenBank, one record; features CDS with their translations (Biopython reads it)",
+        how="gzipped GenBank, one record; its CDS features have translations (Biopython reads them)",
         licence="sequence free to use (NCBI RefSeq); packaging Biopython License",
         citation="Sato et al.: complete structure of the chloroplast genome of Arabidopsis thaliana, DNA Research 6, "
         "283-290 (1999)",
@@ -242,10 +245,10 @@ _ENTRIES = (
     Dataset(
         name="uniprot-sample",
         alphabet="protein",
-        description="20,000 proteins of UniProt",
+        description="20,000 proteins from UniProt",
         keep=("*/example-data/DB.fasta.gz", "*/example-data/QUERY.fasta.gz", "*/copyright"),
         main="DB.fasta.gz",
-        how="gzipped FASTA; QUERY.fasta.gz holds 500 more",
+        how="gzipped FASTA; QUERY.fasta.gz holds 500 more proteins",
         licence="CC-BY-4.0 (UniProt); packaging GPL-3.0",
         citation="Steinegger, Söding: MMseqs2 enables sensitive protein sequence searching, Nature Biotechnology 35, "
         "1026-1028 (2017); The UniProt Consortium",
@@ -259,7 +262,7 @@ _ENTRIES = (
         description="LibreOffice's help in English and French, 27,933 pairs of paragraphs",
         keep=("*/libreoffice-help-fr/copyright",),
         main="pairs.tsv",
-        how="tab-separated, a pair of paragraphs a line; columns en and fr",
+        how="tab-separated, one pair of paragraphs on each line; columns en and fr",
         licence="MPL-2.0",
         citation="The Document Foundation and its translators: LibreOffice help",
         download_bytes=4_990_512,

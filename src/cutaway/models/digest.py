@@ -1,8 +1,8 @@
-"""What a loaded module is at this moment: its code, its settings and every number in it, as one digest.
+"""A digest of a loaded module's current state: its code, its settings and every weight.
 
-Weights change in place: an optimizer's step, `load_state_dict`, `weight.data.mul_()`. Some of these changes leave no
-trace but the numbers themselves (`data_ptr` stays, and so does `_version`). So whoever keeps something that was derived
-from a module keeps it under this digest, taken anew at each use. It reads all weights once, as a decoding step does.
+Weights change in place: an optimizer's step, `load_state_dict`, `weight.data.mul_()`. Some of these changes show only
+in the numbers themselves (`data_ptr` and `_version` stay the same). So values derived from a module are stored under
+this digest, which is computed again at each use. It reads all weights once, as a decoding step does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 def is_altered(module: Any) -> bool:
-    """Say whether somebody has put code of their own into a module, which a copy or another forward would leave out.
+    """Return whether a module has code that a copy or another forward pass would leave out.
 
     These are hooks, a `forward` of one instance, and weights that are not plain tensors.
     """
@@ -56,7 +56,7 @@ def digest(module: Any) -> bytes:
         hooks = [list(getattr(part, hooks)) for hooks in _HOOKS]
         found.update(repr((path, id(type(part)), id(type(part).forward), hooks, plain)).encode())
         for name, tensor in _tensors(part):
-            # The place as well as the content: what was derived may still use the tensor itself.
+            # The address as well as the content, because derived values may still use the tensor itself.
             where = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())
             if where not in seen:
                 seen[where] = _content(tensor)
@@ -83,8 +83,8 @@ def _content(tensor: torch.Tensor) -> bytes:
     if whole:
         lanes, turned = np.zeros(_LANES, np.uint64), np.empty(_LANES, np.uint64)
         for block in flat[:whole].view(np.uint64).reshape(-1, _LANES):
-            # Each step can be undone, so one changed word always changes the sum; turning the halves over each other
-            # lets two changed signs in one lane not cancel.
+            # Each step is invertible, so one changed word always changes the sum. Mixing the halves keeps two changed
+            # signs in one lane from cancelling.
             np.multiply(lanes, _FACTOR, out=lanes)
             np.right_shift(lanes, _HALF, out=turned)
             np.bitwise_xor(lanes, turned, out=lanes)

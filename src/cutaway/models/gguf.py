@@ -1,9 +1,9 @@
-"""GGUF → a Hugging Face directory, once: `python -m cutaway.models.gguf FILE DIRECTORY`.
+"""Convert a GGUF to a Hugging Face directory, once: `python -m cutaway.models.gguf FILE DIRECTORY`.
 
-transformers opens a GGUF in some 14 s and refuses to save what it opened; the directory written here loads in 0.2 s,
-memory-mapped, and needs neither cutaway nor the GGUF any more. Weights are kept in float32: what the quantised blocks
-say, to the bit. It runs as a process of its own, so that a caller who only wants the tokenizer never imports torch
-and the memory for dequantising is given back.
+transformers opens a GGUF in about 14 s and refuses to save it. The directory written here loads in 0.2 s,
+memory-mapped, and needs neither cutaway nor the GGUF any more. Weights are stored in float32, exactly as the quantised
+blocks give them. The conversion is a separate process; so a caller who only wants the tokenizer never imports torch,
+and the memory for dequantising is freed.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from cutaway.models import gguf_tokenizer, isolated
 from cutaway.models.cache import RECORD, plain_os_errors
 from cutaway.progress import step
 
-CONVERSION = 2  # raise it when folders converted before are wrong: they are then made again
+CONVERSION = 2  # raise it if folders converted before are wrong: they are then converted again
 
 
 def convert(source: Path, directory: Path) -> None:
     """Write the model and tokenizer of a GGUF file into an empty directory.
 
-    Raises `UnsupportedArchitecture`, `CorruptFile`, or an `OSError` where the directory can't be written.
+    Raises `UnsupportedArchitecture`, `CorruptFile`, or an `OSError` if the directory can't be written.
     """
     with step(f"converting {source.name}"):
         isolated.run("cutaway.models.gguf", source, directory, what=repr(str(source)))
 
 
 def renew(old: Path, directory: Path, pre: str | None) -> None:
-    """Write into an empty directory what version 2 makes of a folder that version 1 converted: another tokenizer.
+    """Bring a folder of conversion 1 to version 2, in an empty directory: only the tokenizer changes.
 
-    `pre` is what the GGUF calls its pre-tokenizer, None if its tokenizer was right. The weights are linked, not copied,
-    if the disk allows it. This needs neither the GGUF nor a network.
+    `pre` is the GGUF's name for its pre-tokenizer, or None if the tokenizer was right. The weights are linked, not
+    copied, if the disk allows it. This needs neither the GGUF nor a network.
     """
     from tokenizers import Tokenizer
 
@@ -72,12 +72,12 @@ def _convert(source: Path, directory: Path) -> None:
         weights = load_gguf_checkpoint(str(source), return_tensors=True, model_to_load=model)["tensors"]
         missing, unexpected = model.load_state_dict(weights, strict=False)
         tokenizer = transformers.AutoTokenizer.from_pretrained(**where, **gguf_tokenizer.defaults(metadata))
-    except Exception as error:  # numpy, gguf and torch raise what they like on a damaged file
+    except Exception as error:  # for damaged files, numpy, gguf and torch raise errors of many kinds
         raise _corrupt(source, error) from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
         raise CorruptFile(
-            f"{source.name} lacks weights that its architecture needs: {', '.join(lost[:4])}",
+            f"the weights in {source.name} do not fit its architecture: {', '.join(lost[:4])}",
             hint="fetch the file again and compare its size",
         )
     gguf_tokenizer.correct(tokenizer.backend_tokenizer, metadata, source.name)

@@ -1,10 +1,10 @@
 r"""The tokenizer of a GGUF, cut as the model was trained.
 
 A GGUF with byte-level BPE names its pre-tokenizer (`tokenizer.ggml.pre`): how text is split before merges are made.
-transformers knows some of the names and cuts all others as GPT-2 does, without a word. Here every name leads to the
-right split, or to one error. The names, and what each stands for, are those of llama.cpp (`src/llama-vocab.cpp`: the
-load function and `llm_tokenizer_bpe`). Where llama.cpp had to rewrite a pattern for its own engine, the pattern of the
-model's tokenizer.json stands here, which `tokenizers` can run.
+transformers knows some of the names and splits all others as GPT-2 does, without a warning. Here every name leads to
+the right split or to an error. The names and their splits are those of llama.cpp (`src/llama-vocab.cpp`: the load
+function and `llm_tokenizer_bpe`). If llama.cpp had to rewrite a pattern for its own engine, the pattern here is that of
+the model's tokenizer.json, which `tokenizers` can run.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _PIECES_OF_SPACE = "".join(rf"|\s{{{n}}}(?!\S)" for n in (512, 256, 128, 64, 32,
 
 @dataclasses.dataclass(frozen=True)
 class PreTokenizer:
-    """How text is split before merges: each of `splits` in turn, matches and what lies between them kept apart.
+    """How text is split before merges: each of `splits` in turn; matches and the text between them become pieces.
 
-    `whole` says that a piece which is a token stays whole whatever its merges; `add_bos` is what holds if the file
-    does not say.
+    With `whole`, a piece that is a token is taken as that token, without merges. `add_bos` holds if the file does not
+    say.
     """
 
     splits: tuple[str, ...]
@@ -127,8 +127,8 @@ def pre_tokenizer(name: str | None, source: str) -> PreTokenizer:
     """Return how a GGUF's text is split, by the name in its `tokenizer.ggml.pre`; raise `UnsupportedArchitecture`."""
     if not name or name == "default":
         raise UnsupportedArchitecture(
-            f"{source} does not say how its text is split (tokenizer.ggml.pre is {name or 'missing'!r}), so its tokens "
-            "can't be known",
+            f"{source} does not say how text is split (tokenizer.ggml.pre is {repr(name) if name else 'missing'}), so "
+            "its tokens can't be known",
             hint="take a newer GGUF of the model, or make one with a current llama.cpp (convert_hf_to_gguf.py)",
         )
     found = PRE_TOKENIZERS.get(name)
@@ -142,7 +142,7 @@ def pre_tokenizer(name: str | None, source: str) -> PreTokenizer:
 
 
 def cut(tokenizer: Any, how: PreTokenizer) -> None:
-    """Make a byte-level BPE of `tokenizers` split text so, in place."""
+    """Give a byte-level BPE of `tokenizers` this split, in place."""
     from tokenizers import Regex, decoders, pre_tokenizers
 
     steps = [
@@ -160,14 +160,14 @@ def cut(tokenizer: Any, how: PreTokenizer) -> None:
 
 
 def defaults(metadata: dict[str, Any]) -> dict[str, bool]:
-    """Return what holds of the special tokens if the file does not say: settings for transformers' tokenizer."""
+    """Return settings for transformers' tokenizer: what holds of the special tokens if the file does not say."""
     if metadata.get("tokenizer.ggml.model") != "gpt2":
         return {}
     return {"add_bos_token": True} if PRE_TOKENIZERS[metadata["tokenizer.ggml.pre"]].add_bos else {}
 
 
 def correct(tokenizer: Any, metadata: dict[str, Any], source: str) -> None:
-    """Bring what transformers made of a GGUF's tokenizer (its `backend_tokenizer`) to what the file says, in place."""
+    """Correct, in place, the `backend_tokenizer` that transformers built from a GGUF to what the file says."""
     from tokenizers import decoders, pre_tokenizers
 
     kind, prefix = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.add_space_prefix")

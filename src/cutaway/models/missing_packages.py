@@ -1,4 +1,4 @@
-"""Packages that a model's files need and that are not installed: one line that names the package."""
+"""The error for a package that a model's files need and that is not installed."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def missing_package(name: str, error: BaseException) -> MissingPackage | None:
     package = _package(cause)
     if package is None:
         return MissingPackage(f"{name} needs a package that is not installed: {said}", hint="install it with pip")
-    from cutaway.extras import pip_install  # this room's neighbours bring numpy along
+    from cutaway.extras import pip_install  # rarely needed
 
     hint = f"{pip_install()} {shlex.quote(package)}"
     return MissingPackage(f"{name} needs the package {package}, which is not installed", hint=hint)
 
 
 def _import_error(error: BaseException) -> ImportError | None:
-    """Return the failed import that `error` is or comes from; one that was merely under way counts if it is named."""
+    """Return the failed import that `error` is or comes from; an import in its context counts only if it names it."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ImportError):

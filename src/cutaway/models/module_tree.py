@@ -30,7 +30,7 @@ from cutaway.result import Result
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-    """One module of the tree; `repeat` equal siblings are one entry, `parameters` count one with all below it."""
+    """One module of the tree, for `repeat` equal siblings; `parameters` counts one of them with all modules below."""
 
     name: str
     label: str
@@ -44,10 +44,11 @@ class Module:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Architecture(Result):
-    """A model's build: `modules` in the order of the drawing, `tree` as torch prints it.
+    """A model's architecture: `modules` in the order of the drawing, `tree` as torch prints it.
 
-    `bytes` hold the weights in `dtype`; `flops_per_token` is one forward pass over `flops_context` tokens (an
-    encoder-decoder reads as many on either side) divided by all tokens read; two FLOPs a multiply-add, as torch counts.
+    `bytes` is the size of the weights in `dtype`. `flops_per_token` is the FLOPs of one forward pass over
+    `flops_context` tokens (an encoder-decoder reads as many on each side), divided by all tokens read. A multiply-add
+    is two FLOPs, as torch counts.
     """
 
     schema: ClassVar[str] = "architecture"
@@ -72,7 +73,7 @@ class Architecture(Result):
     tree: str
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a module, with the shape of its weight where it has one."""
+        """Return one row for each module, with the shapes of its weights."""
         rows = []
         for module in self.modules:
             row = dataclasses.asdict(module)
@@ -82,9 +83,9 @@ class Architecture(Result):
 
 
 def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str | None = None) -> Architecture:
-    """Take a model apart by its configuration: a name, a folder, a `config.json`, a model type or a config object.
+    """Return the architecture of a model, given by name, folder, `config.json`, model type or config object.
 
-    A bare model type (`gpt2`, `llama`, `bert`) gives transformers' own default of that type. Raises a `ModelError`.
+    A model type alone (`gpt2`, `llama`, `bert`) gives transformers' default of that type. Raises a `ModelError`.
 
     >>> architecture("gpt2").parameters
     124439808
@@ -96,14 +97,14 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
         module.tie_weights()  # type: ignore[operator]
     except CutawayError:
         raise
-    except Exception as error:  # eight hundred kinds of model, each with needs of its own
+    except Exception as error:  # the many model classes raise errors of many kinds
         said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise UnsupportedArchitecture(
             f"transformers can't build {name} from this configuration: {said}",
             hint="the defaults of a type are sometimes incomplete: give the config.json of a model",
         ) from error
     module.eval()
-    # The weights' own type, where the configuration says it; transformers computes in float32 on a CPU all the same.
+    # The dtype of the stored weights, if the configuration names it; on a CPU transformers computes in float32.
     dtype = getattr(config, "dtype", None) or torch.float32
     dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
     parameters = sum(weight.numel() for weight in module.parameters())
@@ -211,7 +212,8 @@ def _flops(module: Any, tokens: int) -> float | None:
         inputs["decoder_input_ids"] = ids_BT
     read = len(inputs) * tokens
     used = module.config._attn_implementation
-    # With sdpa BART and its kin look at the values of their mask, which the meta device has none of. Both count alike.
+    # With sdpa, models such as BART read the values of their mask, and the meta device has no values. Eager counts the
+    # same FLOPs.
     for implementation in (used, "eager"):
         counter = FlopCounterMode(display=False)
         try:
@@ -250,7 +252,7 @@ def _walk(module: nn.Module, label: str, path: str, name: str, repeat: int, dept
     while at < len(children):
         name, child = children[at]
         same = 1
-        # Only numbered children are a stack; q_proj and k_proj of one shape are still two different things.
+        # Only numbered children form a stack; q_proj and k_proj are different modules, even with equal shapes.
         while name.isdigit() and at + same < len(children) and _equal(child, children[at + same][1]):
             same += 1
         shown = f"({name}-{children[at + same - 1][0]})" if same > 1 else name
@@ -259,7 +261,7 @@ def _walk(module: nn.Module, label: str, path: str, name: str, repeat: int, dept
 
 
 def _detail(module: nn.Module) -> str:
-    # Leaves may print themselves (GPT-2's Conv1D does); others have their children between the brackets.
+    # A leaf may have its own repr (GPT-2's Conv1D does); the repr of other modules holds their children.
     kind, printed = type(module).__name__, repr(module)
     if next(module.children(), None) is None and printed.startswith(f"{kind}(") and printed.endswith(")"):
         return printed[len(kind) + 1 : -1].replace("\n", " ")
@@ -267,7 +269,7 @@ def _detail(module: nn.Module) -> str:
 
 
 def _equal(first: nn.Module, second: nn.Module) -> bool:
-    # Equal in print and equal in every shape: the criterion torch uses to fold a list, made strict.
+    # torch folds a list if the reprs are equal; here all shapes must be equal, too.
     if type(first) is not type(second) or repr(first) != repr(second):
         return False
     shapes = [[(key, weight.shape) for key, weight in module.named_parameters()] for module in (first, second)]

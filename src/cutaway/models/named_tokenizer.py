@@ -1,4 +1,4 @@
-"""A model's tokenizer by the model's name: the step from names (this floor) to ids (the floor below)."""
+"""Tokenizers by the names of their models."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ def tokenize(
 ) -> Tokens:
     """Split a text into the tokens of a model: pieces, ids, offsets, and whether they lead back to the text.
 
-    With it come the merges that led to them where the tokenizer is BPE, and the bins of numbers or the states of time
-    steps where it is of series, unless `steps` is False. Raises `TextError` for a lone surrogate and a `ModelError`
-    where the model can't be had.
+    With `steps`, the result also has the merges of a BPE, or the bins or states of a tokenizer of series. Raises
+    `TextError` for a lone surrogate and a `ModelError` if the model can't be found or fetched.
 
     >>> tokenize("a cat", "gpt2-vocab").ids
     [64, 3797]
@@ -52,11 +51,11 @@ def compare_tokenizers(
     edits: int = 200,
     seed: int = 0,
 ) -> TokenizerComparison:
-    """Hold tokenizers, by the names of their models or themselves, against each other on sequences of any kind.
+    """Compare tokenizers, given as such or by the names of their models, on sequences of any kind.
 
-    Tokens a word, losses, use of the vocabulary, tokens that `edits` small changes change, bits a symbol: see
-    `cutaway.tokens.TokenizerCell`; `cutaway.tokens.read_sample` makes a sample of a file. Raises an `InputError` for
-    nothing to compare and a `ModelError` where a model can't be had.
+    `cutaway.tokens.TokenizerCell` lists what is measured: tokens per word, losses, use of the vocabulary, tokens
+    changed by `edits` small changes, bits per symbol. `cutaway.tokens.read_sample` reads a sample from a file. Raises
+    an `InputError` if there is nothing to compare and a `ModelError` if a model can't be found or fetched.
 
     >>> found = compare_tokenizers(["gpt2-vocab"], [Sample("a line", "text", ["It was too tired."])])
     >>> found.cells[0].tokens, found.cells[0].exact

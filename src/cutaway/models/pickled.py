@@ -1,8 +1,8 @@
-"""A masked language model kept as a pickle → a Hugging Face directory with safetensors, once.
+"""Convert a masked language model stored as a pickle to a Hugging Face directory with safetensors, once.
 
 `python -m cutaway.models.pickled SPEC FOLDER DIRECTORY`. Pickles are opened with torch's `weights_only`, which builds
-tensors and plain containers and runs nothing; fairseq's checkpoints also hold an `argparse.Namespace`, a bag of values,
-which is allowed by name. The directory loads with plain AutoModelForMaskedLM and AutoTokenizer.
+tensors and plain containers and runs no code. fairseq's checkpoints also hold an `argparse.Namespace`, which is allowed
+by name. The directory loads with plain AutoModelForMaskedLM and AutoTokenizer.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _LAYER = {  # fairseq's names of a layer's parts, and RoBERTa's
 
 
 def convert(spec: Pickle, folder: Path, directory: Path) -> None:
-    """Write the model and tokenizer that lie in `folder` into an existing directory.
+    """Write the model and tokenizer of `folder` into an existing directory.
 
-    Raises `UnsafeFile` where the pickle holds more than tensors, `CorruptFile`, or an `OSError` where the directory
-    can't be written.
+    Raises `UnsafeFile` if the pickle holds more than tensors, `CorruptFile`, or an `OSError` if the directory can't be
+    written.
     """
     given = json.dumps(dataclasses.asdict(spec))
     with step(f"converting {spec.weights}"):
@@ -74,12 +74,12 @@ def _convert(spec: Pickle, folder: Path, directory: Path) -> None:
         missing, unexpected = model.load_state_dict(used, strict=False)
     except (OSError, CorruptFile):
         raise
-    except Exception as error:  # a file that is JSON but no configuration, a checkpoint without the parts it promises
+    except Exception as error:  # such as JSON that is not a configuration, or a checkpoint with parts missing
         said = (str(error).splitlines() or [repr(error)])[0]
         raise _damaged(f"{spec.weights} does not contain the expected model: {said}") from error
     model.tie_weights()
     if lost := [name for name in missing if name not in model.all_tied_weights_keys] + list(unexpected):
-        raise _damaged(f"{spec.weights} lacks weights that its architecture needs: {', '.join(lost[:4])}")
+        raise _damaged(f"the weights in {spec.weights} do not fit its architecture: {', '.join(lost[:4])}")
     with plain_os_errors():
         model.eval().save_pretrained(directory)
         _tokenizer(tokens, roles, _SPLITS[spec.alphabet], context).save_pretrained(directory)
@@ -110,7 +110,7 @@ def _config(path: Path, model_type: str | None) -> Any:
 
     said = json.loads(path.read_text(encoding="utf-8"))
     kind = type(transformers.AutoConfig.for_model(model_type or said["model_type"]))
-    known = kind().to_dict()  # old files hold settings of generation, of training, of somebody's disk
+    known = kind().to_dict()  # old files also hold settings of generation, training and local paths
     private = {"_name_or_path", "architectures", "transformers_version", "model_type", "torch_dtype", "dtype"}
     return kind(**{name: value for name, value in said.items() if name in known and name not in private})
 
@@ -151,12 +151,12 @@ def _from_fairseq(saved: dict[str, Any], vocabulary: int) -> tuple[Any, dict[str
         module, _, kind = name.rpartition(".")
         weights[f"{renamed.get(module, module)}.{kind}"] = weight
     weights["lm_head.bias"] = given["decoder.lm_head.bias"]
-    weights["roberta.embeddings.token_type_embeddings.weight"] = torch.zeros(1, config.hidden_size)  # it has no types
+    weights["roberta.embeddings.token_type_embeddings.weight"] = torch.zeros(1, config.hidden_size)  # fairseq has none
     return config, weights
 
 
 def _tokenizer(tokens: list[str], roles: dict[str, str], split: str, context: int) -> Any:
-    """Return a tokenizer of whole tokens: white space falls away, what is in no token is the unknown one."""
+    """Return a tokenizer of whole tokens: white space is removed, and what is not a token is the unknown token."""
     import tokenizers
     import transformers
     from tokenizers import Regex, decoders, models, pre_tokenizers, processors

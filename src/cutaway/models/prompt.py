@@ -1,4 +1,4 @@
-"""A prompt's way into a model: text, or a chat, → ids that fit its context."""
+"""From a prompt, which is a text or a chat, to ids that fit the model's context."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Prompt = str | Sequence[Mapping[str, str]]
 
 
 def render_chat(model: TextModel, prompt: Prompt, system: str | None = None) -> str:
-    """Return a user's message, or a whole chat, in the model's own chat template, ready for the model's answer.
+    """Return a user's message, or a whole chat, in the model's chat template, ready for the model's answer.
 
-    `system` says how to answer and comes first; without it the template may bring a text of its own, and "" takes that
-    one away. Raises `ModelError` if the model has no template or the template leaves a message out, and `InputError`
-    for messages that are not well formed.
+    `system` is the system message, which comes first. Without it the template may add a default one, and "" removes
+    that. Raises `ModelError` if the model has no template or the template leaves a message out, and `InputError` for
+    malformed messages.
     """
     messages = chat_messages(prompt, system)
     if not has_chat_template(model):
@@ -66,7 +66,7 @@ def chat_messages(prompt: Prompt, system: str | None = None) -> list[dict[str, s
         if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
             found = ", ".join(map(str, message)) if isinstance(message, Mapping) else type(message).__name__
             raise InputError(
-                f"message {number} of a chat must have a role and a content alone; it has {found or 'nothing'}",
+                f"message {number} of a chat must have a role, a content and nothing else; it has {found or 'nothing'}",
                 hint='for example [{"role": "user", "content": "Hello"}]',
             )
         for key, value in message.items():
@@ -86,7 +86,7 @@ def chat_messages(prompt: Prompt, system: str | None = None) -> list[dict[str, s
 
 @dataclasses.dataclass(frozen=True)
 class _Form:
-    """A way to ask: the template's name, if there are several, and contents as text or as a list of parts."""
+    """One way to call a chat template: its name, if there are several, and contents as a text or a list of parts."""
 
     name: str | None
     parts: bool
@@ -104,7 +104,7 @@ class _Form:
 
 
 def _fitting_form(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> tuple[_Form | None, str]:
-    """Return the first form whose text holds every message; else None, and what a template said against it."""
+    """Return the first form whose text holds every message; else None and the template's error."""
     templates = tokenizer.chat_template
     names = [None] if isinstance(templates, str) or "default" in templates else list(templates)
     # Words that no template contains stand in for the contents; an empty content can't be looked for.
@@ -127,7 +127,7 @@ def _first_line(error: Exception) -> str:
 
 
 def has_chat_template(model: TextModel) -> bool:
-    """Say whether the model was made to answer messages."""
+    """Return whether the model has a chat template."""
     return model.path is not None and model.path.is_dir() and bool(_transformers_tokenizer(model).chat_template)
 
 
@@ -162,7 +162,7 @@ def encode_prompt(
 
     A chat, given as messages, always goes through the chat template; a text does with `chat`. Raises `MissingText` for
     an empty prompt, `InputError` for a malformed chat, and `PromptTooLong` unless `truncate` ("left" or "right") allows
-    to cut.
+    cutting.
     """
     if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: cutaway generate "The capital of France is"')
@@ -182,7 +182,7 @@ def encode_prompt(
 
 
 def fit_context(model: TextModel, ids: list[int], *, truncate: str | None = None, room: int = 0) -> list[int]:
-    """Return the ids, cut where that is allowed, so that they and `room` more fit the context.
+    """Return the ids, cut if `truncate` allows it, so that they and `room` more fit the context.
 
     Raises `PromptTooLong`, which says by how many tokens.
     """

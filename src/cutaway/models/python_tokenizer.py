@@ -1,7 +1,7 @@
-"""Tokenizers that transformers has in Python alone (ESM-2, ByT5, CANINE, BioGPT, …), with the surface of `tokenizers`.
+"""Tokenizers that transformers has only in Python (ESM-2, ByT5, CANINE, BioGPT, …), with the methods of `tokenizers`.
 
-The ids are those of the transformers tokenizer itself. Where each token lies in the text is found afterwards, by the
-spelling of the tokens, for such a tokenizer does not say it.
+The ids come from the transformers tokenizer itself. It gives no offsets, so the place of each token in the text is
+found afterwards from the token's spelling.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class PythonBackend:
         """Do nothing: one text is never padded."""
 
     def no_truncation(self) -> None:
-        """Do nothing: one text is cut only if that is asked for."""
+        """Do nothing: a text is cut only on request."""
 
     def encode(self, text: str, add_special_tokens: bool = True) -> _Encoding:
-        """Return the ids of a text, their tokens, and where in the text each lies."""
+        """Return the ids of a text, their tokens, and the place of each token in the text."""
         own = self._ids(text, False)
         ids = self._ids(text, True) if add_special_tokens else own
         start = _place(own, ids)
@@ -62,7 +62,7 @@ class PythonBackend:
     encode_batch_fast = encode_batch
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """Return the text of ids, as the tokenizer's own class writes it."""
+        """Return the text of ids, as the tokenizer's class decodes them."""
         known = [i for i in ids if 0 <= i < self._size]
         return str(self.model.decode(known, skip_special_tokens=skip_special_tokens))
 
@@ -92,7 +92,7 @@ class PythonBackend:
         return dict(self.model.added_tokens_decoder)
 
     def to_str(self) -> str:
-        """Raise `ModelError`: this tokenizer is code, and has no tokenizer.json."""
+        """Raise `ModelError`: this tokenizer is Python code and has no tokenizer.json."""
         raise ModelError(
             f"{type(self.model).__name__} is a tokenizer written in Python: it can't be written as tokenizer.json",
             hint="save it with transformers: AutoTokenizer.from_pretrained(folder).save_pretrained(other)",
@@ -100,15 +100,15 @@ class PythonBackend:
 
 
 def _place(own: list[int], ids: list[int]) -> int:
-    """Return where in `ids` the ids of the text itself begin; what is around them was added."""
+    """Return where in `ids` the ids of the text begin; the ids around them are special tokens."""
     return next((i for i in range(len(ids) - len(own) + 1) if ids[i : i + len(own)] == own), 0)
 
 
 def spans(text: str, tokens: Sequence[str], unknown: str | None = None) -> list[tuple[int, int]]:
-    """Return where in the text each token lies, in characters, end excluded.
+    """Return the place of each token in the text, in characters, end excluded.
 
-    Tokens of single bytes lie at the characters that the bytes belong to. Another token lies where its spelling next
-    stands in the text; tokens that stand nowhere share what is left between their neighbours.
+    A token of one byte gets the character that the byte belongs to. Any other token gets the next occurrence of its
+    spelling. Tokens that do not occur share the text between their neighbours.
 
     >>> spans("the cats", ["the", "cat", "##s"])
     [(0, 3), (4, 7), (7, 8)]

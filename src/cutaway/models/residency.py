@@ -1,4 +1,4 @@
-"""Which models are in memory: each is loaded once, whichever threads ask for it, and the two used last stay loaded."""
+"""Models in memory: each is loaded once, even if several threads ask for it, and the two used last stay loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ V = TypeVar("V")
 
 
 class Latest(Generic[K, V]):
-    """The values used last, by key; safe for threads.
+    """A thread-safe store of the values used last, by key.
 
     >>> squares = Latest(2)
     >>> [squares.get(n, lambda n=n: n * n) for n in (1, 2, 3)], squares.keys()
@@ -23,7 +23,7 @@ class Latest(Generic[K, V]):
     """
 
     def __init__(self, capacity: int, dropped: Callable[[K], object] | None = None) -> None:
-        """Keep up to `capacity` values; `dropped` is called with the key of each that goes."""
+        """Keep up to `capacity` values; `dropped` is called with the key of each dropped value."""
         self._capacity = capacity
         self._dropped = dropped
         self._values: dict[K, V] = {}  # the one used last at the end
@@ -31,10 +31,10 @@ class Latest(Generic[K, V]):
         self._making = threading.Lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """Return the value of a key, which `make` makes if it is not there.
+        """Return the value of a key; if it is missing, `make` makes it.
 
-        One value is made at a time: transformers changes settings of the whole process while it loads. A value that is
-        there is returned at once, even if another is being made. If `make` raises, nothing is kept.
+        One value is made at a time, because transformers changes settings of the whole process while it loads. A stored
+        value is returned at once, even while another is being made. If `make` raises, nothing is stored.
         """
         try:
             return self._find(key)
@@ -73,7 +73,7 @@ class Latest(Generic[K, V]):
 
 
 class Resident(NamedTuple):
-    """What is in memory: the model's name, its folder, the folder's state (`cache.stamp`), and what was made of it."""
+    """The key of a value in memory: the model's name, folder and folder state (`cache.stamp`), and the value's kind."""
 
     name: str
     path: Path | None
@@ -93,12 +93,12 @@ _models: Latest[Resident, Model] = Latest(2, _evicted)
 
 
 def keep(key: Resident, load: Callable[[], Model]) -> Model:
-    """Return the loaded model of a key; if it is not in memory, `load` loads it, and the oldest of three goes."""
+    """Return the model of a key; if it is not in memory, `load` loads it, and of three models the oldest is dropped."""
     return _models.get(key, load)
 
 
 def companions() -> Latest[Resident, Any]:
-    """Return a store for what is made of models: what it holds of a model goes when the model goes."""
+    """Return a store for values made from models; they are dropped together with their model."""
     _companions.append(Latest(2))
     return _companions[-1]
 
@@ -109,9 +109,9 @@ def residents() -> list[Resident]:
 
 
 def evict(model: str | os.PathLike[str] | None = None) -> None:
-    """Let go of a model, given by the name it was loaded by or by its folder; without one, of all.
+    """Drop a model, given by its name or its folder; without an argument, drop all.
 
-    Its memory is free once nothing that runs uses it.
+    The memory is freed once no running code uses the model.
     """
     for store in (_models, *_companions):
         store.drop(lambda key: model is None or key.name == os.fspath(model) or key.path == Path(model))

