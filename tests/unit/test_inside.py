@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -202,6 +202,8 @@ def test_generated_tokens_are_looked_at_as_they_were_made(tiny_llama: Path) -> N
     model = cutaway.load(str(tiny_llama))
     [made] = cutaway.generate(TEXT, model, max_new_tokens=8, temperature=0.0)
     maps = cutaway.attention(TEXT, model, continuation=made.token_ids)
+    own = cutaway.attention(TEXT, model, max_new_tokens=8)
+    assert own.stacks == maps.stacks and own.generated == maps.generated
     ids = torch.tensor([cutaway.tokenize(TEXT, str(tiny_llama)).ids])
     assert maps.generated == len(made.token_ids) == 8
     module = transformers.AutoModelForCausalLM.from_pretrained(tiny_llama, attn_implementation="eager")
@@ -247,6 +249,7 @@ class Letters:
     """A tokenizer of single letters for models that have none."""
 
     kind = "letters"
+    config: ClassVar[dict[str, Any]] = {}
     special_ids = frozenset({0, 1, 2})
 
     def encode(self, text: str, **_: Any) -> Any:
@@ -385,6 +388,13 @@ def test_a_text_that_is_too_long_says_what_it_would_take(tiny_gpt2: Path) -> Non
     ):
         cutaway.attention("a" * 100_000, str(tiny_gpt2))
     assert cutaway.attention("a" * 100_000, str(tiny_gpt2), truncate="right").stacks[0].maps.rows == 64
+
+
+def test_a_text_is_cut_so_that_what_is_written_fits(tiny_gpt2: Path) -> None:
+    with pytest.raises(PromptTooLong, match="takes 60 beside 4 new"):
+        cutaway.attention("a " * 100, str(tiny_gpt2), max_new_tokens=4)
+    maps = cutaway.attention("a " * 100, str(tiny_gpt2), max_new_tokens=4, truncate="left")
+    assert maps.generated <= 4 and maps.stacks[0].maps.rows == 60 + maps.generated
 
 
 def test_more_memory_than_there_is_is_refused_before_the_run(tiny_long: Model, monkeypatch: pytest.MonkeyPatch) -> None:

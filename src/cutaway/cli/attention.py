@@ -26,7 +26,11 @@ __all__ = ["command", "heads_from", "numbers_from"]
 @click.option("--target", help="For encoder-decoders: the text that the decoder reads. [default: what it generates]")
 @click.option("--link", nargs=2, metavar="WORD WORD", help="Open the page at the head that links these two words.")
 @click.option(
-    "--generate", "new", metavar="N", type=AtLeast(1), help="Let the model write N more tokens, and show these, too."
+    "--generate",
+    "max_new_tokens",
+    metavar="N",
+    type=AtLeast(1),
+    help="Let the model write N more tokens, and show these, too.",
 )
 @click.option(
     "--truncate",
@@ -45,25 +49,22 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
       cutaway attention "One, two, three," --generate 8 -o steps.html
       cutaway attention "A bank by the river" -m minilm-l6
     """
-    given, new = some_text_from(text, file), options.pop("new")
+    given = some_text_from(text, file)
     options |= {name: numbers_from(name, options[name]) for name in ("layers", "heads")}
     options["neurons"] = heads_from("--neurons", options["neurons"])
+    options["max_new_tokens"] = options["max_new_tokens"] or 0
     found = known(model, options)
     found.check_places(options["layers"], options["heads"])
     found.check_heads(options["neurons"])
+    if options["max_new_tokens"]:
+        found.check_left_to_right()
 
     from cutaway.inside import attention
     from cutaway.views import terminal_inside
 
-    wanted = loaded(model, "any" if new is None else "causal", options)
-    continuation: list[int] = []
-    if new is not None:
-        from cutaway.generation import generate
-
-        [written] = generate(given, wanted, max_new_tokens=new, temperature=0.0, truncate=options["truncate"])
-        note(f"the model continued the text with {written.completion!r}")
-        continuation = list(written.token_ids)
-    result = attention(given, wanted, continuation=continuation, **options)
+    result = attention(given, loaded(model, "causal" if options["max_new_tokens"] else "any", options), **options)
+    if result.generated:
+        note(f"the model continued the text with {''.join(result.stacks[0].queries[-result.generated :])!r}")
     emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.attention(result))
 
 

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from cutaway.errors import InputError, PromptTooLong
 from cutaway.inside.capture import ROWS, watch
 from cutaway.inside.forward import Reading
-from cutaway.models.loading import shared
-from cutaway.models.text_model import ModelLike
+from cutaway.models.text_model import Model
 from cutaway.tokens.encoding import encode_text
 
 WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
@@ -88,9 +87,8 @@ def check_memory(reading: Reading, cells: float, layer_bytes: float, kept: int) 
         )
 
 
-def too_long(error: PromptTooLong, text: str, model: ModelLike) -> PromptTooLong:
+def too_long(error: PromptTooLong, text: str, loaded: Model) -> PromptTooLong:
     """Return the error for a text beyond the context, with the memory that whole maps of it would take."""
-    loaded = shared(model, "any")
     config, count = loaded.config.get_text_config(), len(encode_text(text, loaded.tokenizer).ids)
     heads = getattr(config, "num_hidden_layers", 1) * getattr(config, "num_attention_heads", 1)
     return PromptTooLong(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from cutaway.array_codec import pack_array, pack_maps
-from cutaway.errors import InputError, PromptTooLong
+from cutaway.errors import InputError, PromptTooLong, at_least
 from cutaway.inside.attention_limits import (
     attention_shape,
     check_head,
@@ -29,6 +29,7 @@ from cutaway.inside.head_roles import Head, describe
 from cutaway.inside.head_statistics import Statistics
 from cutaway.inside.opening_view import Focus, find_focus
 from cutaway.inside.recording import Calls, Maps
+from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import ModelLike
 
@@ -47,6 +48,7 @@ def attention(
     neurons: Sequence[tuple[int, int]] | None = None,
     target: str | None = None,
     continuation: Sequence[int] | None = None,
+    max_new_tokens: int = 0,
     truncate: str | None = None,
     link: tuple[str, str] | None = None,
 ) -> AttentionMaps:
@@ -56,7 +58,8 @@ def attention(
     pooled if they have more than 150 million weights or the text has 4,096 tokens or more.
 
     `neurons` are heads (layer, head) whose queries and keys go into the record. `target` is the text that the decoder
-    of an encoder-decoder reads. `continuation` are ids that follow the text, as `generate` returns them. `link` names
+    of an encoder-decoder reads. `continuation` are ids that follow the text, as `generate` returns them; with
+    `max_new_tokens` a causal model writes up to so many more, greedily. `link` names
     two words of the text: the page opens at the head that gives most weight from the first to the second. Without
     `link` it opens at the clearest link between two words. Raises `MissingText`, `InputError`, `PromptTooLong`,
     `AttentionHidden` or another `ModelError`.
@@ -67,10 +70,15 @@ def attention(
     >>> float(maps.row(18, 6, 3).sum().round(4))
     1.0
     """
+    at_least(0, max_new_tokens=max_new_tokens)
+    loaded = shared(model, "causal" if max_new_tokens else "any")
+    given = list(continuation or [])
     try:
-        reading = read(text, model, target=target, continuation=list(continuation or []), truncate=truncate)
+        reading = read(
+            text, loaded, target=target, continuation=given, max_new_tokens=max_new_tokens, truncate=truncate
+        )
     except PromptTooLong as error:
-        raise too_long(error, text, model) from error
+        raise too_long(error, text, loaded) from error
     shape, each = attention_shape(reading)
     heads = None if heads is None else list(dict.fromkeys(heads))
     chosen = {kind: check_places(kind, *size, layers, heads) for kind, size in shape.items()}
@@ -102,7 +110,7 @@ def attention(
     return AttentionMaps(
         model=reading.model.name,
         text=text,
-        generated=len(continuation or []),
+        generated=reading.added,
         stacks=stacks,
         neurons=[_pack_neuron(calls.calls[stacks[0].kind, layer], layer, head) for layer, head in places],
         focus=focus,

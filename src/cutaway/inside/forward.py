@@ -24,12 +24,16 @@ TARGET = 64  # most tokens that an encoder-decoder writes if no target is given
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reading:
-    """A model and the ids it reads; an encoder-decoder also reads `target_ids` on its decoder's side."""
+    """A model and the ids it reads; an encoder-decoder also reads `target_ids` on its decoder's side.
+
+    The last `added` ids follow those of the text.
+    """
 
     model: Model
     text: str
     ids: list[int]
     target_ids: list[int] | None = None
+    added: int = 0
 
     def pieces(self, ids: list[int]) -> list[str]:
         """Return the text of each token."""
@@ -72,37 +76,55 @@ def read(
     *,
     target: str | None = None,
     continuation: list[int] | None = None,
+    max_new_tokens: int = 0,
     truncate: str | None = None,
 ) -> Reading:
     """Load a model and encode a text for it; `continuation` are ids that follow those of the text.
 
+    With `max_new_tokens` the model goes on from there and adds up to so many tokens, greedily.
     `target` is what the decoder of an encoder-decoder reads; without it the decoder writes its own, greedily. Raises
     `MissingText`, `InputError`, `PromptTooLong` or a `ModelError`.
     """
     if not text:
         raise MissingText("there is no text", hint='give some, for example "No, I am your father"')
-    loaded = shared(model, "any")
+    loaded = shared(model, "causal" if max_new_tokens else "any")
     ids = encode_text(text, loaded.tokenizer).ids
     if not ids:
         raise no_tokens(loaded, text)
-    ids = fit_context(loaded, ids, truncate=truncate, room=len(continuation or []))
+    more = continuation or []
+    ids = fit_context(loaded, ids, truncate=truncate, room=len(more) + max_new_tokens)
     pair = bool(getattr(loaded.config, "is_encoder_decoder", False))
     if target is not None and not pair:
         raise InputError(f"`target` is for encoder-decoders; {loaded.name} is not one", hint="leave `target` out")
-    return Reading(loaded, text, ids + (continuation or []), _target(loaded, ids, target) if pair else None)
+    target_ids = _target(loaded, ids, target) if pair else None
+    if max_new_tokens:
+        more = more + _written(loaded, ids + more, max_new_tokens)[len(ids + more) :]
+    return Reading(loaded, text, ids + more, target_ids, len(more))
 
 
 def _target(model: Model, ids: list[int], target: str | None) -> list[int]:
     if target is None:
-        with torch.inference_mode():
-            made = model.module.generate(
-                torch.tensor([ids], device=model.device), max_new_tokens=TARGET, do_sample=False, num_beams=1
-            )
-        written: list[int] = made[0].tolist()
+        written = _written(model, ids, TARGET)
         return written[:-1] if len(written) > 1 and written[-1] in model.end_ids else written
     start = model.config.decoder_start_token_id
     encoded = [i for i in encode_text(target, model.tokenizer).ids if i not in model.end_ids]
     return fit_context(model, encoded if start is None else [start, *encoded])
+
+
+@torch.inference_mode()
+def _written(model: Model, ids: list[int], max_new_tokens: int) -> list[int]:
+    """Return the ids that transformers' `generate` returns for these, greedily and without penalties."""
+    ids_BT = torch.tensor([ids], device=model.device)
+    made = model.module.generate(
+        ids_BT,
+        attention_mask=torch.ones_like(ids_BT),
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+    )
+    written: list[int] = made[0].tolist()
+    return written
 
 
 def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
