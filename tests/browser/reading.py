@@ -1,4 +1,4 @@
-"""Reading a page's tables back as numbers."""
+"""Reading a page: its tables back as numbers, and what comes by an event as soon as it is there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import UNFOLD
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+expect.set_options(timeout=20_000)
+
 
 def rows_of(tab: Any, which: str = "details.twin table") -> list[list[list[str]]]:
-    tab.evaluate("() => document.querySelectorAll('details').forEach((box) => { box.open = true; })")
-    tab.wait_for_timeout(60)
+    tab.evaluate(UNFOLD)
     read = """(tables) => tables.map((table) =>
       [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent)))"""
     found: list[list[list[str]]] = tab.locator(which).evaluate_all(read)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cutaway
-from tests.browser.reading import rows_of
+from tests.browser.reading import expect, rows_of
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +65,8 @@ def test_a_part_of_the_drawing_leads_to_the_part_in_the_list(sheet: Any, tmp_pat
     tab.get_by_role("button", name="Close every part").click()
     tab.get_by_role("link", name="feed-forward").press("Enter")
     found = tab.locator(".found")
-    assert found.get_attribute("data-part").endswith("(0-11).mlp") and found.is_visible()
+    expect(found).to_be_visible()
+    expect(found).to_have_attribute("data-part", re.compile(r"\(0-11\)\.mlp$"))
     assert tab.evaluate("() => document.activeElement.closest('.found') !== null")
     assert tab.evaluate("() => location.hash") == ""
 

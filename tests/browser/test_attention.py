@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,21 @@ import numpy as np
 import pytest
 
 from cutaway.array_codec import PackedArray, PackedMaps, pack_maps
-from cutaway.views import notebook, page
+from cutaway.views import notebook
 from tests.browser import samples
-from tests.browser.reading import column, near
+from tests.browser.reading import column, expect, near
 
 pytestmark = pytest.mark.browser
 
 SMALL = samples.attention(4, 3)
 LONG = samples.attention(2, 3, samples.long_text(128))
-FIGURE = "document.querySelectorAll('figure')[{}]"
+SHOWS = {"Head": "head", "Text": "text", "Neuron": "neuron", "Rollout": "rollout", "Step by step": "steps"}
+THUMBNAILS = "() => performance.getEntriesByName('cutaway:all-thumbnails').length"
 
 
 def shown(tab: Any, text: str, figure: int = 0) -> None:
     """Wait until a figure shows what its state says, as `Head 2.1 · head · 7`."""
-    tab.wait_for_function(f"(text) => {FIGURE.format(figure)}.dataset.shown === text", arg=text, timeout=5000)
+    expect(tab.locator("figure").nth(figure)).to_have_attribute("data-shown", text)
 
 
 def opened(tab: Any, name: str, figure: int = 0) -> list[list[str]]:
@@ -31,7 +33,7 @@ def opened(tab: Any, name: str, figure: int = 0) -> list[list[str]]:
     twin = tab.locator("figure").nth(figure).locator("details.twin", has_text=name).first
     if not twin.evaluate("(box) => box.open"):
         twin.locator("summary").click()
-    twin.locator("tbody").wait_for()
+    expect(twin.locator("tbody tr")).not_to_have_count(0)
     read = "(table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => cell.textContent))"
     rows: list[list[str]] = twin.locator("table").evaluate(read)
     return rows
@@ -42,10 +44,7 @@ def matrix(tab: Any) -> Any:
 
 
 def open_at(view: Any, path: Path, record: Any, address: str = "") -> Any:
-    path.write_text(page([record]), encoding="utf-8")
-    view.tab.goto(path.as_uri() + address)
-    view.settle()
-    return view.tab
+    return view.open(path, [record], address)
 
 
 def test_the_table_is_the_head_that_the_keys_chose(sheet: Any, tmp_path: Path) -> None:
@@ -57,7 +56,7 @@ def test_the_table_is_the_head_that_the_keys_chose(sheet: Any, tmp_path: Path) -
             tab.keyboard.press(key)
         shown(tab, f"Head {layer}.{head} · head · 7")
         assert matrix(tab) == near(samples.weights_of(SMALL, layer, head))
-    assert "Head 2.1" in tab.locator(".readout").inner_text()
+    expect(tab.locator(".readout")).to_contain_text("Head 2.1")
     assert view.problems == [] and len(view.requests) == 1
 
 
@@ -99,18 +98,17 @@ def test_a_page_opens_at_the_head_and_the_token_that_its_record_names(sheet: Any
 
 def test_the_thumbnails_are_as_large_as_the_width_allows(sheet: Any, tmp_path: Path) -> None:
     record = samples.attention(12, 2)
-    tab = sheet(viewport={"width": 1200, "height": 800}).open(tmp_path / "page.html", [record])
+    view = sheet(viewport={"width": 1200, "height": 800})
+    tab = view.open(tmp_path / "page.html", [record])
     grid = tab.get_by_role("application", name="All heads")
     fits = (
         "(box) => [box.scrollWidth <= box.clientWidth, box.firstChild.getBoundingClientRect().width, box.dataset.more]"
     )
     wide = grid.evaluate(fits)
-    tab.set_viewport_size({"width": 520, "height": 800})
-    tab.wait_for_timeout(200)
+    view.resize(520, 800)
     narrow = grid.evaluate(fits)
     assert wide[0] and narrow[0] and narrow[1] < 0.6 * wide[1] and narrow[2] == ""
-    tab.set_viewport_size({"width": 260, "height": 800})
-    tab.wait_for_timeout(200)
+    view.resize(260, 800)
     assert grid.evaluate(fits)[0] is False and grid.evaluate(fits)[2] == "right"
 
 
@@ -138,7 +136,7 @@ def test_long_texts_list_the_row_and_the_column_of_the_selection(sheet: Any, tmp
     shown(tab, "Head 1.2 · head · 90 91 92")
     rows = opened(tab, "This map as a table")
     assert column(rows, 1) == near(weights[90:93].mean(0)) and column(rows, 2) == near(weights[:, 90:93].mean(1))
-    assert "the mean of" in tab.locator(".readout").inner_text()
+    expect(tab.locator(".readout")).to_contain_text("the mean of")
 
 
 def test_clicks_with_control_and_shift_select_several_tokens(sheet: Any, tmp_path: Path) -> None:
@@ -157,13 +155,14 @@ def test_clicks_with_control_and_shift_select_several_tokens(sheet: Any, tmp_pat
 
 
 def test_the_theme_button_draws_every_canvas_anew(sheet: Any, tmp_path: Path) -> None:
-    tab = sheet(color_scheme="light").open(tmp_path / "page.html", [LONG])
-    tab.wait_for_function("() => performance.getEntriesByName('cutaway:all-thumbnails').length")
+    view = sheet(color_scheme="light")
+    tab = view.open(tmp_path / "page.html", [LONG])
+    tab.wait_for_function(THUMBNAILS)
     pictures = "() => [...document.querySelectorAll('figure canvas')].map((canvas) => canvas.toDataURL())"
     light = tab.evaluate(pictures)
     for _ in range(2):
         tab.locator("button.theme").click()
-    tab.wait_for_timeout(80)
+    view.settle()
     dark = tab.evaluate(pictures)
     assert len(light) == len(dark) == 3 and all(a != b for a, b in zip(light, dark, strict=True))
 
@@ -194,15 +193,15 @@ def test_the_exact_row_is_the_softmax_of_queries_and_keys(
     assert column(parts, 1) == near(queries[6].tolist()) and column(parts, 2) == near(keys[3].tolist())
     assert column(parts, 3) == near((queries[6] * keys[3] * neuron["scale"]).tolist())
     assert column(parts, 4)[-1] == pytest.approx(float(queries[6] @ keys[3] * neuron["scale"]), rel=1e-5)
-    assert f"weight, exact = {expected[3]:.5f}" in tab.locator(".sums").inner_text()
+    expect(tab.locator(".sums")).to_contain_text(f"weight, exact = {expected[3]:.5f}")
     assert view.problems == []
 
 
 def test_pooled_maps_say_what_is_exact_and_how_to_get_more(sheet: Any, tmp_path: Path) -> None:
     record = samples.attention(3, 2, samples.long_text(70), pool=4, exact=("1.0",))
     tab = open_at(sheet(), tmp_path / "page.html", record, "#a0.layer=0&a0.head=0")
-    assert "4 × 4 tokens" in tab.locator("figure").inner_text()
-    assert "--neurons 0.0" in tab.locator("figure").inner_text()
+    expect(tab.locator("figure")).to_contain_text("4 × 4 tokens")
+    expect(tab.locator("figure")).to_contain_text("--neurons 0.0")
     assert matrix(tab) == near(samples.weights_of(record, 0, 0))
     tab.get_by_role("button", name="1.0", exact=True).click()
     shown(tab, "Head 1.0 · neuron · 35")
@@ -226,19 +225,20 @@ def test_the_scores_sort_filter_and_choose(sheet: Any, tmp_path: Path) -> None:
     assert [row[0] for row in opened(tab, title)] == wanted
     table.get_by_role("button", name=wanted[-1], exact=True).press("Enter")
     shown(tab, f"Head {wanted[-1]} · head · 7")
-    assert table.locator("tr[aria-current]").inner_text().startswith(wanted[-1])
+    expect(table.locator("tr[aria-current]")).to_have_text(re.compile(f"^{re.escape(wanted[-1])}"))
 
 
 def test_text_received_and_rollout_are_the_records(sheet: Any, tmp_path: Path) -> None:
-    tab = open_at(sheet(), tmp_path / "page.html", SMALL, "#a0.layer=1&a0.head=1&a0.view=text")
+    view = sheet()
+    tab = open_at(view, tmp_path / "page.html", SMALL, "#a0.layer=1&a0.head=1&a0.view=text")
     weights, stack = samples.weights_of(SMALL, 1, 1), SMALL["stacks"][0]
     assert column(opened(tab, "These numbers"), 1) == near(weights[7])
     shade = tab.get_by_role("combobox", name="shade")
     shade.select_option("seen")
-    tab.wait_for_timeout(60)
+    view.settle()
     assert column(opened(tab, "These numbers"), 1) == near(weights[:, 7])
     shade.select_option("received")
-    tab.wait_for_timeout(60)
+    view.settle()
     assert column(opened(tab, "These numbers"), 1) == near(stack["received"])
     tab.get_by_role("tab", name="Text").focus()
     tab.keyboard.press("End")
@@ -251,14 +251,14 @@ def test_what_was_generated_goes_step_by_step(sheet: Any, tmp_path: Path, motion
     record = samples.attention(2, 2, generated=4)
     tab = open_at(sheet(reduced_motion=motion), tmp_path / "page.html", record, "#a0.view=steps")
     shown(tab, "Head 0.0 · steps · 10")
-    assert "Step 1 of 4" in tab.locator("figure").inner_text()
+    expect(tab.locator("figure")).to_contain_text("Step 1 of 4")
     tab.get_by_role("slider").press("ArrowRight")
     shown(tab, "Head 0.0 · steps · 11")
-    assert "has written ·not" in tab.locator("figure").inner_text()
+    expect(tab.locator("figure")).to_contain_text("has written ·not")
     strongest = samples.weights_of(record, 0, 0)[11].max()
-    assert tab.locator(".bars .value").first.inner_text() == f"{strongest:.3f}"
+    expect(tab.locator(".bars .value").first).to_have_text(f"{strongest:.3f}")
     play = tab.get_by_role("button", name="Play")
-    assert play.count() == (0 if motion == "reduce" else 1)
+    expect(play).to_have_count(0 if motion == "reduce" else 1)
     if motion != "reduce":
         play.click()
         shown(tab, "Head 0.0 · steps · 12")
@@ -277,10 +277,10 @@ def test_three_stacks_are_three_tabs(sheet: Any, tmp_path: Path) -> None:
     tab.get_by_role("combobox", name="layer").select_option("2")
     shown(tab, "Head 2.0 · head · 5")
     assert matrix(tab) == near(samples.weights_of(record, 2, 0, 2))
-    assert tab.get_by_role("tab", name="Rollout").count() == 0
-    for name in ("Text", "Step by step"):
+    expect(tab.get_by_role("tab", name="Rollout")).to_have_count(0)
+    for name, shows in (("Text", "text"), ("Step by step", "steps")):
         tab.get_by_role("tab", name=name).click()
-        tab.wait_for_timeout(60)
+        shown(tab, f"Head 2.0 · {shows} · 5")
     assert view.problems == []
 
 
@@ -304,7 +304,7 @@ def test_a_section_of_the_tour_and_a_head_share_the_address(sheet: Any, tmp_path
     view = sheet()
     tab = open_at(view, tmp_path / "page.html", samples.tour(), "#score&a0.layer=3&a0.head=2")
     tab.wait_for_function("() => Math.abs(document.getElementById('score').getBoundingClientRect().top) < 120")
-    assert "Head 3.2" in tab.locator('[data-schema="cutaway.attention/1"]').inner_text()
+    expect(tab.locator('[data-schema="cutaway.attention/1"]')).to_contain_text("Head 3.2")
     tab.get_by_role("application", name="All heads").press("ArrowUp")
     tab.wait_for_function("() => location.hash.startsWith('#score&a0.layer=3&a0.head=1')")
     assert view.problems == []
@@ -326,7 +326,7 @@ def test_a_notebook_frame_has_no_address_and_works(sheet: Any, tmp_path: Path) -
     frame.locator("figure[data-shown]").wait_for()
     frame.get_by_role("application", name="All heads").press("ArrowRight")
     frame.locator("figure[data-shown^='Head 1.0']").wait_for()
-    view.tab.wait_for_timeout(200)
+    frame.evaluate("() => new Promise((done) => setTimeout(done, 130))")  # an address is written after 120 ms
     assert view.problems == [] and "#" not in view.tab.url
 
 
@@ -349,7 +349,7 @@ def test_heads_differ_and_no_drawing_is_blank(sheet: Any, tmp_path: Path, size: 
     for theme in ("light", "dark"):
         view = sheet(color_scheme=theme)
         tab = view.open(tmp_path / "page.html", [record])
-        tab.wait_for_function("() => performance.getEntriesByName('cutaway:all-thumbnails').length", timeout=10000)
+        tab.wait_for_function(THUMBNAILS)
         assert view.problems == [] and len(view.requests) == 1
         thumbnails, colours, corner = tab.evaluate(PIXELS, [2, 3])
         assert thumbnails == 6
@@ -360,10 +360,12 @@ def test_heads_differ_and_no_drawing_is_blank(sheet: Any, tmp_path: Path, size: 
 
 
 def test_a_page_of_1024_tokens_has_few_nodes(sheet: Any, tmp_path: Path) -> None:
-    tab = sheet().open(tmp_path / "page.html", [samples.attention(1, 2, samples.long_text(1024))])
-    for view in ("Text", "Neuron", "Rollout", "Head"):
-        tab.get_by_role("tab", name=view).click()
-        tab.wait_for_timeout(50)
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [samples.attention(1, 2, samples.long_text(1024))])
+    for name in ("Text", "Neuron", "Rollout", "Head"):
+        tab.get_by_role("tab", name=name).click()
+        shown(tab, f"{'Rollout' if name == 'Rollout' else 'Head 0.0'} · {name.lower()} · 512")
+        view.settle()
         assert tab.evaluate("() => document.querySelectorAll('*').length") < 2000
 
 
@@ -393,10 +395,10 @@ def test_odd_records_are_drawn_in_every_view(sheet: Any, tmp_path: Path, name: s
     tab = view.open(tmp_path / "page.html", [ODD[name]])
     for chosen in tab.get_by_role("tab").all():
         chosen.click()
-        tab.wait_for_timeout(60)
-        tab.evaluate("() => document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+        expect(tab.locator("figure")).to_have_attribute("data-shown", re.compile(f" · {SHOWS[chosen.inner_text()]} · "))
+        view.unfold()
     tab.get_by_role("application", name="All heads").press("End")
-    tab.wait_for_timeout(60)
+    view.settle()
     assert view.problems == [] and tab.locator(".problem").count() == 0
     assert "can't be drawn" not in tab.locator("figure").inner_text()
 
@@ -405,4 +407,4 @@ def test_a_damaged_layer_is_said_and_not_drawn(sheet: Any, tmp_path: Path) -> No
     record = copy.deepcopy(SMALL)
     record["stacks"][0]["heads"].append(3)
     tab = sheet().open(tmp_path / "page.html", [record])
-    assert "layer 0 holds 315 bytes; 4 heads of 105 bytes were expected" in tab.locator(".readout").inner_text()
+    expect(tab.locator(".readout")).to_contain_text("layer 0 holds 315 bytes; 4 heads of 105 bytes were expected")

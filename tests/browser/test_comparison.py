@@ -9,7 +9,7 @@ import pytest
 
 from cutaway.array_codec import PackedMaps
 from tests.browser.conftest import Sheet
-from tests.browser.reading import column, near, rows_of
+from tests.browser.reading import column, expect, near, rows_of
 from tests.browser.test_pages import CONTRAST
 from tests.unit import figure_records
 
@@ -21,7 +21,8 @@ PLOTS = ["entropy_bits", "distance", "sink", "previous", "duplicate", "induction
 def opened(sheet: Any, tmp_path: Path, record: dict[str, Any], **options: Any) -> tuple[Sheet, Any]:
     view: Sheet = sheet(**options)
     tab = view.open(tmp_path / "page.html", [record])
-    tab.wait_for_function("(count) => document.querySelectorAll('.duo canvas').length === count", arg=12)
+    expect(tab.locator(".duo canvas")).to_have_count(12)
+    expect(tab.locator(".two canvas")).to_have_count(2)
     assert view.problems == [] and tab.locator(".problem").count() == 0
     return view, tab
 
@@ -76,23 +77,21 @@ def test_the_keyboard_moves_over_segments_and_pairs(sheet: Any, tmp_path: Path) 
     _, tab = opened(sheet, tmp_path, record)
     part = max(record["segments"][1:], key=lambda part: abs(part["bits_a"] - part["bits_b"]))
     apart = abs(part["bits_a"] - part["bits_b"])
-    assert f"A pays {apart:.2f} bits" in tab.locator(".readout").first.inner_text()
+    about, pairs = tab.locator(".readout").first, tab.locator(".readout").nth(1)
+    expect(about).to_contain_text(f"A pays {apart:.2f} bits")
     tab.locator(".text [data-i='0']").focus()
     tab.keyboard.press("ArrowRight")
-    text, part = tab.locator(".readout").first.inner_text(), record["segments"][1]
-    assert f"{part['bits_a']:.2f} bits" in text and f"{part['bits_b']:.2f} bits" in text
-    assert tab.locator("[data-bar].on").get_attribute("data-bar") == "1"
+    part = record["segments"][1]
+    expect(about).to_contain_text(f"{part['bits_a']:.2f} bits")
+    expect(about).to_contain_text(f"{part['bits_b']:.2f} bits")
+    expect(tab.locator("[data-bar].on")).to_have_attribute("data-bar", "1")
     tab.locator(".duo").first.focus()
     tab.keyboard.press("ArrowRight")
-    tab.wait_for_timeout(80)
     pair = record["pairs"][1]
-    assert tab.locator(".duo[aria-selected=true]").count() == 1
-    assert f"similarity {pair['similarity']:.3f}" in tab.locator(".readout").nth(1).inner_text()
-    assert (
-        f"A {pair['a'][0]}.{pair['a'][1]} of smollm2-135m ({pair['role_a']})"
-        in tab.locator(".readout").nth(1).inner_text()
-    )
-    assert tab.locator(".two canvas").count() == 2
+    expect(tab.locator(".duo[aria-selected=true]")).to_have_count(1)
+    expect(pairs).to_contain_text(f"A {pair['a'][0]}.{pair['a'][1]} of smollm2-135m ({pair['role_a']})")
+    expect(pairs).to_contain_text(f"similarity {pair['similarity']:.3f}")
+    expect(tab.locator(".two canvas")).to_have_count(2)
     rows = rows_of(tab)[3]
     weights = PackedMaps(**record["maps_a"]).layer(1)[0] / 255
     assert [float(cell) for cell in rows[-1][1:]] == near(list(weights[-1]))

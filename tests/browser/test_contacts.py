@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cutaway.array_codec import PackedArray
+from tests.browser.reading import expect
 from tests.unit import figure_records
 
 pytestmark = pytest.mark.browser
-
-READY = "() => document.querySelector('figure[data-shown]')"
 
 
 def opened(sheet: Any, path: Path, record: dict[str, Any], **options: Any) -> tuple[Any, Any]:
     view = sheet(**options)
     tab = view.open(path, [record])
-    tab.wait_for_function(READY, timeout=10000)
-    view.settle()
     return view, tab
 
 
@@ -29,15 +27,16 @@ def test_it_begins_with_the_highest_pair_and_arrow_keys_move(sheet: Any, tmp_pat
     said = tab.locator("[role=status]").first
     pair = record["pairs"][0]
     text = f"{pair['first']}{pair['i']} – {pair['second']}{pair['j']}: {pair['score']:.4f} (mean of the heads)"
-    assert said.inner_text().startswith(text) and "They are known to touch." in said.inner_text()
+    expect(said).to_have_text(re.compile(re.escape(text)))
+    expect(said).to_contain_text("They are known to touch.")
     tab.locator("[role=application]").first.focus()
     tab.keyboard.press("ArrowRight")
     i, j = pair["i"], min(60, pair["j"] + 1)
     scores = PackedArray(**record["scores"]).array()
     expected = f"{scores[i - 1, j - 1]:.4f}".replace("-", "−")
-    assert f"{record['residues'][j - 1]}{j}: {expected}" in said.inner_text()
+    expect(said).to_contain_text(f"{record['residues'][j - 1]}{j}: {expected}")
     tab.keyboard.press("Home")
-    assert f"{record['residues'][0]}1 – " in said.inner_text()
+    expect(said).to_contain_text(f"{record['residues'][0]}1 – ")
     assert view.problems == []
 
 
@@ -46,20 +45,20 @@ def test_the_best_head_can_be_shown(sheet: Any, tmp_path: Path) -> None:
     view, tab = opened(sheet, tmp_path / "page.html", record)
     tab.locator("select").select_option("1")
     pair, scores = record["pairs"][0], PackedArray(**record["best_scores"]).array()
-    said = tab.locator("[role=status]").first.inner_text()
-    assert f"{scores[pair['i'] - 1, pair['j'] - 1]:.4f} (best head, 2.3)" in said
-    assert tab.locator("figure table").first.locator("tbody tr").count() == 6
-    assert "Head 2.3: of its highest pairs 22.0 % are contacts" in tab.locator("[role=status]").nth(1).inner_text()
+    said = tab.locator("[role=status]")
+    expect(said.first).to_contain_text(f"{scores[pair['i'] - 1, pair['j'] - 1]:.4f} (best head, 2.3)")
+    expect(tab.locator("figure table").first.locator("tbody tr")).to_have_count(6)
+    expect(said.nth(1)).to_contain_text("Head 2.3: of its highest pairs 22.0 % are contacts")
     assert view.problems == []
 
 
 def test_tables_hold_the_pairs_and_the_heads(sheet: Any, tmp_path: Path) -> None:
     record = figure_records.contacts()
     view, tab = opened(sheet, tmp_path / "page.html", record)
-    for details in tab.locator("details.twin").all():
-        details.locator("summary").click()
+    view.unfold()
     pairs, heads = (details.locator("tbody tr") for details in tab.locator("details.twin").all())
-    assert (pairs.count(), heads.count()) == (60, 12)
+    expect(pairs).to_have_count(60)
+    expect(heads).to_have_count(12)
     first = min(record["pairs"], key=lambda pair: (pair["i"], pair["j"]))
     cells = pairs.first.locator("td").all_inner_texts()
     assert cells[0] == f"{first['first']}{first['i']} – {first['second']}{first['j']}"
@@ -67,7 +66,7 @@ def test_tables_hold_the_pairs_and_the_heads(sheet: Any, tmp_path: Path) -> None
         "yes" if first["known"] else "no"
     )
     pairs.nth(7).locator("button").click()
-    assert pairs.nth(7).locator("td").first.inner_text() in tab.locator("[role=status]").first.inner_text()
+    expect(tab.locator("[role=status]").first).to_contain_text(pairs.nth(7).locator("td").first.inner_text())
     assert view.problems == []
 
 

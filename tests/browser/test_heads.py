@@ -29,7 +29,7 @@ def press(tab: Any, *keys: str) -> str:
     tab.get_by_role("application").focus()
     for key in keys:
         tab.keyboard.press(key)
-    text: str = tab.locator(".readout").inner_text()
+    text: str = tab.locator(".readout").inner_text()  # the keys' handlers have ended
     return text
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.browser import samples
+from tests.browser.conftest import SETTLED
 
 pytestmark = pytest.mark.browser
 
@@ -38,13 +39,16 @@ COUNT = """() => {
     };
   }
 }"""
-DRAW = """async ([records, verb]) => {
+DRAW = (
+    f"async ([records, verb]) => {{ const settled = {SETTLED};"
+    + """
   const { drawRecords, eraseRecords } = await import('/records.js');
   if (verb === 'erase') eraseRecords(document.body); else drawRecords(document.body, records);
-  await new Promise((done) => setTimeout(done, 400));
+  await settled();
   const heard = [...window.heard].filter(([, count]) => count > 0).sort();
   return [document.querySelectorAll('.drawing').length, heard, window.watching.size];
 }"""
+)
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.reading import expect
 from tests.unit import figure_records
 
 pytestmark = pytest.mark.browser
@@ -20,14 +22,16 @@ def test_the_table_holds_every_substitution(sheet: Any, tmp_path: Path) -> None:
     record = figure_records.mutations(length=9)
     view = sheet()
     tab = view.open(tmp_path / "page.html", [record])
-    tab.locator("details.twin summary").click()
+    view.unfold()
     rows = tab.locator("details.twin tbody tr")
-    assert rows.count() == 9 * 19 and view.problems == []
+    expect(rows).to_have_count(9 * 19)
+    assert view.problems == []
     first = next(a for a, letter in enumerate(record["letters"]) if letter != record["wild"][0])
     cells = rows.first.locator("td").all_inner_texts()
     assert cells[0] == f"{record['wild'][0]}1{record['letters'][first]}"
     assert float(cells[2]) == record["effects"][0][first] and float(cells[3]) == record["profile"]["effects"][0][first]
     tab.locator("details.twin th button").nth(2).click()  # the effect: largest first
+    expect(tab.locator("details.twin th").nth(2)).to_have_attribute("aria-sort", "descending")
     best = max(max(row) for row in record["effects"])
     assert float(rows.first.locator("td").nth(2).inner_text()) == best
 
@@ -44,15 +48,16 @@ def test_it_begins_with_the_best_and_arrow_keys_move(sheet: Any, tmp_path: Path)
     )
     effect, p, a = best
     said = tab.locator("[role=status]")
-    assert f"{record['wild'][p]}{p + 1}{record['letters'][a]}: {signed(effect)} nats" in said.inner_text()
+    expect(said).to_contain_text(f"{record['wild'][p]}{p + 1}{record['letters'][a]}: {signed(effect)} nats")
     grid = tab.locator("[role=application]")
     left = grid.evaluate("(node) => node.scrollLeft")
     assert left > 0 or p < 30  # where it begins is in sight
     grid.focus()
     tab.keyboard.press("ArrowLeft" if p else "ArrowRight")
     p += -1 if p else 1
-    assert said.inner_text().startswith(f"{record['wild'][p]}{p + 1}")
-    assert len(tab.locator("[role=listitem]").all()) == 20 and view.problems == []
+    expect(said).to_have_text(re.compile(f"^{record['wild'][p]}{p + 1}"))
+    expect(tab.locator("[role=listitem]")).to_have_count(20)
+    assert view.problems == []
 
 
 def test_the_shade_can_be_the_profiles(sheet: Any, tmp_path: Path) -> None:
@@ -61,7 +66,7 @@ def test_the_shade_can_be_the_profiles(sheet: Any, tmp_path: Path) -> None:
     tab = view.open(tmp_path / "page.html", [record])
     most = max(abs(value) for row in record["profile"]["effects"] for value in row)
     tab.locator("select").select_option("1")
-    assert signed(most) in tab.locator("p.key").inner_text()
+    expect(tab.locator("p.key")).to_contain_text(signed(most))
     bare = sheet()
     other = bare.open(tmp_path / "plain.html", [plain])
     assert other.locator("select").count() == 0 and "profile" not in other.locator("figure").inner_text().lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import math
+import re
 import threading
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from cutaway.views import notebook
 from tests.browser import samples
-from tests.browser.reading import column, near, rows_of
+from tests.browser.reading import column, expect, near, rows_of
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +49,7 @@ def test_a_page_draws_itself_and_asks_for_nothing(sheet: Any, tmp_path: Path, na
 def test_what_a_model_wrote_stays_text(sheet: Any, tmp_path: Path, name: str) -> None:
     view = sheet()
     tab = view.open(tmp_path / "page.html", [samples.hostile(RECORDS[name] | {"caption": "Caption"}, HOSTILE)])
-    tab.evaluate("() => document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    view.unfold()
     view.settle()
     assert view.problems == []
     assert len(view.requests) == 1
@@ -116,7 +117,7 @@ def test_the_tables_hold_the_cosines_and_the_vectors_of_embeddings(sheet: Any, t
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
         tab.keyboard.press(key)
     expected = cosine(record["vectors"][2], record["vectors"][3])
-    assert f"cosine {expected:.4f}".replace("-", "−") in tab.locator(".readout").inner_text()
+    expect(tab.locator(".readout")).to_contain_text(f"cosine {expected:.4f}".replace("-", "−"))
     assert column(rows_of(tab)[1], 2) == near(record["vectors"][3])
     tokens = RECORDS["embeddings of tokens"]
     flat = [vector for text in tokens["vectors"] for vector in text]
@@ -218,8 +219,8 @@ def test_the_lens_tables_follow_the_chosen_cell(sheet: Any, tmp_path: Path) -> N
             assert column(layers, 9) == near([cell["target"]["surprisal_bits"] for cell in cells])
         assert column(best, 2) == [top["id"] for top in cells[layer]["top"]]
         assert column(best, 3) == near([top["probability"] for top in cells[layer]["top"]])
-        assert f"Layer {layer} " in tab.locator(".readout").inner_text()
-        assert tab.locator(".bars > div").count() == len(cells[layer]["top"]) + 1
+        expect(tab.locator(".readout")).to_contain_text(f"Layer {layer} ")
+        expect(tab.locator(".bars > div")).to_have_count(len(cells[layer]["top"]) + 1)
     assert view.problems == []
 
 
@@ -239,15 +240,15 @@ def test_a_lens_of_a_long_text_shows_a_window_of_it(sheet: Any, tmp_path: Path) 
     canvas = grid.locator("canvas").bounding_box()
     tab.mouse.click(canvas["x"] + 71, canvas["y"] + 49)  # the first column in sight, the layer under the output
     view.settle()
-    assert "Layer 29 after" in tab.locator(".readout").inner_text()
+    expect(tab.locator(".readout")).to_contain_text("Layer 29 after")
     strip = tab.get_by_role("img", name="The whole text").bounding_box()
     tab.mouse.click(strip["x"] + 67, strip["y"] + 20)
     view.settle()
     assert grid.evaluate("(box) => box.scrollLeft") == 0
     shaded = grid.locator("canvas").evaluate(picture)
     tab.get_by_label("shade").select_option("2")
+    expect(tab.locator(".key")).to_contain_text("entropy")
     assert grid.locator("canvas").evaluate(picture) != shaded
-    assert "entropy" in tab.locator(".key").inner_text()
     assert view.problems == []
 
 
@@ -276,7 +277,7 @@ def test_the_keyboard_moves_the_selection(sheet: Any, tmp_path: Path) -> None:
         tab.keyboard.press("ArrowRight")
         after = tab.locator(".readout").inner_text()
         assert after != before
-        assert tab.get_by_role("option", selected=True).count() == 1
+        expect(tab.get_by_role("option", selected=True)).to_have_count(1)
         assert tab.evaluate("() => document.activeElement.dataset.i") == "2"
         tab.keyboard.press("End")
         assert tab.evaluate("() => document.activeElement.nextElementSibling?.dataset?.i ?? null") is None
@@ -287,21 +288,21 @@ def test_a_chosen_token_shows_what_else_could_have_come(sheet: Any, tmp_path: Pa
     record = RECORDS["generation"]
     tab = sheet().open(tmp_path / "page.html", [record])
     tab.get_by_role("option").nth(1).click()
-    assert tab.locator(".bars .chosen .name").inner_text() == "·mat"
-    assert tab.locator(".bars > div").count() == len(record["alternatives"][1]) + 1
+    expect(tab.locator(".bars .chosen .name")).to_have_text("·mat")
+    expect(tab.locator(".bars > div")).to_have_count(len(record["alternatives"][1]) + 1)
     tab.get_by_role("option").nth(4).click()
-    assert tab.locator(".bars .chosen .value").inner_text() == "0.040 %"
+    expect(tab.locator(".bars .chosen .value")).to_have_text("0.040 %")
 
 
 def test_parts_fold_by_keyboard(sheet: Any, tmp_path: Path) -> None:
     tab = sheet().open(tmp_path / "page.html", [RECORDS["architecture"]])
     leaf = tab.locator(".part.leaf", has_text="q_proj")
-    assert leaf.is_visible()
+    expect(leaf).to_be_visible()
     assert "× 30" in tab.locator("details.stack > summary").inner_text()
     assert "29 more" in tab.locator(".cut").inner_text()
     tab.locator("details.stack > summary").focus()
     tab.keyboard.press("Enter")
-    assert not leaf.is_visible()
+    expect(leaf).to_be_hidden()
 
 
 def test_consecutive_tokenizers_of_one_text_share_a_figure(sheet: Any, tmp_path: Path) -> None:
@@ -315,9 +316,9 @@ def test_consecutive_tokenizers_of_one_text_share_a_figure(sheet: Any, tmp_path:
 
 def test_many_tokens_are_drawn_in_two_goes(sheet: Any, tmp_path: Path) -> None:
     tab = sheet().open(tmp_path / "page.html", [samples.tokens(pieces=[f" {i}" for i in range(2300)])])
-    assert tab.locator(".chip").count() == 2000
+    expect(tab.locator(".chip")).to_have_count(2000)
     tab.locator("button.more").click()
-    assert tab.locator(".chip").count() == 2300
+    expect(tab.locator(".chip")).to_have_count(2300)
 
 
 def test_missing_values_do_not_stop_a_view(sheet: Any, tmp_path: Path) -> None:
@@ -341,13 +342,10 @@ def test_a_broken_record_is_shown_as_it_stands_beside_sound_ones(sheet: Any, tmp
 
 def test_the_theme_button_goes_round(sheet: Any, tmp_path: Path) -> None:
     tab = sheet(color_scheme="dark").open(tmp_path / "page.html", [RECORDS["attention"]])
-    seen = []
-    for _ in range(3):
-        seen.append(
-            (tab.locator("button.theme").inner_text(), tab.evaluate("() => document.documentElement.dataset.theme"))
-        )
+    for chosen, theme in (("auto", "dark"), ("light", "light"), ("dark", "dark"), ("auto", "dark")):
+        expect(tab.locator("button.theme")).to_have_text(f"Theme: {chosen}")
+        expect(tab.locator("html")).to_have_attribute("data-theme", theme)
         tab.locator("button.theme").click()
-    assert seen == [("Theme: auto", "dark"), ("Theme: light", "light"), ("Theme: dark", "dark")]
 
 
 CONTRAST = """() => {
@@ -394,28 +392,26 @@ def test_a_tour_is_a_lesson_with_contents_and_lines_to_repeat(sheet: Any, tmp_pa
     tab.keyboard.press("Tab")
     assert tab.evaluate("() => document.activeElement.textContent") == "Skip to the lesson"
     tab.locator(".toc a").nth(3).press("Enter")
-    assert tab.evaluate("() => location.hash") == "#score"
-    tab.wait_for_function(
-        "() => Math.abs(document.getElementById('score').getBoundingClientRect().top) < 120", timeout=5000
-    )
-    assert tab.locator(".toc a[aria-current]").inner_text() == "4 What the model expects"
+    tab.wait_for_function("() => location.hash === '#score'")
+    tab.wait_for_function("() => Math.abs(document.getElementById('score').getBoundingClientRect().top) < 120")
+    expect(tab.locator(".toc a[aria-current]")).to_have_text("4 What the model expects", use_inner_text=True)
     assert tab.locator("section#score .again pre").all_inner_texts()[1] == record["sections"][3]["shell"]
-    tab.locator("section#score .again button").first.click()
-    tab.wait_for_timeout(60)
-    assert tab.locator("section#score .again button").first.inner_text() != "Copy"
+    copy = tab.locator("section#score .again button").first
+    copy.click()
+    expect(copy).not_to_have_text("Copy")
 
 
 def test_a_notebook_frame_grows_to_its_page(sheet: Any, tmp_path: Path) -> None:
     view, path = sheet(), tmp_path / "cell.html"
     path.write_text(f"<!doctype html><meta charset=utf-8>{notebook([RECORDS['architecture']])}", encoding="utf-8")
     view.tab.goto(path.as_uri())
-    view.tab.wait_for_timeout(300)
+    view.tab.wait_for_function("""() => {
+      const frame = document.querySelector('iframe'), { body } = frame.contentDocument;
+      const inside = body.getBoundingClientRect().height;
+      return inside > 300 && Math.abs(frame.getBoundingClientRect().height - inside - 4) <= 2;
+    }""")
+    assert view.tab.frames[1].locator(".part.leaf").count() > 5
     assert view.problems == []
-    frame = view.tab.frames[1]
-    assert frame.locator(".part.leaf").count() > 5
-    height = view.tab.locator("iframe").evaluate("(frame) => frame.getBoundingClientRect().height")
-    inside = frame.evaluate("() => document.body.getBoundingClientRect().height")
-    assert height == pytest.approx(inside + 4, abs=2)
 
 
 def test_the_same_files_load_as_modules_over_http(sheet: Any, tmp_path: Path) -> None:
@@ -446,7 +442,7 @@ def test_a_measure_is_explained_open_where_it_first_stands_and_folded_later(shee
     assert boxes.evaluate_all("(all) => all.map((box) => box.open)") == [True, False]
     assert "perplexity" in boxes.first.inner_text() and "equally likely tokens" in boxes.first.inner_text()
     boxes.nth(1).locator("summary").press("Enter")
-    assert boxes.nth(1).locator("dd").first.is_visible()
+    expect(boxes.nth(1).locator("dd").first).to_be_visible()
 
 
 def test_formulas_are_elements_and_a_price_is_no_formula(sheet: Any, tmp_path: Path) -> None:
@@ -472,7 +468,7 @@ def test_prose_stands_beside_its_figure_where_there_is_room_and_no_page_scrolls_
     assert tab.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     if width == 390:
         bar, later = tab.locator(".toc ol"), tab.get_by_role("button", name="Later sections")
-        assert "right" in bar.get_attribute("data-more")
+        expect(bar).to_have_attribute("data-more", re.compile("right"))
         later.click()
         tab.get_by_role("button", name="Earlier sections").wait_for()
 
@@ -480,7 +476,7 @@ def test_prose_stands_beside_its_figure_where_there_is_room_and_no_page_scrolls_
 def test_a_table_that_scrolls_shows_it_until_its_end(sheet: Any, tmp_path: Path) -> None:
     tab = sheet(viewport={"width": 390, "height": 900}).open(tmp_path / "page.html", [RECORDS["models"]])
     box = tab.get_by_role("region", name="Table").first
-    assert "right" in box.get_attribute("data-more")
+    expect(box).to_have_attribute("data-more", re.compile("right"))
     box.focus()
     box.evaluate("(node) => { node.scrollLeft = node.scrollWidth; }")
-    tab.wait_for_function("(node) => !node.dataset.more.includes('right')", arg=box.element_handle())
+    expect(box).not_to_have_attribute("data-more", re.compile("right"))

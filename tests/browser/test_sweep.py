@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.reading import rows_of
+from tests.browser.reading import expect, rows_of
 from tests.browser.test_pages import CONTRAST
 from tests.unit import figure_records
 
@@ -62,14 +62,13 @@ def test_a_plot_has_its_dots_where_the_means_are(sheet: Any, tmp_path: Path) -> 
     record = figure_records.sweep()
     tab = opened(sheet, tmp_path, record)
     tab.get_by_label("measure").select_option(label="reading ease")
-    tab.wait_for_timeout(100)
-    dots = tab.locator("svg[aria-label^='reading ease'] circle").evaluate_all(
-        "(all) => all.map((c) => +c.getAttribute('cy'))"
-    )
     [heat, top_p] = [e for e in record["effects"] if e["measure"] == "reading_ease"]
     means = [level["mean"] for level in heat["levels"]]
+    circles = tab.locator("svg[aria-label^='reading ease'] circle")
+    expect(circles).to_have_count(len(means) + len(top_p["levels"]))
+    dots = circles.evaluate_all("(all) => all.map((c) => +c.getAttribute('cy'))")
     slope = (dots[1] - dots[0]) / (means[1] - means[0])
-    assert slope < 0 and len(dots) == len(means) + len(top_p["levels"])
+    assert slope < 0
     assert dots[2] == pytest.approx(dots[0] + slope * (means[2] - means[0]), abs=0.01)
 
 
@@ -100,7 +99,7 @@ def test_runs_sort_and_filter_by_keyboard(sheet: Any, tmp_path: Path) -> None:
     filters.get_by_label("prompt or text has").fill("PHOTOSYN")
     kept = [i for i in kept if record["runs"][i]["prompt"].startswith("Photo")]
     assert numbers(tab) == [i + 1 for i in kept] and len(kept) == 2
-    assert f"1 to 2 of 2 runs ({len(record['runs'])} in all)" in filters.inner_text()
+    expect(filters).to_contain_text(f"1 to 2 of 2 runs ({len(record['runs'])} in all)")
 
 
 def test_missing_numbers_sort_last_both_ways(sheet: Any, tmp_path: Path) -> None:
@@ -128,7 +127,8 @@ def test_texts_of_a_prompt_stand_side_by_side(sheet: Any, tmp_path: Path) -> Non
     assert any(shown["completion"].strip().split("\n")[0] in text for text in texts)
     assert all(text.startswith(shown["prompt"]) for text in texts)
     tab.get_by_label("across").select_option("model")
-    assert cards.count() == 2 and cards.locator(".said").count() == 4
+    expect(cards).to_have_count(2)
+    expect(cards.locator(".said")).to_have_count(4)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

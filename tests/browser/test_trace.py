@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser import samples
-from tests.browser.reading import column, near, rows_of
+from tests.browser.reading import column, expect, near, rows_of
 
 pytestmark = pytest.mark.browser
 
@@ -48,13 +48,16 @@ def test_arrows_walk_along_the_text_and_the_lines_follow(sheet: Any, tmp_path: P
     tab.get_by_role("option").first.focus()
     for i, step in enumerate(record["trace"][1:4], 1):
         tab.keyboard.press("ArrowRight")
-        assert f"rank {step['rank']}," in tab.locator(".readout").inner_text()
-        place = tab.locator("circle.on").evaluate(
-            "(dot) => [...dot.parentNode.querySelectorAll('circle')].indexOf(dot)"
+        expect(tab.locator(".readout")).to_contain_text(f"rank {step['rank']},")
+        tab.wait_for_function(
+            """(place) => {
+              const dot = document.querySelector('circle.on');
+              return dot && [...dot.parentNode.querySelectorAll('circle')].indexOf(dot) === place;
+            }""",
+            arg=i,
         )
-        assert place == i
     tab.locator("svg rect.hot").nth(9).click()
-    assert "Token 10 of 22" in tab.locator(".readout").inner_text()
+    expect(tab.locator(".readout")).to_contain_text("Token 10 of 22")
 
 
 @pytest.mark.parametrize("width", [320, 760])
