@@ -1,4 +1,4 @@
-"""20,000 generated texts and 20,000 series through every tokenizer: what comes back is what went in, or as declared."""
+"""Thousands of generated texts and series through every tokenizer: what comes back is what went in, or as declared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cutaway.tokens import (
     uniform_bins,
 )
 from cutaway.tokens import train_tokenizer as train
-from tests.unit.generated import SPECIALS, in_place, ten, the_same_each_time, there_and_back, twenty_thousand
+from tests.unit.generated import SPECIALS, in_place, many, ten, the_same_each_time, there_and_back
 
 __all__ = ["the_same_each_time"]
 
@@ -48,7 +48,7 @@ TEXTS = st.one_of(
 )
 
 
-@twenty_thousand
+@many
 @given(ten(TEXTS))
 @example(["", "#", "##", "a" * 65, "#" * 200, "é" * 64, "<unk><|end|>", "\x00", "\U0010ffff", "e\u0301"])
 def test_texts(texts: list[str]) -> None:
@@ -94,7 +94,7 @@ def power_of(words: list[str], channel: list[float]) -> int:
     return power
 
 
-@twenty_thousand
+@many
 @given(ten(SERIES))
 def test_series(made: list[list[list[float]]]) -> None:
     for steps in made:
@@ -120,7 +120,7 @@ COORDINATES = st.one_of(st.floats(-2000, 2000), st.floats(-2, 6), st.just(math.n
 STEPS = st.lists(st.tuples(COORDINATES, COORDINATES), min_size=1, max_size=2)
 
 
-@twenty_thousand
+@many
 @given(ten(STEPS))
 def test_time_steps(made: list[list[tuple[float, float]]]) -> None:
     for steps in made:

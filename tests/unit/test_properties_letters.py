@@ -1,4 +1,4 @@
-"""20,000 generated sequences each of DNA, proteins and molecules through every tokenizer of them.
+"""Thousands of generated sequences of DNA, proteins and molecules through every tokenizer of them.
 
 Everything comes back, or `<unk>` stands for exactly what is not known; no token crosses a codon's or an atom's border.
 """
@@ -31,11 +31,11 @@ from tests.unit.generated import (
     SPECIALS,
     among,
     in_place,
+    many,
     sections,
     ten,
     the_same_each_time,
     there_and_back,
-    twenty_thousand,
     with_unknown,
 )
 
@@ -85,7 +85,7 @@ BASES = st.one_of(
 )
 
 
-@twenty_thousand
+@many
 @given(ten(among(BASES)))
 @example(["", "A" * 64 + "x", "xx", "ACGT<unk>ACG", "\ue000ATG", "AC\uf8ffGTA", "ATG AT", "ſ", "ATGAAA" * 20, "\n"])
 def test_nucleic_acids(texts: list[str]) -> None:
@@ -141,7 +141,7 @@ RESIDUES = st.one_of(
 )  # fmt: skip
 
 
-@twenty_thousand
+@many
 @given(ten(among(RESIDUES)))
 @example(["", "M" * 64 + "x", "xx", "MK<unk>VL", "MKVL MK", "\n", "*-", "X" * 200, "mk", "ÅMK"])
 def test_proteins(texts: list[str]) -> None:
@@ -198,7 +198,7 @@ def borders_of_atoms(text: str) -> set[int]:
     return ends
 
 
-@twenty_thousand
+@many
 @given(ten(among(SMILES, most=3)))
 @example(["", "[Cl-]", "[[Cl]]", "Cl]", "[Cl", "C[13Cs]Cl", "\ue000C", "%(12", "C%123", "[<unk>]"])
 def test_molecules(texts: list[str]) -> None:
@@ -227,7 +227,7 @@ SYMBOL = st.sampled_from(
 SELFIES = st.lists(SYMBOL, max_size=30).map("".join)
 
 
-@twenty_thousand
+@many
 @given(ten(among(SELFIES, most=3)))
 @example(["", "[C][", "]", "[C][Branch1][=O]", "[<unk>]", "[]", "[[C]]", "[é]", "[C].[Zz].[C]", "\n"])
 def test_selfies(texts: list[str]) -> None:
@@ -235,7 +235,7 @@ def test_selfies(texts: list[str]) -> None:
         assert there_and_back(SYMBOLS, text)[1] == with_unknown(text, PRINTABLE)
 
 
-@twenty_thousand
+@many
 @given(ten(SELFIES))
 def test_molecules_through_selfies(texts: list[str]) -> None:
     for text in texts:
