@@ -1,6 +1,6 @@
 """Sequence → ids and back: load, make, train, save, check and compare tokenizers; encode, show every piece.
 
-Built on the `tokenizers` library alone, so that this room never waits for torch.
+This room uses the `tokenizers` library and never imports torch.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

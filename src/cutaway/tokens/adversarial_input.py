@@ -1,4 +1,4 @@
-"""Adversarial input, a generator an alphabet: what tokenizers trip over, seeded and without end."""
+"""Adversarial input for tokenizers: an endless, seeded generator for each alphabet."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DIALS: Final = ("", "", "", "-", "+", "2", "-1", "+2", "++", "--", "+15", "-0")
 
 
 def strings(alphabet: str, seed: int, spellings: Sequence[str] = ()) -> Iterator[str]:
-    """Yield strings of an alphabet, most of them legal, some with what does not belong; `spellings` are special tokens.
+    """Yield strings of an alphabet, most of them legal, some with foreign characters; `spellings` are special tokens.
 
     >>> stream = strings("dna", 0)
     >>> next(stream) == next(strings("dna", 0))
@@ -54,7 +54,7 @@ def strings(alphabet: str, seed: int, spellings: Sequence[str] = ()) -> Iterator
 
 
 def numbers(seed: int) -> Iterator[list[list[float]]]:
-    """Yield series of C channels of T numbers: small, huge, subnormal, alike, missing, from all of the doubles.
+    """Yield series of C channels of T numbers: small, huge, subnormal, equal, missing, from the whole range of doubles.
 
     >>> [len(next(numbers(0))) > 0, next(numbers(1)) == next(numbers(1))]
     [True, True]
@@ -82,7 +82,7 @@ def numbers(seed: int) -> Iterator[list[list[float]]]:
 
 
 def steps(seed: int, centres: Sequence[Sequence[float]]) -> Iterator[list[list[float]]]:
-    """Yield series of as many channels as the centres have: on them, between two, around them, and from all doubles.
+    """Yield series with the centres' channels: on a centre, between two, around them, and from the range of doubles.
 
     >>> next(steps(0, [(0.0, 1.0)])) == next(steps(0, [(0.0, 1.0)]))
     True
@@ -222,4 +222,4 @@ SOURCES: Final = {
     "smiles": _smiles,
     "selfies": _selfies,
 }
-"""What makes one string of an alphabet; another alphabet's are made as text's."""
+"""The function that makes one string of an alphabet; other alphabets use that of text."""

@@ -1,4 +1,4 @@
-"""A sequence for a tokenizer with a token a letter: which alphabet it is of, and the sequence in that alphabet."""
+"""For tokenizers with one token for each letter: the alphabet of a sequence, and the sequence in that alphabet."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from cutaway.tokens.molecules import ATOM
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
 ALPHABETS: Final = {"protein": "ACDEFGHIKLMNPQRSTVWY", "dna": "ACGT", "rna": "ACGU"}
-"""What may be put at a position, by the alphabet's name: the letters that stand for one thing only."""
+"""The letters that may be put at a position, by alphabet: those that are not ambiguous."""
 
-_CODES: Final = set("RYSWKMBDHVN-")  # beside the four letters of DNA and RNA; most of them are amino acids too
-_PLAIN: Final = 0.9  # of the letters of a DNA or RNA that are none of the codes
+_CODES: Final = set("RYSWKMBDHVN-")  # the ambiguity codes of DNA and RNA; most of them are also amino acids
+_PLAIN: Final = 0.9  # the least share of unambiguous letters in DNA or RNA
 _TWO: Final = "give at least two letters, each one token: `letters='ACGT'`, or `letters=['C', 'N', 'O', 'Cl']`"
-_LONG: Final = 8  # letters from which on A, C, G and T alone are hardly a protein
+_LONG: Final = 8  # so many letters, all of them A, C, G or T, are hardly a protein
 
 
 def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:
-    """Return "protein", "dna" or "rna", whichever the tokenizer has as single letters; None for others.
+    """Return "protein", "dna" or "rna", by the single letters of the tokenizer; None if none of them fits.
 
-    A tokenizer of all characters has the letters of every alphabet: then the text decides. It is DNA or RNA if nine
-    in ten of its letters are A, C, G, T (or U) and the others ambiguity codes, and otherwise a protein.
+    If several fit, as for a tokenizer of all characters, the text decides. It is DNA or RNA if nine in ten of its
+    letters are A, C, G, T (or U) and the others ambiguity codes, and otherwise a protein.
 
     >>> from cutaway.tokens import characters
     >>> alphabet_of(characters(["ACGT"]), "ACGT"), alphabet_of(characters(["abc"]), "ACGT")
@@ -51,7 +51,7 @@ def alphabet_of(tokenizer: Tokenizer, text: str) -> str | None:
 
 
 def reads_smiles(tokenizer: Tokenizer) -> bool:
-    """Say whether a tokenizer is made for SMILES: nearly all of its tokens are atoms, bonds, branches or ring numbers.
+    """Return whether a tokenizer is for SMILES: nearly all its tokens are atoms, bonds, branches or ring numbers.
 
     >>> from cutaway.tokens import train_tokenizer
     >>> reads_smiles(train_tokenizer(["c1ccccc1Cl", "C=O"], "smiles", alphabet="smiles"))
@@ -66,7 +66,7 @@ def reads_smiles(tokenizer: Tokenizer) -> bool:
 
 
 def check_letters(text: str, alphabet: str | None, letters: str | Sequence[str] | None) -> None:
-    """Raise `InputError` for mistakes in a sequence, its alphabet or its letters that need no tokenizer to be seen.
+    """Raise `InputError` for mistakes in a sequence, its alphabet or its letters; needs no tokenizer.
 
     >>> check_letters("ACGT", "dna", None)
     """
@@ -84,11 +84,11 @@ def check_letters(text: str, alphabet: str | None, letters: str | Sequence[str] 
 def letters_of(
     tokenizer: Tokenizer, text: str, alphabet: str | None = None, given: str | Sequence[str] | None = None
 ) -> tuple[str, dict[str, int], str, dict[str, int]]:
-    """Return what may stand at a position of a sequence, and the sequence as the alphabet's rules leave it.
+    """Return the letters that a position may have, and the sequence after the alphabet's rules.
 
-    First the alphabet's name, or "letters" if they are `given`; then each letter with its id; then the sequence, and
-    what the rules changed. A SMILES for a tokenizer of SMILES has to be one that RDKit reads, if RDKit is installed.
-    Raises `InputError`.
+    The values are the alphabet's name ("letters" if they are `given`), each letter with its id, the sequence, and what
+    the rules changed. If RDKit is installed, it must be able to read a SMILES for a tokenizer of SMILES. Raises
+    `InputError`.
 
     >>> from cutaway.tokens import characters
     >>> letters_of(characters(["ACGT"]), "acgt")[2:]
@@ -128,8 +128,8 @@ def check_smiles(text: str) -> None:
 def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
     """Return the sequence without white space, in the letters of its alphabet, and what its rules changed or found.
 
-    The rules are those of records: see `cutaway.sequences.alphabets`. Of no alphabet it is a text, which stays as it
-    is but for white space around it. Raises `InputError` for a letter outside the alphabet, with its place.
+    The rules are those of records: see `cutaway.sequences.alphabets`. Without an alphabet, only white space around the
+    text is removed. Raises `InputError` for a letter outside the alphabet, with its place.
 
     >>> sequence_in("protein", "evqlV ESG*")
     ('EVQLVESG', {'lower case to upper': 4, 'end stops removed': 1})
@@ -149,10 +149,10 @@ def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
 
 
 def letters_apart(tokenizer: Tokenizer, sequence: str) -> str:
-    """Return a sequence as the tokenizer reads a token a letter.
+    """Return a sequence with spaces between its letters if the tokenizer needs them to read letters.
 
-    Some, such as ProtBERT's, read words: a sequence is one unknown word to them unless a space parts its letters.
-    Any other tokenizer gets the sequence as it is.
+    Some tokenizers, such as ProtBERT's, read words: without spaces a sequence is one unknown word to them. For all
+    others the sequence stays unchanged.
 
     >>> from cutaway.tokens import characters
     >>> letters_apart(characters(["ACGT"]), "ACGT")

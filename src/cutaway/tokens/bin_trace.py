@@ -1,4 +1,4 @@
-"""A series of numbers through its bins: value → scaled → bin → value back, and how far off that is."""
+"""How a series of numbers goes through bins: value → scaled → bin → decoded value, and the error."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _LINE: Final = re.compile(r"[^\r\n]+")
 
 @dataclasses.dataclass(frozen=True)
 class BinnedNumber:
-    """One number on its way: None for a missing one, and for the bin of a number outside all bins.
+    """One number on its way through the bins; a missing number is None, and so is the bin of one outside all bins.
 
-    `scaled` is the value over its channel's scale, `word` what it is written as, `back` the value that the word stands
-    for. `error` is |value - back|, and `bound` how large it may be.
+    `scaled` is the value divided by its channel's scale, `word` how it is written, `back` the decoded value. `error` is
+    |value - back|, and `bound` is its upper bound.
     """
 
     step: int
@@ -36,9 +36,9 @@ class BinnedNumber:
 
 @dataclasses.dataclass(frozen=True)
 class BinnedSeries:
-    """The scale of each channel, the edges of the bins in use (in scales), and every number, step by step.
+    """The scale of each channel, the number of bins, and every number, step by step.
 
-    `worst` is the largest error as a share of its bound.
+    `worst` is the largest error divided by its bound.
     """
 
     scales: list[float]
@@ -49,23 +49,23 @@ class BinnedSeries:
 
 @dataclasses.dataclass(frozen=True)
 class SeriesText:
-    """The numbers of a text, C channels of T each, and the characters where each of them stands, step by step."""
+    """The numbers of a text, C channels of T each, and the place of each in the text, step by step."""
 
     channels: NDArray[np.float64]
     spans: list[tuple[int, int]]
 
 
 def series_in(text: str) -> SeriesText | None:
-    """Read a text as a series: a time step a line and in it a number a channel, or one line with the steps of one.
+    """Read a text as a series: one line for each time step, with a number for each channel, or one channel on one line.
 
-    The numbers are read as those of a file of text: space, commas or semicolons part them, and NA, nan or nothing
-    between two commas is a missing one. Lines that begin with # are comments. Returns None if the text is something
-    else. Raises `InputError` if lines hold unequally many numbers, or infinity, or if commas may be decimal ones.
+    The numbers are read as in a text file: spaces, commas or semicolons separate them, and NA, nan or nothing between
+    two commas is a missing number. Lines that begin with # are comments. Returns None if the text is something else.
+    Raises `InputError` if the lines have unequal counts of numbers, for infinity, and if commas may be decimal commas.
 
     >>> series_in("1.5 2\\n3,nan").channels.tolist()
     [[1.5, 3.0], [2.0, nan]]
     """
-    from cutaway.sequences.alphabets import series  # only where there are series
+    from cutaway.sequences.alphabets import series  # needed only for series
 
     rows: list[list[float]] = []
     spans: list[tuple[int, int]] = []
@@ -101,7 +101,7 @@ def series_in(text: str) -> SeriesText | None:
 
 
 def binned(bins: Bins, given: NDArray[np.float64], written: str, decoded: str) -> BinnedSeries | None:
-    """Follow C × T numbers through bins; None if what was decoded is not a series of that shape.
+    """Follow C × T numbers through bins; None if the decoded text is not a series of that shape.
 
     >>> from cutaway.tokens.bins import uniform_bins
     >>> bins, given = uniform_bins(101), np.array([[1.0, 2.2]])
@@ -150,7 +150,7 @@ def spans_of(written: str) -> list[tuple[int, int]]:
 
 
 def _words(written: str, header: int) -> list[str]:
-    """Return each number's words: one, or of a number outside of all bins five."""
+    """Return the words of each number: one word, or five for a number outside all bins."""
     words, at, found = written.split(), header, list[str]()
     while at < len(words):
         size = 5 if words[at] in ("+", "-") else 1
@@ -160,7 +160,7 @@ def _words(written: str, header: int) -> list[str]:
 
 
 def _number(cell: str) -> float:
-    """Return the number that a cell says. Raises `OverflowError` for infinity, and `ValueError` for anything else."""
+    """Return the number in a cell. Raises `OverflowError` for infinity and `ValueError` for anything else."""
     from cutaway.sequences.alphabets import series
 
     try:
@@ -172,5 +172,5 @@ def _number(cell: str) -> float:
 
 
 def or_none(value: Any) -> float | None:
-    """Return a number as JSON knows it, None for NaN."""
+    """Return a number as JSON has it: None for NaN."""
     return None if np.isnan(value) else float(value)

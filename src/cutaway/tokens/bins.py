@@ -1,9 +1,9 @@
 """Series of numbers as tokens: scaled by their mean and put into bins, with an error bound for every finite number.
 
-A series is written as text, one word a token, which the plain format can read: for each channel its scale, then the
-numbers, those of one time step side by side. A number is the word of its bin, `nan` if it is missing, or, if it
-is outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). Scales are
-powers of two and edges multiples of a small one, so that scaling rounds nothing.
+A series is written as text with one word for each token, so that an ordinary tokenizer can read it: the scale of each
+channel, then the numbers, time step by time step. A number is the word of its bin, `nan` if it is missing, or, if it is
+outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). Scales are
+powers of two, and edges are multiples of a small power of two, so scaling rounds nothing.
 
     s d15 d41 b2011 b2015 nan + d33 d36 d12 d0 …
 
@@ -30,7 +30,7 @@ SIGNS: Final = (SCALE, PLUS, MINUS, ZERO, MISSING)
 _DIGITS: Final = 64
 _DIGIT_OF: Final = {f"d{i}": i for i in range(_DIGITS)}
 _LEAST: Final = len(SPECIALS) + len(SIGNS) + _DIGITS
-_SCALE_RANGE: Final = 1000  # scales from 2^-1000 to 2^1000: bins of the smallest are still no subnormal numbers
+_SCALE_RANGE: Final = 1000  # scales from 2^-1000 to 2^1000, so that bins of the smallest scale are not subnormal
 _EXPONENTS: Final = 1100
 _NOTHING: Final = 2.0**-_SCALE_RANGE
 _GRAIN: Final = 2.0**-20
@@ -42,7 +42,7 @@ _Floats = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Bins:
-    """N bins of scaled numbers: their N + 1 edges, ascending. A bin's number is its middle."""
+    """N bins of scaled numbers: their N + 1 edges, ascending. A bin decodes to its middle."""
 
     edges: tuple[float, ...]
 
@@ -101,10 +101,10 @@ class Bins:
         return np.array(values, dtype=np.float64).reshape(-1, channels).T
 
     def bound(self, channels: Series) -> _Floats:
-        """Return, for C channels of T numbers, how far what `read` gives of each can be from it: |x - x̂| ≤ bound.
+        """Return, for C channels of T numbers x, the largest error of what `read` gives: |x - x̂| ≤ bound.
 
-        Half a bin times the scale inside of the bins, |x| / 8192 outside (2^-1000 for numbers below that); 0 if a
-        number is missing.
+        It is half a bin times the scale inside the bins, |x| / 8192 outside (2^-1000 for numbers below that), and 0 for
+        a missing number.
 
         >>> uniform_bins(9, 4).bound([[1.0] * 999 + [400.0]])[0, [0, -1]]
         array([1.        , 0.04882812])
@@ -117,9 +117,9 @@ class Bins:
         return np.nan_to_num(np.where(np.isnan(values_CT.T), 0.0, bound_TC)).T
 
     def place(self, channels: Series) -> tuple[_Floats, _Floats, NDArray[np.int64]]:
-        """Return the scales of C channels, their C × T numbers over them, and the bins these are in.
+        """Return the scales of C channels, the C × T numbers divided by them, and the bins of these.
 
-        The bin is -1 for a number outside of all bins, and for a missing one.
+        The bin is -1 for a number outside all bins and for a missing number.
 
         >>> uniform_bins(9, 4).place([[1.0, -0.5, float("nan")]])
         (array([1.]), array([[ 1. , -0.5,  nan]]), array([[ 5,  4, -1]]))
@@ -154,10 +154,10 @@ class Bins:
 
 
 def uniform_bins(count: int, limit: float = 15.0) -> Bins:
-    """Return bins of one width that reach to ± `limit` times the scale or beyond; 0 is the middle of one.
+    """Return bins of equal width that reach at least ± `limit` times the scale; 0 is the middle of one.
 
-    The width is a power of two and the number odd, so that every edge is exact. Source: Ansari et al. 2024 (Chronos),
-    arXiv:2403.07815, section 3.1, where numbers beyond the limit are clipped; here they are written out.
+    The width is a power of two and the number of bins is odd, so every edge is exact. Source: Ansari et al. 2024
+    (Chronos), arXiv:2403.07815, section 3.1. Chronos clips numbers beyond the limit; here they are written out.
 
     >>> uniform_bins(5, 2.5).edges
     (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)
@@ -194,7 +194,7 @@ def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000) -
 
 
 def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
-    """Make a tokenizer of what `bins` write: numbers in tokens, at most half a bin off.
+    """Make a tokenizer of the words that `bins` write; a number in a bin comes back to within half a bin.
 
     >>> bins = uniform_bins(101)
     >>> tokenizer = bins_tokenizer(bins)
@@ -221,7 +221,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
 
 
 def bins_of(tokenizer: Tokenizer) -> Bins:
-    """Return the bins that a tokenizer was made of. Raises `InputError` if it was not made of bins."""
+    """Return the bins of a tokenizer. Raises `InputError` if it was not made from bins."""
     edges = tokenizer.config.get("cutaway", {}).get("edges")
     if edges is None:
         raise InputError(
@@ -231,7 +231,7 @@ def bins_of(tokenizer: Tokenizer) -> Bins:
 
 
 def count_for(vocab_size: int) -> int:
-    """Return how many bins there is room for in a vocabulary."""
+    """Return how many bins fit in a vocabulary."""
     return 1 + room_for(vocab_size, _LEAST + 1, f"one bin, {len(SIGNS)} signs, {_DIGITS} digits")
 
 

@@ -1,4 +1,4 @@
-"""What every trained tokenizer is put together from: its special tokens, and what it declares about itself."""
+"""What all trained tokenizers share: the special tokens, and how a tokenizer is built and described."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cutaway.tokens.tokenizer import Tokenizer
 SPECIALS: Final = (END, UNKNOWN, "<pad>", "<mask>")
 
 MERGING: Final = {"dna": "ACGT", "rna": "ACGU", "protein": "ACDEFGHIKLMNPQRSTVWYUO"}
-"""The letters that k-mers and merges are made of: the others stand for what is not known, and stay alone."""
+"""The letters that k-mers and merges are made of; the other letters are ambiguous and stay single tokens."""
 
 LETTERS: Final = {"dna": "ACGTRYSWKMBDHVN-", "rna": "ACGURYSWKMBDHVN-", "protein": MERGING["protein"] + "XBZJ-*"}
 """All letters of an alphabet as `read_records` gives them."""
@@ -35,10 +35,10 @@ def assemble(
     loses: Mapping[str, str],
     **more: Any,
 ) -> Tokenizer:
-    """Put a tokenizer together and write down what it is: kind, alphabet and, under `loses`, what does not come back.
+    """Build a tokenizer and declare its kind, its alphabet and, in `loses`, what does not come back.
 
-    The keys of `loses` are rules that `check` can tell apart: "unknown" (what becomes `<unk>`), "spelling" (U and T,
-    lower and upper case), "rounding" and "missing" (numbers); the values say it in words. `more` is kept beside them.
+    The keys of `loses` are rules that `check_tokenizer` knows: "unknown" (what becomes `<unk>`), "spelling" (U and T,
+    lower and upper case), "rounding" and "missing" (numbers); the values describe them. `more` is stored beside them.
     """
     backend = tokenizers.Tokenizer(model)
     if splitter is not None:
@@ -65,7 +65,7 @@ def numbered(tokens: Iterable[str]) -> dict[str, int]:
 
 
 def room_for(vocab_size: int, least: int, what: str) -> int:
-    """Return how many tokens may be learned. Raises `InputError` if not even the `least` ones fit."""
+    """Return how many tokens can be learned. Raises `InputError` if the `least` ones do not fit."""
     if vocab_size < least:
         raise InputError(
             f"vocab_size is {vocab_size:,}, too small: {what} and {len(SPECIALS)} special tokens are {least:,}",
@@ -75,9 +75,9 @@ def room_for(vocab_size: int, least: int, what: str) -> int:
 
 
 def most_frequent(found: Mapping[str, int], vocab_size: int | None, beside: Collection[str] = ()) -> list[str]:
-    """Return what occurs most often, sorted, as much as there is room for beside the special and other tokens.
+    """Return the most frequent tokens that fit beside the special and other tokens, sorted.
 
-    Of equals the first in the alphabet; all of it if no size is given.
+    Of equally frequent tokens the alphabetically first are taken. Without a size, all are returned.
     """
     ordered = sorted((token for token in found if token not in beside), key=lambda token: (-found[token], token))
     if vocab_size is None:

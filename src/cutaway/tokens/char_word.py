@@ -1,4 +1,4 @@
-"""The two simplest tokenizers, made from a text: one token a character, one token a word.
+"""The two simplest tokenizers, made from a text: one token for each character, or for each word.
 
 Both are ordinary `tokenizers` pipelines: saved, they load with `AutoTokenizer` and without cutaway.
 """
@@ -18,7 +18,7 @@ BY_WORD = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]|\s+"), "isolated")
 
 
 def characters(texts: Iterable[str]) -> Tokenizer:
-    """Make a tokenizer with one token for each character that occurs; any text of these comes back to the letter.
+    """Make a tokenizer with one token for each character that occurs; any text of these comes back exactly.
 
     >>> characters(["abba"]).encode("baab").ids
     [3, 2, 2, 3]

@@ -1,4 +1,4 @@
-"""`check_tokenizer`: hammer a tokenizer with adversarial input of its alphabet and find the shortest that it breaks."""
+"""`check_tokenizer`: try adversarial input on a tokenizer and find the shortest that does not come back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cutaway.tokens.tokenizer import Tokenizer
 _Floats = NDArray[np.float64]
 
 _BATCH: Final = 1000
-_KEPT: Final = 24  # failing inputs that are shrunk: the shortest ones
+_KEPT: Final = 24  # so many failing inputs, the shortest ones, are shrunk
 
 EXACT, FAILED = "", "failed"
 
@@ -46,11 +46,11 @@ class Loss:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class TokenizerCheck(Result):
-    """How many adversarial inputs were tried, how many came back to the letter, and the shortest that did not.
+    """How many adversarial inputs were tried, how many came back exactly, and the shortest that did not.
 
-    `lost` has the shortest input for each kind of loss; the tokenizer passes if none of them is "failed". `worst` is
-    for series: the largest error as a share of the bound that is stated for it, which for a time step of states is its
-    distance from the nearest of all centres.
+    `lost` has the shortest input for each kind of loss; the tokenizer passes if none of them is "failed". For series,
+    `worst` is the largest error divided by its bound; for a time step of states the bound is the distance from the
+    nearest centre.
     """
 
     schema: ClassVar[str] = "tokenizer_check"
@@ -69,7 +69,7 @@ class TokenizerCheck(Result):
     vocab_size: int
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each kind of loss: how often, and the shortest input."""
+        """Return one row for each kind of loss: how often it occurs, and the shortest input."""
         names = ("rule", "count", "text", "decoded")
         return [{name: getattr(loss, name) for name in names} for loss in self.lost]
 
@@ -78,15 +78,14 @@ class TokenizerCheck(Result):
 def check_tokenizer(
     tokenizer: Tokenizer, *, alphabet: str | None = None, number: int = 20_000, seed: int = 0
 ) -> TokenizerCheck:
-    """Try `number` adversarial inputs: do their ids lead back to them?
+    """Try `number` adversarial inputs and check that their ids decode to them.
 
-    No special tokens are added, and none that stands in the text is left out. If an input does not come back, it
-    is a declared loss if the tokenizer's own configuration says so and the rest of it is right, else a failure; for
-    series the error of every number is held against its bound, for states the centre that comes back for every time
-    step against all the others. Of a tokenizer of SELFIES half of the inputs are SELFIES, the others SMILES, which have
-    to come back as the same molecule for RDKit. The shortest failing inputs are shrunk greedily. The alphabet is the
-    one that the tokenizer was made for, else text. Raises `InputError` for an unknown alphabet, and if a library
-    is missing.
+    No special tokens are added, and those in the text are kept. An input that does not come back is a declared loss if
+    the tokenizer's configuration says so and the rest of it is right; otherwise it is a failure. For series, the error
+    of every number is compared with its bound; for states, the decoded centre of every time step with all the others.
+    For SELFIES, half of the inputs are SELFIES, the others SMILES, which must come back as the same molecule for RDKit.
+    The shortest failing inputs are shrunk greedily. The default alphabet is the tokenizer's own, or else text. Raises
+    `InputError` for an unknown alphabet and for a missing library.
 
     >>> from cutaway.tokens import train_tokenizer
     >>> check_tokenizer(train_tokenizer(["some text"], "bpe", vocab_size=262), number=500).passed
@@ -161,7 +160,7 @@ def _strings(judge: _Judge, source: Iterator[str], number: int) -> _Tried:
 
 
 def _molecules(codec: Codec, number: int, seed: int, specials: list[str]) -> _Tried:
-    """Try SELFIES, of which the very text has to come back, and SMILES, of which the molecule has to."""
+    """Try SELFIES, which must come back exactly, and SMILES, which must come back as the same molecule."""
     texts = _Judge(Codec.of(codec.tokenizer, "selfies"), _but_spelling(codec.loses))
     counts, lost = _strings(texts, adversarial_input.strings("selfies", seed, specials), number - number // 2)
     more, of_molecules = _strings(_MoleculeJudge(codec), _generated(seed), number // 2)
@@ -169,8 +168,8 @@ def _molecules(codec: Codec, number: int, seed: int, specials: list[str]) -> _Tr
 
 
 def _generated(seed: int) -> Iterator[str]:
-    """Yield the canonical SMILES of chance molecules: strings of symbols are some, and most of them for RDKit too."""
-    from cutaway.sequences.alphabets.smiles import canonical  # only where there are molecules
+    """Yield canonical SMILES of random molecules: those of random SELFIES that RDKit accepts."""
+    from cutaway.sequences.alphabets.smiles import canonical  # needed only for molecules
 
     for text in adversarial_input.strings("selfies", seed + 1):
         with contextlib.suppress(BadSequence):
@@ -180,7 +179,7 @@ def _generated(seed: int) -> Iterator[str]:
 
 
 class _Judge:
-    """Says of one text whether it came back, and if not, which declared loss explains it."""
+    """Decides whether a text came back, and if not, which declared loss explains it."""
 
     def __init__(self, codec: Codec, loses: dict[str, str]) -> None:
         self.codec, self.loses = codec, loses
@@ -206,7 +205,7 @@ class _Judge:
 
 
 class _MoleculeJudge(_Judge):
-    """Says of a SMILES whether it, or another one of the same molecule, came back through SELFIES."""
+    """Decides whether a SMILES, or another one of the same molecule, came back through SELFIES."""
 
     def __init__(self, codec: Codec) -> None:
         super().__init__(codec, _but_spelling(codec.loses))
@@ -235,7 +234,7 @@ def _but_spelling(loses: dict[str, str]) -> dict[str, str]:
 
 
 def _around(parts: list[str], text: str) -> bool:
-    """Say whether the parts stand in a text one after the other, the first at its start and the last at its end."""
+    """Return whether a text has the parts in this order, the first at its start and the last at its end."""
     if not text.startswith(parts[0]):
         return False
     at = len(parts[0])
@@ -276,7 +275,7 @@ def _numbers(
 
 
 def _share(bins: Bins, values_CT: _Floats, back_CT: _Floats) -> float:
-    """Return the largest error of a series as a share of its bound; infinity if it does not come back at all."""
+    """Return the largest error of a series divided by its bound; infinity if the series does not come back at all."""
     if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != np.isnan(values_CT)).any():
         return float("inf")
     known = ~np.isnan(values_CT)
@@ -286,9 +285,9 @@ def _share(bins: Bins, values_CT: _Floats, back_CT: _Floats) -> float:
 
 
 def _farther(states: States, values_CT: _Floats, back_CT: _Floats) -> float:
-    """Return the largest distance between a time step and what came back, as a share of that from the nearest centre.
+    """Return the largest distance of a time step from what came back, divided by that from the nearest centre.
 
-    All centres are looked at, by another formula than the one that chose; infinity if a step does not come back.
+    All centres are compared, with another formula than the encoder's; infinity if a step does not come back.
     """
     missing_T = np.isnan(values_CT).any(axis=0)
     if back_CT.shape != values_CT.shape or (np.isnan(back_CT) != missing_T).any():
@@ -296,7 +295,7 @@ def _farther(states: States, values_CT: _Floats, back_CT: _Floats) -> float:
     centres_KC, worst = np.array(states.centres), 0.0
     for t in np.flatnonzero(~missing_T):
         apart_K = _apart(values_CT[:, t], np.vstack([centres_KC, back_CT[:, t]]), states.angles)
-        bound = apart_K[:-1].min() * (1 + 1e-9) + (1e-12 if states.angles else 0.0)  # what rounding may hide
+        bound = apart_K[:-1].min() * (1 + 1e-9) + (1e-12 if states.angles else 0.0)  # tolerance for rounding
         worst = max(worst, 0.0 if apart_K[-1] == 0 else float(apart_K[-1] / bound) if bound else np.inf)
     return worst
 
@@ -305,7 +304,7 @@ def _apart(step_C: _Floats, centres_KC: _Floats, angles: bool) -> _Floats:
     if angles:
         circles = [np.concatenate([np.cos(angle), np.sin(angle)], axis=-1) for angle in (step_C, centres_KC)]
         step_C, centres_KC = circles
-    gap_KC = np.abs(step_C / 4 - centres_KC / 4)  # a quarter, so that no difference is beyond the doubles
+    gap_KC = np.abs(step_C / 4 - centres_KC / 4)  # a quarter, so that no difference overflows
     top_K1 = gap_KC.max(axis=1, keepdims=True)
     shares_KC = np.divide(gap_KC, top_K1, out=np.zeros_like(gap_KC), where=top_K1 > 0)
     found: _Floats = top_K1[:, 0] * np.sqrt((shares_KC**2).sum(axis=1))
@@ -313,7 +312,7 @@ def _apart(step_C: _Floats, centres_KC: _Floats, angles: bool) -> _Floats:
 
 
 def _shrunk(text: str, fails: Callable[[str], bool]) -> str:
-    """Take pieces out of a text, long ones first, for as long as it still fails."""
+    """Remove pieces from a text, long ones first, as long as it still fails."""
     size = max(1, len(text) // 2)
     while True:
         at, before = 0, text

@@ -38,7 +38,7 @@ class Codec:
     - `kind`: what the tokenizer was made as (codon, states), or its algorithm;
     - `alphabet`: what it was made for, or None if it does not say;
     - `loses`: what it declares to lose, in words, by rule ("unknown", "spelling", "rounding", "missing");
-    - `written`: how a sequence is written before it is tokenized, None if it is tokenized as it is;
+    - `written`: how a sequence is written before it is tokenized, None if it is not changed;
     - `spelling`: "dna" or "rna" if it reads both and decodes to one;
     - `numbers`: the bins or states of a tokenizer of series;
     - `kmers`: alphabet and k of overlapping k-mers;
@@ -61,8 +61,8 @@ class Codec:
     def of(cls, tokenizer: Tokenizer, alphabet: str | None = None) -> Codec:
         """Return the codec of a tokenizer, from what its configuration declares.
 
-        `alphabet` says what the sequences are, if they are not what the tokenizer was made for: a tokenizer of SELFIES
-        takes any text but a SMILES as it is.
+        `alphabet` is that of the sequences, if it is not the tokenizer's own: a tokenizer of SELFIES writes SMILES as
+        SELFIES and takes any other text unchanged.
 
         >>> from cutaway.tokens.bins import bins_tokenizer, uniform_bins
         >>> codec = Codec.of(bins_tokenizer(uniform_bins(9, 4)))
@@ -86,11 +86,11 @@ class Codec:
         )
 
     def write(self, sequence: Any) -> str:
-        """Return the text of a sequence that the tokenizer reads.
+        """Return the text that the tokenizer reads for a sequence.
 
         A tokenizer of series reads the words of its bins or states. Any other one reads a series as its numbers, with
-        all their digits. Raises `InputError` for a series of other channels than the states have, and `BadSequence`
-        for a molecule that SELFIES can't write.
+        all their digits. Raises `InputError` for a series that does not have the channels of the states, and
+        `BadSequence` for a molecule that SELFIES can't write.
 
         >>> from cutaway.tokens.bins import bins_tokenizer, uniform_bins
         >>> Codec.of(bins_tokenizer(uniform_bins(9, 4))).write([[1.0, -0.5]])
@@ -143,7 +143,7 @@ class Codec:
         return decoded if self.numbers is None else self.numbers.read(decoded)
 
     def same(self, sequence: Any, decoded: str) -> bool:
-        """Say whether a decoded text is the sequence again, to the letter or to the digit."""
+        """Return whether a decoded text is exactly the sequence."""
         if self.selfies:
             try:
                 return bool(self.read(decoded) == sequence)
@@ -155,7 +155,7 @@ class Codec:
         return back is not None and bool(np.array_equal(back, np.array(sequence, dtype=np.float64), equal_nan=True))
 
     def numbers_of(self, series: Any, decoded: str) -> NDArray[np.float64] | None:
-        """Return the C × T numbers that came back for a series; None if what was decoded is not a series."""
+        """Return the C × T numbers that came back for a series; None if the decoded text is not a series."""
         if self.numbers is None:
             return np.array(series, dtype=np.float64) if decoded == number_text(series) else None
         try:
@@ -165,7 +165,7 @@ class Codec:
 
 
 def number_text(channels: Sequence[Any]) -> str:
-    """Write C channels of T numbers as a file would: a line a time step, in as few digits as say the number exactly.
+    """Write C channels of T numbers as in a file: one line for each time step, with as few digits as are exact.
 
     >>> number_text([[1.0, 0.1], [2.5, float("nan")]])
     '1 2.5\\n0.1 nan'
@@ -190,7 +190,7 @@ def _kmer_spans(written: str, k: int) -> Spans:
 
 
 def _with_spans(encoding: Encoding, spans: Spans) -> Encoding:
-    """Return the encoding of a written form, a token a word, with the words' places in the sequence."""
+    """Return the encoding of a written form (one token for each word) with the words' places in the sequence."""
     place = iter(spans)
     offsets = [(0, 0) if special else next(place, (0, 0)) for special in encoding.special]
     return dataclasses.replace(encoding, offsets=offsets)
@@ -209,7 +209,7 @@ def _with_symbols(encoding: Encoding, smiles: str, written: str) -> Encoding:
 
 
 def _with_units(encoding: Encoding, text: str, tokenizer: Tokenizer) -> Encoding:
-    """Return the encoding with tokens side by side: to the tokenizer a codon, or an atom, is one character."""
+    """Return the encoding with places in the text, because to the tokenizer a codon or an atom is one character."""
     unknown = tokenizer.special_id("unk")
     ends = list(itertools.accumulate(1 if i == unknown else len(tokenizer.piece(i)) for i in encoding.ids))
     if not ends or ends[-1] != len(text):

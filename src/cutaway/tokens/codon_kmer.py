@@ -1,7 +1,7 @@
 """Codons and k-mers: words of a fixed length.
 
-What does not fill a word (the last one or two bases, a word with an N in it) is written letter by letter, in its place:
-the words after it stay in frame, and everything comes back.
+Letters that do not fill a word (the last one or two bases, a word with an N in it) are single tokens in their place. So
+the words after them stay in frame, and everything comes back.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _UNKNOWN: Final = "a letter that is not of its alphabet, as <unk>"
 def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
     """Make a tokenizer of the 64 codons, in the spelling of DNA or of RNA; it reads both, in either case.
 
-    `frame` bases (0, 1 or 2) at the start are single tokens, and so are one or two left over at the end and the three
-    of a codon that holds an ambiguity code. Ids of codons follow the order AAA, AAC, …, TTT after the special tokens.
+    `frame` bases (0, 1 or 2) at the start are single tokens. So are one or two left over at the end, and the three
+    of a codon with an ambiguity code. Ids of codons follow the order AAA, AAC, …, TTT after the special tokens.
 
     >>> codons().encode("ATGaaaNCCUUUGC").tokens
     ['ATG', 'AAA', 'N', 'C', 'C', 'TTT', 'G', 'C']
@@ -53,9 +53,9 @@ def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
 def kmers(alphabet: str = "dna", k: int = 6, *, overlapping: bool = False) -> Tokenizer:
     """Make a tokenizer of all words of k letters, side by side, or overlapping as in DNABERT.
 
-    Overlapping words are not a cutting of the text, which is all that the plain format knows: write the sequence with
-    `kmer_text` first. The tokens of that come back as the sequence itself. Source: Ji et al. 2021,
-    doi:10.1093/bioinformatics/btab083. Raises `InputError` for more than 65,536 words.
+    An ordinary tokenizer can only cut a text, which gives no overlapping words: write the sequence with `kmer_text`
+    first. Its tokens decode to the sequence itself. Source: Ji et al. 2021, doi:10.1093/bioinformatics/btab083. Raises
+    `InputError` for more than 65,536 words.
 
     >>> kmers("dna", 3).encode("ATGCATTN").tokens
     ['ATG', 'CAT', 'T', 'N']
@@ -85,9 +85,9 @@ def kmers(alphabet: str = "dna", k: int = 6, *, overlapping: bool = False) -> To
 
 
 def kmer_text(sequence: str, alphabet: str = "dna", k: int = 6) -> str:
-    """Write a sequence as one word a letter: the k letters that end there, or the letter alone if some are missing.
+    """Write one word for each letter: the k letters that end there, or the letter alone if these are not k plain ones.
 
-    A space, which is no letter, is written as `<unk>`.
+    A space is written as `<unk>`.
 
     >>> kmer_text("ATGCN", "dna", 3)
     'A T ATG TGC N'
@@ -105,7 +105,7 @@ def words_of(alphabet: str, k: int) -> list[str]:
 
 
 def respelled(alphabet: str) -> normalizers.Normalizer:
-    """Return what turns lower case and the other spelling into the alphabet's own."""
+    """Return the normalizer that turns lower case, and U or T, into the alphabet's spelling."""
     cases = [(letter.lower(), letter) for letter in LETTERS[alphabet] if letter.isalpha()]
     other, own = ("U", "T") if alphabet == "dna" else ("T", "U")
     pairs = [*cases, (other, own), (other.lower(), own)]
@@ -113,7 +113,7 @@ def respelled(alphabet: str) -> normalizers.Normalizer:
 
 
 def codon_splitter(alphabet: str, frame: int) -> pre_tokenizers.PreTokenizer:
-    """Return what cuts a sequence into codons, and into letters what is none."""
+    """Return the splitter that cuts a sequence into codons, and the rest into letters."""
     return _word_splitter(MERGING[alphabet], 3, frame)
 
 

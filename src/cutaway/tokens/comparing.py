@@ -29,7 +29,7 @@ _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
 
 @dataclasses.dataclass(frozen=True)
 class ComparedTokenizer:
-    """A tokenizer by its name, and how many tokens it has."""
+    """A tokenizer's name, kind and number of tokens."""
 
     name: str
     kind: str
@@ -38,7 +38,7 @@ class ComparedTokenizer:
 
 @dataclasses.dataclass(frozen=True)
 class ComparedSample:
-    """What was tokenized: how much of it there is, and what a `symbol` and the `unit` of fertility are."""
+    """What was tokenized: its size, what a `symbol` is, and the `unit` of fertility."""
 
     name: str
     alphabet: str
@@ -56,20 +56,19 @@ class ComparedSample:
 class TokenizerCell:
     """One tokenizer on one sample.
 
-    - `fertility`: tokens a word (what stands between spaces) of text, tokens a symbol of anything else;
-    - `symbols_per_token`, `bytes_per_token`: symbols are characters, of series numbers of eight bytes;
+    - `fertility`: for text tokens per word (separated by spaces), otherwise tokens per symbol;
+    - `symbols_per_token`, `bytes_per_token`: symbols are characters, or for series numbers of eight bytes;
     - `unknown`, `byte_fallback`: shares of the tokens that stand for what the vocabulary lacks, and for bytes that are
-      no whole character;
-    - `exact`: share of the records that come back to the letter, of series to the last bit; of SELFIES the SMILES has
-      to come back in the same spelling;
-    - `error`: of a series the root mean square by which its numbers are off, in standard deviations of their channel,
-      averaged over channels; None if no numbers come back, and for texts;
+      not a whole character;
+    - `exact`: share of the records that come back exactly (with SELFIES, as the same spelling of the SMILES);
+    - `error`: root mean square error of the numbers of a series, in standard deviations of their channel, averaged over
+      channels; None for texts, and if no numbers come back;
     - `used`: share of the vocabulary that occurs;
-    - `substitution`, `indel`: mean number of tokens that one changed, and one inserted or left out, symbol changes; of
-      SELFIES over the changes that leave a molecule;
+    - `substitution`, `indel`: mean number of tokens changed by replacing one symbol, and by inserting or deleting one;
+      with SELFIES, over the changes that leave a molecule;
     - `bits_per_symbol`: of a bigram model over the tokens, learned on half of the records and scored on the other;
       `comparable` is false if the tokenizer loses something, because the bits leave out what is lost;
-    - `encode_mb_per_s`: megabytes of the sequences encoded in a second. A measurement: each run gives another.
+    - `encode_mb_per_s`: megabytes of the sequences encoded in a second; measured, so it differs from run to run.
     """
 
     tokenizer: str
@@ -105,7 +104,7 @@ class TokenizerComparison(Result):
     seed: int
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each tokenizer on each sample, without the speed: all else is the same in every run."""
+        """Return one row for each tokenizer on each sample, without the speed, which differs from run to run."""
         rows = [dataclasses.asdict(cell) for cell in self.cells]
         return [{name: value for name, value in row.items() if name != "encode_mb_per_s"} for row in rows]
 
@@ -114,7 +113,7 @@ class TokenizerComparison(Result):
 def compare_tokenizers(
     tokenizers: Sequence[Tokenizer], samples: Iterable[Sample], *, edits: int = 200, seed: int = 0
 ) -> TokenizerComparison:
-    """Encode every sample with every tokenizer and measure both ways: see `TokenizerCell` for what is measured.
+    """Encode and decode every sample with every tokenizer; `TokenizerCell` lists what is measured.
 
     No special tokens are added. `edits` random places of each sample are changed, the same ones for all tokenizers, in
     a window of 200 symbols around the place. Fertility: Rust et al. 2021, doi:10.18653/v1/2021.acl-long.243. Bits per
@@ -134,9 +133,9 @@ def compare_tokenizers(
     if edits < 0:
         raise InputError(f"edits is {edits:,}; it must be 0 or above", hint="for example `edits=200`")
     seed = check_seed(seed)
-    names = _told_apart([tokenizer.name for tokenizer in tokenizers])
+    names = _unique_names([tokenizer.name for tokenizer in tokenizers])
     short = [PurePath(sample.name).name or sample.name for sample in samples]
-    titles = _told_apart(short if len(set(short)) == len(short) else [sample.name for sample in samples])
+    titles = _unique_names(short if len(set(short)) == len(short) else [sample.name for sample in samples])
     compared, cells = [], []
     for sample, title in zip(samples, titles, strict=True):
         facts = _facts(sample, title)
@@ -196,7 +195,7 @@ def _cell(
     tokenizer: Tokenizer, name: str, sample: Sample, facts: ComparedSample, changes: Sequence[Edit]
 ) -> TokenizerCell:
     codec, backend = Codec.of(tokenizer, sample.alphabet), tokenizer.backend
-    backend.encode_batch_fast(["a"])  # what is made at first use is not timed
+    backend.encode_batch_fast(["a"])  # so that work at first use is not timed
     ids: list[NDArray[np.int64]] = []
     exact, seconds, errors = 0, 0.0, list[float | None]()
     for start in range(0, len(sample.sequences), _BATCH):
@@ -241,14 +240,14 @@ def _errors(given_CT: NDArray[np.float64], back_CT: NDArray[np.float64] | None) 
     found: list[float | None] = []
     for given_T, back_T in zip(given_CT, back_CT, strict=True):
         known = ~(np.isnan(given_T) | np.isnan(back_T))
-        size = np.abs(given_T[known]).max(initial=0.0)  # by which all are divided: squares of 1e200 are no doubles
+        size = np.abs(given_T[known]).max(initial=0.0)  # all are divided by it, because squares of 1e200 overflow
         if size and (spread := np.std(given_T[known] / size)):
             found.append(float(np.sqrt(np.mean((given_T[known] / size - back_T[known] / size) ** 2)) / spread))
     return found
 
 
 def _bits(codec: Codec, sample: Sample, ids: list[NDArray[np.int64]]) -> float | None:
-    """Learn on every second record, score the others; a record alone is cut in its middle."""
+    """Learn on every second record and score the others; a single record is cut in the middle."""
     sequences: Sequence[Any] = sample.sequences
     if len(sequences) == 1:
         [sequence] = sequences
@@ -283,7 +282,7 @@ def _unknown_id(tokenizer: Tokenizer) -> int | None:
 
 
 def _bytes_alone(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[int]:
-    """Return which of the ids stand for bytes that are no whole character."""
+    """Return which of the ids stand for bytes that are not a whole character."""
     alone = tokenizer.backend.decode_batch([[int(i)] for i in ids], skip_special_tokens=False)
     return [
         int(i)
@@ -292,7 +291,7 @@ def _bytes_alone(tokenizer: Tokenizer, ids: NDArray[np.int64]) -> list[int]:
     ]
 
 
-def _told_apart(names: Sequence[str]) -> list[str]:
+def _unique_names(names: Sequence[str]) -> list[str]:
     """Return the names, each repeated one with a number after it."""
     found: list[str] = []
     for name in names:

@@ -13,13 +13,13 @@ _FRAME: Final = 12  # windows begin at a multiple of it, so that words of 2, 3, 
 _LOOKED_AT: Final = 100_000
 
 Edit = tuple[Any, Any, Any]
-"""A window of a sequence, the same with one symbol replaced, and with one inserted or left out; None where it can't."""
+"""A window of a sequence, the window with one symbol replaced, and with one inserted or deleted; None if impossible."""
 
 
 def edits_of(sequences: Sequence[Any], number: int, seed: int) -> list[Edit]:
-    """Return so many random edits of texts, or of series (C channels of T numbers), the same for the same seed.
+    """Return random edits of texts, or of series (C channels of T numbers); the same seed gives the same edits.
 
-    Places are drawn evenly from all symbols; a new letter, or number, is one that occurs elsewhere.
+    Places are drawn uniformly from all symbols; a new letter or number is one that occurs elsewhere.
 
     >>> [(window, changed, indel)] = edits_of(["GATTACA"], 1, seed=0)
     >>> window, len(changed), abs(len(indel) - 7)
@@ -49,7 +49,7 @@ def edits_of(sequences: Sequence[Any], number: int, seed: int) -> list[Edit]:
 
 
 def tokens_changed(before: Sequence[int], after: Sequence[int]) -> int:
-    """Return how many tokens stand between the longest common beginning and the longest common end of two sequences.
+    """Return how many tokens lie between the longest common beginning and the longest common end of two sequences.
 
     >>> tokens_changed([1, 2, 3, 4], [1, 9, 8, 3, 4])
     2

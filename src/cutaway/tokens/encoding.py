@@ -1,4 +1,4 @@
-"""`tokenize`: a text's pieces, ids and offsets, and whether they lead back to it."""
+"""`tokenize`: a text's pieces, ids and offsets, and whether they decode to the text."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Tokens(Result):
 
     `kind` is what the tokenizer was made as (codon, states), else its algorithm. `tokens` are the vocabulary's
     spellings, `pieces` the slices of the text, `offsets` characters (end excluded). `round_trip` says whether `decoded`
-    is the text to the letter; `unknown` tokens, of `unknown_id`, stand for what the vocabulary lacks. Of BPE `merges`
-    has the steps that led to the tokens, of bins `numbers` the way of every number through its bin, of states `states`
-    that of every time step to its state.
+    is exactly the text; `unknown` counts the tokens with `unknown_id`, which stand for what the vocabulary lacks.
+    `merges` has the merges of a BPE, `numbers` the way of every number through its bin, `states` the way of every time
+    step to its state.
     """
 
     schema: ClassVar[str] = "tokens"
@@ -61,7 +61,7 @@ class Tokens(Result):
     states: StateSeries | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a token: its spelling, piece and id, and where it begins and ends in the text, in characters."""
+        """Return one row for each token: its spelling, piece, id, and start and end in the text, in characters."""
         cut = zip(self.tokens, self.pieces, self.ids, self.offsets, self.special, strict=True)
         names = ("token", "piece", "id", "start", "end", "special")
         return [dict(zip(names, (t, piece, i, *span, special), strict=True)) for t, piece, i, span, special in cut]
@@ -71,11 +71,11 @@ class Tokens(Result):
 def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True, steps: bool = True) -> Tokens:
     """Split a text into tokens and join them again.
 
-    A tokenizer of series takes numbers, a time step a line and a number a channel (or on one line the steps of one
-    channel), one of overlapping k-mers a sequence, and one of SELFIES a SMILES: each is written as its tokenizer wants
-    it, and read back. `steps=False` leaves out how the tokens came to be. Raises `TextError` if the text holds a
-    lone surrogate, and `InputError` for what is not a series, or not time steps of the states, and for a molecule
-    that SELFIES can't write.
+    A tokenizer of series takes numbers: one line for each time step, with a number for each channel, or one channel on
+    one line. A tokenizer of overlapping k-mers takes a sequence, one of SELFIES a SMILES. Each is written in the form
+    that the tokenizer reads, and read back. `steps=False` leaves out `merges`, `numbers` and `states`. Raises
+    `TextError` for a lone surrogate, and `InputError` for a text that is not a series or does not fit the states, and
+    for a molecule that SELFIES can't write.
     """
     codec = Codec.of(tokenizer)
     encoding, series = _encoded(text, codec, add_special_tokens)
@@ -110,7 +110,7 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
 
 
 def encode_text(text: str, tokenizer: Tokenizer) -> Encoding:
-    """Encode a text as `tokenize` does: as it is, or in the written form that the tokenizer reads.
+    """Encode a text as `tokenize` does: unchanged, or in the written form that the tokenizer reads.
 
     The offsets are characters of the text. Raises what `tokenize` raises.
 
@@ -147,7 +147,7 @@ def _decoded(codec: Codec, ids: list[int]) -> str:
 
 
 def _of_bins(text: str, series: SeriesText, encoding: Encoding, codec: Codec) -> tuple[str, BinnedSeries | None]:
-    """Follow numbers through their bins. What is decoded is the text with each number as it comes back."""
+    """Follow numbers through their bins. The decoded text has each number as it comes back."""
     words = codec.tokenizer.decode(encoding.ids)
     numbers = binned(bins_of(codec.tokenizer), series.channels, codec.write(series.channels), words)
     if numbers is None:
@@ -158,7 +158,7 @@ def _of_bins(text: str, series: SeriesText, encoding: Encoding, codec: Codec) ->
 def _of_states(
     text: str, series: SeriesText, encoding: Encoding, codec: Codec, states: States
 ) -> tuple[str, StateSeries | None]:
-    """Follow numbers through their states. What is decoded is the text with the numbers of the centres."""
+    """Follow numbers through their states. The decoded text has the numbers of the centres."""
     words = codec.tokenizer.decode(encoding.ids)
     found = visited(states, steps_of(text, series, states), words)
     if found is None:
@@ -175,7 +175,7 @@ def _in_text(encoding: Encoding, series: SeriesText) -> Encoding:
 
 
 def _spelled(text: str, series: SeriesText, pairs: Iterable[tuple[float | None, float | None]]) -> str:
-    """Return a text of numbers with each as it comes back, which is as it was spelled where it is the same."""
+    """Return a text of numbers with each number as it comes back; an equal number keeps its spelling."""
     parts, at = list[str](), 0
     for (start, end), (value, back) in zip(series.spans, pairs, strict=True):
         parts += [text[at:start], text[start:end] if value == back else "nan" if back is None else repr(back)]
@@ -184,8 +184,8 @@ def _spelled(text: str, series: SeriesText, pairs: Iterable[tuple[float | None, 
 
 
 def _pieces(text: str, tokens: list[str], offsets: list[tuple[int, int]], special: list[bool]) -> list[str]:
-    # Where several tokens share one character (the bytes of an emoji) each shows the character it belongs to. Some
-    # tokenizers leave the space before a word out of its offsets though the token carries it: give it back.
+    # If several tokens share one character (the bytes of an emoji), each shows that character. Some tokenizers leave
+    # the space before a word out of its offsets although the token has it: it is added again.
     pieces, before = [], 0
     for token, (start, end), is_special in zip(tokens, offsets, special, strict=True):
         if is_special or start == end:
@@ -198,7 +198,7 @@ def _pieces(text: str, tokens: list[str], offsets: list[tuple[int, int]], specia
 
 
 def vocabulary_sample(tokenizer: Tokenizer, size: int = 24) -> list[TokenEntry]:
-    """Pick `size` ordinary tokens evenly through the ids, spelled as they read; the same ones each time."""
+    """Pick `size` ordinary tokens, evenly spaced over the ids; the same ones each time."""
     ordinary = tokenizer.ordinary_ids
     step = max(1, len(ordinary) // size)
     return [TokenEntry(tokenizer.piece(i), i) for i in ordinary[step // 2 :: step][:size]]

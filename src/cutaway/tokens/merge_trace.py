@@ -1,4 +1,4 @@
-"""How BPE arrives at its tokens: the merges of each word, one after the other, checked to end in the very tokens."""
+"""How BPE arrives at its tokens: the merges of each word in order, checked to end in the same tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
 
 @dataclasses.dataclass(frozen=True)
 class Merge:
-    """One merge: its rank among all (0 was learned first), and where it is: the parts `at` and `at` + 1 become one."""
+    """One merge: its rank (0 was learned first) and its place: the parts `at` and `at` + 1 become one."""
 
     rank: int
     at: int
@@ -29,9 +29,9 @@ class Merge:
 
 @dataclasses.dataclass(frozen=True)
 class MergedWord:
-    """A word (or a sequence without words) from its single signs to its tokens; `more` merges are not listed.
+    """A word (or a sequence without words) from its characters to its tokens; `more` merges are not listed.
 
-    A word without merges was taken whole, as some tokenizers do where the vocabulary has it.
+    A word without merges was taken whole, as some tokenizers do if the vocabulary has it.
     """
 
     word: str
@@ -43,7 +43,7 @@ class MergedWord:
 
 @dataclasses.dataclass(frozen=True)
 class MergeSteps:
-    """The different words of a text in which something was merged, in their order; `left_out` are not listed."""
+    """The different words of a text that have merges, in their order; `left_out` more are not listed."""
 
     words: list[MergedWord]
     left_out: int
@@ -52,8 +52,8 @@ class MergeSteps:
 def merge_steps(tokenizer: Tokenizer, encoding: Encoding) -> MergeSteps | None:
     """Return the merges that made the tokens of a text; None if the tokenizer is not a BPE, or merges nothing.
 
-    The first 24 words are listed, and of each its first 48 merges. If the merges do not end in the tokens (a word
-    with what the vocabulary lacks) the word is left out. Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
+    The first 24 words are listed, each with its first 48 merges. If the merges do not end in the tokens (the vocabulary
+    lacks a part of the word), the word is left out. Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
 
     >>> from cutaway.tokens.unit_bpe import letter_bpe
     >>> tokenizer = letter_bpe(["GATTACAGATTACA"], "dna", 26)
@@ -109,7 +109,7 @@ def _explained(
 
 
 def _signs(tokens: Sequence[str], rules: MergeRules) -> list[str]:
-    """Return what the merging began with: each character, and as one what the vocabulary had only as bytes."""
+    """Return what the merging begins with: single characters; unknown tokens and bytes stay whole."""
     signs: list[str] = []
     for token in tokens:
         alone = token == rules.unknown or (rules.bytes_for_unknown and _BYTE.fullmatch(token) is not None)
@@ -120,9 +120,9 @@ def _signs(tokens: Sequence[str], rules: MergeRules) -> list[str]:
 
 
 def _merged(signs: Sequence[str], rules: MergeRules) -> tuple[list[tuple[int, int, str, str]], list[str]]:
-    """Merge the pair of the lowest rank, of equals the leftmost, until there is none: (rank, at, left, right) each.
+    """Merge the pair of the lowest rank, the leftmost of equals, until none is left: (rank, at, left, right) each.
 
-    As the `tokenizers` library does it, with a heap: n log n for n signs.
+    The order is that of the `tokenizers` library; with a heap it takes n log n steps for n characters.
     """
     parts: list[str | None] = list(signs)
     size = len(parts)

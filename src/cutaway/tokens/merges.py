@@ -1,9 +1,9 @@
-"""Byte-pair merges of long sequences without spaces, exact and not quadratic.
+"""Byte-pair merges of long sequences without spaces: exact, and not quadratic in their length.
 
-A cell holds one unit (a base, an atom, a codon). A token lies in the cells it covers: its id is in its first and its
-last cell, so that the token after it begins at `start + length` and the one before it is named by the cell to the left;
-cells between are dead. Merging a pair touches its own places and no others. For every pair the places where it came
-to be are kept, in the order of the text; whether they still hold is read off the cells when the pair's turn has come.
+A cell holds one unit (a base, an atom, a codon). A token covers one or more cells: its id is in the first and the last
+of them, and the cells between are dead. So the next token begins at `start + length`, and the cell to the left names
+the token before. Merging a pair touches only its own places. For every pair the places where it arose are listed, in
+the order of the text; when the pair is merged, the cells show which of the places still hold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cutaway.errors import InputError
 MOST_TOKENS: Final = 32_768  # counts are a table of tokens × tokens with four bytes each
 
 _Ids = NDArray[np.uint16]
-_Places = NDArray[Any]  # int32 wherever they fit
+_Places = NDArray[Any]  # int32 if they fit
 
 
 def learn_merges(
@@ -28,12 +28,12 @@ def learn_merges(
 ) -> list[tuple[str, str]]:
     """Return the merges of greedy byte-pair encoding until there are `tokens` tokens, in the order they are made.
 
-    `sequences` hold indices into `units`; a larger number is a wall that is in no pair, and no pair reaches from one
-    sequence into the next. Each round merges the pair that occurs most often, counting every place where its halves are
-    neighbours (three in AAAA) and, among equals, the one with the smaller left id, then the smaller right id: the rule
-    of the `tokenizers` library. It is merged from left to right. Should two merges spell the same token, it counts
-    once. Stops early when no pair occurs `min_count` times. Work is proportional to what is merged; memory is about 12
-    bytes a unit and 4 · tokens². Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
+    `sequences` hold indices into `units`; a larger number is a wall, which is in no pair. No pair crosses from one
+    sequence into the next. Each round merges the most frequent pair; every place where its halves are neighbours counts
+    (three in AAAA). Of equally frequent pairs it is the one with the smaller left id, then the smaller right id, as in
+    the `tokenizers` library. A pair is merged from left to right. If two merges spell the same token, it counts once.
+    Stops early if no pair occurs `min_count` times. Work is proportional to the number of merged places; memory is
+    about 12 bytes a unit and 4 · tokens². Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162.
 
     >>> learn_merges([np.array([0, 1, 0, 1, 2])], ["A", "B", "C"], 5)
     [('A', 'B')]
@@ -56,7 +56,7 @@ def learn_merges(
 def plain_merges(
     sequences: Sequence[Sequence[int]], units: Sequence[str], tokens: int, *, min_count: int = 2
 ) -> list[tuple[str, str]]:
-    """Return what `learn_merges` returns, by counting everything anew in every round: the definition, for short input.
+    """Return what `learn_merges` returns, but count all pairs again in every round: the definition, for short input.
 
     >>> plain_merges([[0, 0, 0, 0]], ["A"], 3, min_count=1)
     [('A', 'A'), ('AA', 'AA')]
@@ -95,7 +95,7 @@ def _merged(text: list[int], pair: tuple[int, int], new: int) -> list[int]:
 
 
 class _Grown:
-    """The places where one token got its neighbours on one side, ordered by neighbour, then by place."""
+    """The places where a token got a new neighbour on one side, ordered by neighbour, then by place."""
 
     def __init__(self, neighbours: _Ids, places: _Places, tokens: int) -> None:
         order = np.argsort(neighbours, kind="stable")
@@ -126,8 +126,8 @@ class _Learner:
         self.place_type = np.int32 if cells < 2**31 else np.int64
         self.counts = np.zeros((tokens, tokens), dtype=np.int32 if cells < 2**31 else np.int64)
         self._count_units()
-        self.most = self.counts.max(axis=1).astype(np.int64)  # of each row, or more than that: see `best`
-        # By token: for each time it was made, the places of pairs in which it is the left and the right half.
+        self.most = self.counts.max(axis=1).astype(np.int64)  # an upper bound for each row: see `best`
+        # By token, for each merge that made it: the places of pairs in which it is the left or the right half.
         self.as_left: dict[int, list[_Grown]] = {}
         self.as_right: dict[int, list[_Grown]] = {}
         self.units = len(units)
@@ -141,8 +141,8 @@ class _Learner:
             self.counts[:size, :size] += np.bincount(codes, minlength=size * size).reshape(size, size).astype(np.int32)
 
     def best(self) -> tuple[int, int, int]:
-        # Counts only fall while a row's maximum is not looked at: what is noted is never too small. The first of equals
-        # is the smallest id, on the left and on the right.
+        # Until a row is looked at again its counts only fall, so the noted maximum is never too small. `argmax` takes
+        # the first of equals, which has the smallest id, on the left and on the right.
         while True:
             left = int(self.most.argmax())
             row = self.counts[left]
@@ -163,7 +163,7 @@ class _Learner:
         cells[starts] = new
         cells[afters - 1] = new
         now_before, now_after = cells[starts - 1], cells[afters]
-        # Where two of the merged stand side by side the pair between them is gone once, and one new pair came.
+        # If two merged pairs are side by side, the pair between them goes once, and one new pair comes.
         last = now_after == after
         counts[left, right] -= len(starts)
         counts[:, left] -= self._tally(before)
@@ -216,8 +216,8 @@ class _Learner:
         return every_other
 
     def _of_units(self, left: int, block: int = 1 << 22) -> _Grown:
-        # Units have no list of places before they are first asked for. Pairs with a token made since are in that
-        # token's lists already; here are those of two units.
+        # The places of a unit are listed on first use. Its pairs with merged tokens are already in those tokens' lists;
+        # here are its pairs with other units.
         starts, neighbours = [], []
         for start in range(0, len(self.cells) - 1, block):
             part = self.cells[start : start + block + 1]

@@ -16,16 +16,15 @@ ATOM: Final = r"\[[^\[\]]*\]|%\([0-9]+\)|%[0-9][0-9]|Br|Cl|se|as|te|>>|->|<-|[\s
 """One token of a SMILES: a bracket atom, a ring number of several digits, an element of two letters, or a letter.
 
 The expression of Schwaller et al. 2019 (doi:10.1021/acscentsci.9b00576), widened to all of OpenSMILES and to RDKit's
-dative bonds: `%(nnn)`, the aromatic elements of two letters, `->` and `<-`, and every sign that theirs would leave out
-as itself.
+dative bonds: `%(nnn)`, the aromatic elements of two letters, `->` and `<-`, and every other character as itself.
 """
 
 
 def atoms(smiles: Iterable[str], vocab_size: int | None = None, *, closed: bool = False) -> Tokenizer:
     """Make a tokenizer with one token for each atom, bond, branch and ring number that occurs.
 
-    What did not occur, such as a new bracket atom, is written sign by sign, so that every SMILES comes back; `closed`
-    leaves the 94 signs out, and what is new becomes `<unk>`. `vocab_size` keeps the most frequent ones.
+    What did not occur, such as a new bracket atom, is written character by character, so every SMILES comes back.
+    `closed` leaves these 94 characters out, and what is new becomes `<unk>`. `vocab_size` keeps the most frequent ones.
 
     >>> tokenizer = atoms(["C[C@H](N)C(=O)[O-]", "ClC%12CC%12"])
     >>> tokenizer.encode("C[C@H](Cl)C%12").tokens

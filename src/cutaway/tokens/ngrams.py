@@ -1,4 +1,4 @@
-"""How many bits a sequence costs under a plain model of its tokens, so that tokenizers can be compared.
+"""How many bits a sequence costs under a simple model of its tokens, so that tokenizers can be compared.
 
 Axis letters: `N` places in a text, `V` tokens.
 """
@@ -14,7 +14,7 @@ _Ids = NDArray[np.int64]
 
 
 def bigram_bits(learned: Sequence[_Ids], scored: Sequence[_Ids], size: int) -> float:
-    """Return the bits that sequences of ids cost under a bigram model of others: all of them together, ends included.
+    """Return the total bits of sequences of ids, ends included, under a bigram model learned from other sequences.
 
     Interpolated Witten–Bell: P(w | v) = (c(v, w) + n(v) P(w)) / (c(v) + n(v)), where n(v) is how many different tokens
     followed v; P(w) falls back on 1 / (size + 1) in the same way. It is a distribution over all `size` tokens and the

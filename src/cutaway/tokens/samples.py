@@ -1,4 +1,4 @@
-"""What tokenizers are tried on: the first so many symbols of a file, or sequences that are there already."""
+"""What tokenizers are compared on: the first symbols of a file, or given sequences."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SYMBOLS: Final = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Sequences of one alphabet: texts, or of series C channels of T numbers each.
+    """Sequences of one alphabet: texts, or series of C channels of T numbers each.
 
-    `whole` unless there is more in the file; `skipped` counts the broken records that were left out.
+    `whole` is False if the file holds more; `skipped` counts the broken records that were left out.
     """
 
     name: str
@@ -37,10 +37,10 @@ def read_sample(
     skip_bad: bool = False,
     rename_duplicates: bool = False,
 ) -> Sample:
-    """Read the records of a file, as `cutaway.sequences.read_records` does, up to so many symbols of them.
+    """Read the records of a file, as `cutaway.sequences.read_records` does, up to `symbols` symbols.
 
-    The record that reaches the limit is cut there; a SMILES is left out, as a part of one is no molecule. Raises
-    `InputError` for what is wrong in the file up to there; `check` is one more check of each sequence, as there.
+    The record that reaches the limit is cut there; a SMILES is left out, because a part of one is not a molecule.
+    Raises `InputError` for errors in the file up to there; `check` is a further check of each sequence.
 
     >>> from pathlib import Path
     >>> _ = Path("genes.fa").write_text(">one\\nACGT\\n>two\\nACGTAC\\n")

@@ -20,11 +20,12 @@ _FILES = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SavedTokenizer(Result):
-    """A tokenizer in its folder: what it is, how many tokens it has, and what it declares that it loses.
+    """A saved tokenizer: its folder, its kind, its number of tokens, and the losses that it declares.
 
-    `written` says how a sequence is written before it is tokenized, where that is not as it stands: cutaway does it,
-    and another program that loads the folder has to. Of one that was trained from files `records` counts their records,
-    `read` what reading them changed or skipped, and `first_skipped` has the errors of the first five skipped records.
+    `written` says how a sequence is written before it is tokenized, or is None if it is not changed. cutaway does this;
+    another program that loads the folder must do it, too. If the tokenizer was trained from files, `records` counts
+    their records, `read` what reading them changed or skipped, and `first_skipped` has the errors of the first five
+    skipped records.
     """
 
     schema: ClassVar[str] = "saved_tokenizer"
@@ -47,7 +48,7 @@ class SavedTokenizer(Result):
 def check_folder(directory: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Return the folder as a path. Raises `OutputError` if a tokenizer can't be saved there, before the work is done.
 
-    `force` replaces a tokenizer that is there, and nothing else.
+    `force` replaces an existing tokenizer, and nothing else.
     """
     target = Path(directory)
     try:
@@ -74,8 +75,8 @@ def save_tokenizer(
 ) -> SavedTokenizer:
     """Save a tokenizer as a folder that `transformers.AutoTokenizer` loads without cutaway.
 
-    Written beside and renamed. What cutaway knows of it (its kind, its alphabet, what it loses) stands under "cutaway"
-    in `tokenizer_config.json`. Raises `OutputError` if the folder is taken or can't be written.
+    It is written to a temporary folder, which is then renamed. Its kind, its alphabet and what it loses are stored
+    under "cutaway" in `tokenizer_config.json`. Raises `OutputError` if the folder is taken or can't be written.
 
     >>> from cutaway.tokens import characters
     >>> save_tokenizer(characters(["abc"]), "letters").vocab_size
@@ -116,7 +117,7 @@ def save_tokenizer(
 
 
 def _replace(target: Path, new: Path) -> None:
-    """Put the new folder in the place of the old one, which stays if that fails."""
+    """Replace the old folder by the new one; if that fails, the old one stays."""
     before = Path(f"{new}.before")
     if not target.is_dir():
         new.rename(target)

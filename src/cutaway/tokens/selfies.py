@@ -1,7 +1,7 @@
-"""SELFIES: symbols of which every string is a molecule.
+"""SELFIES: symbols, every string of which is a molecule.
 
-A SMILES is written as SELFIES by the `selfies` library before it is tokenized, and read back after. What the library
-can't write is an error, and so is what it would write as another molecule: each is read back and compared.
+The `selfies` library writes a SMILES as SELFIES before it is tokenized, and reads it back after. It is an error if the
+library can't write a molecule, or would write another one: each is read back and compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cutaway.tokens.builder import PRINTABLE, UNKNOWN, assemble, most_frequent, 
 from cutaway.tokens.tokenizer import Tokenizer
 
 SYMBOL: Final = r"\[[^\[\]]*\]|[\s\S]"
-"""One symbol of SELFIES, or a sign that is in none."""
+"""One symbol of SELFIES, or a character outside the symbols."""
 
 _TEXT: Final = re.compile(r"(?:\[[^\[\]]*\]|\.)*")
 _COUNTING: Final = re.compile(r"\[.*(Branch|Ring)([123])\]")
@@ -29,10 +29,11 @@ _CROWDED: Final = re.compile(r"\[(.+) with ([\d.]+) bond\(s\) - a max\. of (\d+)
 
 
 def selfies_symbols(smiles: Iterable[str], vocab_size: int | None = None, *, closed: bool = False) -> Tokenizer:
-    """Make a tokenizer with one token for each SELFIES symbol that occurs, and for each of the library's own alphabet.
+    """Make a tokenizer with one token for each SELFIES symbol that occurs, and for each symbol of the library.
 
-    It takes SELFIES: write a SMILES with `selfies_text` first. A symbol that did not occur is written sign by sign;
-    `closed` leaves the 94 signs out, and what is new becomes `<unk>`. `vocab_size` keeps the most frequent ones.
+    It takes SELFIES: write a SMILES with `selfies_text` first. A symbol that did not occur is written character by
+    character; `closed` leaves these 94 characters out, and what is new becomes `<unk>`. `vocab_size` keeps the most
+    frequent symbols.
     Source: Krenn et al. 2020, doi:10.1088/2632-2153/aba947. Raises `BadSequence` for a molecule that SELFIES can't
     write, and `InputError` without the library.
 
@@ -64,7 +65,7 @@ def selfies_symbols(smiles: Iterable[str], vocab_size: int | None = None, *, clo
     )
 
 
-@functools.lru_cache(maxsize=1)  # what a reader has checked is what is learned from next
+@functools.lru_cache(maxsize=1)  # each SMILES is checked first, and then learned from
 def selfies_text(smiles: str) -> str:
     """Write a SMILES as SELFIES.
 
@@ -111,7 +112,7 @@ def selfies_smiles(text: str) -> str:
 
 
 def same_molecule(one: str, other: str) -> bool:
-    """Say whether RDKit takes two SMILES for one molecule: stereo marks, isotopes, charges and atom classes included.
+    """Return whether two SMILES are one molecule for RDKit, with stereo marks, isotopes, charges and atom classes.
 
     >>> same_molecule("c1ccccc1O", "OC1=CC=CC=C1")
     True
@@ -125,8 +126,8 @@ def same_molecule(one: str, other: str) -> bool:
 def places(smiles: str, symbols: Sequence[str]) -> list[tuple[int, int]]:
     """Return where in a SMILES each of its SELFIES symbols comes from, in characters (end excluded).
 
-    An atom lies with the bond before it, a branch at its bracket, a ring where it is closed; symbols that count how
-    long a branch or ring is come from nowhere: (0, 0). SELFIES keep the order of the atoms.
+    The place of an atom includes the bond before it, that of a branch is its bracket, that of a ring its closing
+    number. Symbols that count how long a branch or ring is have no place: (0, 0). SELFIES keep the order of the atoms.
 
     >>> places("C1CC1(=O)", ["[C]", "[C]", "[C]", "[Ring1]", "[Ring1]", "[=O]"])
     [(0, 1), (2, 3), (3, 4), (4, 5), (0, 0), (6, 8)]

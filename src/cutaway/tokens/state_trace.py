@@ -1,4 +1,4 @@
-"""A series of numbers through its states: time step → nearest centre → back, and how far off that is."""
+"""How a series of numbers goes through states: time step → nearest centre → decoded numbers, and the distance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cutaway.tokens.states import States
 
 @dataclasses.dataclass(frozen=True)
 class StateStep:
-    """One time step on its way: its numbers (None for a missing one), and the word that it is written as.
+    """One time step on its way: its numbers (None for a missing one), and the word for it.
 
     `state` is the number of the nearest state, `back` the numbers of its centre, `distance` how far the step is from
     that; None if a number is missing.
@@ -30,7 +30,7 @@ class StateStep:
 
 @dataclasses.dataclass(frozen=True)
 class StateSeries:
-    """How many states and channels there are, and every time step.
+    """The numbers of states and channels, and every time step.
 
     With `angles` all numbers are radians and a distance is a chord. `visited` counts the states that occur, `mean` is
     the mean distance.
@@ -67,7 +67,7 @@ def steps_of(text: str, series: SeriesText, states: States) -> NDArray[np.float6
 
 
 def visited(states: States, given: NDArray[np.float64], decoded: str) -> StateSeries | None:
-    """Follow C × T numbers through states; None if what was decoded is not a series of that shape.
+    """Follow C × T numbers through states; None if the decoded text is not a series of that shape.
 
     >>> found = visited(States(((0.0,), (9.0,))), np.array([[1.0, 7.0]]), "c0 c1")
     >>> [(step.word, step.back, step.distance) for step in found.steps]
@@ -97,6 +97,6 @@ def visited(states: States, given: NDArray[np.float64], decoded: str) -> StateSe
         channels=len(given),
         angles=states.angles,
         visited=len(np.unique(nearest_T[nearest_T >= 0])),
-        mean=float((known_T / len(known_T)).sum()) if len(known_T) else None,  # a sum of them may be no double
+        mean=float((known_T / len(known_T)).sum()) if len(known_T) else None,  # their sum may overflow
         steps=steps,
     )

@@ -1,8 +1,7 @@
-"""Time steps as tokens: each is the word of the state that is nearest to it, of K states that k-means found.
+"""Time steps as tokens: each becomes the word of the nearest of K states, which k-means found.
 
 What bins do number by number, states do for all channels at once: a frame of molecular dynamics, seen through a few
-collective variables, becomes one word. A series is written as `c3 c3 c0 nan c1`, `nan` being a step in which a number
-is missing.
+collective variables, becomes one word. A series is written as `c3 c3 c0 nan c1`; `nan` is a step with a missing number.
 
 Axis letters: `C` channels, `T` time steps, `F` time steps to learn from, `K` states.
 """
@@ -37,8 +36,8 @@ _Floats = NDArray[np.float64]
 class States:
     """K states, each the C numbers of its centre.
 
-    Near is what has the least Euclidean distance. `angles`: all numbers are angles in radians, and near is what has
-    near cosines and sines, so that π lies beside -π; a distance is then a chord of the unit circle, over C circles.
+    The nearest centre has the least Euclidean distance. With `angles` all numbers are angles in radians, and distances
+    are between cosines and sines, so that π is beside -π: a distance is a chord of the unit circle, over C circles.
     """
 
     centres: tuple[tuple[float, ...], ...]
@@ -71,7 +70,7 @@ class States:
         return centres_KC[[self._numbers[word] for word in words]].T.copy()
 
     def place(self, channels: Series) -> tuple[NDArray[np.int64], _Floats]:
-        """Return for T time steps the nearest state, of equally near ones the first, and how far off its centre is.
+        """Return for T time steps the nearest state (the first of equally near ones) and the distance from its centre.
 
         The state is -1, and the distance NaN, if a number of the step is missing. Raises `InputError` for infinity,
         for channels of unequal length, and for another number of them than the states have.
@@ -93,7 +92,7 @@ class States:
             some_T = whole_T[start : start + block]
             apart_TK = self._apart(values_CT[:, some_T])
             nearest_T[some_T] = apart_TK.argmin(axis=1)
-            apart_T[some_T] = np.nan_to_num(apart_TK.min(axis=1))  # what no double holds becomes the largest one
+            apart_T[some_T] = np.nan_to_num(apart_TK.min(axis=1))  # infinity becomes the largest double
         return nearest_T, apart_T
 
     def _apart(self, values_CT: _Floats) -> _Floats:
@@ -104,7 +103,7 @@ class States:
         with np.errstate(over="ignore"):
             for values_T, centres_K in zip(values_CT, self._centres.T, strict=True):
                 gap_TK = values_T[:, None] - centres_K
-                # hypot and not a sum of squares: those of 1e200 and of 1e-200 are no doubles.
+                # hypot, not a sum of squares: squares of 1e200 overflow, and those of 1e-200 underflow.
                 apart_TK = np.hypot(apart_TK, 2 * np.sin(gap_TK / 2) if self.angles else gap_TK)
         return apart_TK
 
@@ -122,12 +121,12 @@ class States:
 
 
 def learn_states(series: Iterable[Series], count: int | None = None, *, seed: int = 0, angles: bool = False) -> States:
-    """Return the states that k-means finds among the time steps of `series`; c0 is the one with the most of them.
+    """Return the states that k-means finds among the time steps of `series`; c0 has the most steps.
 
-    It learns from at most 200,000 steps (16 million numbers), drawn evenly from all with a reservoir; a step with a
-    missing number is left out. The same seed gives the same states. Without a `count` there are 64, or fewer if
-    there are fewer different steps. Raises `InputError` for series of unequally many channels, for fewer different
-    steps than `count`, if no step is complete, and with `angles` for numbers that are not radians.
+    It learns from at most 200,000 steps (16 million numbers), drawn uniformly from all with a reservoir; steps with a
+    missing number are left out. The same seed gives the same states. Without a `count` there are 64, or fewer if
+    there are fewer different steps. Raises `InputError` for series with unequal numbers of channels, for fewer
+    different steps than `count`, if no step is complete, and with `angles` for numbers that are not radians.
 
     Source: Arthur and Vassilvitskii 2007 (k-means++); Vitter 1985, doi:10.1145/3147.3165 (algorithm R).
 
@@ -135,7 +134,7 @@ def learn_states(series: Iterable[Series], count: int | None = None, *, seed: in
     ((10.0,), (0.25,))
     """
     steps_FC = _drawn(series, stream(seed, "steps"), angles)
-    power = int(np.frexp(np.abs(steps_FC).max(initial=0.0))[1])  # scaled by it no square is beyond the doubles
+    power = int(np.frexp(np.abs(steps_FC).max(initial=0.0))[1])  # scaled by it, no square overflows
     seen_FX = np.hstack([np.cos(steps_FC), np.sin(steps_FC)]) if angles else np.ldexp(steps_FC, -power)
     different = len(np.unique(seen_FX, axis=0))
     count = min(DEFAULT, different) if count is None else count
@@ -152,11 +151,11 @@ def learn_states(series: Iterable[Series], count: int | None = None, *, seed: in
 
 
 def _clustered(values_FX: _Floats, count: int, seed: int) -> tuple[_Floats, NDArray[np.int64]]:
-    """Return centres and how many values are nearest to each; fewer than `count` where rounding makes some alike."""
+    """Return centres and how many values are nearest to each; fewer than `count` if rounding makes some equal."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    # Sums of several threads come in another order each time; what is warned of is handled below.
+    # Several threads would add in another order each time. The case that scikit-learn warns of is handled below.
     with threadpool_limits(limits=1), warnings.catch_warnings(action="ignore"):
         found = KMeans(count, n_init=1, random_state=seed32(seed, "centres")).fit(values_FX)
     sizes_K = np.bincount(found.labels_, minlength=count)
@@ -164,7 +163,7 @@ def _clustered(values_FX: _Floats, count: int, seed: int) -> tuple[_Floats, NDAr
 
 
 def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) -> _Floats:
-    """Return whole time steps drawn evenly from all: those that come later take the places of earlier ones."""
+    """Return complete time steps drawn uniformly from all: later steps replace earlier ones."""
     kept_FC, seen = np.empty((0, 0)), 0
     for number, channels in enumerate(series, 1):
         steps_TC = channels_of(channels).T
@@ -195,7 +194,7 @@ def _drawn(series: Iterable[Series], chance: np.random.Generator, angles: bool) 
 
 
 def states_tokenizer(states: States) -> Tokenizer:
-    """Make a tokenizer of what `states` write: one token a time step.
+    """Make a tokenizer of the words that `states` write: one token for each time step.
 
     >>> tokenizer = states_tokenizer(States(((0.0,), (10.0,))))
     >>> tokenizer.encode("c1 c0 nan").ids
@@ -219,7 +218,7 @@ def states_tokenizer(states: States) -> Tokenizer:
 
 
 def states_of(tokenizer: Tokenizer) -> States:
-    """Return the states that a tokenizer was made of. Raises `InputError` if it was not made of states."""
+    """Return the states of a tokenizer. Raises `InputError` if it was not made from states."""
     declared: dict[str, Any] = tokenizer.config.get("cutaway", {})
     if "centres" not in declared:
         raise InputError(
@@ -229,5 +228,5 @@ def states_of(tokenizer: Tokenizer) -> States:
 
 
 def count_for(vocab_size: int) -> int:
-    """Return how many states there is room for in a vocabulary."""
+    """Return how many states fit in a vocabulary."""
     return 1 + room_for(vocab_size, len(SPECIALS) + 2, f"one state, the word {MISSING}")

@@ -1,8 +1,8 @@
-"""Sub-words of text: byte-level BPE, WordPiece and unigram, each exact for every text there is.
+"""Subwords of text: byte-level BPE, WordPiece and unigram; every text comes back exactly from each of them.
 
-All three see bytes, written as GPT-2 writes them (one letter a byte), so nothing is unknown to them. The training is
-that of the `tokenizers` library. On DNA, RNA and proteins, which have no spaces, WordPiece and unigram see pieces of
-64 letters; BPE of those is in `unit_bpe`.
+All three read bytes, written as in GPT-2 (one letter for each byte), so nothing is unknown. The `tokenizers` library
+trains them. DNA, RNA and proteins have no spaces, so WordPiece and unigram read them in pieces of 64 letters; their BPE
+is in `unit_bpe`.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from cutaway.tokens.builder import LETTERS, SPECIALS, UNKNOWN, assemble, numbere
 from cutaway.tokens.tokenizer import Tokenizer
 
 _PIECE: Final = 64
-_LONGEST: Final = 20_000  # signs of a word: the library's BPE is quadratic in them
-_WORD: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]+|_+")  # GPT-2's, without what it parts further
+_LONGEST: Final = 20_000  # characters of a word: the library's BPE is quadratic in them
+_WORD: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]+|_+")  # like GPT-2's words, which may be split further
 _UNKNOWN_LETTERS: Final = {"unknown": "a letter that is not of its alphabet, as <unk>"}
 
 
 def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
-    """Learn byte-level BPE: merges within GPT-2's words, after which every text comes back to the byte.
+    """Learn byte-level BPE, with merges inside GPT-2's words; every text comes back exactly.
 
-    Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162; Radford et al. 2019 for the bytes. Raises `InputError` for
-    a `vocab_size` below 256 and the special tokens, and for a word of more than 20,000 signs: no language has one.
+    Source: Sennrich et al. 2016, doi:10.18653/v1/P16-1162; Radford et al. 2019 for the bytes. Raises `InputError` if
+    256 bytes and the special tokens do not fit in `vocab_size`, and for a word of more than 20,000 characters.
 
     >>> bpe(["a cat, a dog, a cat"], 270).encode("a cat").tokens
     ['a', 'Ġcat']
@@ -59,16 +59,16 @@ def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
 
 
 def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text") -> Tokenizer:
-    """Learn WordPiece: the longest token that fits, `##` before what goes on with a word.
+    """Learn WordPiece: the longest token that fits; `##` marks a token that continues a word.
 
-    Unlike BERT's it keeps case, accents and spaces. A `#` of the text stands alone, so that it is never taken for the
+    Unlike BERT's it keeps case, accents and spaces. A `#` in the text is a single token, so it is not taken for the
     mark; words are cut after 64 bytes. Source: Schuster and Nakajima 2012, doi:10.1109/ICASSP.2012.6289079; the
     training is that of BPE, as in the `tokenizers` library.
 
     >>> wordpiece(["walked walking talked talking"] * 9, 530).encode("talking #1").tokens
     ['t', '##alking', 'Ġ', '#', '1']
     """
-    letters, splitter = _sight(alphabet)
+    letters, splitter = _letters_and_splitter(alphabet)
     base = [*letters, *(f"##{letter}" for letter in letters if letter != "#")]
     room_for(vocab_size, len(base) + len(SPECIALS), f"{len(base)} letters")
     learned = tokenizers.Tokenizer(models.WordPiece(unk_token=UNKNOWN))
@@ -96,14 +96,14 @@ def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "tex
 
 
 def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text") -> Tokenizer:
-    """Learn a unigram model: the likeliest cutting of each word, tokens given up one by one from many to few.
+    """Learn a unigram model: it splits each word in the likeliest way; training starts with many tokens and drops some.
 
     Source: Kudo 2018, doi:10.18653/v1/P18-1007 (SentencePiece's default), on bytes instead of characters.
 
     >>> unigram(["walked walking talked talking"] * 9, 268).encode("walks").tokens
     ['walk', 's']
     """
-    letters, splitter = _sight(alphabet)
+    letters, splitter = _letters_and_splitter(alphabet)
     room_for(vocab_size, len(letters) + len(SPECIALS), f"{len(letters)} letters")
     learned = tokenizers.Tokenizer(models.Unigram())
     learned.pre_tokenizer = splitter
@@ -140,10 +140,10 @@ def _with_words(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _settled(learned: tokenizers.Tokenizer) -> list[tuple[str, float]]:
-    """Return the pieces in an order, and with scores, that are the same each time.
+    """Return the pieces in the same order and with the same scores in every run.
 
-    The library hashes at random: the last digits of a score, and which of the letters that it never met comes first,
-    are chance. Letters rarer than every longer piece share one score here.
+    The library hashes at random, which changes the last digits of scores and the order of letters that do not occur.
+    Here the letters that are rarer than every longer piece share one score.
     """
     pieces = [(piece, round(score, 6)) for piece, score in json.loads(learned.to_str())["model"]["vocab"]]
     least = min((score for piece, score in pieces if len(piece) > 1 and piece not in SPECIALS), default=-10.0)
@@ -151,11 +151,11 @@ def _settled(learned: tokenizers.Tokenizer) -> list[tuple[str, float]]:
     return [(token, 0.0) for token in SPECIALS] + sorted(ordinary, key=lambda entry: (-entry[1], entry[0]))
 
 
-def _sight(alphabet: str) -> tuple[list[str], pre_tokenizers.PreTokenizer]:
-    """Return the letters that a model sees of an alphabet, and what cuts a text into its words."""
+def _letters_and_splitter(alphabet: str) -> tuple[list[str], pre_tokenizers.PreTokenizer]:
+    """Return the letters of an alphabet that the model reads, and the splitter into words."""
     pieces = pre_tokenizers.Split(Regex(rf"[\s\S]{{1,{_PIECE}}}"), "isolated")
     if alphabet != "text":
-        # A letter that is not of the alphabet stands alone, or WordPiece would give the whole piece up for it.
+        # A letter outside the alphabet is split off; otherwise WordPiece would make the whole piece unknown.
         letters = LETTERS[alphabet]
         others = pre_tokenizers.Split(Regex(rf"[^{re.escape(letters)}]"), "isolated")
         return sorted(letters), pre_tokenizers.Sequence([others, pieces])

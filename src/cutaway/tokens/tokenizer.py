@@ -19,7 +19,7 @@ ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")  # what special token
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-    """The ids of a text and, for each of the T tokens, where in the text it lies (characters, end excluded).
+    """The ids of a text and, for each of the T tokens, its place in the text (characters, end excluded).
 
     `words` numbers the words that the text is first cut into; None for tokens that stand for no text.
     """
@@ -33,10 +33,10 @@ class Encoding:
 
 @dataclasses.dataclass(frozen=True)
 class MergeRules:
-    """The merges of a BPE by their rank, and what else decides how a word is cut.
+    """The merges of a BPE by their rank, and the other settings that decide how a word is split.
 
-    `ignored`: a word that the vocabulary has is taken whole, without merges; `bytes_for_unknown`: what the vocabulary
-    lacks is spelled as bytes; `suffix` marks the end of a word.
+    `ignored`: a word in the vocabulary is taken whole, without merges; `bytes_for_unknown`: what the vocabulary lacks
+    is spelled as bytes; `suffix` marks the end of a word.
     """
 
     ranks: dict[tuple[str, str], int]
@@ -47,13 +47,13 @@ class MergeRules:
 
 
 class Tokenizer:
-    """A `tokenizers` pipeline, or what has its surface, with the roles of its special tokens.
+    """A `tokenizers` pipeline, or an object with its methods, and the roles of its special tokens.
 
-    `rows` returns how many ids the model has an embedding for now, or None: `encode` refuses a greater id.
+    `rows` returns the current number of rows of the model's embedding, or None; `encode` refuses ids beyond them.
     """
 
     def __init__(self, backend: Any, config: dict[str, Any] | None = None, name: str = "") -> None:
-        # Files in the wild carry padding and truncation of whoever saved them: neither may touch what is shown.
+        # Published files may hold settings for padding and truncation, which must not change what is shown.
         backend.no_padding()
         backend.no_truncation()
         self.backend = backend
@@ -65,7 +65,7 @@ class Tokenizer:
 
     @classmethod
     def from_directory(cls, directory: Path, name: str = "") -> Tokenizer:
-        """Read `tokenizer.json` as it stands, with the roles that `tokenizer_config.json` and older files declare.
+        """Read `tokenizer.json` unchanged, with the roles that `tokenizer_config.json` and older files declare.
 
         Raises `FileNotFoundError` without a `tokenizer.json` and `CorruptFile` if it can't be read.
         """
@@ -80,7 +80,7 @@ class Tokenizer:
         except Exception as error:  # the library raises a bare Exception on a damaged file
             raise CorruptFile(
                 f"can't read the tokenizer in {str(directory)!r}: {error}",
-                hint="save or copy the tokenizer again: a file of it is damaged",
+                hint="save or copy the tokenizer again: one of its files is damaged",
             ) from error
         return cls(backend, config, name or directory.name)
 
@@ -114,12 +114,12 @@ class Tokenizer:
         return _cleaned_up(text) if self.config.get("clean_up_tokenization_spaces") and self.kind != "BPE" else text
 
     def piece(self, token_id: int) -> str:
-        """Return what one token reads as on its own: bytes that are not a whole character become U+FFFD."""
+        """Return the text of one token alone: bytes that are not a whole character become U+FFFD."""
         if token_id in self.special_ids:
             return self.token(token_id)
         text = self.decode([token_id], skip_special_tokens=False)
         token = self.token(token_id)
-        # Decoders strip what marks the start of a word; put the space back if the token carries one.
+        # Decoders strip the mark for the start of a word; the space is added again if the token has one.
         if token.startswith("▁") and not text.startswith(" "):
             return " " + text
         return text or token
@@ -145,7 +145,7 @@ class Tokenizer:
 
     @cached_property
     def merge_rules(self) -> MergeRules | None:
-        """The merges of a BPE; None of another tokenizer, without merges, or with a mark for what goes on."""
+        """The merges of a BPE; None for other tokenizers, without merges, or with a mark for continued words."""
         if self.kind != "BPE":
             return None
         model = json.loads(self.backend.to_str())["model"]
@@ -167,7 +167,7 @@ class Tokenizer:
 
     @property
     def byte_level(self) -> bool:
-        """Say whether each character of a token's spelling stands for one byte of text, as in GPT-2's BPE."""
+        """Whether each character of a token's spelling stands for one byte of text, as in GPT-2's BPE."""
         return type(self.backend.decoder).__name__ == "ByteLevel"
 
     def special_id(self, role: str) -> int | None:

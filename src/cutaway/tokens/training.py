@@ -57,19 +57,19 @@ def train_tokenizer(
 
     | kind | what a token is | options |
     |---|---|---|
-    | bpe · wordpiece · unigram | what is frequent; of sequences without spaces BPE is exact on whole chromosomes | |
-    | word · char | a word and what is between; a character | |
+    | bpe · wordpiece · unigram | a frequent piece; BPE of DNA, RNA and proteins is exact on whole chromosomes | |
+    | word · char | a word, or what is between two words; a character | |
     | codon | a codon | frame=0, 1 or 2 |
     | kmer | k letters | k=6, overlapping=False |
     | smiles | an atom, a bond, a ring number | closed=False |
     | selfies | a SELFIES symbol: an atom with its bond, a branch, a ring, a length | closed=False |
-    | bins | a number to within its bin | method="uniform" or "quantile", limit=15 |
+    | bins | a number, as its bin | method="uniform" or "quantile", limit=15 |
     | states | a time step of all channels, as the nearest of the states that k-means finds | seed=0, angles=False |
 
-    `vocab_size` counts all tokens, special ones included: 4,096 if the kind learns how many (bpe, wordpiece,
-    unigram, bins), 64 states at the most, all that occur for words, characters, atoms and symbols; codons and k-mers
-    are as many as they are. Raises `InputError` for an unknown kind, alphabet or option, a vocabulary
-    too small for its letters, and a molecule that SELFIES can't write; `MissingText` without a sequence.
+    `vocab_size` counts all tokens, special ones included. The default is 4,096 for bpe, wordpiece, unigram and bins, at
+    most 64 states, and all that occur for words, characters, atoms and symbols; the numbers of codons and k-mers are
+    fixed. Raises `InputError` for an unknown kind, alphabet or option, a vocabulary too small for its letters, and a
+    molecule that SELFIES can't write; `MissingText` without a sequence.
 
     >>> train_tokenizer(["GATTACA" * 9], "bpe", alphabet="dna", vocab_size=26).encode("GATTACA").tokens
     ['GATTACA']
@@ -101,7 +101,7 @@ def train_tokenizer(
 
 
 def check_kind(kind: str, alphabet: str | None, vocab_size: int | None, options: Collection[str]) -> str:
-    """Return the alphabet, by default what the kind is for first; raise `InputError` for what does not fit the kind."""
+    """Return the alphabet (by default the kind's first); raise `InputError` for what does not fit the kind."""
     if kind not in KINDS:
         raise InputError(f"there is no kind {kind!r}", hint=f"choose from {', '.join(KINDS)}")
     alphabet = KINDS[kind][0] if alphabet is None else alphabet
@@ -151,7 +151,7 @@ def _lookup(vocabulary: list[str], kind: str, alphabet: str) -> Tokenizer:
 
 
 def _of_size(tokenizer: Tokenizer, vocab_size: int | None) -> Tokenizer:
-    """Return the tokenizer, whose size is what it is. Raises `InputError` if another size is asked for."""
+    """Return the tokenizer, whose size is fixed. Raises `InputError` if another size is asked for."""
     size = len(tokenizer.vocabulary)
     if vocab_size is not None and vocab_size != size:
         raise InputError(

@@ -1,8 +1,8 @@
 """BPE of sequences without spaces: DNA, RNA and proteins by letter, coding sequences by codon, molecules by atom.
 
-The format's BPE knows single characters. Where a unit is longer (a codon, `[C@H]`, `Cl`) the normalizer writes it as
-one character of Unicode's private use area and the decoder writes it out again; so no merge can cross its border, and
-any program that reads the format does the same.
+The BPE of `tokenizers` merges single characters. So the normalizer writes a longer unit (a codon, `[C@H]`, `Cl`) as one
+character of Unicode's private use area, and the decoder writes it out again. Then no merge can split a unit, and any
+program that loads the tokenizer does the same.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from cutaway.tokens.tokenizer import Tokenizer
 
 _PRIVATE: Final = 0xE000
 _MOST_UNITS: Final = 1024
-_FOREIGN: Final = normalizers.Replace(Regex("[\ue000-\uf8ff]"), "\ufffd")  # becomes <unk>, never somebody's unit
+_FOREIGN: Final = normalizers.Replace(Regex("[\ue000-\uf8ff]"), "\ufffd")  # becomes <unk>, not a unit
 _UNKNOWN_LETTERS: Final = "a letter that is not of its alphabet, as <unk>"
 
 
 def letter_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int = 4096) -> Tokenizer:
-    """Learn exact greedy BPE on whole sequences, chromosomes included, in time proportional to what is merged.
+    """Learn exact greedy BPE on whole sequences, even chromosomes, in time proportional to the merged places.
 
-    Letters for what is not known (N, X, gaps, …) are tokens of their own and in no merge. See `learn_merges` for the
-    rule. Source: Zhou et al. 2023 (DNABERT-2), arXiv:2306.15006. Raises `InputError` for a letter of no alphabet.
+    Ambiguous letters (N, X, gaps, …) are single tokens and are never merged. See `learn_merges` for the rule. Source:
+    Zhou et al. 2023 (DNABERT-2), arXiv:2306.15006. Raises `InputError` for a letter outside the alphabet.
 
     >>> letter_bpe(["GATTACAGATTACA"], "dna", 26).encode("GATTACAN").tokens
     ['GATTACA', 'N']
@@ -68,14 +68,14 @@ def letter_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int 
 def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int = 4096) -> Tokenizer:
     """Learn BPE of coding sequences in which no merge crosses a codon's border; reads DNA and RNA in either case.
 
-    The frame begins at the first base. Bases left over at the end, and codons with an ambiguity code, are letters.
+    The frame begins at the first base. Bases left over at the end, and codons with an ambiguity code, become letters.
 
     >>> tokenizer = codon_bpe(["ATGAAAATGAAATT"], "dna", 86)
     >>> [tokenizer.piece(i) for i in tokenizer.encode("AUGAAACCCAT").ids]
     ['ATGAAA', 'CCC', 'A', 'T']
     """
     if alphabet not in ("dna", "rna"):
-        raise InputError(f"there are no codons of {alphabet!r}", hint="for DNA that codes give `alphabet='codon'`")
+        raise InputError(f"there are no codons of {alphabet!r}", hint="for coding DNA give `alphabet='codon'`")
     words, letters = words_of(alphabet, 3), LETTERS[alphabet]
     rest = len(letters) + len(SPECIALS)
     room_for(vocab_size, len(words) + rest, f"64 codons, {len(letters)} letters")
@@ -89,7 +89,7 @@ def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int =
         base = value[np.frombuffer(text[: len(text) // 3 * 3], dtype=np.uint8)].astype(np.uint16).reshape(-1, 3)
         parts.append(np.where((base < 4).all(axis=1), base @ np.array([16, 4, 1], dtype=np.uint16), np.uint16(64)))
     merges = learn_merges(parts, list(units.values()), vocab_size - rest)
-    # A mark behind every third letter shows which triplets are in frame; then each has its own character.
+    # A mark after every third letter shows which triplets are in frame; then each triplet becomes its character.
     marked = normalizers.Replace(Regex(r"[\s\S]{3}\K"), "\uf8ff")
     triplets = [normalizers.Replace(f"{word}\uf8ff", character) for word, character in units.items()]
     unmarked = normalizers.Replace("\uf8ff", "")
@@ -110,8 +110,9 @@ def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int =
 def atom_bpe(smiles: Iterable[str], vocab_size: int = 1024) -> Tokenizer:
     """Learn BPE of SMILES in which no merge crosses an atom's border: tokens are one atom or several.
 
-    The atoms are those of `molecules.atoms`; a bracket atom that did not occur is written sign by sign (or Cl, Br, se),
-    with no merge inside. Source: Li and Fourches 2021, doi:10.1021/acs.jcim.0c01127, with merges as here.
+    The atoms are those of `molecules.atoms`. A bracket atom that did not occur is written character by character (Cl,
+    Br and se stay whole), without merges. Source: Li and Fourches 2021, doi:10.1021/acs.jcim.0c01127, with merges as
+    here.
 
     >>> tokenizer = atom_bpe(["C[C@H](Cl)C[C@H](Cl)"] * 3, 104)
     >>> [tokenizer.piece(i) for i in tokenizer.encode("[C@H](Cl)C[2H]").ids]
@@ -132,7 +133,7 @@ def atom_bpe(smiles: Iterable[str], vocab_size: int = 1024) -> Tokenizer:
     place = {atom: i for i, atom in enumerate([*single, *units])}
     codes = np.array([place.get(atom, len(base)) for atom in met], dtype=np.uint16)
     merges = learn_merges([codes[text] for text in texts], base, vocab_size - rest)
-    # A bracket before what is inside it: [Cl-] is one unit before Cl is.
+    # Bracket atoms come first, so that [Cl-] becomes one unit before Cl does.
     order = sorted(units, key=lambda atom: (not atom.startswith("["), -len(atom), atom))
     brackets = pre_tokenizers.Split(Regex(r"\[[^\[\]]*\]"), "isolated")
     signs_of_them = pre_tokenizers.Split(Regex(r"\A[^\[][\s\S]*\z|[\s\S]"), "isolated")
