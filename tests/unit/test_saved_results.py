@@ -9,12 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import transformers
 
 import cutaway
 from cutaway import sequences
 from cutaway.errors import InputError
+from cutaway.lessons.tour import Section, Tour
+from cutaway.models.text_model import Model
 from cutaway.result import Result, Results, save_results
 from cutaway.saved_results import _result_class, load_result
+from cutaway.tokens import read_sample, train_from_files
 from tests.unit.commands import run
 from tests.unit.test_formats import results_there_are
 
@@ -75,6 +79,61 @@ def test_a_sweep_and_a_training_run_come_back(tiny_gpt2):
         )
     )
     comes_back(cutaway.train(steps=2))
+
+
+def test_results_of_sequences_come_back(tiny_gpt2, tiny_bert_classifier):
+    model = str(tiny_gpt2)
+    pairs = [(1, 9), (2, 8)]
+    comes_back(cutaway.contacts(TEXT, model, separation=1))
+    comes_back(cutaway.contacts(TEXT, model, truth=pairs, separation=1, layers=[1]))
+    letters = cutaway.train_tokenizer(["MKTAY"], "char", alphabet="protein")
+    config = transformers.GPT2Config(
+        vocab_size=len(letters.vocabulary), n_layer=1, n_head=1, n_embd=8, bos_token_id=0, eos_token_id=0
+    )
+    protein = Model("letters", None, transformers.GPT2LMHeadModel(config).eval(), letters)
+    Path("a.fa").write_text(">a\nMKTAY\n>b\nMKSAY\n")
+    comes_back(cutaway.mutate("MKTAY", protein))
+    comes_back(cutaway.mutate("MKTAY", protein, alignment="a.fa"))
+
+
+def test_exact_arrays_are_not_in_json_and_the_error_says_so(tiny_gpt2):
+    model = str(tiny_gpt2)
+    maps = load_result(cutaway.attention(TEXT, model).save("x.json"))
+    compared = load_result(cutaway.compare(model, model, TEXT).save("x.json"))
+    found = load_result(cutaway.contacts(TEXT, model, separation=1).save("x.json"))
+    for result in (maps, compared, found):
+        for suffix in {*result.formats} - {".npz"}:
+            assert result.save(f"again{suffix}").stat().st_size > 0
+    for wanted in (
+        lambda: maps.row(0, 0, 1),
+        lambda: maps.weights(0, 0),
+        lambda: maps.save("x.npz"),
+        lambda: compared.save("x.npz"),
+        lambda: found.head(0, 0),
+    ):
+        with pytest.raises(InputError, match="was read from a file"):
+            wanted()
+    assert not Path("x.npz").exists()
+
+
+def test_results_of_tokenizers_come_back(tiny_gpt2):
+    Path("a.txt").write_text("some words\nand more words\n")
+    Path("a.csv").write_text("wind,rain\n4.5,0\n5,1\n")
+    comes_back(train_from_files(["a.txt"], "words", "bpe", vocab_size=270))
+    comes_back(train_from_files(["a.csv"], "bins", "bins", column=["wind"], vocab_size=100))
+    comes_back(cutaway.save_tokenizer(cutaway.train_tokenizer(["some words"], "char"), "characters"))
+    lossy = cutaway.train_tokenizer(["abc"], "char")
+    comes_back(cutaway.check_tokenizer(lossy, number=50))
+    comes_back(cutaway.check_tokenizer(cutaway.train_tokenizer([[[1.0, 2.0]]], "bins", vocab_size=90), number=50))
+    samples = [read_sample("a.txt"), read_sample("a.csv", "series", column="wind")]
+    comes_back(cutaway.compare_tokenizers([lossy, str(tiny_gpt2)], samples, edits=5))
+
+
+def test_a_tour_and_its_sections_come_back(tiny_gpt2):
+    tokens = cutaway.tokenize(TEXT, str(tiny_gpt2))
+    shown = [{**tokens.to_dict(), "caption": "a text"}, {**cutaway.lens(TEXT, str(tiny_gpt2)).to_dict(), "caption": ""}]
+    section = Section("tokens", "Tokens", ["Some words."], "python", "shell", 0.5, shown)
+    comes_back(Tour("m", 12, TEXT, 1.5, {"torch": "2"}, [section, section]))
 
 
 def test_records_come_back():

@@ -120,18 +120,19 @@ class AttentionMaps(Result):
 
     def _layer(self, stack: Stack, index: int) -> Weights:
         layer = stack.layers[index]
-        if stack.maps.pool > 1 or (stack.kind, layer) not in self.calls:
+        if stack.maps.pool > 1 or (stack.kind, layer) not in self._only_in_memory("calls"):
             return (stack.maps.layer(index) / np.float32(255)).astype(np.float16)
         return np.stack([self.weights(layer, head, stack.kind) for head in stack.heads]).astype(np.float16)
 
     def _call(self, layer: int, kind: str | None) -> Call:
         kind = kind or self.stacks[0].kind
-        if (kind, layer) not in self.calls:
-            known = [str(number) for name, number in self.calls if name == kind]
+        calls: dict[tuple[str, int], Call] = self._only_in_memory("calls")
+        if (kind, layer) not in calls:
+            known = [str(number) for name, number in calls if name == kind]
             kept = (
                 f"it contains exact rows of layers {', '.join(known)}"
                 if known
                 else f"kind is one of {', '.join(s.kind for s in self.stacks)}"
             )
             raise InputError(f"this result does not contain layer {layer} of {kind} attention", hint=kept)
-        return self.calls[kind, layer]
+        return calls[kind, layer]

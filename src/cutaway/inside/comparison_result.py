@@ -143,4 +143,4 @@ class Comparison(Result):
 
     def arrays(self) -> dict[str, Weights]:
         """Return `similarity` [A, B]: that of every pair of heads, layer by layer."""
-        return {"similarity": self.similarity}
+        return {"similarity": self._only_in_memory("similarity")}

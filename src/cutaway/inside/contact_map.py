@@ -96,7 +96,7 @@ class Contacts(Result):
 
         Raises `InputError` for a head that was not kept.
         """
-        if (layer, head) not in self.head_maps:
+        if (layer, head) not in self._only_in_memory("head_maps"):
             raise InputError(f"the map of head {layer}.{head} was not kept", hint="choose it with `layers` and `heads`")
         return self.head_maps[layer, head].astype(np.float32)
 
