@@ -25,7 +25,7 @@ def check_seed(seed: int) -> int:
     except TypeError:
         number = -1
     if not 0 <= number < 2**63:
-        raise InputError(f"seed is {seed!r}", hint="it must be a whole number from 0 to 2**63 - 1")
+        raise InputError(f"`seed` is {seed!r}", hint="it must be a whole number from 0 to 2**63 - 1")
     return number
 
 

@@ -197,7 +197,7 @@ def test_offline_with_nothing_cached(run, verb):
     says(
         run(verb, "text", "--offline", model="smollm2-135m"),
         1,
-        "smollm2-135m is not in the cache",
+        "smollm2-135m is not on this computer",
         "cutaway models get",
     )
 
@@ -205,7 +205,7 @@ def test_offline_with_nothing_cached(run, verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_hub_can_not_be_reached(run, verb):
     name = "meta-llama/Llama-3.2-1B"
-    says(run(verb, "text", model=name), 1, f"can't be reached to fetch {name}", "HTTPS_PROXY", "-m smollm2-135m")
+    says(run(verb, "text", model=name), 1, f"can't be reached to download {name}", "HTTPS_PROXY", "-m smollm2-135m")
 
 
 def test_a_cache_that_can_not_be_made(run, tmp_path, monkeypatch):

@@ -228,7 +228,7 @@ def test_a_pickle_in_npy_is_not_opened(tmp_path):
         ("", {}, MissingText, "no text"),
         ("M", {}, InputError, "1 token of text"),
         ("M" * 39, {}, PromptTooLong, "41 tokens"),
-        (SEQUENCE, {"separation": 0}, InputError, "separation is 0"),
+        (SEQUENCE, {"separation": 0}, InputError, "`separation` is 0"),
         (SEQUENCE, {"layers": [3]}, InputError, "no layer 3"),
         (SEQUENCE, {"heads": [0, 2]}, InputError, "no head 2"),
         (SEQUENCE, {"truth": [(1, 29)]}, InputError, "array of 1 × 2, the sequence has 28"),

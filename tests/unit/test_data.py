@@ -155,7 +155,7 @@ def test_unknown_names_are_refused_with_a_suggestion(name, hint):
 def test_offline_says_how_to_fetch_and_runs_nothing(shelve_data, monkeypatch, pips):
     shelve_data()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NotFetched, match="tiny is not in the cache") as raised:
+    with pytest.raises(NotFetched, match="tiny is not on this computer") as raised:
         cutaway.get_data("tiny")
     assert "cutaway data get tiny" in raised.value.hint and pips == [] and in_the_cache() == []
 

@@ -102,7 +102,7 @@ def test_neighbours_are_real_tokens_however_many_are_asked_for(tiny_gpt2):
     found = neighbours(["a"], load(tiny_gpt2), k=10_000).queries[0].neighbours
     assert all(-1.001 <= n.cosine <= 1.001 for n in found)
     assert not {n.token for n in found} & {"a", "<|end|>", "<unk>"}
-    with pytest.raises(InputError, match="k is 0"):
+    with pytest.raises(InputError, match="`k` is 0"):
         neighbours(["a"], load(tiny_gpt2), k=0)
 
 

@@ -357,7 +357,7 @@ def test_silencing_by_the_mean_and_together(tiny_llama: Path) -> None:
     assert len({both.heads[0].loss, one.heads[0].loss, mean.heads[0].loss}) == 3
     with pytest.raises(InputError, match=r"(?s)no head 7.0.*layers go from 0 to 1"):
         cutaway.ablate(TEXT, str(tiny_llama), heads=[(7, 0)])
-    with pytest.raises(InputError, match="method is 'noise'"):
+    with pytest.raises(InputError, match="`method` is 'noise'"):
         cutaway.ablate(TEXT, str(tiny_llama), method="noise")
     with pytest.raises(MissingText, match="single token"):
         cutaway.ablate("a", str(tiny_llama))

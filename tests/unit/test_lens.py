@@ -256,7 +256,7 @@ def test_no_text(model, text):
 
 def test_bad_numbers_and_long_texts(tiny_gpt2):
     model = load(tiny_gpt2, "any")
-    with pytest.raises(InputError, match="top is 0"):
+    with pytest.raises(InputError, match="`top` is 0"):
         lens("abc", model, top=0)
     with pytest.raises(InputError, match="no position 3"):
         lens("abc", model, positions=[3])

@@ -221,7 +221,7 @@ def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, wor
         ("MKTA", {"alphabet": "rna", "letters": "MK"}, InputError, "letters and an alphabet"),
         ("MKTA", {"alphabet": "text"}, InputError, "no alphabet 'text'"),
         ("ACGU", {"alphabet": "rna"}, InputError, "U is not a single token"),
-        ("MKTA", {"letters": "M"}, InputError, "letters are 'M'"),
+        ("MKTA", {"letters": "M"}, InputError, "`letters` are 'M'"),
         ("MKTA", {"letters": "MZ"}, InputError, "Z is not a single token"),
         ("MKTA", {"batch_size": 0}, InputError, "`batch_size` is 0"),
         ("MKTA", {"alignment": "no-such-file"}, InputError, "no-such-file"),
@@ -235,7 +235,7 @@ def test_bad_input(masked, text, options, error, words):
 
 
 def test_a_pseudocount_of_nothing(masked, tmp_path):
-    with pytest.raises(InputError, match="pseudocount is 0"):
+    with pytest.raises(InputError, match="`pseudocount` is 0"):
         mutate("MKTA", masked, alignment=alignment(tmp_path, FAMILY), pseudocount=0)
 
 

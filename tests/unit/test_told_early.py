@@ -161,7 +161,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("nowhere.txt",), NO_FILE),
         (("--steps", "0"), "--steps is 0"),
         (("--width", "10", "--heads", "4"), "10"),
-        (("--learning-rate", "0"), "learning_rate is 0"),
+        (("--learning-rate", "0"), "--learning-rate is 0"),
         (("-o", "empty.txt/model"), "empty.txt"),
         (("--device", "abacus"), "abacus"),
     ],
@@ -218,7 +218,7 @@ def test_mistakes_are_told_without_torch(command, models, tmp_path):
     assert len(told) == len(given), done.stderr
     for (code, out, err, heavy), (arguments, words) in zip(told, MISTAKES[command], strict=True):
         assert words in err and "Traceback" not in err, (arguments, err)
-        usage = 1 if "forbids fetching" in err else 2  # a name that the Hub may know is no mistake
+        usage = 1 if "forbids downloading" in err else 2  # a name that the Hub may know is no mistake
         assert (code, out, heavy) == (usage, "", []), (arguments, err)
 
 

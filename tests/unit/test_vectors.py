@@ -263,7 +263,7 @@ def test_what_can_not_be_embedded_is_said(tiny_gpt2):
         ({"layer": -4}, "no layer -4"),
         ({"pooling": "middle"}, "no pooling 'middle'"),
         ({"batch_size": 0}, "`batch_size` is 0"),
-        ({"truncate": "middle"}, "truncate is 'middle'"),
+        ({"truncate": "middle"}, "`truncate` is 'middle'"),
     ):
         with pytest.raises(InputError, match=match):
             embed(TEXTS, model, **wrong)
@@ -484,12 +484,12 @@ def test_a_map_that_can_not_be_drawn_is_said(tiny_gpt2):
     for groups, options, match in (
         (["a"], {}, "a map needs at least 3 points; got 1"),
         (["a", "b"], {"kind": "texts"}, "a map needs at least 3 points; got 2"),
-        ("abc", {}, "groups is the text 'abc'"),
+        ("abc", {}, "`groups` is the text 'abc'"),
         (["a", "b", "ab"], {}, "'ab' is not one token"),
-        (["a", "b", "c"], {"method": "umap"}, "method is 'umap'"),
-        (["a", "b", "c"], {"kind": "chords"}, "kind is 'chords'"),
-        (["a", "b", "c"], {"method": "tsne", "perplexity": 3}, "perplexity is 3 for 3 points"),
-        (["a", "b", "c"], {"method": "tsne", "perplexity": 0}, "perplexity is 0"),
+        (["a", "b", "c"], {"method": "umap"}, "`method` is 'umap'"),
+        (["a", "b", "c"], {"kind": "chords"}, "`kind` is 'chords'"),
+        (["a", "b", "c"], {"method": "tsne", "perplexity": 3}, "`perplexity` is 3 for 3 points"),
+        (["a", "b", "c"], {"method": "tsne", "perplexity": 0}, "`perplexity` is 0"),
         (["a", "b", ""], {"kind": "texts"}, "text 3 has no token"),
         (["a", "b", "c"], {"kind": "texts", "layer": 7}, "no layer 7"),
     ):

@@ -68,5 +68,5 @@ def _positions(text: str | None) -> list[int] | None:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(
-            f"positions is {text!r}", hint="write whole numbers with commas: --positions 0,3,-1"
+            f"`positions` is {text!r}", hint="write whole numbers with commas: --positions 0,3,-1"
         ) from error

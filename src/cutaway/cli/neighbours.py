@@ -95,7 +95,7 @@ def command(
     if not queries:
         raise MissingText("there is no query", hint='give a word, for example: cutaway neighbours " Monday"')
     if among is not None and corpus is not None:
-        raise InputError("there is --among and --corpus", hint="give one of them")
+        raise InputError("--among and --corpus are both given", hint="give one of them")
     if corpus is not None:
         refuse_unused("with --corpus", "pooling", "truncate")
     else:

@@ -114,8 +114,8 @@ def command(
     A,B,… are values with commas between them; the value off leaves the setting out. FILE may be .jsonl with a "prompt"
     in each line. --json and -o x.jsonl write one line per run, as soon as it is measured.
 
-    With several prompts, each is compared with itself, and the 95 % intervals are over prompts. With one prompt they
-    are over its samples; a single sample has no interval.
+    With several prompts, settings are compared within each prompt, and the 95 % intervals are over prompts. With one
+    prompt they are over its samples; a single sample has no interval.
 
     \b
     Examples:
@@ -130,7 +130,9 @@ def command(
         return
     settings = {name: _values(name, given) for name in _LISTS if (given := options.pop(name)) is not None}
     if resume and (output is None or Path(output).suffix != ".jsonl"):
-        raise InputError("--resume goes on with a file of runs", hint="name it: --resume -o runs.jsonl")
+        raise InputError(
+            "--resume needs the file of the sweep that it continues", hint="name it: --resume -o runs.jsonl"
+        )
     prompts = prompts_from(text, file, skip_bad=skip_bad)
     models = _models(options.pop("models"))
 

@@ -67,7 +67,7 @@ def lines_from(text: str | None, file: str | None) -> list[str]:
         return [text_from(text, file)]
     lines = [line for line in text_from(text, file).replace("\r\n", "\n").split("\n") if line.strip()]
     if not lines:
-        raise MissingText(f"{file!r} holds no prompt", hint="write one prompt a line")
+        raise MissingText(f"{file!r} holds no prompt", hint="write one prompt per line")
     return lines
 
 

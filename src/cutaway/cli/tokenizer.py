@@ -233,7 +233,7 @@ def check_command(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Try difficult inputs on a tokenizer, and show the shortest that it does not decode back to the same.
+    """Try difficult inputs on a tokenizer, and show the shortest one that decodes to something else.
 
     The exit code is 1 if it loses anything besides its declared losses (such as upper case).
 

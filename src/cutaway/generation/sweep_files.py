@@ -47,7 +47,7 @@ def read_runs(path: str | os.PathLike[str]) -> Iterator[SweepRun]:
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise InputError(
                     f"line {number} of {str(path)!r} is not a run of a sweep: {error}",
-                    hint="name a file that cutaway sweep wrote, or write to another",
+                    hint="name a file that cutaway sweep wrote, or choose another name for the new one",
                 ) from error
 
 

@@ -40,7 +40,7 @@ def plan_sweep(
     given = whole_prompts(prompts)
     if not given or not all(given):
         what = "there is no prompt" if not given else "a prompt is empty"
-        raise MissingText(what, hint="give one prompt a line: cutaway sweep -f prompts.txt")
+        raise MissingText(what, hint="give one prompt per line: cutaway sweep -f prompts.txt")
     # A loaded model has a name; loading.py is not asked what a model is, since it brings transformers along.
     one = isinstance(models, (str, os.PathLike)) or hasattr(models, "tokenizer")
     ready: list[ModelLike] = [models] if one else list(models)  # type: ignore[list-item, arg-type]

@@ -84,7 +84,7 @@ def ablate(
     (1, True)
     """
     if method not in METHODS:
-        raise InputError(f"method is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
+        raise InputError(f"`method` is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
     loaded = shared(model)
     if random is not None:
         reading, first = random_repeated(loaded, random, seed=seed), random

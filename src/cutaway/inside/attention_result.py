@@ -96,7 +96,7 @@ class AttentionMaps(Result):
         """Return one head's whole map [T, S], exactly (float32)."""
         call = self._call(layer, kind)
         if not 0 <= head < call.heads:
-            raise InputError(f"head is {head}", hint=f"heads go from 0 to {call.heads - 1}")
+            raise InputError(f"`head` is {head}", hint=f"heads go from 0 to {call.heads - 1}")
         whole = np.zeros((call.rows, call.keys), np.float32)
         for tile in call.tiles():
             whole[tile.start : tile.end, : tile.seen] = tile.weights[0, head].float().cpu().numpy()

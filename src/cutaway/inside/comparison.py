@@ -49,7 +49,7 @@ def compare(a: ModelLike, b: ModelLike, text: str, *, truncate: str | None = Non
     seen = [at for at, read_by in enumerate(whole) if all(read_by)]
     if len(seen) < 2:
         raise MissingText(
-            f"{text[:40]!r} has fewer than two parts that both models read; a comparison needs two",
+            f"both models read fewer than two common parts of {text[:40]!r}; a comparison needs two",
             hint="give a longer text" if truncate is None else "cut the other side, or give a shorter text",
         )
     pool = _pool(len(seen), readings)

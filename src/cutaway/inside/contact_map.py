@@ -143,7 +143,7 @@ def contacts(
     ('A', 'I')
     """
     if separation < 1:
-        raise InputError(f"separation is {separation}; it must be 1 or above", hint="6 is usual")
+        raise InputError(f"`separation` is {separation}; it must be 1 or above", hint="6 is usual")
     loaded = shared(model, "any")
     sequence, changes = sequence_in(_alphabet(loaded.tokenizer, text), text)
     try:

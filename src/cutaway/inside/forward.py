@@ -135,7 +135,7 @@ def random_repeated(model: ModelLike, length: int, *, seed: int = 0) -> Reading:
     chance = stream(seed, "tokens to repeat")
     loaded = shared(model, "any")
     if length < 2:
-        raise InputError(f"random is {length}; it must be 2 or above", hint="for example `random=64`")
+        raise InputError(f"`random` is {length}; it must be 2 or above", hint="for example `random=64`")
     vocabulary = min(loaded.tokenizer.backend.get_vocab_size(), loaded.config.get_text_config().vocab_size)
     plain = [i for i in range(vocabulary) if i not in loaded.tokenizer.special_ids]
     drawn = [plain[i] for i in chance.integers(len(plain), size=length).tolist()]

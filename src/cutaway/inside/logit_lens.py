@@ -174,7 +174,7 @@ def lens(
     if not text:
         raise MissingText("there is no text", hint='give some: cutaway lens "The capital of France is"')
     if top < 1:
-        raise InputError(f"top is {top}", hint="it must be 1 or above")
+        raise InputError(f"`top` is {top}", hint="it must be 1 or above")
     loaded = shared(model, "any")
     _check_vocabulary(loaded)
     ids = fit_context(loaded, encode_text(text, loaded.tokenizer).ids, truncate=truncate)

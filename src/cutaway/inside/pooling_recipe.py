@@ -131,7 +131,7 @@ def apply_recipe(model: Model, recipe: Recipe, text: str, number: int, truncate:
 def _kept(special: Sequence[bool], limit: int, truncate: str | None) -> list[int]:
     """Return the positions that are read of a text that is too long: special tokens at both ends stay."""
     if truncate not in {None, "left", "right"}:
-        raise InputError(f"truncate is {truncate!r}", hint="use left (keep the end) or right (keep the beginning)")
+        raise InputError(f"`truncate` is {truncate!r}", hint="use left (keep the end) or right (keep the beginning)")
     count = len(special)
     front = next(t for t in range(count) if not special[t])
     back = next(t for t in range(count) if not special[count - 1 - t])

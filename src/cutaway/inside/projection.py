@@ -105,20 +105,20 @@ def embedding_map(
     ([0.71, 0.17], 1.0)
     """
     if kind not in KINDS:
-        raise InputError(f"kind is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
+        raise InputError(f"`kind` is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
     if method not in METHODS:
-        raise InputError(f"method is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
+        raise InputError(f"`method` is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
     if isinstance(groups, str):
-        raise InputError(f"groups is the text {groups!r}", hint="give a list, or groups: {'days': ['Monday', …]}")
+        raise InputError(f"`groups` is the text {groups!r}", hint="give a list, or groups: {'days': ['Monday', …]}")
     check_seed(seed)
     groups = groups if isinstance(groups, Mapping) else {"": groups}
     chosen = [(group, word) for group, words in groups.items() for word in words]
     if len(chosen) < 3:
-        raise InputError(f"a map needs at least 3 points; got {len(chosen)}", hint="name more of them")
+        raise InputError(f"a map needs at least 3 points; got {len(chosen)}", hint="give more words or records")
     words = [word for _, word in chosen]
     if perplexity is not None and not 0 < perplexity < len(words):
         raise InputError(
-            f"perplexity is {perplexity:g} for {len(words)} points",
+            f"`perplexity` is {perplexity:g} for {len(words)} points",
             hint=f"it is about how many neighbours a point has; it must be above 0 and below {len(words)}",
         )
     if isinstance(model, Embeddings):

@@ -115,7 +115,7 @@ def neighbours(
     'The bank lends money.'
     """
     if k < 1:
-        raise InputError(f"k is {k}", hint="it must be 1 or above")
+        raise InputError(f"`k` is {k}", hint="it must be 1 or above")
     words = [words] if isinstance(words, str) else list(words)
     if isinstance(model, Embeddings):
         return _in_table(words, model, k)
@@ -124,7 +124,7 @@ def neighbours(
             raise InputError(f"`word` is {word!r}, but there are no records to look in", hint="give some: `among=[…]`")
         return _in_vocabulary(words, shared(model or DEFAULT, "any"), k)
     if isinstance(among, str) or not among:
-        raise InputError(f"among is {among!r}", hint="give a list of texts")
+        raise InputError(f"`among` is {among!r}", hint="give a list of texts")
     loaded = shared(model or DEFAULT_ENCODER, "any")
     if word is not None and pooling != RECIPE:
         raise InputError("`pooling` has no effect with `word`: a word has a vector of its own", hint="leave it out")

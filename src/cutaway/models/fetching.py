@@ -55,7 +55,8 @@ def refuse_offline(name: str, again: str) -> None:
     """Raise `NotFetched` if fetching is forbidden; `again` is the command that fetches."""
     if offline():
         raise NotFetched(
-            f"{name} is not in the cache ({cache.home()}), and HF_HUB_OFFLINE or --offline forbids fetching",
+            f"{name} is not on this computer (cache: {cache.home()}), and HF_HUB_OFFLINE or --offline forbids "
+            "downloading it",
             hint=f"run once with a network: {again}",
         )
 

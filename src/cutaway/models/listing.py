@@ -184,7 +184,7 @@ def remove_model(name: str) -> int:
             raise InputError(f"{name!r} is a path on your disk, not a model in the cache", hint="remove it yourself")
         raise UnknownModel(
             f"the cache has no model {name!r}",
-            hint="cutaway models list shows what it has; hf cache rm removes from the Hub's cache",
+            hint="cutaway models list shows what it has; to remove a model of the Hugging Face Hub, use hf cache rm",
         )
     target = cache.folder(key)
     residency.evict(target)

@@ -102,7 +102,9 @@ def _opened(
     trust: bool = False,
 ) -> Model:
     if kind not in {*_CLASSES, "generator"}:
-        raise InputError(f"kind is {kind!r}", hint=f"it must be one of {', '.join(_CLASSES)}, generator")
+        raise InputError(
+            f"`kind` is {kind!r}; it must be a kind of model", hint=f"use one of {', '.join(_CLASSES)}, generator"
+        )
     if isinstance(model, Model):
         kind = _generator(model.config) if kind == "generator" else kind
         _check_kind(model.name, model.config, kind, type(model.module).__name__)

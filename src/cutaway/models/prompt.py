@@ -66,7 +66,8 @@ def chat_messages(prompt: Prompt, system: str | None = None) -> list[dict[str, s
         if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
             found = ", ".join(map(str, message)) if isinstance(message, Mapping) else type(message).__name__
             raise InputError(
-                f"message {number} of a chat must have a role, a content and nothing else; it has {found or 'nothing'}",
+                f"message {number} of a chat must have a role and a content, and nothing else; it has "
+                f"{found or 'nothing'}",
                 hint='for example [{"role": "user", "content": "Hello"}]',
             )
         for key, value in message.items():
@@ -188,7 +189,7 @@ def fit_context(model: TextModel, ids: list[int], *, truncate: str | None = None
     """
     if truncate not in {None, "left", "right"}:
         raise InputError(
-            f"truncate is {truncate!r}; it must be 'left' or 'right'",
+            f"`truncate` is {truncate!r}; it must be 'left' or 'right'",
             hint="`truncate='left'` keeps the end, `truncate='right'` the beginning",
         )
     if model.context is None or len(ids) + room <= model.context:

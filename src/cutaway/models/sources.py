@@ -275,12 +275,14 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
     except hub.GatedRepoError as error:
         raise GatedModel(
             f"{name} is gated: you must accept its terms and log in",
-            hint=f"accept the terms on the page of {name} on the Hub, then: hf auth login (or set HF_TOKEN)",
+            hint=f"accept the terms on https://huggingface.co/{name}, then: hf auth login (or set HF_TOKEN)",
         ) from error
     except hub.RevisionNotFoundError as error:
         raise UnknownModel(f"{name} has no revision {revision!r}", hint="leave `revision` out") from error
     except hub.RepositoryNotFoundError as error:
-        raise UnknownModel(f"the Hub has no model {name!r} (or it is private)", hint=_suggest(name, need)) from error
+        raise UnknownModel(
+            f"the Hugging Face Hub has no model {name!r}, or it is private", hint=_suggest(name, need)
+        ) from error
     except hub.HFValidationError as error:
         raise UnknownModel(f"there is no model {name!r}", hint=_suggest(name, need)) from error
     except (hub.LocalEntryNotFoundError, hub.HfHubHTTPError, ConnectionError, TimeoutError) as error:
@@ -294,7 +296,8 @@ def _from_hub(name: str, need: str, revision: str | None) -> Path:
         raise _unreachable(name, need, error) from error
     if not (path / "config.json").is_file():
         raise UnknownModel(
-            f"the Hub's {name!r} has no config.json, so it is not a transformers model", hint=_suggest(name, need)
+            f"{name!r} on the Hugging Face Hub has no config.json, so it is not a transformers model",
+            hint=_suggest(name, need),
         )
     return path
 
@@ -320,23 +323,23 @@ def _quiet_hub() -> Iterator[None]:
 def _unreachable(name: str, need: str, error: Exception) -> ModelError:
     if offline():
         return NotFetched(
-            f"{name} is neither on the shelf nor in the Hub's cache, and HF_HUB_OFFLINE or --offline forbids fetching",
+            f"{name} is not on this computer, and HF_HUB_OFFLINE or --offline forbids downloading it",
             hint=_suggest(name, need),
         )
     why = error.__cause__ or error
     first = f"{type(why).__name__}: {next((line for line in str(why).splitlines() if line.strip()), 'no reason given')}"
     if getattr(getattr(why, "response", None), "status_code", None) in {401, 403}:
         return GatedModel(
-            f"the Hub refuses to send {name} ({first})",
+            f"the Hugging Face Hub refuses to send {name} ({first})",
             hint="it is private, or your token has no access: hf auth login (or set HF_TOKEN)",
         )
     if "/" not in name:
         return UnknownModel(
-            f"there is no model {name!r} on the shelf, and the Hub can't be reached ({first})",
+            f"cutaway knows no model {name!r}, and the Hugging Face Hub can't be reached to look for it ({first})",
             hint=_suggest(name, need),
         )
     return HubUnreachable(
-        f"the Hub can't be reached to fetch {name} ({first})",
+        f"the Hugging Face Hub can't be reached to download {name} ({first})",
         hint=f"set HTTPS_PROXY for a proxy, HF_ENDPOINT for a mirror; without the Hub: `model={DEFAULT!r}`",
     )
 

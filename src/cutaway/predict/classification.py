@@ -88,7 +88,7 @@ def classify(
     if not text:
         raise MissingText("there is no text", hint='give some: cutaway classify "A lovely film."')
     if isinstance(labels, str):
-        raise InputError(f"labels is the text {labels!r}", hint="give a list: `labels=['a', 'b']`")
+        raise InputError(f"`labels` is the text {labels!r}", hint="give a list: `labels=['a', 'b']`")
     if labels is None:
         return _by_head(text, shared(model, "classifier"), truncate)
     return _by_language_model(text, shared(model), list(labels), template, truncate)
@@ -112,11 +112,11 @@ def _by_language_model(
 ) -> Classification:
     if len(set(labels)) < 2 or not all(label.strip() for label in labels) or len(set(labels)) < len(labels):
         raise InputError(
-            f"labels are {', '.join(labels)!r}", hint="give at least two different ones: `labels=['a', 'b']`"
+            f"`labels` are {', '.join(labels)!r}", hint="give at least two different ones: `labels=['a', 'b']`"
         )
     if "{text}" not in template or not template.replace("{text}", "").strip():
         raise InputError(
-            f"template is {template!r}; it must hold {{text}} and some other words", hint=f"for example {TEMPLATE!r}"
+            f"`template` is {template!r}; it must hold {{text}} and some other words", hint=f"for example {TEMPLATE!r}"
         )
     prompt, empty = (_prompt(template, labels, given) for given in (text, ""))
     # The space belongs to the label's first token: a prompt that ends in one would be cut differently from training.

@@ -48,7 +48,7 @@ def column_profile(
     """
     if not pseudocount > 0:
         raise InputError(
-            f"pseudocount is {pseudocount:g}", hint="it must be above 0, because a letter may be in no row"
+            f"`pseudocount` is {pseudocount:g}", hint="it must be above 0, because a letter may be in no row"
         )
     rows = read_alignment(Path(alignment))
     text = "".join(sequence).upper()

@@ -77,7 +77,7 @@ def check_letters(text: str, alphabet: str | None, letters: str | Sequence[str] 
     if alphabet is not None and alphabet not in ALPHABETS:
         raise InputError(f"there is no alphabet {alphabet!r} to mutate in", hint=f"choose from {', '.join(ALPHABETS)}")
     if letters is not None and len(set(letters)) < 2:
-        raise InputError(f"letters are {letters!r}", hint=_TWO)
+        raise InputError(f"`letters` are {letters!r}", hint=_TWO)
     sequence_in(alphabet, text)
 
 

@@ -94,7 +94,7 @@ def series_in(text: str) -> SeriesText | None:
     if len(widths) > 1:
         raise InputError(
             f"lines have unequal counts of numbers: {widths[0]:,} and {widths[-1]:,}",
-            hint="write one time step a line, with a number for each channel; NA is a missing number",
+            hint="write one time step per line, with a number for each channel; NA is a missing number",
         )
     values = np.array(rows, dtype=np.float64)
     return SeriesText(values if len(rows) == 1 else values.T, spans)

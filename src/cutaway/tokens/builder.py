@@ -68,7 +68,7 @@ def room_for(vocab_size: int, least: int, what: str) -> int:
     """Return how many tokens can be learned. Raises `InputError` if the `least` ones do not fit."""
     if vocab_size < least:
         raise InputError(
-            f"vocab_size is {vocab_size:,}, too small: {what} and {len(SPECIALS)} special tokens are {least:,}",
+            f"`vocab_size` is {vocab_size:,}, too small: {what} and {len(SPECIALS)} special tokens are {least:,}",
             hint=f"`vocab_size={least}` or more",
         )
     return vocab_size - least

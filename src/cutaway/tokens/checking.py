@@ -98,7 +98,7 @@ def check_tokenizer(
         raise InputError(f"there is no alphabet {alphabet!r}", hint=f"choose from {', '.join(known)}")
     seed = check_seed(seed)
     if number < 1:
-        raise InputError(f"number is {number:,}; it must be 1 or above", hint="for example `number=2000`")
+        raise InputError(f"`number` is {number:,}; it must be 1 or above", hint="for example `number=2000`")
     if (alphabet == "series") != (codec.numbers is not None):
         raise InputError(
             f"{tokenizer.name} is {'not ' if alphabet == 'series' else ''}a tokenizer of series",

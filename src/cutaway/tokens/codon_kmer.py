@@ -33,7 +33,7 @@ def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
     _known(alphabet, ("dna", "rna"), "codons")
     if frame not in (0, 1, 2):
         raise InputError(
-            f"frame is {frame!r}; it must be 0, 1 or 2", hint="give the number of bases before the first codon"
+            f"`frame` is {frame!r}; it must be 0, 1 or 2", hint="give the number of bases before the first codon"
         )
     return assemble(
         models.WordLevel(numbered([*words_of(alphabet, 3), *LETTERS[alphabet]]), unk_token=UNKNOWN),
@@ -68,7 +68,7 @@ def kmers(alphabet: str = "dna", k: int = 6, *, overlapping: bool = False) -> To
     if k < 1 or len(plain) ** k > MOST_WORDS:
         most = max(n for n in range(1, 9) if len(plain) ** n <= MOST_WORDS)
         raise InputError(
-            f"k is {k}; for {alphabet} it must be from 1 to {most}", hint=f"for example `k={min(3, most)}`"
+            f"`k` is {k}; for {alphabet} it must be from 1 to {most}", hint=f"for example `k={min(3, most)}`"
         )
     written = {"written": "overlapping k-mers, as cutaway.tokens.kmer_text writes them"} if overlapping else {}
     more: dict[str, Any] = {"k": k, **written}

@@ -131,7 +131,7 @@ def compare_tokenizers(
         what = "tokenizer" if not tokenizers else "sample"
         raise InputError(f"there is no {what} to compare", hint="give at least one tokenizer and one file to try it on")
     if edits < 0:
-        raise InputError(f"edits is {edits:,}; it must be 0 or above", hint="for example `edits=200`")
+        raise InputError(f"`edits` is {edits:,}; it must be 0 or above", hint="for example `edits=200`")
     seed = check_seed(seed)
     names = _unique_names([tokenizer.name for tokenizer in tokenizers])
     short = [PurePath(sample.name).name or sample.name for sample in samples]

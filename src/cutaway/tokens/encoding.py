@@ -132,7 +132,7 @@ def _encoded(text: str, codec: Codec, add_special_tokens: bool = True) -> tuple[
     if codec.numbers is not None and {*encoding.ids} == {codec.tokenizer.special_id("unk")}:
         raise InputError(
             f"{text[:40]!r} is not a series of numbers, which {codec.tokenizer.name} needs",
-            hint="write one time step a line; from a table: cutaway records FILE --alphabet series -o FILE.txt",
+            hint="write one time step per line; from a table: cutaway records FILE --alphabet series -o FILE.txt",
         )
     return encoding, None
 

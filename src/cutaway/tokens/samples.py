@@ -50,7 +50,7 @@ def read_sample(
     from cutaway.sequences import read_records  # 30 ms that other verbs of tokens need not wait for
 
     if symbols < 1:
-        raise InputError(f"symbols is {symbols:,}; it must be 1 or above", hint="for example `symbols=1000000`")
+        raise InputError(f"`symbols` is {symbols:,}; it must be 1 or above", hint="for example `symbols=1000000`")
     found: list[Any] = []
     left, whole = symbols, True
     records = read_records(

@@ -61,7 +61,7 @@ def steps_of(text: str, series: SeriesText, states: States) -> NDArray[np.float6
     if len(channels) != wanted:
         raise InputError(
             f"a time step of these states has {counted(wanted, 'number')}, but the lines have {len(channels):,}",
-            hint="write one time step a line, with a number for each channel; NA is a missing number",
+            hint="write one time step per line, with a number for each channel; NA is a missing number",
         )
     return channels
 

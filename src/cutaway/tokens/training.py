@@ -112,7 +112,7 @@ def check_kind(kind: str, alphabet: str | None, vocab_size: int | None, options:
         hint = f"it takes {' and '.join(allowed)}" if allowed else "leave it out"
         raise InputError(f"a {kind} tokenizer takes no {unknown[0]}", hint=hint)
     if vocab_size is not None and vocab_size < 1:
-        raise InputError(f"vocab_size is {vocab_size:,}; it must be 1 or above", hint="for example `vocab_size=4096`")
+        raise InputError(f"`vocab_size` is {vocab_size:,}; it must be 1 or above", hint="for example `vocab_size=4096`")
     return alphabet
 
 
@@ -155,7 +155,7 @@ def _of_size(tokenizer: Tokenizer, vocab_size: int | None) -> Tokenizer:
     size = len(tokenizer.vocabulary)
     if vocab_size is not None and vocab_size != size:
         raise InputError(
-            f"vocab_size is {vocab_size:,}, but {tokenizer.name} always has {size:,} tokens, {len(SPECIALS)} of them "
+            f"`vocab_size` is {vocab_size:,}, but {tokenizer.name} always has {size:,} tokens, {len(SPECIALS)} of them "
             "special",
             hint="leave `vocab_size` out",
         )

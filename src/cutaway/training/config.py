@@ -66,14 +66,14 @@ class Settings:
             _at_least(1, name, getattr(self, name))
         object.__setattr__(self, "seed", check_seed(self.seed))
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"learning_rate is {self.learning_rate}; it must be above 0 and finite", hint="try 8e-3")
+            raise InputError(f"`learning_rate` is {self.learning_rate}; it must be above 0 and finite", hint="try 8e-3")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise InputError(
-                f"weight_decay is {self.weight_decay}", hint="it must be 0 or more, and finite; 0.1 is usual"
+                f"`weight_decay` is {self.weight_decay}", hint="it must be 0 or more, and finite; 0.1 is usual"
             )
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds > 0):
             raise InputError(
-                f"seconds is {self.seconds}; it must be above 0 and finite", hint="leave it out to make all the steps"
+                f"`seconds` is {self.seconds}; it must be above 0 and finite", hint="leave it out to make all the steps"
             )
         if self.threads is not None:
             _at_least(1, "threads", self.threads)
@@ -81,7 +81,7 @@ class Settings:
             _at_least(0, "warmup", self.warmup)
         if self.warmup_steps > self.steps:
             raise InputError(
-                f"warmup is {self.warmup_steps} steps and the whole run {self.steps}",
+                f"`warmup` is {self.warmup_steps} steps and the whole run {self.steps}",
                 hint="warm up for a tenth of the steps, or leave warmup out",
             )
         if self.width % self.heads:
@@ -158,4 +158,4 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
 def _at_least(least: int, name: str, value: int) -> None:
     # Python counts a bool as an int.
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} is {value!r}, and must be a whole number from {least} up")
+        raise InputError(f"`{name}` is {value!r}; it must be a whole number, {least} or above")
