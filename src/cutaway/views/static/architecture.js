@@ -1,7 +1,7 @@
 // The cutaway drawing itself: the path of the data through the machine, and the tree of its parts.
 
 import { dataflow } from "./dataflow.js";
-import { bytes, count, el, exact, facts, heading, hint, over, percent, short, table, twin } from "./draw.js";
+import { bytes, columnsOf, count, el, exact, facts, heading, hint, over, percent, short, table, twin } from "./draw.js";
 import { labelOf, leaves, routeOf } from "./route.js";
 import { meanings } from "./terms.js";
 
@@ -177,15 +177,7 @@ function isStack(node) {
 }
 
 function numbers(record, roots) {
-  const columns = [
-    { head: "part", w: true },
-    { head: "type" },
-    { head: "shapes", w: true },
-    { head: "detail", w: true },
-    { head: "copies", n: true },
-    { head: "parameters of one", n: true },
-    { head: "parameters of all", n: true },
-  ];
+  const columns = columnsOf("`part | type | `shapes | `detail | >copies | >parameters of one | >parameters of all");
   const flat = (node) => [node, ...node.children.flatMap(flat)];
   const rows = roots
     .flatMap(flat)

@@ -1,5 +1,20 @@
 // How a text becomes a label, step by step with the real numbers: text, ids, logits, softmax, label.
-import { bars, count, el, exact, fixed, heading, hint, legible, over, percent, plain, table, twin } from "./draw.js";
+import {
+  bars,
+  columnsOf,
+  count,
+  el,
+  exact,
+  fixed,
+  heading,
+  hint,
+  legible,
+  over,
+  percent,
+  plain,
+  table,
+  twin,
+} from "./draw.js";
 import { meanings } from "./terms.js";
 
 export function drawClassification(element, record) {
@@ -138,14 +153,7 @@ function numbers(record) {
       {},
       hint(`Label ${record.label}, score ${exact(record.score)}.`),
       table(columns, rows),
-      table(
-        [
-          { head: "token", n: true },
-          { head: "piece", w: true },
-          { head: "id", n: true },
-        ],
-        tokens,
-      ),
+      table(columnsOf(">token | `piece | >id"), tokens),
     ),
   );
 }

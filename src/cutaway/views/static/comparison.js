@@ -4,6 +4,7 @@
 import { clip } from "./canvas.js";
 import { drawDepths } from "./depths.js";
 import {
+  columnsOf,
   count,
   el,
   fit,
@@ -16,13 +17,13 @@ import {
   readout,
   svg,
   table,
-  ticks,
   twin,
 } from "./draw.js";
 import { edges } from "./edges.js";
 import { sortedTable } from "./headgrid.js";
 import { drawPairs } from "./pairs.js";
-import { rover } from "./rover.js";
+import { markBar, strip } from "./plots.js";
+import { pieces, rover } from "./rover.js";
 
 const FINDINGS = 3; // sentences of the summary that come first
 
@@ -103,25 +104,13 @@ function sizes(record, names) {
 function text(record, names, scored) {
   const { segments } = record,
     line = readout();
-  const words = el(
-    "span",
-    {},
-    segments.map((part, i) =>
-      el(
-        "span",
-        { class: "tok", "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false" },
-        legible(part.text, { spaces: false, breaks: true }),
-      ),
-    ),
-  );
+  const words = pieces(segments.map((part) => part.text));
   let chosen = 0;
-  const strip = scored ? fit((width) => drawStrip(segments, names, width, chosen, (i) => rove.pick(i))) : null;
+  const chart = scored ? fit((width) => drawStrip(segments, names, width, chosen, (i) => rove.pick(i))) : null;
   const rove = rover(words, "The segments; arrow keys move", (i) => {
     chosen = i;
     line.replaceChildren(...describe(segments[i], names).flat(Infinity));
-    strip
-      ?.querySelectorAll("[data-bar]")
-      .forEach((bar) => bar.classList.toggle("on", Number(bar.getAttribute("data-bar")) === i));
+    if (chart) markBar(chart, i);
   });
   const [from, to] = record.compared,
     unread =
@@ -133,10 +122,10 @@ function text(record, names, scored) {
     edges(el("div", { class: "scroll tall" }, el("p", { class: "text" }, words))),
     unread,
     line,
-    strip
+    chart
       ? over("Surprisal of each segment, bits")
       : hint("Neither model predicts a next token: surprisal is not defined."),
-    strip,
+    chart,
     twin("The segments as a table", () => numbers(segments, names)),
   ].filter(Boolean);
 }
@@ -178,81 +167,48 @@ function describe(part, names) {
 
 // A bar a model: A's is filled, B's an outline.
 function drawStrip(segments, names, width, chosen, pick) {
-  const left = 40,
-    top = 34,
-    tall = 150,
-    under = 74,
-    slot = Math.max(20, Math.min(54, Math.floor((width - left - 8) / segments.length)));
-  const whole = Math.max(width, left + 8 + slot * segments.length),
-    values = segments.flatMap((part) => [part.bits_a ?? 0, part.bits_b ?? 0]);
-  const most = values.reduce((best, value) => Math.max(best, value), 1),
-    y = (value) => top + tall * (1 - value / most),
-    foot = top + tall;
-  const image = svg("svg", {
-    width: whole,
-    height: foot + under,
-    role: "img",
-    "aria-label":
+  const shown = ["bits_a", "bits_b"].map((bits) => segments.some((part) => isNumber(part[bits]))),
+    most = segments.reduce((best, part) => Math.max(best, part.bits_a ?? 0, part.bits_b ?? 0), 1);
+  const marks = (i, x, slot, y, foot) => {
+    const wide = shown[0] && shown[1] ? (slot - 6) / 2 : slot - 6;
+    const bar = (value, kind, at) =>
+      isNumber(value)
+        ? svg("rect", { class: kind, x: at, y: y(value), width: wide - 1, height: Math.max(0.5, foot - y(value)) })
+        : null;
+    return [
+      bar(segments[i].bits_a, "barfill", x + 3),
+      bar(segments[i].bits_b, "outline", x + 3 + (shown[0] ? wide : 0)),
+    ];
+  };
+  const { image, left } = strip({
+    names: segments.map((part) => part.text),
+    most,
+    width,
+    room: 8,
+    slots: [20, 54],
+    top: 34,
+    label:
       "Bars: the surprisal of each segment in bits under A (filled) and under B (outlined). The table below " +
       "has the numbers.",
+    chosen,
+    pick,
+    marks,
   });
-  for (const at of ticks(0, most, 4))
-    image.append(
-      svg("line", {
-        class: "l",
-        x1: left,
-        x2: left + slot * segments.length,
-        y1: y(at) + 0.5,
-        y2: y(at) + 0.5,
-        "stroke-dasharray": at ? "1 4" : null,
-      }),
-      svg("text", { class: "m", x: left - 6, y: y(at) + 4, "text-anchor": "end" }, at),
-    );
   const key = (x, kind, name) => [
     svg("rect", { class: kind, x, y: 4, width: 11, height: 11 }),
     svg("text", { x: x + 17, y: 14 }, clip(name, 30)),
   ];
-  const shown = [segments.some((part) => isNumber(part.bits_a)), segments.some((part) => isNumber(part.bits_b))];
+  const second = left + (shown[0] ? 44 + 7 * Math.min(32, names[0].length + 2) : 0);
   image.append(
-    svg("text", { class: "m", x: 0, y: 14 }, "bits"),
     ...(shown[0] ? key(left, "barfill", `A ${names[0]}`) : []),
-    ...(shown[1]
-      ? key(left + (shown[0] ? 44 + 7 * Math.min(32, names[0].length + 2) : 0), "outline", `B ${names[1]}`)
-      : []),
+    ...(shown[1] ? key(second, "outline", `B ${names[1]}`) : []),
   );
-  const wide = shown[0] && shown[1] ? (slot - 6) / 2 : slot - 6;
-  segments.forEach((part, i) => {
-    const x = left + slot * i + 3,
-      bar = (value, kind, at) =>
-        isNumber(value)
-          ? svg("rect", { class: kind, x: at, y: y(value), width: wide - 1, height: Math.max(0.5, foot - y(value)) })
-          : null;
-    image.append(
-      svg(
-        "g",
-        { "data-bar": i, class: i === chosen ? "on" : null, on: { click: () => pick(i) } },
-        bar(part.bits_a, "barfill", x),
-        bar(part.bits_b, "outline", x + (shown[0] ? wide : 0)),
-        svg(
-          "text",
-          { class: "mono", transform: `translate(${x + slot / 2},${foot + 8}) rotate(-55)`, "text-anchor": "end" },
-          clip(plain(part.text), 10),
-        ),
-        svg("rect", { class: "hot", x: x - 3, y: top, width: slot, height: tall + 20 }),
-      ),
-    );
-  });
   return image;
 }
 
 function numbers(segments, names) {
   const columns = [
-    { head: "from", n: true },
-    { head: "to", n: true },
-    { head: "segment", w: true },
-    { head: "A, bits", n: true },
-    { head: "B, bits", n: true },
-    { head: "A − B, bits", n: true },
+    ...columnsOf(">from | >to | `segment | >A, bits | >B, bits | >A − B, bits"),
     { head: `tokens of ${names[0]}`, w: true },
     { head: `tokens of ${names[1]}`, w: true },
   ];

@@ -4,7 +4,9 @@
 import { arrows, canvasOf, focusable } from "./canvas.js";
 import {
   changed,
+  choice,
   colour,
+  columnsOf,
   count,
   el,
   facts,
@@ -38,18 +40,10 @@ export function drawContacts(element, record) {
   const names = ["mean of the heads", ...(record.best ? [`best head, ${record.best.layer}.${record.best.head}`] : [])];
   const picture = fit((width) => drawn(record, state, known, width, choose)),
     box = el("div", {}, picture);
-  const select = el(
-    "select",
-    {
-      on: {
-        change: () => {
-          state.map = state.maps[Number(select.value)];
-          refresh();
-        },
-      },
-    },
-    names.map((name, i) => el("option", { value: i }, name)),
-  );
+  const select = choice([...names.entries()], (i) => {
+    state.map = state.maps[Number(i)];
+    refresh();
+  });
   function choose(row, column) {
     Object.assign(state, {
       row: Math.max(0, Math.min(size - 1, row)),
@@ -247,9 +241,7 @@ function describe(record, state, known) {
 
 function precisions(record) {
   const columns = [
-    { head: "pairs" },
-    { head: "taken", n: true },
-    { head: "mean of the heads", n: true },
+    ...columnsOf("pairs | >taken | >mean of the heads"),
     { head: `best head, ${record.best.layer}.${record.best.head}`, n: true },
     { head: "by chance", n: true },
   ];

@@ -1,6 +1,6 @@
 // The path of the data as a drawing: a channel from the ids to the probabilities, the residual stream, with the parts
 // of a block beside it, each of which reads the stream and adds to it.
-import { count, el, fit, hint, short, svg, table, twin } from "./draw.js";
+import { columnsOf, count, el, fit, hint, short, svg, table, twin } from "./draw.js";
 
 const STREAM = 30,
   LEFT = 74,
@@ -260,14 +260,6 @@ function steps(columns) {
     cut = (row) => (two ? row : row.slice(1));
   return twin(
     "The path of the data as a table",
-    table(
-      cut([
-        { head: "side" },
-        { head: "step", l: true },
-        { head: "what happens", l: true },
-        { head: "parameters", n: true },
-      ]),
-      rows.map(cut),
-    ),
+    table(cut(columnsOf("side | ~step | ~what happens | >parameters")), rows.map(cut)),
   );
 }

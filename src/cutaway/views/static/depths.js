@@ -1,6 +1,8 @@
 // What heads do at which depth: one small plot a statistic, A a solid line with filled dots, B a dashed one with
 // hollow.
-import { el, fit, over, svg, table, ticks, twin } from "./draw.js";
+
+import { columnsOf, el, fit, over, svg, table, ticks, twin } from "./draw.js";
+import { path, picture, rules } from "./plots.js";
 
 const PLOTS = [
   ["entropy_bits", "entropy, bits"],
@@ -26,14 +28,12 @@ function draw(sides, shown, names, width) {
   const across = Math.max(1, Math.min(3, shown.length, Math.floor((width + GAP) / (250 + GAP)))),
     wide = (width - GAP * (across - 1)) / across,
     down = Math.ceil(shown.length / across);
-  const image = svg("svg", {
+  const image = picture(
     width,
-    height: 24 + down * HIGH,
-    role: "img",
-    "aria-label":
-      "Lines: the mean of each statistic at each relative depth, A solid with filled dots, B dashed with " +
+    24 + down * HIGH,
+    "Lines: the mean of each statistic at each relative depth, A solid with filled dots, B dashed with " +
       "hollow dots. The tables below have the numbers.",
-  });
+  );
   image.append(
     ...key(0, "A", names[0], "i", "dot"),
     ...key(Math.min(width / 2, 70 + 7.2 * (names[0].length + 2)), "B", names[1], "al", "ring2"),
@@ -65,18 +65,7 @@ function plot(sides, name, title, left, top, wide) {
     { transform: `translate(${left},${top})` },
     svg("text", { x: 0, y: 13, "font-weight": "600" }, title),
   );
-  for (const at of ticks(0, most, 3))
-    group.append(
-      svg("line", {
-        class: "l",
-        x1: pad.left,
-        x2: wide - pad.right,
-        y1: y(at),
-        y2: y(at),
-        "stroke-dasharray": at ? "1 4" : null,
-      }),
-      svg("text", { class: "m", x: pad.left - 5, y: y(at) + 4, "text-anchor": "end", "font-size": "11" }, at),
-    );
+  group.append(...rules(ticks(0, most, 3), pad.left, wide - pad.right, y, { gap: 5, size: "11" }));
   for (const at of [0, 0.5, 1])
     group.append(svg("text", { class: "m", x: x(at), y: bottom + 15, "text-anchor": "middle", "font-size": "11" }, at));
   const ends = lines.map((line) => (line.length ? y(line[line.length - 1][name]) : null));
@@ -101,7 +90,7 @@ function plot(sides, name, title, left, top, wide) {
     group.append(
       svg("path", {
         class: stroke,
-        d: line.map((layer, i) => `${i ? "L" : "M"}${x(layer.depth).toFixed(1)} ${y(layer[name]).toFixed(1)}`).join(""),
+        d: path(line.map((layer) => [x(layer.depth), y(layer[name])])),
         "stroke-dasharray": which ? "5 3" : null,
       }),
     );
@@ -115,11 +104,7 @@ function plot(sides, name, title, left, top, wide) {
 }
 
 function numbers(sides, names) {
-  const columns = [
-    { head: "layer", n: true },
-    { head: "depth", n: true },
-    ...PLOTS.map(([, title]) => ({ head: title, n: true })),
-  ];
+  const columns = [...columnsOf(">layer | >depth"), ...PLOTS.map(([, title]) => ({ head: title, n: true }))];
   return el(
     "div",
     {},

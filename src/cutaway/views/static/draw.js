@@ -151,8 +151,26 @@ export function changed(record) {
   return Object.entries(record.changes ?? {}).map(([rule, times]) => [rule, count(times)]);
 }
 
+// A box to choose from: options [[value, text]]; `change` gets the value as a text.
+export function choice(options, change, more = {}) {
+  const box = el(
+    "select",
+    { ...more, on: { change: () => change(box.value) } },
+    options.map(([value, text]) => el("option", { value }, text)),
+  );
+  return box;
+}
+
 export function readout() {
   return el("p", { class: "readout", role: "status" });
+}
+
+// The columns of a table as its head says them, with " | " between: > before a number, ` before a piece of text in the
+// typewriter face, ~ before prose.
+export function columnsOf(...heads) {
+  const kinds = { ">": "n", "`": "w", "~": "l" };
+  const column = (head) => (kinds[head[0]] ? { head: head.slice(1), [kinds[head[0]]]: true } : { head });
+  return heads.flatMap((some) => some.split(" | ").map(column));
 }
 
 // columns: {head, n: a number, w: a piece of text in the typewriter face, l: prose}; rows: arrays of text, numbers or
@@ -185,13 +203,7 @@ export function table(columns, rows, limit = 500) {
     {},
     columns.map((column) => el("th", { class: column.n ? "n" : null, scope: "col" }, column.head)),
   );
-  const whole = edges(
-    el(
-      "div",
-      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" },
-      el("table", {}, el("thead", {}, head), body),
-    ),
-  );
+  const whole = tableBox(head, body);
   if (rows.length <= limit) return whole;
   const more = el("button", { type: "button" }, `Show all ${count(rows.length)} rows`);
   more.addEventListener("click", () => {
@@ -199,6 +211,12 @@ export function table(columns, rows, limit = 500) {
     more.remove();
   });
   return el("div", {}, whole, more);
+}
+
+// A table of these parts in a box that scrolls.
+export function tableBox(head, body, label = "Table", kind = "scroll tall") {
+  const whole = el("table", {}, el("thead", {}, head), body);
+  return edges(el("div", { class: kind, tabindex: "0", role: "region", "aria-label": label }, whole));
 }
 
 // The numbers of a drawing as a table, folded under it. `content` is a node, or a function called when it is opened.
@@ -245,6 +263,19 @@ export function bars(rows, most, { long = false } = {}) {
       );
     }),
   );
+}
+
+// Rows of `bars` for the likeliest tokens, [{token, probability}], and one for all others together.
+export function likeliest(entries, chosen = () => false) {
+  const row = (entry) => ({
+    name: entry.token,
+    value: entry.probability,
+    text: percent(entry.probability),
+    chosen: chosen(entry),
+  });
+  const rest = 1 - entries.reduce((sum, entry) => sum + entry.probability, 0);
+  const others = { name: "every other token", spaces: false, value: rest, text: percent(rest), rest: true };
+  return [...entries.map(row), ...(rest > 1e-6 ? [others] : [])];
 }
 
 // Colour. The nine steps live in the style sheet, so that both themes and the print agree with it.

@@ -1,6 +1,8 @@
 // Vectors of texts or of tokens: how alike each is to each other one, and the numbers of the two that are compared.
+import { arrows, canvasOf, clip, focusable, hatch, MONO } from "./canvas.js";
 import {
   colour,
+  columnsOf,
   count,
   el,
   exact,
@@ -18,6 +20,7 @@ import {
   twin,
 } from "./draw.js";
 import { onTheme } from "./lifetime.js";
+import { picture } from "./plots.js";
 
 const MOST = 100,
   WHOLE = 40;
@@ -59,12 +62,10 @@ export function drawEmbeddings(element, record) {
           ]),
     );
   }
-  matrix.addEventListener("keydown", (event) => {
-    const turn = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!turn) return;
-    event.preventDefault();
-    move({ row: state.row + turn[0], column: state.column + turn[1] });
-  });
+  matrix.addEventListener(
+    "keydown",
+    arrows((across, down) => move({ row: state.row + down, column: state.column + across })),
+  );
   const what = record.tokens ? "tokens" : "texts",
     left = all.length - rows.length;
   element.append(
@@ -76,12 +77,7 @@ export function drawEmbeddings(element, record) {
     ),
   );
   if (rows.length > 1) {
-    const told = {
-      tabindex: "0",
-      role: "application",
-      "aria-label": "Each vector against each other; arrow keys move from cell to cell",
-    };
-    for (const [name, value] of Object.entries(told)) matrix.setAttribute(name, value);
+    focusable(matrix, "application", "Each vector against each other; arrow keys move from cell to cell");
     element.append(
       over("Each against each"),
       matrix,
@@ -123,11 +119,6 @@ function clamp(value, size) {
   return Math.max(0, Math.min(size - 1, value));
 }
 
-function clip(text, length) {
-  const letters = [...text];
-  return letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : text;
-}
-
 function drawMatrix(rows, alike, scale, state, width, move) {
   const size = rows.length,
     letters = Math.max(8, Math.min(34, Math.floor(width / 22)));
@@ -135,15 +126,8 @@ function drawMatrix(rows, alike, scale, state, width, move) {
   const side = 34 + 7.3 * Math.max(...names.map((name) => [...name].length)),
     top = 20;
   const cell = Math.max(8, Math.min(52, Math.floor((width - side - 4) / size)));
-  const wide = side + size * cell + 2,
-    tall = top + size * cell + 2,
-    sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
-  const canvas = el("canvas", { style: { width: `${wide}px`, height: `${tall}px` } });
-  canvas.width = wide * sharp;
-  canvas.height = tall * sharp;
-  const pen = canvas.getContext("2d"),
-    mono = (px) => `${px}px ui-monospace, 'DejaVu Sans Mono', monospace`;
-  pen.scale(sharp, sharp);
+  const { canvas, pen } = canvasOf(side + size * cell + 2, top + size * cell + 2),
+    mono = (px) => `${px}px ${MONO}`;
   pen.textBaseline = "middle";
   const every = cell >= 14 ? 1 : 5;
   names.forEach((name, i) => {
@@ -164,7 +148,8 @@ function drawMatrix(rows, alike, scale, state, width, move) {
         y = top + i * cell,
         share = (value - scale.low) / spread;
       if (i === j) {
-        hatch(pen, x, y, cell);
+        // The cosine of a vector with itself says nothing.
+        hatch(pen, x, y, cell, cell, () => pen.rect(x, y, cell - 0.5, cell - 0.5));
         return;
       }
       pen.fillStyle = `rgb(${state.paint(share).join(",")})`;
@@ -190,23 +175,6 @@ function drawMatrix(rows, alike, scale, state, width, move) {
   return canvas;
 }
 
-// The cosine of a vector with itself says nothing: it is hatched.
-function hatch(pen, x, y, cell) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(x, y, cell - 0.5, cell - 0.5);
-  pen.clip();
-  pen.beginPath();
-  for (let at = 0; at < 2 * cell; at += 6) {
-    pen.moveTo(x + at, y);
-    pen.lineTo(x + at - cell, y + cell);
-  }
-  pen.strokeStyle = colour("--line");
-  pen.lineWidth = 0.6;
-  pen.stroke();
-  pen.restore();
-}
-
 // One thin line a number, up or down from zero: the two vectors have one scale, so that what they share shows.
 function drawStrips(rows, state, width) {
   const chosen = state.row === state.column ? [state.row] : [state.row, state.column],
@@ -214,12 +182,11 @@ function drawStrips(rows, state, width) {
     gap = 30;
   const most = Math.max(1e-12, ...chosen.flatMap((i) => rows[i].vector.map(Math.abs))),
     left = 46;
-  const image = svg("svg", {
+  const image = picture(
     width,
-    height: chosen.length * (high + gap) + 22,
-    role: "img",
-    "aria-label": "The numbers of the compared vectors; the table below has them.",
-  });
+    chosen.length * (high + gap) + 22,
+    "The numbers of the compared vectors; the table below has them.",
+  );
   chosen.forEach((i, at) => {
     const vector = rows[i].vector,
       zero = at * (high + gap) + gap + high / 2,
@@ -279,10 +246,7 @@ function cosineTable(rows, alike, state) {
     {},
     hint(`Cosine with ${names[state.row]}.`),
     table(
-      [
-        { head: "", w: true },
-        { head: "cosine", n: true },
-      ],
+      columnsOf("` | >cosine"),
       names.map((name, i) => [name, alike[state.row][i]]),
     ),
   );

@@ -2,6 +2,7 @@
 import {
   bars,
   bits,
+  columnsOf,
   count,
   el,
   facts,
@@ -10,6 +11,7 @@ import {
   heading,
   hint,
   legible,
+  likeliest,
   over,
   percent,
   plain,
@@ -19,7 +21,7 @@ import {
   table,
   twin,
 } from "./draw.js";
-import { rover } from "./rover.js";
+import { pieces, rover } from "./rover.js";
 import { meanings } from "./terms.js";
 import { describeStep, STEP_COLUMNS, stepCells, stepParts, traceLines } from "./trace.js";
 
@@ -46,24 +48,7 @@ export function drawGeneration(element, record) {
   // An answer stands on a line below its question; a continuation follows its prompt directly.
   const prompt = el("span", { class: "prompt" }, legible(record.prompt, { spaces: false, breaks: true }));
   const text = el("p", { class: "text" }, prompt, record.continues === false ? el("br") : null);
-  const written = el(
-    "span",
-    {},
-    record.tokens.map((piece, i) => {
-      const shade = surprise(bits(negative(record.logprobs[i])));
-      return el(
-        "span",
-        {
-          class: `tok ${shade}`,
-          "data-i": i,
-          role: "option",
-          tabindex: i === 0 ? "0" : "-1",
-          "aria-selected": "false",
-        },
-        legible(piece, { spaces: false, breaks: true }),
-      );
-    }),
-  );
+  const written = pieces(record.tokens, (i) => surprise(bits(negative(record.logprobs[i]))));
   text.append(written);
   const rove = rover(written, "The tokens the model wrote; arrow keys move", (i) => {
     line.replaceChildren(...describe(record, i));
@@ -100,42 +85,25 @@ function negative(value) {
 function describe(record, i) {
   const value = record.logprobs[i],
     step = record.trace?.[i];
-  if (step)
-    return [
-      `Token ${i + 1} of ${count(record.tokens.length)} is `,
-      el("code", {}, legible(record.tokens[i])),
-      ` (id ${record.token_ids[i]}). `,
-      ...describeStep(step),
-    ];
   const chance =
     typeof value === "number"
-      ? `: probability ${percent(Math.exp(value))}, surprisal ${fixed(bits(-value), 2)} bits`
-      : "";
+      ? `: probability ${percent(Math.exp(value))}, surprisal ${fixed(bits(-value), 2)} bits.`
+      : ".";
   return [
     `Token ${i + 1} of ${count(record.tokens.length)} is `,
     el("code", {}, legible(record.tokens[i])),
-    ` (id ${record.token_ids[i]})${chance}.`,
+    ` (id ${record.token_ids[i]})`,
+    ...(step ? [". ", ...describeStep(step)] : [chance]),
   ];
 }
 
 function alternatives(record, i) {
   const listed = record.alternatives?.[i] ?? [];
   if (!listed.length) return [];
-  const chosen = record.token_ids[i];
-  const rows = listed.map((entry) => ({
-    name: entry.token,
-    value: entry.probability,
-    text: percent(entry.probability),
-    chosen: entry.id === chosen,
-  }));
-  let sum = listed.reduce((total, entry) => total + entry.probability, 0);
-  if (!rows.some((row) => row.chosen) && typeof record.logprobs[i] === "number") {
-    const value = Math.exp(record.logprobs[i]);
-    rows.push({ name: record.tokens[i], value, text: percent(value), chosen: true });
-    sum += value;
-  }
-  if (1 - sum > 1e-6)
-    rows.push({ name: "every other token", spaces: false, value: 1 - sum, text: percent(1 - sum), rest: true });
+  const chosen = record.token_ids[i],
+    known = listed.some((entry) => entry.id === chosen) || typeof record.logprobs[i] !== "number",
+    own = { id: chosen, token: record.tokens[i], probability: Math.exp(record.logprobs[i]) };
+  const rows = likeliest(known ? listed : [...listed, own], (entry) => entry.id === chosen);
   return [
     over("What could have come here: P(token | text so far)"),
     bars(rows, 1),
@@ -166,12 +134,7 @@ function settings(record) {
 
 function numbers(record) {
   const columns = [
-    { head: "token", n: true },
-    { head: "piece", w: true },
-    { head: "id", n: true },
-    { head: "log-probability, nats", n: true },
-    { head: "surprisal, bits", n: true },
-    { head: "likeliest instead", w: true },
+    ...columnsOf(">token | `piece | >id | >log-probability, nats | >surprisal, bits", "`likeliest instead"),
     ...(record.trace?.length ? STEP_COLUMNS : []),
   ];
   const rows = () =>

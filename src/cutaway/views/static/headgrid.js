@@ -1,5 +1,5 @@
 // A grid, layers across and heads down: a cell's shade is a number, its letter says what kind.
-import { colour, el, legible } from "./draw.js";
+import { colour, el, exact, legible, tableBox } from "./draw.js";
 import { edges } from "./edges.js";
 
 const LEFT = 34,
@@ -164,19 +164,8 @@ export function shadeKey(low, high, caption, kind = "") {
   );
 }
 
-// A table whose heads sort it. columns as in draw.js's `table`, and `of(entry)`: what a row shows; choose(entry): what
-// a click on its first cell does. A value that is missing sorts last.
-export function sortedTable(entries, columns, choose) {
-  const body = el("tbody"),
-    state = { by: 0, down: false };
-  const text = (value, column) =>
-    value === null || value === undefined
-      ? "–"
-      : column.n && typeof value === "number"
-        ? Number.isInteger(value)
-          ? String(value)
-          : String(Number(value.toPrecision(7)))
-        : String(value);
+// The heads of a table that sorts, each with a button; `mark` says which column sorts it.
+export function sortHeads(columns, sort) {
   const heads = columns.map((column, i) =>
     el(
       "th",
@@ -184,6 +173,17 @@ export function sortedTable(entries, columns, choose) {
       el("button", { type: "button", class: "sort", on: { click: () => sort(i) } }, column.head),
     ),
   );
+  const mark = (by, down) =>
+    heads.forEach((head, i) => head.setAttribute("aria-sort", i !== by ? "none" : down ? "descending" : "ascending"));
+  return { heads, mark };
+}
+
+// A table whose heads sort it. columns as in draw.js's `table`, and `of(entry)`: what a row shows; choose(entry): what
+// a click on its first cell does. A value that is missing sorts last.
+export function sortedTable(entries, columns, choose) {
+  const body = el("tbody"),
+    state = { by: 0, down: false };
+  const { heads, mark } = sortHeads(columns, (i) => sort(i));
   function sort(by, down = by === state.by ? !state.down : columns[by].n === true && by > 0) {
     Object.assign(state, { by, down });
     const key = columns[by].key ?? columns[by].of,
@@ -194,7 +194,7 @@ export function sortedTable(entries, columns, choose) {
       if (none || nought) return none - nought;
       return sign * (typeof x === "number" ? x - y : String(x).localeCompare(String(y)));
     });
-    heads.forEach((head, i) => head.setAttribute("aria-sort", i !== by ? "none" : down ? "descending" : "ascending"));
+    mark(by, down);
     body.replaceChildren(
       ...order.map((entry) =>
         el(
@@ -208,9 +208,9 @@ export function sortedTable(entries, columns, choose) {
                 ? el(
                     "button",
                     { type: "button", class: "sort", on: { click: () => choose(entry) } },
-                    text(column.of(entry), column),
+                    exact(column.of(entry)),
                   )
-                : text(column.of(entry), column),
+                : exact(column.of(entry)),
             ),
           ),
         ),
@@ -218,11 +218,5 @@ export function sortedTable(entries, columns, choose) {
     );
   }
   sort(0, false);
-  return edges(
-    el(
-      "div",
-      { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "Table" },
-      el("table", {}, el("thead", {}, el("tr", {}, heads)), body),
-    ),
-  );
+  return tableBox(el("tr", {}, heads), body);
 }

@@ -1,6 +1,21 @@
 // The atlas: what every head does on this text, as a letter and a shade, and one head's numbers beside what chance
 // gives.
-import { bars, count, el, facts, fixed, heading, hint, legible, over, plain, ramp, readout, twin } from "./draw.js";
+import {
+  bars,
+  choice,
+  count,
+  el,
+  facts,
+  fixed,
+  heading,
+  hint,
+  legible,
+  over,
+  plain,
+  ramp,
+  readout,
+  twin,
+} from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
 import { onTheme } from "./lifetime.js";
 import { meanings } from "./terms.js";
@@ -74,19 +89,11 @@ export function drawHeads(element, record) {
       };
     },
   });
-  const select = el(
-    "select",
-    {
-      style: { "max-width": "20rem" },
-      on: {
-        change: () => {
-          state.score = select.value;
-          paint();
-        },
-      },
-    },
-    scores.map(([key, name]) => el("option", { value: key }, name)),
-  );
+  const change = (score) => {
+    state.score = score;
+    paint();
+  };
+  const select = choice(scores, change, { style: { "max-width": "20rem" } });
   function paint() {
     grid.draw();
     keys.replaceChildren(scaleKey(record, scores, state.score));

@@ -1,6 +1,7 @@
 // What each layer would have said: layers × tokens, embeddings at the bottom, the model's own output at the top.
 // The grid is drawn through a window: only the columns in sight are on the canvas, however long the text.
 import {
+  choice,
   colour,
   count,
   el,
@@ -74,19 +75,12 @@ export function drawLens(element, record) {
   const guesses = el("div"),
     path = fit((width) => drawPath(record, state, width, move));
   const numbers = twin("The chosen position as a table", () => drawNumbers(record, state));
-  const box = el(
-    "select",
-    {
-      style: { "max-width": "100%" },
-      on: {
-        change: () => {
-          state.quantity = Number(box.value);
-          repaint();
-        },
-      },
-    },
-    QUANTITIES.map((quantity, i) => el("option", { value: i }, quantity.label)),
-  );
+  const change = (i) => {
+    state.quantity = Number(i);
+    repaint();
+  };
+  const labels = QUANTITIES.map((quantity) => quantity.label),
+    box = choice([...labels.entries()], change, { style: { "max-width": "100%" } });
   function move(change) {
     Object.assign(state, change);
     state.layer = clamp(state.layer, grid.length);

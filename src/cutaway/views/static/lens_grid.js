@@ -1,6 +1,6 @@
 // The grid of a lens, layers × tokens, drawn through a window, and the whole text as a strip.
 
-import { clip } from "./canvas.js";
+import { canvasOf, clip } from "./canvas.js";
 import { colour, el, fit, plain, ramp, STEPS } from "./draw.js";
 
 const LEFT = 66,
@@ -23,15 +23,9 @@ export function drawCells(record, state, measured, move) {
     (wide) => {
       width = wide;
       cell = Math.max(NARROW, Math.min(WIDE, Math.floor((wide - LEFT - 2) / size)));
-      const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1)),
-        seen = Math.min(wide, LEFT + size * cell + 2);
-      const canvas = el("canvas", {
-        style: { width: `${seen}px`, height: `${tall}px`, position: "sticky", left: "0" },
-      });
-      canvas.width = seen * sharp;
-      canvas.height = tall * sharp;
-      pen = canvas.getContext("2d");
-      pen.scale(sharp, sharp);
+      const { canvas, pen: own } = canvasOf(Math.min(wide, LEFT + size * cell + 2), tall);
+      Object.assign(canvas.style, { position: "sticky", left: "0" });
+      pen = own;
       canvas.addEventListener("click", (event) => {
         const column = Math.floor((event.offsetX - LEFT + node.scrollLeft) / cell),
           layer = grid.length - 1 - Math.floor((event.offsetY - HEAD) / ROW);
@@ -164,16 +158,11 @@ export function drawStrip(record, measured, cells, move) {
     width = wide;
     pen = null;
     if (LEFT + size * NARROW <= wide) return el("span");
-    const sharp = Math.max(1, Math.min(2, window.devicePixelRatio || 1));
-    const canvas = el("canvas", {
-      style: { width: `${wide}px`, height: `${tall + 6}px`, cursor: "pointer" },
-      role: "img",
-      "aria-label": "The whole text, layers up, tokens across; the frame is the part shown below.",
-    });
-    canvas.width = wide * sharp;
-    canvas.height = (tall + 6) * sharp;
-    pen = canvas.getContext("2d");
-    pen.scale(sharp, sharp);
+    const { canvas, pen: own } = canvasOf(wide, tall + 6);
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", "The whole text, layers up, tokens across; the frame is the part shown below.");
+    canvas.style.cursor = "pointer";
+    pen = own;
     canvas.addEventListener("click", (event) =>
       move({ column: Math.floor(((event.offsetX - LEFT) / (wide - LEFT - 2)) * size) }),
     );

@@ -1,7 +1,22 @@
 // One position of a lens: its sentence, its likeliest tokens, its way through the layers, its numbers.
 
 import { clip } from "./canvas.js";
-import { bars, count, el, fixed, hint, legible, percent, plain, svg, table, ticks } from "./draw.js";
+import {
+  bars,
+  columnsOf,
+  count,
+  el,
+  fixed,
+  hint,
+  legible,
+  likeliest,
+  percent,
+  plain,
+  svg,
+  table,
+  ticks,
+} from "./draw.js";
+import { picture, rules } from "./plots.js";
 
 export function describe(record, state, cell) {
   const { tokens, positions, grid, settled } = record,
@@ -47,15 +62,7 @@ export function describe(record, state, cell) {
 
 export function drawGuesses(record, state, cell) {
   const answer = record.grid[record.grid.length - 1].cells[state.column].top[0];
-  const rows = cell.top.map((top) => ({
-    name: top.token,
-    value: top.probability,
-    text: percent(top.probability),
-    chosen: top.id === answer?.id,
-  }));
-  const rest = 1 - cell.top.reduce((sum, top) => sum + top.probability, 0);
-  if (rest > 1e-6)
-    rows.push({ name: "every other token", spaces: false, value: rest, text: percent(rest), rest: true });
+  const rows = likeliest(cell.top, (top) => top.id === answer?.id);
   return [
     bars(rows, 1),
     rows.some((row) => row.chosen)
@@ -78,26 +85,14 @@ export function drawPath(record, state, width, move) {
     target = column[last].target;
   const x = (layer) => left + (layer / Math.max(1, last)) * (wide - left - right),
     y = (value) => head + tall * (1 - value);
-  const image = svg("svg", {
-    width: wide,
-    height: head + tall + 40,
-    role: "img",
-    "aria-label":
-      "Lines: the probability of the output's answer, and of the real token, at each layer. The table below " +
+  const image = picture(
+    wide,
+    head + tall + 40,
+    "Lines: the probability of the output's answer, and of the real token, at each layer. The table below " +
       "has the numbers.",
-  });
-  for (const at of [0, 0.5, 1])
-    image.append(
-      svg("line", {
-        class: "l",
-        x1: left,
-        x2: x(last),
-        y1: y(at) + 0.5,
-        y2: y(at) + 0.5,
-        "stroke-dasharray": at ? "1 4" : null,
-      }),
-      svg("text", { class: "m", x: left - 6, y: y(at) + 4, "text-anchor": "end" }, `${100 * at} %`),
-    );
+  );
+  const share = (at) => `${100 * at} %`;
+  image.append(...rules([0, 0.5, 1], left, x(last), (at) => y(at) + 0.5, { name: share }));
   for (const at of ticks(0, last, 5))
     image.append(svg("text", { class: "m", x: x(at), y: head + tall + 18, "text-anchor": "middle" }, at));
   image.append(
@@ -156,18 +151,10 @@ export function drawNumbers(record, state) {
   const { tokens, positions, grid, settled } = record,
     last = grid.length - 1,
     position = positions[state.column];
-  const columns = [
-    { head: "layer", n: true },
-    { head: "top token", w: true },
-    { head: "id", n: true },
-    { head: "probability", n: true },
-    { head: "answer's probability", n: true },
-    { head: "entropy, bits", n: true },
-    { head: "KL, bits", n: true },
-    { head: "real token's rank", n: true },
-    { head: "probability", n: true },
-    { head: "surprisal, bits", n: true },
-  ];
+  const columns = columnsOf(
+    ">layer | `top token | >id | >probability | >answer's probability | >entropy, bits",
+    ">KL, bits | >real token's rank | >probability | >surprisal, bits",
+  );
   const rows = grid.map((row) => {
     const cell = row.cells[state.column],
       {
@@ -204,15 +191,7 @@ export function drawNumbers(record, state) {
     ),
     table(columns, rows),
     hint(`${nameOf(state.layer, last)}: its likeliest tokens.`),
-    table(
-      [
-        { head: "rank", n: true },
-        { head: "token", w: true },
-        { head: "id", n: true },
-        { head: "probability", n: true },
-      ],
-      best,
-    ),
+    table(columnsOf(">rank | `token | >id | >probability"), best),
   );
 }
 

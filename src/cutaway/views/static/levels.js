@@ -1,6 +1,8 @@
 // A measure against a setting: the mean at every value with its 95 % interval; one line a model where there are
 // several.
+
 import { count, svg, ticks } from "./draw.js";
+import { path, picture, rules } from "./plots.js";
 
 export const SHORT = {
   scorer_perplexity: "surprise",
@@ -43,12 +45,7 @@ export function linesOf(record, setting, key) {
 }
 
 export function levelsPlot({ lines, measure, width, height = 168, title }) {
-  const image = svg("svg", {
-    width,
-    height,
-    role: "img",
-    "aria-label": `${title}: means with 95 % intervals; the table below has the numbers.`,
-  });
+  const image = picture(width, height, `${title}: means with 95 % intervals; the table below has the numbers.`);
   const pad = { left: 46, right: 8, top: 28, bottom: 24 },
     bottom = height - pad.bottom;
   const values = lines
@@ -66,22 +63,10 @@ export function levelsPlot({ lines, measure, width, height = 168, title }) {
   }
   const levels = lines[0].levels,
     room = (width - pad.left - pad.right) / levels.length;
-  for (const at of scale.marks)
-    image.append(
-      svg("line", {
-        class: "l",
-        x1: pad.left,
-        x2: width - pad.right,
-        y1: scale.to(at),
-        y2: scale.to(at),
-        "stroke-dasharray": "1 4",
-      }),
-      svg(
-        "text",
-        { class: "m", x: pad.left - 5, y: scale.to(at) + 4, "text-anchor": "end", "font-size": "11" },
-        shown(at, measure),
-      ),
-    );
+  const name = (at) => shown(at, measure);
+  image.append(
+    ...rules(scale.marks, pad.left, width - pad.right, scale.to, { name, gap: 5, size: "11", dotted: true }),
+  );
   const names = levels.map((level) => called(level.value)),
     longest = Math.max(...names.map((name) => name.length)),
     every = Math.ceil((longest * LETTER + 7) / Math.max(room, 12)),
@@ -106,9 +91,7 @@ export function levelsPlot({ lines, measure, width, height = 168, title }) {
       image.append(
         svg("path", {
           class: "l",
-          d: known
-            .map((level, i) => `${i ? "L" : "M"}${level.x.toFixed(1)} ${scale.to(level.mean).toFixed(1)}`)
-            .join(""),
+          d: path(known.map((level) => [level.x, scale.to(level.mean)])),
         }),
       );
     for (const level of known) {

@@ -3,6 +3,7 @@
 
 import { clip } from "./canvas.js";
 import { el, fit, over, plain, svg } from "./draw.js";
+import { picture } from "./plots.js";
 import { columnOf, notable, rowOf } from "./weights.js";
 
 const ROOM = 34;
@@ -38,13 +39,11 @@ function draw(figure, width) {
     right = wide * 0.73,
     y = (i) => top + (i + 0.5) * step,
     y0 = y((onRight.length - 1) / 2);
-  const image = svg("svg", {
-    width: wide,
-    height: tall,
-    role: "img",
-    "aria-label":
-      "Lines from the tokens that look at the chosen token, and to those it looks at; the table below has the numbers.",
-  });
+  const image = picture(
+    wide,
+    tall,
+    "Lines from the tokens that look at the chosen token, and to those it looks at; the table below has the numbers.",
+  );
   const head = (x, text, anchor) => svg("text", { class: "m", x, y: 14, "text-anchor": anchor }, text);
   image.append(
     head(0, crossed ? "queries" : "these look at it", "start"),

@@ -1,11 +1,7 @@
 // Results that are lists: the files of a saved model, the shelf of models, one model's description.
-import { bytes, count, el, exact, facts, heading, hint, legible, table, twin } from "./draw.js";
+import { bytes, columnsOf, count, el, exact, facts, heading, hint, legible, table, twin } from "./draw.js";
 
-const FILE = [
-  { head: "file", w: true },
-  { head: "size", n: true },
-  { head: "bytes", n: true },
-];
+const FILE = columnsOf("`file | >size | >bytes");
 
 function files(list) {
   return table(
@@ -35,81 +31,58 @@ export function drawSaved(element, record) {
   );
 }
 
-export function drawModels(element, record) {
-  const columns = [
-    { head: "name", w: true },
-    { head: "kind" },
-    { head: "parameters", n: true },
-    { head: "size", n: true },
-    { head: "here" },
-    { head: "licence" },
-    { head: "source", l: true },
-    { head: "what it is", l: true },
-  ];
-  const rows = record.models.map((model) => [
-    model.name,
-    model.kind,
-    count(model.parameters),
-    bytes(model.bytes),
-    model.cached ? "yes" : "no",
-    model.licence,
-    model.source,
-    model.description,
-  ]);
-  const exactly = record.models.map((model) => [model.name, model.parameters, model.bytes]);
+// A shelf: what is on it, and the exact sizes.
+function shelf(element, what, here, columns, rows, exactly) {
   element.append(
-    heading("The shelf of models"),
-    hint("“Here” says whether the model is already on this computer, so that it needs no network."),
+    heading(`The shelf of ${what}`),
+    hint(`“Here” says whether ${here} already on this computer, so that no network is needed.`),
     table(columns, rows),
-    twin(
-      "Exact sizes as a table",
-      table(
-        [
-          { head: "name", w: true },
-          { head: "parameters", n: true },
-          { head: "bytes", n: true },
-        ],
-        exactly,
-      ),
+    twin("Exact sizes as a table", exactly),
+  );
+}
+
+export function drawModels(element, record) {
+  shelf(
+    element,
+    "models",
+    "the model is",
+    columnsOf("`name | kind | >parameters | >size | here | licence | ~source | ~what it is"),
+    record.models.map((model) => [
+      model.name,
+      model.kind,
+      count(model.parameters),
+      bytes(model.bytes),
+      model.cached ? "yes" : "no",
+      model.licence,
+      model.source,
+      model.description,
+    ]),
+    table(
+      columnsOf("`name | >parameters | >bytes"),
+      record.models.map((model) => [model.name, model.parameters, model.bytes]),
     ),
   );
 }
 
 export function drawDatasets(element, record) {
-  const columns = [
-    { head: "name", w: true },
-    { head: "of" },
-    { head: "size", n: true },
-    { head: "here" },
-    { head: "what it is", l: true },
-    { head: "licence", l: true },
-    { head: "what to cite", l: true },
-    { head: "comes in", l: true },
-  ];
-  const rows = record.datasets.map((entry) => [
-    entry.name,
-    entry.alphabet,
-    bytes(entry.bytes),
-    entry.cached ? "yes" : "no",
-    entry.description,
-    entry.licence,
-    entry.citation,
-    entry.source,
-  ]);
-  const exactly = record.datasets.map((entry) => [entry.name, entry.bytes]);
-  element.append(
-    heading("The shelf of data"),
-    hint("“Here” says whether the data are already on this computer, so that they need no network."),
-    table(columns, rows),
-    twin(
-      "Exact sizes as a table",
-      table(
-        [
-          { head: "name", w: true },
-          { head: "bytes", n: true },
-        ],
-        exactly,
-      ),
+  shelf(
+    element,
+    "data",
+    "the data are",
+    columnsOf("`name | of | >size | here | ~what it is | ~licence | ~what to cite | ~comes in"),
+    record.datasets.map((entry) => [
+      entry.name,
+      entry.alphabet,
+      bytes(entry.bytes),
+      entry.cached ? "yes" : "no",
+      entry.description,
+      entry.licence,
+      entry.citation,
+      entry.source,
+    ]),
+    table(
+      columnsOf("`name | >bytes"),
+      record.datasets.map((entry) => [entry.name, entry.bytes]),
     ),
   );
 }

@@ -1,5 +1,7 @@
 // Vectors on a sheet of paper: points with their names beside them, groups by the shape of the mark and its colour.
+import { clip } from "./canvas.js";
 import {
+  columnsOf,
   count,
   el,
   facts,
@@ -16,7 +18,7 @@ import {
   ticks,
   twin,
 } from "./draw.js";
-import { rover } from "./rover.js";
+import { option, rover } from "./rover.js";
 import { meanings } from "./terms.js";
 
 const SHAPES = 6,
@@ -104,13 +106,7 @@ function scatter(record, groups, width) {
     image.append(
       svg(
         "g",
-        {
-          "data-i": i,
-          role: "option",
-          tabindex: i === 0 ? "0" : "-1",
-          "aria-selected": "false",
-          "aria-label": `${named(point)} ${point.group ?? ""}`,
-        },
+        option(i, { "aria-label": `${named(point)} ${point.group ?? ""}` }),
         mark(groups.indexOf(point.group ?? "") % SHAPES, ...spots[i], points.length > NAMED ? 2.4 : 4.5),
         svg("circle", { class: "ring", cx: spots[i][0], cy: spots[i][1], r: 9 }),
         svg("circle", { class: "hot", cx: spots[i][0], cy: spots[i][1], r: 11 }),
@@ -240,7 +236,7 @@ function labels(points, groups, spots, width, height, pad) {
       (points.length > NAMED
         ? 1
         : put(
-            clip(named(point), width),
+            clip(named(point), width < 500 ? LETTERS / 2 : LETTERS),
             ...spots[i],
             { class: "halo mono", "font-size": "11" },
             [0, 8, 16, 26, 38, 52, 68],
@@ -267,20 +263,10 @@ function named(point) {
     : plain(point.token);
 }
 
-function clip(text, width) {
-  const letters = [...text],
-    most = width < 500 ? LETTERS / 2 : LETTERS;
-  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text;
-}
-
 function numbers(record) {
   const whole = record.points.some((point) => point.text);
   const columns = [
-    { head: "token", w: true },
-    { head: "id", n: true },
-    { head: "group" },
-    { head: "first direction", n: true },
-    { head: "second direction", n: true },
+    ...columnsOf("`token | >id | group | >first direction | >second direction"),
     ...(whole ? [{ head: "text", l: true }] : []),
   ];
   return twin(

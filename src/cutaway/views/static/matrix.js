@@ -2,7 +2,7 @@
 // around the selection with names.
 
 import { arrows, byteOf, canvasOf, clip, focusable, hatch, image, MONO } from "./canvas.js";
-import { colour, el, fit, fixed, hint, over, plain, table } from "./draw.js";
+import { colour, columnsOf, el, fit, fixed, hint, over, plain, table } from "./draw.js";
 import { columnOf, rowOf, shrink, weight } from "./weights.js";
 
 export const WHOLE = 48; // up to so many rows and columns every cell is drawn with its names
@@ -208,20 +208,11 @@ export function matrixTable(scene) {
     ),
     rows.length === columns.length
       ? table(
-          [
-            { head: "token", w: true },
-            { head: "it looks there with weight", n: true },
-            { head: "it is looked at from there with weight", n: true },
-          ],
+          columnsOf("`token | >it looks there with weight | >it is looked at from there with weight"),
           rows.map((group, i) => [label(group, i), sees[i], seen[i]]),
         )
       : table(
-          [
-            { head: "key", w: true },
-            { head: "looked at with weight", n: true },
-            { head: "query", w: true },
-            { head: "looks with weight", n: true },
-          ],
+          columnsOf("`key | >looked at with weight | `query | >looks with weight"),
           longer.map((_, i) => [
             columns[i] ? label(columns[i], i) : "",
             sees[i] ?? "",

@@ -1,5 +1,5 @@
 // What every substitution does: positions across, letters down, around a zero that means as likely as the wild type.
-import { bars, changed, count, el, facts, fixed, heading, hint, over, ramp, readout, twin } from "./draw.js";
+import { bars, changed, choice, count, el, facts, fixed, heading, hint, over, ramp, readout, twin } from "./draw.js";
 import { headGrid, quoted, shadeKey, sortedTable } from "./headgrid.js";
 import { meanings } from "./terms.js";
 
@@ -65,18 +65,11 @@ export function drawMutations(element, record) {
     grid.draw();
     choose(state.column, state.row);
   }
-  const box = el(
-    "select",
-    {
-      on: {
-        change: () => {
-          state.layer = layers[Number(box.value)];
-          repaint();
-        },
-      },
-    },
-    layers.map((layer, i) => el("option", { value: i }, layer.name)),
-  );
+  const options = layers.map((layer, i) => [i, layer.name]);
+  const box = choice(options, (i) => {
+    state.layer = layers[Number(i)];
+    repaint();
+  });
   const [strictest] = positions
     .map((position, p) => [mean(record, p), `${wild[p]}${position}`])
     .sort((a, b) => a[0] - b[0]);

@@ -1,6 +1,6 @@
 // What points the same way: a short ranked list for each query. Tokens are names beside bars; words in context and
 // records are read whole. Results of the same queries (static beside learned) stand side by side.
-import { bars, el, fixed, heading, hint, legible, plain, table, twin } from "./draw.js";
+import { bars, columnsOf, el, fixed, heading, hint, legible, plain, table, twin } from "./draw.js";
 import { meanings } from "./terms.js";
 
 export function drawNeighbours(element, ...records) {
@@ -101,12 +101,7 @@ function legible0(text) {
 function numbers(record, several) {
   const context = record.queries.some((query) => query.neighbours.some((entry) => entry.context));
   const columns = [
-    { head: "token", w: true },
-    { head: "id", n: true },
-    { head: "rank", n: true },
-    { head: "neighbour", w: true },
-    { head: "neighbour's id", n: true },
-    { head: "cosine", n: true },
+    ...columnsOf("`token | >id | >rank | `neighbour | >neighbour's id | >cosine"),
     ...(context ? [{ head: "in", l: true }] : []),
   ];
   const rows = record.queries.flatMap((query) =>

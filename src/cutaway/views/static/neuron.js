@@ -2,7 +2,7 @@
 // softmax of the row, computed here from the queries and keys that the record carries for a few heads.
 
 import { canvasOf } from "./canvas.js";
-import { colour, el, exact, fit, fixed, hint, legible, over, plain, table, twin } from "./draw.js";
+import { colour, columnsOf, el, exact, fit, fixed, hint, legible, over, plain, table, twin } from "./draw.js";
 import { flow, strip } from "./flow.js";
 import { unpackArray } from "./packing.js";
 import { strongest } from "./weights.js";
@@ -109,24 +109,13 @@ export function neuronView(figure) {
   const parts = [
     twin("Query, key and product, dimension by dimension", () =>
       table(
-        [
-          { head: "dimension", n: true },
-          { head: "query", n: true },
-          { head: "key", n: true },
-          { head: "query × key × scale", n: true },
-          { head: "sum so far", n: true },
-        ],
+        columnsOf(">dimension | >query | >key | >query × key × scale | >sum so far"),
         now ? Array.from(now.q, (value, i) => [i, value, now.k[i], now.products[i], now.running[i]]) : [],
       ),
     ),
     twin("The exact row as a table", () =>
       table(
-        [
-          { head: "key", w: true },
-          { head: "logit", n: true },
-          { head: "weight, exact", n: true },
-          { head: "weight in the picture, byte / 255", n: true },
-        ],
+        columnsOf("`key | >logit | >weight, exact | >weight in the picture, byte / 255"),
         now
           ? stack.keys.map((key, i) => [
               `${i} ${plain(key)}`,

@@ -6,7 +6,7 @@ import { edges } from "./edges.js";
 import { shadeKey } from "./headgrid.js";
 import { onTheme } from "./lifetime.js";
 import { openMaps } from "./packing.js";
-import { rover } from "./rover.js";
+import { option, rover } from "./rover.js";
 import { headMap, rowOf, shrink, weight } from "./weights.js";
 
 const SMALL = 84,
@@ -31,14 +31,10 @@ export function drawPairs(element, record, names) {
   const cards = record.pairs.map((pair, i) =>
     el(
       "div",
-      {
+      option(i, {
         class: "duo",
-        role: "option",
-        "data-i": i,
-        tabindex: i ? "-1" : "0",
-        "aria-selected": "false",
         "aria-label": `A ${pair.a.join(".")} and B ${pair.b.join(".")}, similarity ${fixed(pair.similarity, 3)}`,
-      },
+      }),
       el("div", { class: "thumbs" }),
       el("div", {}, `A ${pair.a.join(".")} · B ${pair.b.join(".")}`),
       el("div", { class: "value" }, fixed(pair.similarity, 3)),

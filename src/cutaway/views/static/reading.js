@@ -1,5 +1,5 @@
 // The text as it is read: shaded by attention, and step by step for what a model has written itself.
-import { bars, el, fixed, hint, legible, over, plain, table, twin } from "./draw.js";
+import { bars, columnsOf, el, fixed, hint, legible, over, plain, table, twin } from "./draw.js";
 import { flow, named, strip } from "./flow.js";
 import { columnOf, rowOf, strongest } from "./weights.js";
 
@@ -69,10 +69,7 @@ export function textView(figure) {
     : null;
   const box = twin("These numbers as a table", () =>
     table(
-      [
-        { head: "token", w: true },
-        { head: "value", n: true },
-      ],
+      columnsOf("`token | >value"),
       values(figure.now()).map((value, i) => [`${i} ${plain(stack.keys[i])}`, value]),
     ),
   );

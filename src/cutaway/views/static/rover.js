@@ -1,3 +1,21 @@
+import { el, legible } from "./draw.js";
+
+// What marks an element as choice i of a rover.
+export function option(i, options = {}) {
+  return { ...options, "data-i": i, role: "option", tabindex: i === 0 ? "0" : "-1", "aria-selected": "false" };
+}
+
+// A text in pieces to choose from; `shade(i)` is the class of a piece.
+export function pieces(texts, shade = () => "") {
+  return el(
+    "span",
+    {},
+    texts.map((text, i) =>
+      el("span", option(i, { class: `tok ${shade(i)}`.trim() }), legible(text, { spaces: false, breaks: true })),
+    ),
+  );
+}
+
 // One stop for the tab key, arrows inside: `container` holds children marked data-i; `onPick(i)` says which is current.
 export function rover(container, label, onPick, { hover = false } = {}) {
   const find = (index) => container.querySelector(`[data-i="${index}"]`);

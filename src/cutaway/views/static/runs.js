@@ -1,6 +1,7 @@
 // All runs of a sweep as a table to sort and filter, a page at a time, so that thousands stay quick.
-import { count, el, legible } from "./draw.js";
-import { edges } from "./edges.js";
+
+import { choice, count, el, legible, tableBox } from "./draw.js";
+import { sortHeads } from "./headgrid.js";
 import { called, SHORT, shown } from "./levels.js";
 
 const PAGE = 20;
@@ -31,13 +32,7 @@ export function runsTable(record, values, of, choose) {
   ];
   const body = el("tbody"),
     said = el("span", { role: "status", class: "key" });
-  const heads = columns.map((column, i) =>
-    el(
-      "th",
-      { scope: "col", class: column.n ? "n" : null },
-      el("button", { type: "button", class: "sort", on: { click: () => sort(i) } }, column.head),
-    ),
-  );
+  const { heads, mark } = sortHeads(columns, (i) => sort(i));
   const back = el("button", { type: "button", on: { click: () => turn(-1) } }, "Back"),
     on = el("button", { type: "button", on: { click: () => turn(1) } }, "Next");
   const numbers = new Map(record.runs.map((run, i) => [run, i]));
@@ -67,9 +62,7 @@ export function runsTable(record, values, of, choose) {
   function sort(by) {
     state.down = by === state.by ? !state.down : false;
     state.by = by;
-    heads.forEach((head, i) =>
-      head.setAttribute("aria-sort", i !== by ? "none" : state.down ? "descending" : "ascending"),
-    );
+    mark(by, state.down);
     select();
   }
   function turn(by) {
@@ -120,20 +113,12 @@ export function runsTable(record, values, of, choose) {
   const boxes = Object.entries(values)
     .filter(([, list]) => list.length > 1)
     .map(([name, list]) => {
-      const box = el(
-        "select",
-        {
-          on: {
-            change: () => {
-              if (box.value === "") delete state.only[name];
-              else state.only[name] = list[Number(box.value)];
-              select();
-            },
-          },
-        },
-        el("option", { value: "" }, "all"),
-        list.map((value, i) => el("option", { value: i }, called(value))),
-      );
+      const options = [["", "all"], ...list.map((value, i) => [i, called(value)])];
+      const box = choice(options, (value) => {
+        if (value === "") delete state.only[name];
+        else state.only[name] = list[Number(value)];
+        select();
+      });
       return el("label", {}, name.replaceAll("_", " "), box);
     });
   const search = el("input", {
@@ -150,13 +135,7 @@ export function runsTable(record, values, of, choose) {
     "div",
     {},
     el("div", { class: "controls" }, boxes, el("label", {}, "prompt or text has", search), said, back, on),
-    edges(
-      el(
-        "div",
-        { class: "scroll", tabindex: "0", role: "region", "aria-label": "All runs" },
-        el("table", {}, el("thead", {}, el("tr", {}, heads)), body),
-      ),
-    ),
+    tableBox(el("tr", {}, heads), body, "All runs", "scroll"),
   );
 }
 

@@ -1,5 +1,5 @@
 // What the statistics say of every head, as a table that sorts, filters by role, and chooses the head of its row.
-import { el, hint, table } from "./draw.js";
+import { choice, el, hint, table } from "./draw.js";
 import { meanings } from "./terms.js";
 
 const COLUMNS = [
@@ -31,19 +31,11 @@ export function scoresTable(figure, sort) {
     shown = COLUMNS.filter(([key]) => rows.some((row) => row[key] !== null && row[key] !== undefined));
   const roles = [...new Set(rows.map((row) => row.role).filter(Boolean))].sort(),
     box = el("div");
-  const select = el(
-    "select",
-    {
-      on: {
-        change: () => {
-          sort.role = select.value;
-          draw();
-        },
-      },
-    },
-    el("option", { value: "" }, "every role"),
-    roles.map((role) => el("option", { value: role, selected: sort.role === role }, role)),
-  );
+  const select = choice([["", "every role"], ...roles.map((role) => [role, role])], (role) => {
+    sort.role = role;
+    draw();
+  });
+  select.value = sort.role ?? "";
   function draw() {
     const order = (row) => (sort.key === "head" ? row.layer * 1e4 + row.head : row[sort.key]);
     const wanted = rows

@@ -1,5 +1,7 @@
 // Time steps through states: when each state is visited, where its centre lies, and what comes back of every channel.
-import { count, el, facts, fit, hint, over, plain, svg, table, ticks, twin } from "./draw.js";
+
+import { columnsOf, count, el, facts, fit, hint, over, plain, svg, table, ticks, twin } from "./draw.js";
+import { picture, rules } from "./plots.js";
 import { chart, tidy } from "./steps.js";
 
 const DRAWN = 300,
@@ -77,12 +79,7 @@ function timeline(steps, width) {
     pad = { left: 52, right: 46, top: 20, bottom: 22 },
     foot = pad.top + row * rows.length,
     high = foot + pad.bottom + (more ? 16 : 0);
-  const image = svg("svg", {
-    width,
-    height: high,
-    role: "img",
-    "aria-label": "When each state is visited; the table below has every time step.",
-  });
+  const image = picture(width, high, "When each state is visited; the table below has every time step.");
   const x = (at) => pad.left + ((width - pad.left - pad.right) * at) / steps.length;
   image.append(svg("path", { class: "i", d: `M${pad.left} ${pad.top}V${foot}H${width - pad.right}` }));
   rows.forEach((word, r) => {
@@ -136,12 +133,11 @@ function plane(steps, angles, width) {
           Math.min(...known.flatMap((s) => [s.values[c], s.back[c]])),
           Math.max(...known.flatMap((s) => [s.values[c], s.back[c]])),
         ];
-  const image = svg("svg", {
-    width: side,
-    height: side,
-    role: "img",
-    "aria-label": "The time steps and the centres of their states on a map; the table below has the numbers.",
-  });
+  const image = picture(
+    side,
+    side,
+    "The time steps and the centres of their states on a map; the table below has the numbers.",
+  );
   const folded = (value) => (angles ? Math.atan2(Math.sin(value), Math.cos(value)) : value),
     [[x0, x1], [y0, y1]] = [range(0), range(1)],
     foot = side - pad.bottom;
@@ -157,11 +153,9 @@ function plane(steps, angles, width) {
       svg("line", { class: "l", x1: x(at), x2: x(at), y1: pad.top, y2: foot, "stroke-dasharray": "1 4" }),
       svg("text", { class: "m", x: x(at), y: foot + 16, "text-anchor": "middle" }, name),
     );
-  for (const [at, name] of marks((y0 + y1) / 2, wide, angles))
-    image.append(
-      svg("line", { class: "l", x1: pad.left, x2: side - pad.right, y1: y(at), y2: y(at), "stroke-dasharray": "1 4" }),
-      svg("text", { class: "m", x: pad.left - 7, y: y(at) + 4, "text-anchor": "end" }, name),
-    );
+  const heights = new Map(marks((y0 + y1) / 2, wide, angles)),
+    name = (at) => heights.get(at);
+  image.append(...rules([...heights.keys()], pad.left, side - pad.right, y, { name, dotted: true }));
   const unit = angles ? ", radians" : "";
   image.append(
     svg("text", { class: "m", x: side - pad.right, y: side - 6, "text-anchor": "end" }, `channel 0${unit} →`),
@@ -253,8 +247,7 @@ function listed(series) {
   const columns = [
     { head: "step", n: true },
     ...each.map((c) => ({ head: `channel ${c}`, n: true })),
-    { head: "word", w: true },
-    { head: "distance", n: true },
+    ...columnsOf("`word | >distance"),
     ...each.map((c) => ({ head: `channel ${c} back`, n: true })),
   ];
   const whole = table(

@@ -1,5 +1,23 @@
 // How tokens come to be: the merges of BPE, word by word and step by step; numbers through their scale and their bin.
-import { count, el, exact, facts, fit, hint, legible, over, percent, plain, svg, table, ticks, twin } from "./draw.js";
+
+import {
+  columnsOf,
+  count,
+  el,
+  exact,
+  facts,
+  fit,
+  hint,
+  legible,
+  over,
+  percent,
+  plain,
+  svg,
+  table,
+  ticks,
+  twin,
+} from "./draw.js";
+import { picture, rules } from "./plots.js";
 
 const AROUND = 7; // parts shown on either side of a merge in a long sequence
 const DRAWN = 300; // time steps drawn
@@ -75,14 +93,7 @@ function clipped(text) {
 }
 
 function mergeTable(steps) {
-  const columns = [
-    { head: "word", w: true },
-    { head: "step", n: true },
-    { head: "rank", n: true },
-    { head: "left", w: true },
-    { head: "right", w: true },
-    { head: "merged", w: true },
-  ];
+  const columns = columnsOf("`word | >step | >rank | `left | `right | `merged");
   return table(
     columns,
     steps.words.flatMap((word) =>
@@ -104,17 +115,10 @@ export function drawNumbers(record) {
   const across = series.scales.length,
     several = across > 1,
     steps = Math.min(DRAWN, Math.ceil(series.numbers.length / across));
-  const columns = [
-    { head: "step", n: true },
-    { head: "channel", n: true },
-    { head: "value", n: true },
-    { head: "scaled", n: true },
-    { head: "bin", n: true },
-    { head: "word", w: true },
-    { head: "value back", n: true },
-    { head: "error", n: true },
-    { head: "error allowed", n: true },
-  ];
+  const columns = columnsOf(
+    ">step | >channel | >value | >scaled | >bin | `word | >value back | >error",
+    ">error allowed",
+  );
   const rows = series.numbers.map((number) => [
     number.step,
     number.channel,
@@ -165,23 +169,15 @@ export function chart(numbers, width, seam = Infinity) {
     foot = high - pad.bottom;
   const known = numbers.filter((number) => typeof number.value === "number"),
     values = known.flatMap((number) => [number.value, number.back ?? number.value]);
-  const image = svg("svg", {
-    width,
-    height: high,
-    role: "img",
-    "aria-label": "Values as a line, and what comes back as dots; the table below has the numbers.",
-  });
+  const image = picture(width, high, "Values as a line, and what comes back as dots; the table below has the numbers.");
   const low = Math.min(...values),
     top = Math.max(...values),
     range = top - low || 1,
     last = Math.max(1, numbers.length - 1);
   const x = (step) => pad.left + ((width - pad.left - pad.right) * step) / last,
     y = (value) => foot - 4 - ((value - low) / range) * (foot - pad.top - 8);
-  for (const at of known.length && Number.isFinite(range) ? ticks(low, top, 4) : [])
-    image.append(
-      svg("line", { class: "l", x1: pad.left, x2: width - pad.right, y1: y(at), y2: y(at), "stroke-dasharray": "1 4" }),
-      svg("text", { class: "m", x: pad.left - 6, y: y(at) + 4, "text-anchor": "end" }, tidy(at)),
-    );
+  const marks = known.length && Number.isFinite(range) ? ticks(low, top, 4) : [];
+  image.append(...rules(marks, pad.left, width - pad.right, y, { name: tidy, dotted: true }));
   let d = "";
   numbers.forEach((number, i) => {
     const before = numbers[i - 1]?.value;

@@ -1,5 +1,5 @@
 // A sweep: what each setting does to legibility in sentences and plots, texts side by side, and every run.
-import { count, el, fit, heading, legible, over, svg, table, twin } from "./draw.js";
+import { choice, columnsOf, count, el, fit, heading, legible, over, svg, table, twin } from "./draw.js";
 import { called, levelsPlot, linesOf, mark, SHORT, shown } from "./levels.js";
 import { runsTable } from "./runs.js";
 import { sideBySide } from "./sweep_texts.js";
@@ -79,21 +79,13 @@ function plots(record) {
       }),
     ),
   );
-  const select = el(
-    "select",
-    {
-      class: "long",
-      on: {
-        change: () => {
-          chosen = select.value === "" ? telling : [known[Number(select.value)]];
-          say();
-          box.redraw();
-        },
-      },
-    },
-    el("option", { value: "" }, "the most telling"),
-    known.map((measure, i) => el("option", { value: i }, measure.name)),
-  );
+  const change = (i) => {
+    chosen = i === "" ? telling : [known[Number(i)]];
+    say();
+    box.redraw();
+  };
+  const options = [["", "the most telling"], ...known.map((measure, i) => [i, measure.name])],
+    select = choice(options, change, { class: "long" });
   function say() {
     const scorer = record.scorer ? ` The scorer is ${called(record.scorer)}.` : "";
     meanings.replaceChildren(
@@ -177,10 +169,7 @@ function combinations(record, names) {
 
 function numbers(record) {
   const columns = [
-    { head: "setting" },
-    { head: "value" },
-    { head: "model" },
-    { head: "measure" },
+    ...columnsOf("setting | value | model | measure"),
     ...["mean", "low", "high", "over", "change", "from", "to"].map((head) => ({ head, n: true })),
     { head: "clear" },
   ];

@@ -1,6 +1,6 @@
 // The completions of a sweep, side by side: one prompt, one setting across.
 
-import { count, el, hint, legible } from "./draw.js";
+import { choice, count, el, hint, legible } from "./draw.js";
 import { called, shown } from "./levels.js";
 
 const NAMED = 500; // prompts in a list; of more, a number chooses
@@ -20,20 +20,13 @@ export function sideBySide(record, values, of) {
     measures = new Map(record.measures.map((measure) => [measure.key, measure]));
   const few = record.prompts.length <= NAMED;
   const prompt = few
-    ? el(
-        "select",
-        {
-          class: "long",
-          on: {
-            change: () => {
-              state.prompt = Number(prompt.value);
-              draw();
-            },
-          },
+    ? choice(
+        record.prompts.map((text, i) => [i, legible([...text].slice(0, 60).join(""), { spaces: false })]),
+        (i) => {
+          state.prompt = Number(i);
+          draw();
         },
-        record.prompts.map((text, i) =>
-          el("option", { value: i }, legible([...text].slice(0, 60).join(""), { spaces: false }).textContent),
-        ),
+        { class: "long" },
       )
     : el("input", {
         type: "number",
@@ -47,19 +40,12 @@ export function sideBySide(record, values, of) {
           },
         },
       });
-  const across = el(
-    "select",
-    {
-      on: {
-        change: () => {
-          state.across = across.value;
-          held();
-          draw();
-        },
-      },
-    },
-    names.map((name) => el("option", { value: name }, name.replaceAll("_", " "))),
-  );
+  const ways = names.map((name) => [name, name.replaceAll("_", " ")]);
+  const across = choice(ways, (name) => {
+    state.across = name;
+    held();
+    draw();
+  });
   function held() {
     across.value = state.across;
     prompt.value = few ? state.prompt : state.prompt + 1;
@@ -67,18 +53,11 @@ export function sideBySide(record, values, of) {
       ...names
         .filter((name) => name !== state.across && values[name].length > 1)
         .map((name) => {
-          const box = el(
-            "select",
-            {
-              on: {
-                change: () => {
-                  state.held[name] = values[name][Number(box.value)];
-                  draw();
-                },
-              },
-            },
-            values[name].map((value, i) => el("option", { value: i }, called(value))),
-          );
+          const options = values[name].map((value, i) => [i, called(value)]);
+          const box = choice(options, (i) => {
+            state.held[name] = values[name][Number(i)];
+            draw();
+          });
           box.value = values[name].indexOf(state.held[name]);
           return el("label", {}, name.replaceAll("_", " "), box);
         }),

@@ -1,5 +1,5 @@
 // A tokenizer that was trained and saved, and the result of its check with adversarial input.
-import { count, el, facts, heading, legible, over, percent, table } from "./draw.js";
+import { columnsOf, count, el, facts, heading, legible, over, percent, table } from "./draw.js";
 
 function losses(record) {
   const rules = Object.entries(record.loses ?? {});
@@ -35,17 +35,7 @@ export function drawSavedTokenizer(element, record) {
   );
   element.append(...[losses(record)].flat());
   const read = Object.entries(record.read ?? {});
-  if (read.length)
-    element.append(
-      over("what reading changed or found"),
-      table(
-        [
-          { head: "rule", w: true },
-          { head: "times", n: true },
-        ],
-        read,
-      ),
-    );
+  if (read.length) element.append(over("what reading changed or found"), table(columnsOf("`rule | >times"), read));
 }
 
 export function drawTokenizerCheck(element, record) {
@@ -65,12 +55,7 @@ export function drawTokenizerCheck(element, record) {
     : "Some inputs were lost without a word; the shortest is below.";
   element.append(el("p", {}, `${verdict}${numbers} Adversarial ${record.alphabet}, seed ${record.seed}.`));
   if (record.lost.length) {
-    const columns = [
-      { head: "loss", w: true },
-      { head: "times", n: true },
-      { head: "shortest input", l: true },
-      { head: "comes back as", l: true },
-    ];
+    const columns = columnsOf("`loss | >times | ~shortest input | ~comes back as");
     element.append(
       table(
         columns,

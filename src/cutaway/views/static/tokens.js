@@ -1,6 +1,7 @@
 // Text cut into tokens: each piece a box with its id, and tokenizers of the same text compared.
 import {
   bars,
+  columnsOf,
   count,
   el,
   exact,
@@ -15,7 +16,7 @@ import {
   table,
   twin,
 } from "./draw.js";
-import { rover } from "./rover.js";
+import { option, rover } from "./rover.js";
 import { drawStates } from "./states.js";
 import { drawMerges, drawNumbers } from "./steps.js";
 
@@ -88,13 +89,7 @@ function chips(record, teach = true) {
       box.append(
         el(
           "div",
-          {
-            class: record.special?.[i] ? "chip special" : "chip",
-            "data-i": i,
-            role: "option",
-            tabindex: i === 0 ? "0" : "-1",
-            "aria-selected": "false",
-          },
+          option(i, { class: record.special?.[i] ? "chip special" : "chip" }),
           el("span", { class: "piece" }, legible(record.states ? record.tokens[i] : record.pieces[i])),
           el("span", { class: "id" }, record.ids[i]),
         ),
@@ -150,15 +145,10 @@ function vocabulary(record) {
 }
 
 function numbers(record) {
-  const columns = [
-    { head: "token", n: true },
-    { head: "piece", w: true },
-    { head: "id", n: true },
-    { head: "start, characters", n: true },
-    { head: "end, characters", n: true },
-    { head: "in the vocabulary", w: true },
-    { head: "special" },
-  ];
+  const columns = columnsOf(
+    ">token | `piece | >id | >start, characters | >end, characters | `in the vocabulary",
+    "special",
+  );
   const rows = record.ids.map((id, i) => [
     i,
     plain(record.pieces[i]),

@@ -2,7 +2,8 @@
 // the text.
 
 import { clip } from "./canvas.js";
-import { count, el, fixed, hint, legible, over, percent, plain, svg, table, ticks } from "./draw.js";
+import { columnsOf, count, el, fixed, hint, legible, over, percent, plain, svg, table, ticks } from "./draw.js";
+import { path, picture, rules } from "./plots.js";
 
 const UNITS = {
   temperature: "",
@@ -44,14 +45,12 @@ function two(step, width) {
   const removed = step.effects.filter((effect) => effect.removed > 0 && effect.mass_before > 0);
   const lost = removed.reduce((sum, effect) => sum + effect.mass_before, 0);
   const rest = (key, all) => Math.max(0, all - kept.reduce((sum, option) => sum + option[key], 0));
-  const image = svg("svg", {
-    width: left + whole + right,
+  const image = picture(
+    left + whole + right,
     height,
-    role: "img",
-    "aria-label":
-      "Two bars, before and after the samplers: kept tokens solid, removed ones hatched and named by the " +
+    "Two bars, before and after the samplers: kept tokens solid, removed ones hatched and named by the " +
       "sampler. The tables below have the numbers.",
-  });
+  );
   image.append(
     svg("text", { class: "m", x: left - 8, y: first + 17, "text-anchor": "end" }, "before"),
     svg("text", { class: "m", x: left - 8, y: second + 17, "text-anchor": "end" }, "after"),
@@ -177,14 +176,10 @@ function effects(step) {
     {},
     over("The samplers, in the order in which they act"),
     table(
-      [
-        { head: "sampler" },
-        { head: "setting" },
-        { head: "tokens removed", n: true },
-        { head: "their probability here", n: true },
-        { head: "their probability in the model", n: true },
-        { head: "probability moved", n: true },
-      ],
+      columnsOf(
+        "sampler | setting | >tokens removed | >their probability here",
+        ">their probability in the model | >probability moved",
+      ),
       rows,
     ),
   );
@@ -203,36 +198,22 @@ export function traceLines(steps, width, chosen, pick) {
   const x = (i) => left + slot * (i + 0.5),
     y = (value) => top + tall * (1 - (value ?? 0) / most),
     foot = top + tall;
-  const image = svg("svg", {
-    width: whole,
-    height: foot + under,
-    role: "img",
-    "aria-label":
-      "Lines over the tokens: surprisal, entropy before and entropy after the samplers, in bits. The table " +
+  const image = picture(
+    whole,
+    foot + under,
+    "Lines over the tokens: surprisal, entropy before and entropy after the samplers, in bits. The table " +
       "below has the numbers.",
-  });
-  for (const at of ticks(0, most, 4))
-    image.append(
-      svg("line", {
-        class: "l",
-        x1: left,
-        x2: left + slot * steps.length,
-        y1: y(at),
-        y2: y(at),
-        "stroke-dasharray": at ? "1 4" : null,
-      }),
-      svg("text", { class: "m", x: left - 6, y: y(at) + 4, "text-anchor": "end" }, at),
-    );
+  );
   image.append(
+    ...rules(ticks(0, most, 4), left, left + slot * steps.length, y),
     svg("text", { class: "m", x: 0, y: 12 }, "bits"),
     svg("line", { class: "i", x1: x(chosen), x2: x(chosen), y1: top, y2: foot, "stroke-dasharray": "1 3" }),
   );
-  const path = (key) =>
-    steps.map((step, i) => `${i ? "L" : "M"}${x(i).toFixed(1)} ${y(step[key]).toFixed(1)}`).join("");
+  const along = (key) => path(steps.map((step, i) => [x(i), y(step[key])]));
   image.append(
-    svg("path", { class: "al", d: path("entropy_after_bits"), "stroke-dasharray": "4 3" }),
-    svg("path", { class: "al", d: path("entropy_bits") }),
-    svg("path", { class: "i", d: path("surprisal_bits"), "stroke-width": 1.6 }),
+    svg("path", { class: "al", d: along("entropy_after_bits"), "stroke-dasharray": "4 3" }),
+    svg("path", { class: "al", d: along("entropy_bits") }),
+    svg("path", { class: "i", d: along("surprisal_bits"), "stroke-width": 1.6 }),
   );
   steps.forEach((step, i) =>
     image.append(
@@ -281,14 +262,10 @@ function labels(last, at, y, top) {
     });
 }
 
-export const STEP_COLUMNS = [
-  { head: "rank", n: true },
-  { head: "probability before", n: true },
-  { head: "after", n: true },
-  { head: "entropy before, bits", n: true },
-  { head: "after, bits", n: true },
-  { head: "removed: tokens" },
-];
+export const STEP_COLUMNS = columnsOf(
+  ">rank | >probability before | >after | >entropy before, bits | >after, bits",
+  "removed: tokens",
+);
 
 export function stepCells(step) {
   const removed = step.effects

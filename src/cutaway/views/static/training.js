@@ -1,6 +1,8 @@
 // The loss in training, and its floor: no model of this data can go below it.
+
 import {
   bits,
+  columnsOf,
   count,
   el,
   exact,
@@ -17,6 +19,7 @@ import {
   ticks,
   twin,
 } from "./draw.js";
+import { path, picture, rules } from "./plots.js";
 import { meanings } from "./terms.js";
 
 export function drawTraining(element, record) {
@@ -84,17 +87,12 @@ function curve(record, width) {
     most = Math.max(...all.map((entry) => bits(entry.loss))) * 1.04;
   const x = (value) => pad.left + (value / last) * (edge - pad.left),
     y = (value) => bottom - (value / most) * (bottom - pad.top);
-  const image = svg("svg", {
+  const image = picture(
     width,
     height,
-    role: "img",
-    "aria-label": "The loss in bits per token over the training steps; the table below has the numbers.",
-  });
-  for (const at of ticks(0, most, 5))
-    image.append(
-      svg("line", { class: "l", x1: pad.left, x2: edge, y1: y(at), y2: y(at), "stroke-dasharray": at ? "1 4" : null }),
-      svg("text", { class: "m", x: pad.left - 7, y: y(at) + 4, "text-anchor": "end" }, at),
-    );
+    "The loss in bits per token over the training steps; the table below has the numbers.",
+  );
+  image.append(...rules(ticks(0, most, 5), pad.left, edge, y));
   for (const at of ticks(0, last, width < 560 ? 3 : 6))
     image.append(
       svg("line", { class: "l", x1: x(at), x2: x(at), y1: bottom, y2: bottom + 4 }),
@@ -102,11 +100,10 @@ function curve(record, width) {
     );
   image.append(svg("text", { class: "m", x: edge, y: height - 4, "text-anchor": "end" }, "step →"));
   if (floor !== null) image.append(...below(record, floor, pad, edge, y));
-  const path = (entries) =>
-    entries.map((entry, i) => `${i ? "L" : "M"}${x(entry.step).toFixed(1)} ${y(bits(entry.loss)).toFixed(1)}`).join("");
+  const along = (entries) => path(entries.map((entry) => [x(entry.step), y(bits(entry.loss))]));
   image.append(
-    svg("path", { class: "i", d: path(learned), "stroke-opacity": "0.75" }),
-    svg("path", { class: "i", d: path(checked), "stroke-width": 1.6 }),
+    svg("path", { class: "i", d: along(learned), "stroke-opacity": "0.75" }),
+    svg("path", { class: "i", d: along(checked), "stroke-width": 1.6 }),
   );
   checked.forEach((entry) =>
     image.append(svg("circle", { class: "box", cx: x(entry.step), cy: y(bits(entry.loss)), r: 3.2 })),
@@ -188,14 +185,7 @@ function gap(record, floor, edge, y, width) {
 
 function numbers(record) {
   const steps = table(
-    [
-      { head: "step", n: true },
-      { head: "loss, nats per token", n: true },
-      { head: "loss, bits per token", n: true },
-      { head: "learning rate", n: true },
-      { head: "gradient norm", n: true },
-      { head: "tokens", n: true },
-    ],
+    columnsOf(">step | >loss, nats per token | >loss, bits per token | >learning rate", ">gradient norm | >tokens"),
     record.metrics.map((entry) => [
       entry.step,
       entry.loss,
@@ -206,12 +196,7 @@ function numbers(record) {
     ]),
   );
   const checks = table(
-    [
-      { head: "step", n: true },
-      { head: "held-out loss, nats per token", n: true },
-      { head: "held-out loss, bits per token", n: true },
-      { head: "floor, nats per token", n: true },
-    ],
+    columnsOf(">step | >held-out loss, nats per token | >held-out loss, bits per token", ">floor, nats per token"),
     record.validation.map((entry) => [entry.step, entry.loss, bits(entry.loss), entry.floor ?? null]),
   );
   return twin(
