@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
-from cutaway.views.figures.style import MUTED, Sheet, diverge, number
+from cutaway.views.figures.heat import NUMBER_HEIGHT, around_zero, colour_bar, heat_map
+from cutaway.views.figures.style import MUTED, Sheet, diverge, signed
 
 _METHODS = {"zero": "its output set to zero", "mean": "its output set to its mean over the text"}
 _SEEN = 0.05  # a head with this share of the largest change has its sign written into its cell
@@ -24,9 +24,8 @@ def draw(record: dict[str, Any]) -> Sheet:
     for entry in record["heads"]:
         if entry["change"] is not None:
             change_HL[entry["head"], entry["layer"]] = entry["change"]
-    most = float(np.nanmax(np.abs(change_HL), initial=0)) or 1.0
-    shade_HL = np.sign(change_HL) * np.sqrt(np.abs(change_HL) / most)
-    marks = [[_sign(value, most) for value in row] for row in change_HL]
+    shade_HL, ticks = around_zero(change_HL)
+    marks = [[_sign(shade) for shade in row] for row in shade_HL]
     cell = max(12, min(40, 1010 // layers))
     left, top = 46.0, 90 + NUMBER_HEIGHT
     sheet = Sheet(max(left + layers * cell + 20, 660), top + heads * cell + 82, f"Ablation of {record['model']}")
@@ -38,19 +37,12 @@ def draw(record: dict[str, Any]) -> Sheet:
     numbers = [str(i) for i in range(max(layers, heads))]
     heat_map(sheet, (left, top), (cell, cell), diverge(shade_HL), rows=numbers, columns=numbers, marks=marks)
     top += heads * cell + 20
-    ticks = [(math.copysign(math.sqrt(abs(share)), share), _signed(share * most)) for share in (-1, -0.25, 0, 0.25, 1)]
     colour_bar(sheet, (left, top), diverge, ticks, "nats/token (shade: square root)", width=240)
     largest = sorted((e for e in record["heads"] if e["change"] is not None), key=lambda entry: -entry["change"])[:6]
-    named = "   ".join(f"{entry['layer']}.{entry['head']} {_signed(entry['change'])}" for entry in largest)
+    named = "   ".join(f"{entry['layer']}.{entry['head']} {signed(entry['change'])}" for entry in largest)
     sheet.text(left, top + 45, f"most missed (layer.head):   {named}", size=11)
     return sheet
 
 
-def _sign(value: float, most: float) -> str:
-    if math.isnan(value) or abs(value) < _SEEN * most:
-        return ""
-    return "+" if value > 0 else "−"
-
-
-def _signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)
+def _sign(shade: float) -> str:
+    return "" if math.isnan(shade) or shade**2 < _SEEN else "+" if shade > 0 else "−"

@@ -13,8 +13,15 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.collections import PolyCollection
 
-from cutaway.array_codec import PackedMaps
-from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map, labels_width, slant_height
+from cutaway.views.figures.heat import (
+    NUMBER_HEIGHT,
+    WEIGHT_TICKS,
+    colour_bar,
+    heat_map,
+    labels_width,
+    maps_of,
+    slant_height,
+)
 from cutaway.views.figures.style import LINE, MUTED, Sheet, clip, legible, ramp
 
 _WIDE = 1100  # pixels that panels may fill side by side
@@ -52,8 +59,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet.text(20, 60, f"“{text}”", size=11, colour=MUTED)
     for panel, (left, top) in zip(panels, places, strict=True):
         (_draw_one if panel.one else _draw_all)(sheet, panel, left, top)
-    ticks = [(math.sqrt(weight), f"{weight:g}") for weight in (0, 0.05, 0.25, 0.5, 1)]
-    colour_bar(sheet, (20, sheet.height - 36), ramp, ticks, "weight (shade: its square root)")
+    colour_bar(sheet, (20, sheet.height - 36), ramp, WEIGHT_TICKS, "weight (shade: its square root)")
     return sheet
 
 
@@ -80,7 +86,7 @@ def _panel(stack: dict[str, Any]) -> _Panel:
 
 def _draw_all(sheet: Sheet, panel: _Panel, left: float, top: float) -> None:
     """Draw all heads as one picture of thumbnails."""
-    stack, cell, maps = panel.stack, panel.cell, _maps(panel.stack)
+    stack, cell, maps = panel.stack, panel.cell, maps_of(panel.stack["maps"])
     layers, heads, side = len(stack["layers"]), len(stack["heads"]), 2 * round(cell - _GAP)
     pitch = 2 * round(cell)
     mosaic = np.full((heads * pitch, layers * pitch), np.nan)
@@ -106,7 +112,7 @@ def _draw_all(sheet: Sheet, panel: _Panel, left: float, top: float) -> None:
 
 def _draw_one(sheet: Sheet, panel: _Panel, left: float, top: float) -> None:
     """Draw one head's matrix, a token a row and a column."""
-    stack, bytes_TS = panel.stack, _maps(panel.stack).layer(0)[0]
+    stack, bytes_TS = panel.stack, maps_of(panel.stack["maps"]).layer(0)[0]
     name, head = _NAMES[stack["kind"]], f"head {stack['layers'][0]}.{stack['heads'][0]}"
     sheet.text(left, top + 10, f"{name}, {head}" if name else head, size=12, weight="bold")
     weights_TS = _pooled(bytes_TS / 255, _fewer(bytes_TS.shape[0]), _fewer(bytes_TS.shape[1]))
@@ -121,11 +127,6 @@ def _draw_one(sheet: Sheet, panel: _Panel, left: float, top: float) -> None:
         columns=_labels(stack, "keys"),
         slanted=True,
     )
-
-
-def _maps(stack: dict[str, Any]) -> PackedMaps:
-    maps = stack["maps"]
-    return PackedMaps(maps["layout"], maps["rows"], maps["columns"], maps["pool"], maps["data"])
 
 
 def _labels(stack: dict[str, Any], side: str) -> list[str]:

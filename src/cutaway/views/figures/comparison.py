@@ -10,9 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.array_codec import PackedMaps
-from cutaway.views.figures.heat import colour_bar
-from cutaway.views.figures.style import ACCENT, INK, LINE, MUTED, SHEET, Sheet, clip, legible, ramp, text_width
+from cutaway.views.figures.heat import WEIGHT_TICKS, colour_bar, maps_of
+from cutaway.views.figures.style import (
+    ACCENT,
+    INK,
+    LINE,
+    MUTED,
+    SHEET,
+    Sheet,
+    clip,
+    last_part,
+    legible,
+    ramp,
+    text_width,
+)
 
 _WIDTH, _LEFT = 1100, 20
 _BARS, _LABELS, _SLOTS = 120, 70, 60  # pixels of the bars, of the words under them; segments drawn
@@ -63,7 +74,7 @@ def _size(side: dict[str, Any]) -> str:
 
 
 def _names(record: dict[str, Any]) -> list[str]:
-    names = [clip(legible(record[s]["name"].rstrip("/").rsplit("/", 1)[-1], spaces=False), 40) for s in "ab"]
+    names = [clip(legible(last_part(record[s]["name"]), spaces=False), 40) for s in "ab"]
     return names if names[0] != names[1] else [f"{names[0]} (first)", f"{names[1]} (second)"]
 
 
@@ -101,10 +112,7 @@ def _strip(sheet: Sheet, record: dict[str, Any], scored: list[str], top: float) 
         style = {"facecolor": "#61656f"} if side == "a" else {"facecolor": SHEET, "edgecolor": ACCENT, "linewidth": 0.8}
         lefts = [i + 0.1 + at * wide for i, _ in known]
         axes.bar(lefts, [value for _, value in known], wide * 0.92, align="edge", **style)
-    for value in ticks:
-        y = foot - _BARS * value / most
-        sheet.line([left, left + slot * len(parts)], [y, y], weight=0.5, linestyle=(0, (1, 4)) if value else "-")
-        sheet.text(left - 5, y + 4, f"{value:g}", size=10, colour=MUTED, ha="right")
+    sheet.rules(ticks, left, left + slot * len(parts), lambda value: foot - _BARS * value / most)
     turn: dict[str, Any] = {"rotation": 55, "rotation_mode": "anchor", "ha": "right", "va": "center"}
     for i, part in enumerate(parts):
         x = left + (i + 0.5) * slot
@@ -120,10 +128,7 @@ def _plot(sheet: Sheet, record: dict[str, Any], name: str, place: tuple[float, f
     ticks = _ticks(max([least, *(value for line in lines for _, value in line)]))
     most = ticks[-1]
     sheet.text(left, top + 16, _MEANS[name], size=12, weight="bold")
-    for value in ticks:
-        y = y1 - (y1 - y0) * value / most
-        sheet.line([x0, x1], [y, y], weight=0.5, linestyle=(0, (1, 4)) if value else "-")
-        sheet.text(x0 - 5, y + 4, f"{value:g}", size=10, colour=MUTED, ha="right")
+    sheet.rules(ticks, x0, x1, lambda value: y1 - (y1 - y0) * value / most)
     for depth in (0, 0.5, 1):
         sheet.text(x0 + depth * (x1 - x0), y1 + 14, f"{depth:g}", size=10, colour=MUTED, ha="center")
     ends = []
@@ -150,9 +155,7 @@ def _pairs(sheet: Sheet, record: dict[str, Any], top: float) -> None:
     for i, pair in enumerate(record["pairs"][:6]):
         x = _LEFT + i * (2 * _MAP + 24)
         for at, side in enumerate("ab"):
-            maps = PackedMaps(
-                **{key: record[f"maps_{side}"][key] for key in ("layout", "rows", "columns", "pool", "data")}
-            )
+            maps = maps_of(record[f"maps_{side}"])
             shade_CC = np.sqrt(maps.layer(i)[0] / 255)
             if maps.layout == "lower":
                 shade_CC = np.where(np.tri(maps.rows) > 0, shade_CC, np.nan)
@@ -160,5 +163,4 @@ def _pairs(sheet: Sheet, record: dict[str, Any], top: float) -> None:
             sheet.box(x + at * (_MAP + 4), top + 16, _MAP, _MAP, colour=LINE, weight=0.75)
         a, b = (f"{layer}.{head}" for layer, head in (pair["a"], pair["b"]))
         sheet.text(x, top + _MAP + 32, f"A {a} · B {b}   {pair['similarity']:.3f}", size=11)
-    ticks = [(math.sqrt(weight), f"{weight:g}") for weight in (0, 0.05, 0.25, 0.5, 1)]
-    colour_bar(sheet, (_LEFT, top + _MAP + 52), ramp, ticks, "share of a row's attention (shade: square root)")
+    colour_bar(sheet, (_LEFT, top + _MAP + 52), ramp, WEIGHT_TICKS, "share of a row's attention (shade: square root)")

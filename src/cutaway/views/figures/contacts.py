@@ -22,18 +22,15 @@ def draw(record: dict[str, Any]) -> Sheet:
     """Draw a `cutaway.contacts/1` record: the mean of the heads, and beside it the best one if contacts are known."""
     parts = [("mean of the heads", _array(record["scores"]), record["precisions"])]
     if best := record["best"]:
-        parts.append((f"best head, {best['layer']}.{best['head']}", _array(record["best_scores"]), None))
-        parts[1] = (*parts[1][:2], record["best_precisions"])
+        name = f"best head, {best['layer']}.{best['head']}"
+        parts.append((name, _array(record["best_scores"]), record["best_precisions"]))
     size = len(record["residues"])
     cell = _SIDE / size
     sheet = Sheet(max(50 + len(parts) * (_SIDE + 46), 700), 100 + _SIDE + 104, f"Contacts of {record['model']}")
     below = "below it the known contacts" if record["truth"] is not None else "the same below it"
     correction = ", average product correction" if record["apc"] else ""
-    sheet.heading(
-        "Contacts",
-        record["model"],
-        f"Attention between residues, both ways added up{correction}; above the diagonal the model, {below}.",
-    )
+    hint = f"Attention between residues, both ways added up{correction}; above the diagonal the model, {below}."
+    sheet.heading("Contacts", record["model"], hint)
     sheet.quote(record["text"])
     for index, (title, scores_PP, precisions) in enumerate(parts):
         left, top = 50 + index * (_SIDE + 46), 84 + NUMBER_HEIGHT

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
+from cutaway.views.figures.heat import NUMBER_HEIGHT, WEIGHT_TICKS, colour_bar, heat_map
 from cutaway.views.figures.style import Sheet, number, ramp
 
 # The letters of the roles, on the page as well (static/heads.js).
@@ -51,16 +51,10 @@ def draw(record: dict[str, Any]) -> Sheet:
     across = 2 if 2 * wide + 60 <= 1200 else 1
     rows = math.ceil((1 + len(scores)) / across)
     used = [letter for letter in LETTERS if any(entry["role"] == letter for entry in record["heads"])]
-    sheet = Sheet(
-        max(40 + across * wide + (across - 1) * 26, 700),
-        70 + rows * (high + 14) + 78,
-        f"Heads of {record['model']}",
-    )
-    sheet.heading(
-        "Heads",
-        record["model"],
-        "Layers across, heads down. Each value is a mean over the positions at which it is defined; blank: at none.",
-    )
+    width, height = max(40 + across * wide + (across - 1) * 26, 700), 70 + rows * (high + 14) + 78
+    sheet = Sheet(width, height, f"Heads of {record['model']}")
+    hint = "Layers across, heads down. Each value is a mean over the positions at which it is defined; blank: at none."
+    sheet.heading("Heads", record["model"], hint)
     sheet.quote(record["text"])
     for index, score in enumerate(["role", *scores]):
         left, top = 20 + index % across * (wide + 26), 70 + index // across * (high + 14)
@@ -81,14 +75,8 @@ def draw(record: dict[str, Any]) -> Sheet:
             marks=_letters(record, columns) if score == "role" else None,
         )
     foot = sheet.height - 66
-    ticks = [(math.sqrt(weight), f"{weight:g}") for weight in (0, 0.05, 0.25, 0.5, 1)]
-    colour_bar(
-        sheet,
-        (20, foot),
-        ramp,
-        ticks,
-        "share of the attention (shade: square root); other maps: 0 to the largest value, evenly",
-    )
+    caption = "share of the attention (shade: square root); other maps: 0 to the largest value, evenly"
+    colour_bar(sheet, (20, foot), ramp, WEIGHT_TICKS, caption)
     letters = "   ".join(f"{LETTERS[role]} {role}" for role in used)
     sheet.text(20, foot + 46, f"roles (shade: how certain):   {letters}", size=11)
     return sheet

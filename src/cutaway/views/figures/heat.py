@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.views.figures.style import INK, LINE, MUTED, SHEET, Sheet, text_width
+from cutaway.array_codec import PackedMaps
+from cutaway.views.figures.style import INK, LINE, MUTED, SHEET, Sheet, signed, text_width
 
 _SIZE = 10.0  # of a label, in pixels
 NUMBER_HEIGHT = 14.0
 _SLANT = math.radians(60)
+WEIGHT_TICKS = [(math.sqrt(weight), f"{weight:g}") for weight in (0, 0.05, 0.25, 0.5, 1)]
+"""Ticks of a bar of attention weights, whose shade grows with the square root."""
 
 
 def labels_width(labels: Sequence[str]) -> float:
@@ -93,6 +96,18 @@ def colour_bar(
         sheet.line([x, x], [top + 9, top + 12], colour=LINE)
         sheet.text(x, top + 23, label, size=_SIZE, colour=MUTED, ha="center")
     sheet.text(left + width + 22, top + 9, caption, size=11, colour=MUTED)
+
+
+def around_zero(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[tuple[float, str]]]:
+    """Return values as fractions from -1 to 1 for `diverge`, by their square root, and the ticks of their bar."""
+    most = float(np.nanmax(np.abs(values), initial=0)) or 1.0
+    ticks = [(math.copysign(math.sqrt(abs(share)), share), signed(share * most)) for share in (-1, -0.25, 0, 0.25, 1)]
+    return np.sign(values) * np.sqrt(np.abs(values) / most), ticks
+
+
+def maps_of(packed: dict[str, Any]) -> PackedMaps:
+    """Return the packed maps of a record."""
+    return PackedMaps(**{key: packed[key] for key in ("layout", "rows", "columns", "pool", "data")})
 
 
 def _on(colour_3: npt.NDArray[np.uint8]) -> str:

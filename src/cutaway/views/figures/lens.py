@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.views.figures.heat import colour_bar, heat_map, slant_height
-from cutaway.views.figures.style import ACCENT, Sheet, clip, legible, ramp, text_width
+from cutaway.views.figures.style import ACCENT, Sheet, clip, fitted, legible, ramp, text_width
 
 _WIDE, _NARROW, _ROW, _SIZE = 74, 36, 17, 9.5  # pixels: a cell's widths with words in it, its height, the words
 
@@ -20,7 +20,11 @@ def draw(record: dict[str, Any]) -> Sheet:
     grid, positions = record["grid"][::-1], record["positions"]
     sure_NP = np.array([[_first(cell)[1] for cell in row["cells"]] for row in grid], float)
     wide = max(2.0, min(_WIDE, 1010 / len(positions)))
-    said = [[_fitted(_first(cell)[0], wide) for cell in row["cells"]] for row in grid] if wide >= _NARROW else None
+    said = (
+        [[fitted(legible(_first(cell)[0]), _SIZE, wide - 4) for cell in row["cells"]] for row in grid]
+        if wide >= _NARROW
+        else None
+    )
     columns = [clip(legible(record["tokens"][position]), 16) for position in positions]
     names = [str(row["layer"]) for row in grid]
     names[0], names[-1] = f"output {names[0]}", f"embeddings {names[-1]}"
@@ -57,11 +61,3 @@ def _settled(sheet: Sheet, record: dict[str, Any], place: tuple[float, float], w
 def _first(cell: dict[str, Any]) -> tuple[str, float]:
     top = cell["top"]
     return (top[0]["token"], top[0]["probability"]) if top else ("", float("nan"))
-
-
-def _fitted(token: str, wide: float) -> str:
-    text = legible(token)
-    most = len(text)
-    while most > 1 and text_width(clip(text, most), _SIZE) > wide - 4:
-        most -= 1
-    return clip(text, most)

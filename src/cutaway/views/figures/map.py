@@ -99,15 +99,8 @@ def _names(sheet: Sheet, points: list[dict[str, Any]], groups: list[str], spots_
         for group in groups:
             own_N2 = spots_N2[[(point.get("group") or "") == group for point in points]]
             highest = own_N2[own_N2[:, 1].argmin()] - [0, 10]
-            put(
-                clip(legible(group, spaces=False), 30),
-                highest,
-                12,
-                (4, 12, 24, 40),
-                leader=False,
-                colour=ACCENT,
-                weight="bold",
-            )
+            name, look = clip(legible(group, spaces=False), 30), {"colour": ACCENT, "weight": "bold"}
+            put(name, highest, 12, (4, 12, 24, 40), leader=False, **look)
     named = [
         put(clip(legible(point["token"], spaces=" " not in point["token"].strip()), 24), spot, 11, (0, 8, 16, 26, 38))
         for point, spot in _few(points, spots_N2)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.views.figures.heat import NUMBER_HEIGHT, colour_bar, heat_map
+from cutaway.views.figures.heat import NUMBER_HEIGHT, around_zero, colour_bar, heat_map
 from cutaway.views.figures.style import Sheet, diverge, number
 
 _LINE = 60  # positions of a line
@@ -35,8 +35,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     sheet.quote(record["text"])
     top = 70.0
     for title, effects_PA in parts:
-        most = float(np.abs(effects_PA).max(initial=0)) or 1.0
-        shade_PA = np.sign(effects_PA) * np.sqrt(np.abs(effects_PA) / most)
+        shade_PA, ticks = around_zero(effects_PA)
         sheet.text(20, top + 16, title, size=11)
         top += 24
         for start in range(0, len(positions), _LINE):
@@ -51,7 +50,6 @@ def draw(record: dict[str, Any]) -> Sheet:
                 marks=_marks(letters, wild[start:end]),
             )
             top += high
-        ticks = [(math.copysign(math.sqrt(abs(s)), s), _signed(s * most)) for s in (-1, -0.25, 0, 0.25, 1)]
         colour_bar(sheet, (left, top), diverge, ticks, f"{record['unit']} (shade: square root)", width=240)
         top += 50
     return sheet
@@ -59,7 +57,3 @@ def draw(record: dict[str, Any]) -> Sheet:
 
 def _marks(letters: list[str], wild: list[str]) -> list[list[str]]:
     return [["•" if letter == own else "" for own in wild] for letter in letters]
-
-
-def _signed(value: float) -> str:
-    return f"+{number(value)}" if value > 0 else number(value)

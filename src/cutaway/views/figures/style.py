@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +80,7 @@ class Sheet:
         place, shown = (x / self.width, 1 - y / self.height), legible(text, spaces=False) if text else ""
         if not options.keys() & {"ha", "rotation"}:
             bold = 1.12 if options.get("weight") == "bold" else 1.0
-            shown = _fitted(shown, size * bold, self.width - 12 - x)
+            shown = fitted(shown, size * bold, self.width - 12 - x)
         self.figure.text(*place, shown, fontsize=size * _POINT, color=colour, **options)
 
     def quote(self, text: str | None, y: float = 60) -> None:
@@ -92,6 +92,12 @@ class Sheet:
         """Draw a line through points."""
         places = [x / self.width for x in xs], [1 - y / self.height for y in ys]
         self.figure.add_artist(Line2D(*places, color=colour, linewidth=weight * _POINT, **options))
+
+    def rules(self, ticks: Sequence[float], left: float, right: float, y: Callable[[float], float]) -> None:
+        """Draw dotted lines at the ticks of an axis, each named at its left; the one at 0 is solid."""
+        for value in ticks:
+            self.line([left, right], [y(value)] * 2, weight=0.5, linestyle=(0, (1, 4)) if value else "-")
+            self.text(left - 5, y(value) + 4, f"{value:g}", size=10, colour=MUTED, ha="right")
 
     def box(
         self, left: float, top: float, width: float, height: float, *, colour: str = LINE, weight: float = 1
@@ -154,6 +160,16 @@ def number(value: float) -> str:
     return f"{value:.3g}".replace("-", "−")
 
 
+def signed(value: float) -> str:
+    """Return a number as `number` does, one above 0 with its sign."""
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
+def last_part(name: str) -> str:
+    """Return the last part of a path, or of a model's id."""
+    return name.rstrip("/").rsplit("/", 1)[-1] or name
+
+
 @functools.cache
 def text_width(text: str, size: float) -> float:
     """Return how wide a line of text is, in pixels."""
@@ -164,7 +180,7 @@ def text_width(text: str, size: float) -> float:
     return float(width / 64)
 
 
-def _fitted(text: str, size: float, room: float) -> str:
+def fitted(text: str, size: float, room: float) -> str:
     """Return the text, cut to that many pixels."""
     wide = text_width(text, size)
     if wide <= room:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cutaway.views.figures.style import ACCENT, GROUPS, INK, LINE, MUTED, Sheet, clip, legible, number, text_width
+from cutaway.views.figures.style import (
+    ACCENT,
+    GROUPS,
+    INK,
+    LINE,
+    MUTED,
+    Sheet,
+    clip,
+    last_part,
+    legible,
+    number,
+    text_width,
+)
 
 # The measures that a figure has room for, the most telling first, and their names on it.
 _SHOWN = {
@@ -140,7 +152,7 @@ def _ticks(ends: tuple[float, float], log: bool) -> list[float]:
 
 def _level(value: Any) -> str:
     if isinstance(value, str):
-        return clip(value.rstrip("/").rsplit("/", 1)[-1] if value[:1] in {"/", "."} else value, 18)
+        return clip(last_part(value) if value[:1] in {"/", "."} else value, 18)
     return "off" if value is None else ("no", "yes")[value] if isinstance(value, bool) else f"{value:g}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cutaway.views.figures.style import INK, LINE, MUTED, RAMP, Sheet, clip, legible, number, text_width
+from cutaway.views.figures.style import INK, LINE, MUTED, RAMP, Sheet, clip, last_part, legible, number, text_width
 
 _BAR: Any = RAMP[5]
 _ROW, _WIDE, _GAP = 20.0, 168.0, 18.0
@@ -14,7 +14,7 @@ _SHARES = {"exact", "used"}
 
 def draw(record: dict[str, Any]) -> Sheet:
     """Draw a `cutaway.tokenizer_comparison/1` record."""
-    names = [clip(_short(one["name"]), 24) for one in record["tokenizers"]]
+    names = [clip(last_part(one["name"]), 24) for one in record["tokenizers"]]
     label = max(text_width(legible(name, spaces=False), 11) for name in names) + 12
     band = 62 + _ROW * len(names)
     left = 20 + label
@@ -28,7 +28,7 @@ def draw(record: dict[str, Any]) -> Sheet:
         cells = record["cells"][s * len(names) : (s + 1) * len(names)]
         records = f"{sample['records']:,} record{'s' if sample['records'] != 1 else ''}"
         size = f"{records}, {sample['symbols']:,} {sample['symbol']}s"
-        file = clip(legible(_short(sample["name"]), spaces=False), 60)
+        file = clip(legible(last_part(sample["name"]), spaces=False), 60)
         sheet.text(20, top + 16, f"{file} ({sample['alphabet']}): {size}", size=12, weight="bold")
         for i, name in enumerate(names):
             sheet.text(left - 10, top + 58 + i * _ROW, name, size=11, ha="right")
@@ -74,7 +74,3 @@ def _called(measure: str, sample: dict[str, Any]) -> str:
 def _said(value: float, share: bool) -> str:
     shown, unit = (100 * value, " %") if share else (value, "")
     return f"{'< 0.001' if 0 < shown < 0.001 else number(shown)}{unit}"
-
-
-def _short(name: str) -> str:
-    return name.rstrip("/").rsplit("/", 1)[-1] or name
