@@ -31,7 +31,7 @@ def test_text_stays_to_the_letter(given: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "dna", "rna", "codon", "protein", "smiles"])
-def test_nothing_is_no_sequence(kind: str) -> None:
+def test_an_empty_sequence_is_refused(kind: str) -> None:
     with pytest.raises(BadSequence, match="is empty"):
         CHECKS[kind]("")
 
@@ -126,7 +126,7 @@ def test_series_are_arrays_and_missing_numbers_nan() -> None:
 
 
 @pytest.mark.parametrize("given", [[], [[]], [[math.nan]], [[1, 2], [1]], [[1, math.inf]], [[0], [-math.inf]]])
-def test_series_that_are_none(given: list[list[float]]) -> None:
+def test_bad_series_are_refused(given: list[list[float]]) -> None:
     at = column(series.check, given)
     assert at == (2 if given == [[1, math.inf]] else 1)
 
@@ -137,7 +137,7 @@ def test_missing_numbers(given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["inf", "-Infinity", "1_000", "1,5", "x", "1e999", "0x10"])
-def test_what_is_no_number(given: str) -> None:
+def test_text_that_is_not_a_number_is_refused(given: str) -> None:
     with pytest.raises(ValueError):
         series.number(given)
 

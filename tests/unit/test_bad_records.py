@@ -129,14 +129,14 @@ def test_a_gz_that_was_cut_in_half(alphabet: str) -> None:
     assert [record.id for record in records][-1] == "z"  # and goes on with the next file
 
 
-def test_a_gz_that_was_changed_or_goes_on_as_something_else() -> None:
+def test_a_damaged_gz_or_one_with_other_data_after_it_is_refused() -> None:
     packed = bytearray(gzip.compress(b">x\nACGT\n" * 1))
     says("a.fa.gz", bytes(packed) + b"trailing", "dna", "the .gz file is damaged")
     packed[-6] ^= 1  # in the checksum
     says("a.fa.gz", bytes(packed), "dna", "the .gz file is damaged", "gzip -t")
 
 
-def test_a_gz_of_several_members_and_of_zeros_behind() -> None:
+def test_a_gz_of_several_members_or_with_zeros_at_the_end_is_read() -> None:
     members = [gzip.compress(f">{i}\nAC\nGT\n".encode()) for i in range(50)]
     Path("a.fa.gz").write_bytes(b"".join(members) + bytes(512))
     assert len(list(read_records("a.fa.gz", "dna"))) == 50
@@ -161,7 +161,7 @@ def test_an_empty_file(name: str, packed: bool) -> None:
 
 
 @pytest.mark.parametrize("content", ["\n\n", " \n", "\ufeff"])
-def test_a_file_of_nothing_but_space(content: str) -> None:
+def test_a_file_of_only_white_space_is_refused(content: str) -> None:
     for name in ("a.txt", "a.fa", "a.fq", "a.jsonl", "a.smi"):
         Path(name).write_text(content, encoding="utf-8")
         with pytest.raises(MissingText, match="has no records"):
@@ -197,7 +197,7 @@ def test_a_table_without_the_column() -> None:
     assert skipped_of(["a.csv", "b.csv"], column="x") == (["ACGT"], 1)
 
 
-def test_parquet_that_is_none() -> None:
+def test_bad_parquet_files_are_refused() -> None:
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -216,7 +216,7 @@ def test_parquet_that_is_none() -> None:
 
 
 @pytest.mark.parametrize("said", ["inf", "-inf", "1e999", "abc", "1_0"])
-def test_numbers_that_are_none(said: str) -> None:
+def test_bad_numbers_are_refused(said: str) -> None:
     files = {
         "a.csv": (f"t,wind\nx,1\ny,{said}\n", f"line 3, column 'wind' of 'a.csv': '{said}' is not a finite number"),
         "a.txt": (f"1 2\n3   {said}\n", f"line 2, column 5 of 'a.txt': '{said}' is not a finite number"),
@@ -235,7 +235,7 @@ def test_numbers_that_are_none(said: str) -> None:
 
 
 @pytest.mark.parametrize("said", ["Infinity", "-Infinity", "true", "1e999", "{}", '"x"'])
-def test_json_values_that_are_no_number(said: str) -> None:
+def test_json_values_that_are_not_numbers_are_refused(said: str) -> None:
     says("a.jsonl", f'{{"series": [1, {said}]}}\n', "series", "line 1, column 'series' of", "not a finite number")
 
 
@@ -259,7 +259,7 @@ def test_a_smiles_that_rdkit_refuses() -> None:
     says("a.csv", "smiles\nCC(C)(C)(C)C\n", "smiles", "line 2, column 'smiles', letter 2 of", "valence")
 
 
-def test_molecules_that_are_none() -> None:
+def test_bad_molecules_are_refused() -> None:
     chem = pytest.importorskip("rdkit.Chem")
     block = chem.MolToMolBlock(chem.MolFromSmiles("CCO"))
     broken = block.replace("  3  2", "  9  2")
@@ -272,7 +272,7 @@ def test_molecules_that_are_none() -> None:
 # GenBank
 
 
-def test_genbank_that_is_none(capfd) -> None:
+def test_bad_genbank_files_are_refused(capfd) -> None:
     pytest.importorskip("Bio")
     from tests.unit.test_records import GENBANK
 

@@ -105,7 +105,7 @@ def test_quantile_bins_hold_equally_many() -> None:
     assert {words.count(f"b{i}") for i in range(50)} <= set(range(198, 203))
 
 
-def test_channels_stand_side_by_side() -> None:
+def test_channels_are_written_side_by_side() -> None:
     bins = uniform_bins(101)
     words = bins.write([[1.0, 2.0], [-1000.0, math.nan]]).split()
     assert [word for word in words[:6] if word == "s"] == ["s", "s"] and len(words) == 10
@@ -130,7 +130,7 @@ def test_its_bins_are_in_its_configuration() -> None:
         ([[[1.0]]], "3 axes"),
     ],
 )
-def test_what_is_no_series_is_refused(channels: list[list[float]], said: str) -> None:
+def test_text_that_is_not_a_series_is_refused(channels: list[list[float]], said: str) -> None:
     with pytest.raises(InputError, match=said):
         uniform_bins(9).write(channels)
 

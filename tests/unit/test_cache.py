@@ -72,7 +72,7 @@ def test_home(monkeypatch, environment, home):
     assert cache.home() == Path(home)
 
 
-def test_a_model_is_made_once_and_found_from_then_on():
+def test_a_model_is_made_once_and_then_found():
     first = cache.fill(KEY, make)
     assert cache.fill(KEY, never) == first == cache.folder(KEY)
     assert (first / "weights").read_text() == "whole"
@@ -97,7 +97,7 @@ def test_a_folder_of_an_older_conversion_is_replaced_once_the_new_one_is_whole()
     assert cache.fill(KEY, never, conversion=2) == cache.fill(KEY, never, conversion=1) == first
 
 
-def test_what_a_library_wrote_for_its_owner_alone_is_there_for_all():
+def test_files_readable_by_the_owner_only_become_readable_by_all():
     def make(folder):
         (folder / "model.safetensors").write_bytes(b"")
         (folder / "model.safetensors").chmod(0o600)
@@ -108,7 +108,7 @@ def test_what_a_library_wrote_for_its_owner_alone_is_there_for_all():
 
 
 @pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), CacheError("no")])
-def test_a_failure_keeps_nothing_and_is_the_callers(failure):
+def test_a_failure_leaves_nothing_and_is_raised(failure):
     def fail(aside):
         make(aside)
         raise failure
@@ -198,7 +198,7 @@ def test_what_a_killed_process_left_is_cleared(key):
 
 
 @pytest.mark.parametrize("word", ["go on", "fail"])
-def test_two_processes_at_once(word):
+def test_of_two_processes_at_once_one_fills_the_cache(word):
     """The second waits for the first and finds its model; where the first fails, the second makes it."""
     first = start(FILLER)
     assert first.stdout.readline() == "filling\n"

@@ -49,7 +49,7 @@ def test_whichever_vectors_span_a_lattice_its_distances_are_the_same() -> None:
     assert distances(frames, pairs, others) == pytest.approx(distances(frames, pairs, boxes), rel=1e-6)
 
 
-def test_a_flat_box_is_none() -> None:
+def test_a_box_without_volume_is_ignored() -> None:
     flat = np.float32([[0.1, 0.2, 0.3], [0.2, 0.4, 0.6000001], [0.3, 0.1, 0.7]])
     ends = [[[0, 0, 0], [5, 5, 5]]]
     assert np.linalg.det(flat.astype(float))
@@ -61,7 +61,7 @@ LINE = np.array([[0.1, 0, 0.7], [0.2, 0.1, 0.6], [0.3, 0.2, 0.5], [1, 0, 0]])
 
 @pytest.mark.parametrize("unit", [1, 0.7, 1e-9])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_atoms_on_a_line_have_no_angle_whatever_rounding_makes_of_them(kind: type, unit: float) -> None:
+def test_atoms_on_a_line_have_no_angle_despite_rounding(kind: type, unit: float) -> None:
     frame = (LINE * unit).astype(kind)
     assert np.cross(frame[1] - frame[0], frame[2] - frame[1]).any()  # they are not quite on it
     assert np.isnan(dihedrals([frame, frame[::-1]], [[0, 1, 2, 3]])).all()

@@ -47,7 +47,7 @@ def tables(drawing):
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_no_heading_and_no_number_is_broken(drawings, width):
+def test_no_heading_and_no_number_is_broken_over_lines(drawings, width):
     for name, drawing in drawings.items():
         stream = io.StringIO()
         Console(file=stream, width=width, markup=False, highlight=False).print(drawing, crop=False)
@@ -69,7 +69,7 @@ def test_a_heading_folds_between_words_only():
     assert lines[0].split()[0] == "as" and lines[1].split()[0] == "bytes" and lines[2].split()[0] == "1,234.5"
 
 
-def test_one_of_a_thing_is_told_in_the_singular(tiny_llama):
+def test_one_of_a_thing_is_written_in_the_singular(tiny_llama):
     model = load(tiny_llama)
     drawn = [
         terminal_inside.attention(attention("a", model, layers=[0], heads=[0])),

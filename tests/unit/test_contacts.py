@@ -119,7 +119,7 @@ def test_the_map_is_that_of_eager_attention(request, kind, causal, correct):
     assert list(found.residues) == list(SEQUENCE) and found.truth is None and found.best is None
 
 
-def test_a_head_that_is_named_twice_is_taken_once(random_bert, tiny_gpt2):
+def test_a_head_named_twice_is_used_once(random_bert, tiny_gpt2):
     once, twice = (contacts(SEQUENCE, random_bert, layers=[0], heads=heads) for heads in ([1, 0], [1, 0, 1]))
     assert twice.heads == once.heads and len(twice.heads) == 2
     assert np.array_equal(once.scores.array(), twice.scores.array())
@@ -198,7 +198,7 @@ def test_files_of_contacts(tmp_path):
         ("a.npy", "not numpy", "is not an array of numbers"),
     ],
 )
-def test_files_that_hold_no_contacts(tmp_path, name, text, words):
+def test_files_without_contacts_are_refused(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=words):
         read_contacts(tmp_path / name, 4)
@@ -241,7 +241,7 @@ def test_bad_input(random_bert, text, options, error, words):
         contacts(text, random_bert, **options)
 
 
-def test_white_space_is_no_residue(random_bert, tiny_gpt2):
+def test_white_space_is_not_a_residue(random_bert, tiny_gpt2):
     found, whole = contacts("mktay\niaKQ RQ*", random_bert), contacts("MKTAYIAKQRQ", random_bert)
     assert found.residues == list("MKTAYIAKQRQ") and found.pairs == whole.pairs
     assert found.changes == {"lower case to upper": 7, "end stops removed": 1} and whole.changes == {}

@@ -55,7 +55,7 @@ def test_without_smoothing_ppmi_is_symmetric_and_with_it_rare_contexts_lose():
     assert smooth_VV[0, rare] < plain_VV[0, rare]
 
 
-def test_words_out_of_the_vocabulary_hold_their_places():
+def test_words_outside_the_vocabulary_keep_their_places():
     assert cooccurrences(split(["a x b"]), ["a", "b"], 1).nnz == 0
     assert cooccurrences(split(["a x b"]), ["a", "b"], 2).toarray().tolist() == [[0, 1], [1, 0]]
     assert cooccurrences(split(["a", "b"]), ["a", "b"], 3).nnz == 0  # a window ends with its line
@@ -134,7 +134,7 @@ def test_contextual_vectors_read_of_a_line_what_fits_the_context(tiny_bert_class
     assert contextual_vectors([line], ["cat"], load(tiny_bert_classifier, "any")).counts == [16]
 
 
-def test_corpora_that_say_nothing():
+def test_corpora_without_information_are_refused():
     for corpus in ("", "?!\n\n"):
         with pytest.raises(MissingText, match="no word"):
             static_vectors(corpus)
@@ -146,7 +146,7 @@ def test_corpora_that_say_nothing():
         static_vectors(LINES, window=0)
 
 
-def test_words_of_a_text_and_where_they_stand():
+def test_words_of_a_text_and_their_places():
     text = "Ça va—don't (état-major) 7!"
     assert [word for word, _, _ in words_of(text)] == ["ça", "va", "don't", "état-major", "7"]
     assert all(text[a:b].lower() == word for word, a, b in words_of(text))

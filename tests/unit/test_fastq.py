@@ -72,7 +72,7 @@ def test_qualities_end_by_the_count_of_letters() -> None:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_behind_a_damaged_record_the_others_are_read(seed: int) -> None:
+def test_records_after_a_damaged_one_are_read(seed: int) -> None:
     """One line of one record in ten is lost, doubled or cut: the nine others come back, and the loss is counted."""
     generator = random.Random(seed)  # noqa: S311
     # Qualities begin with a letter here: what begins with '@' or '+' is the subject of the tests above.

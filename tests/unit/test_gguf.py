@@ -170,7 +170,7 @@ def test_its_tokenizer_is_there_for_plain_transformers(converted):
     assert chat == "<|im_start|>user hi<|im_end|>"
 
 
-def test_it_loads_here_and_knows_where_it_ends(converted):
+def test_the_converted_model_loads_and_has_its_end_token(converted):
     loaded = models.load(converted)
     assert loaded.end_ids == {2} and loaded.context == CONTEXT
     assert loaded.tokenizer.special_id("bos") == 1
@@ -194,7 +194,7 @@ def test_it_is_converted_once(converted, quantised, home, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("pre", ["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"])
-def test_digits_stand_alone_and_lines_stay_together(tmp_path, pre, monkeypatch):
+def test_digits_are_single_tokens_and_line_ends_stay_together(tmp_path, pre, monkeypatch):
     monkeypatch.setattr(sources.gguf, "convert", _convert)
     write_gguf(tmp_path / "tiny.gguf", reference(tied=False), pre=pre)
     folder = sources.resolve(tmp_path / "tiny.gguf")

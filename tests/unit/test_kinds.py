@@ -151,7 +151,7 @@ def test_adversarial_input_comes_back_or_is_lost_as_declared(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["bpe text", "wordpiece text", "unigram text"])
-def test_sub_words_of_text_lose_nothing(name: str) -> None:
+def test_subwords_of_text_lose_nothing(name: str) -> None:
     tokenizer = made(name)
     found = check_tokenizer(tokenizer, number=6_000, seed=5)
     assert found.exact == found.tried and found.loses == {}
@@ -257,7 +257,7 @@ def test_overlapping_words_are_one_a_letter() -> None:
     assert tokenizer.decode(tokenizer.encode(text).ids) == "ATGCNATGC"
 
 
-def test_letters_that_are_not_known_are_in_no_merge() -> None:
+def test_ambiguous_letters_are_never_merged() -> None:
     tokenizer = letter_bpe(["ACGTNNNN" * 50, "N" * 900], "dna", 60)
     assert [token for token in tokenizer.vocabulary if "N" in token] == ["N"]
     assert tokenizer.encode("ACGTNN").tokens == ["ACGT", "N", "N"]
@@ -266,7 +266,7 @@ def test_letters_that_are_not_known_are_in_no_merge() -> None:
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "unigram"])
-def test_a_letter_of_no_alphabet_is_lost_alone(kind: str) -> None:
+def test_of_a_sequence_only_the_foreign_letter_is_lost(kind: str) -> None:
     """Found by generated sequences: WordPiece gave up a piece of 64 letters for one, unigram a run of them as one."""
     for alphabet, text in (("dna", "ACGT" * 20), ("rna", "ACGU" * 20), ("protein", "MKV-*" * 16)):
         tokenizer = train_tokenizer([text], kind, alphabet=alphabet, vocab_size=80)
@@ -315,7 +315,7 @@ def test_what_can_not_be_made_is_refused(kind: str, options: dict[str, Any], sai
 
 
 @pytest.mark.parametrize("kind", ["bpe", "word", "codon", "bins", "smiles"])
-def test_nothing_to_learn_from(kind: str) -> None:
+def test_training_without_sequences_is_refused(kind: str) -> None:
     with pytest.raises(MissingText, match="no sequence"):
         train_tokenizer([], kind)
 
@@ -335,7 +335,7 @@ def test_a_folder_is_written_over_only_on_purpose(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t"]
 
 
-def test_the_old_tokenizer_stays_where_the_new_one_can_not_take_its_place(tmp_path: Path, monkeypatch: Any) -> None:
+def test_the_old_tokenizer_stays_if_it_can_not_be_replaced(tmp_path: Path, monkeypatch: Any) -> None:
     folder = tmp_path / "t"
     save_tokenizer(made("codon"), folder)
     rename = Path.rename
@@ -352,7 +352,7 @@ def test_the_old_tokenizer_stays_where_the_new_one_can_not_take_its_place(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
-def test_a_genome_is_no_text() -> None:
+def test_a_genome_is_refused_as_text() -> None:
     with pytest.raises(InputError, match="a word of 20,001 characters") as raised:
         train_tokenizer(["some words before it", "ACGTA" * 4000 + "C"], "bpe", vocab_size=300)
     assert raised.value.hint is not None and "`alphabet`: dna" in raised.value.hint

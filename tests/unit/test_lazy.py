@@ -12,7 +12,7 @@ ROOMS = ("generation", "inside", "lessons", "models", "predict", "sequences", "t
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_every_name_is_what_it_says_whatever_was_imported_before(room):
+def test_every_public_name_is_right_after_any_imports(room):
     package = importlib.import_module(f"cutaway.{room}")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"cutaway.{room}.{module.name}")  # which becomes an attribute of the package
@@ -22,7 +22,7 @@ def test_every_name_is_what_it_says_whatever_was_imported_before(room):
         package.nonsense  # noqa: B018
 
 
-def test_rooms_alone_import_nothing_heavy():
+def test_importing_a_room_imports_nothing_heavy():
     code = (
         f"import sys; from cutaway import {', '.join(ROOMS)}; print(*({{'torch', 'transformers'}} & set(sys.modules)))"
     )

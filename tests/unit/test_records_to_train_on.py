@@ -132,7 +132,7 @@ def test_a_text_is_a_text(text: str) -> None:
         (b"some\0thing", "byte 0x00 at position 4"),
     ],
 )
-def test_what_is_no_text_is_said(content: bytes, said: str, capsys) -> None:
+def test_files_that_are_not_text_are_refused(content: bytes, said: str, capsys) -> None:
     Path("a.txt").write_bytes(content)
     for words in (["train", "a.txt"], ["tokenize", "-f", "a.txt", "-m", "none"]):
         code, _, err = run(capsys, *words)
@@ -150,7 +150,7 @@ def test_binary_records_are_refused_by_their_names(capsys) -> None:
     assert Path("a.txt").read_text() == "1\n2\n"
 
 
-def test_a_text_of_several_lines_is_no_line(capsys) -> None:
+def test_a_text_of_several_lines_is_refused(capsys) -> None:
     Path("a.csv").write_text('id,text\n1,"two\nlines"\n')
     code, _, err = run(capsys, "records", "a.csv", "-o", "a.txt")
     assert code == 2 and "record '1' (line 2 of 'a.csv') spans several lines" in err and not Path("a.txt").exists()

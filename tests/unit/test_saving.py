@@ -75,7 +75,7 @@ def test_the_card(tiny_llama, tmp_path):
 @pytest.mark.parametrize(
     "readme", ["---\nlicense: [\n---\n", "---\n- a list\n---\n", "no front matter", "", "\xff\xfe"]
 )
-def test_a_card_that_can_not_be_read_does_no_harm(tiny_llama, tmp_path, readme):
+def test_an_unreadable_card_does_no_harm(tiny_llama, tmp_path, readme):
     models.save(tiny_llama, tmp_path / "mine")
     (tmp_path / "mine" / "README.md").write_bytes(readme.encode("latin-1"))
     assert models.model_info(tmp_path / "mine").licence is None
@@ -184,7 +184,7 @@ def test_a_target_in_the_way_is_seen_before_the_model_is_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("existing", [False, True])
-def test_a_difference_is_an_error_and_nothing_is_kept(tiny_gpt2, tmp_path, monkeypatch, existing):
+def test_a_difference_is_an_error_and_nothing_is_saved(tiny_gpt2, tmp_path, monkeypatch, existing):
     """Spoil the weights between the saving and the check."""
     if existing:
         (tmp_path / "mine").mkdir()

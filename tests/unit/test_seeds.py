@@ -82,7 +82,7 @@ def test_every_bit_counts_and_the_same_seed_gives_the_same(take: Callable[[Path,
 
 @pytest.mark.parametrize("take", [*TAKERS, edits, layout], ids=lambda take: take.__name__)
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**80, 1.5, True, "5", math.nan])
-def test_what_is_no_seed_is_refused(take: Callable[[Path, int], Any], seed: Any, tiny_llama: Path) -> None:
+def test_bad_seeds_are_refused(take: Callable[[Path, int], Any], seed: Any, tiny_llama: Path) -> None:
     with pytest.raises(InputError, match="seed is"):
         take(tiny_llama, seed)
 
@@ -103,14 +103,14 @@ def test_response_r_is_the_first_of_seed_plus_r(tiny_llama: Path) -> None:
         cutaway.generate("The", tiny_llama, num_return_sequences=2, seed=2**63 - 1, **how)
 
 
-def test_streams_of_other_purposes_have_nothing_in_common() -> None:
+def test_streams_of_two_purposes_are_independent() -> None:
     streams = [stream(7), stream(7, "a"), stream(7, "a", 1), stream(7, "a", 2), stream(8, "a"), stream(7, "a1")]
     numbers = np.array([one.random(1000) for one in streams])
     assert np.abs(np.corrcoef(numbers) - np.eye(len(streams))).max() < 0.15
     assert len({seed32(seed, "x") for seed in range(1000)}) == 1000
 
 
-def test_training_leaves_torch_s_own_chance_alone() -> None:
+def test_training_does_not_change_the_random_state_of_torch() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)

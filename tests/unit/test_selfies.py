@@ -104,7 +104,7 @@ def test_every_molecule_comes_back(tokenizer: Tokenizer) -> None:
     "more",
     [[], ["[C@H1]", "[C@@H1]", "[/C]", "[\\C]", "[=C]", "[/F]", "[\\F]", "[N@+1]", "[13C]", "[2H]", "[Se]", "."]],
 )
-def test_chance_molecules_come_back(more: list[str]) -> None:
+def test_random_molecules_come_back(more: list[str]) -> None:
     tokenizer, refused = selfies_symbols(molecules.STEREO), 0
     for smiles in chance_molecules(1200, 4, more):
         try:
@@ -170,16 +170,16 @@ def test_what_can_not_be_written_is_named(smiles: str, column: int, said: str) -
 @pytest.mark.parametrize(
     "text", ["C", "x[C]", "[C]x", "[C", "[[C]]", "[Zz]", "[CH9]", "[C]<unk>", "[Ring9]", "[C] [C]"]
 )
-def test_what_is_no_selfies_is_refused(text: str) -> None:
+def test_text_that_is_not_selfies_is_refused(text: str) -> None:
     with pytest.raises(BadSequence, match="SELFIES"):
         selfies_smiles(text)
 
 
-def test_nothing_is_nothing() -> None:
+def test_an_empty_smiles_is_an_empty_selfies() -> None:
     assert selfies_text("") == selfies_smiles("") == "" and tokenize("", selfies_symbols(["C"])).ids == []
 
 
-def test_tokens_lie_where_they_come_from() -> None:
+def test_tokens_have_their_places_in_the_smiles() -> None:
     molecule = "CC(=O)N/C=C\\1CC[C@H]1[O-]"
     found = tokenize(f"{molecule}.[Xe]", selfies_symbols([molecule]))
     shown = list(zip(found.tokens, found.pieces, strict=True))
@@ -220,7 +220,7 @@ def test_a_check_tries_selfies_and_molecules(closed: bool) -> None:
     assert found.exact + sum(loss.count for loss in found.lost) == 3_000 and found.exact > 500
 
 
-def test_a_check_finds_what_becomes_another_molecule() -> None:
+def test_a_check_finds_a_molecule_that_becomes_another() -> None:
     tokenizer = selfies_symbols(LEARNED)
     tokenizer.backend.normalizer = normalizers.Replace("[=S]", "[S]")
     found = check_tokenizer(tokenizer, number=2_000)
@@ -303,7 +303,7 @@ def test_what_can_not_be_cut_is_not_measured(tmp_path: Path) -> None:
         read_sample(tmp_path / "x.smi", "smiles", symbols=2)
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_its_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = selfies_symbols(["C"])
     selfies_text.cache_clear()
     monkeypatch.setitem(sys.modules, "selfies", None)

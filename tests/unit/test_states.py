@@ -46,7 +46,7 @@ def test_k_means_finds_what_there_is() -> None:
     assert learn_states(parts, 2, seed=1) == states  # it is one row of time steps, however it is cut
 
 
-def test_angles_have_no_seam() -> None:
+def test_angles_are_continuous_at_pi() -> None:
     flat, round_ = (learn_states([TURNED[:1]], 2, angles=angles) for angles in (False, True))
     assert abs(round_.centres[0][0]) == pytest.approx(math.pi, abs=0.05)
     assert round_.centres[1][0] == pytest.approx(0, abs=0.05)
@@ -214,7 +214,7 @@ def test_words_are_taken_as_words() -> None:
 
 
 @pytest.mark.parametrize("angles", [False, True])
-def test_the_check_holds_every_step_against_all_centres(angles: bool) -> None:
+def test_the_check_compares_every_step_with_all_centres(angles: bool) -> None:
     tokenizer = train_tokenizer([TURNED], "states", vocab_size=25, angles=angles)
     found = check_tokenizer(tokenizer, number=400)
     assert found.passed and found.kind == "states" and found.lost == []

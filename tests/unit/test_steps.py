@@ -124,7 +124,7 @@ def test_what_merges_alone_do_not_explain() -> None:
     assert tokenize("abc", whole, steps=False).merges is None
 
 
-def test_special_tokens_are_no_words() -> None:
+def test_special_tokens_are_not_words() -> None:
     tokenizer = train_tokenizer([TEXT] * 9, "bpe", vocab_size=300)
     found = tokenize("the<|end|>cat", tokenizer)
     assert [word.word for word in found.merges.words] == ["the", "cat"]  # type: ignore[union-attr]
@@ -173,7 +173,7 @@ def test_the_pieces_of_a_series_are_its_numbers(bins: Tokenizer) -> None:
     assert last.bin is None and last.word.startswith("+ d") and last.back is not None
 
 
-def test_what_is_no_series_is_taken_as_words(bins: Tokenizer) -> None:
+def test_the_words_of_bins_are_read_unchanged(bins: Tokenizer) -> None:
     words = bins_of(bins).write([[1.0, 2.0]])
     found = tokenize(words, bins)
     assert found.numbers is None and found.decoded == words and found.round_trip
@@ -187,7 +187,7 @@ def test_what_is_no_series_is_taken_as_words(bins: Tokenizer) -> None:
         tokenize("1 1e999", bins)
 
 
-def test_overlapping_kmers_lie_where_they_are() -> None:
+def test_overlapping_kmers_have_their_places_in_the_sequence() -> None:
     text = "ATGCANNA"
     found = tokenize(text, kmers("dna", 3, overlapping=True))
     assert found.round_trip and found.decoded == text and len(found.ids) == len(text)

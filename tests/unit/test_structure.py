@@ -71,7 +71,7 @@ def test_numbers_say_which_of_two_alike_is_missing(tmp_path, gone):
     assert np.array_equal(read_structure(tmp_path / "loop.pdb", SEQUENCE).contacts, near)
 
 
-def test_numbers_that_jump_over_nothing_do_no_harm(tmp_path):
+def test_residue_numbers_that_jump_without_a_gap_do_no_harm(tmp_path):
     numbers = [i + 1 + 7 * (i > 9) + 2000 * (i > 14) for i in range(len(SEQUENCE))]
     lines = [atom(i, "CA", x, "A", n, CB_P3[i]) for i, (x, n) in enumerate(zip(SEQUENCE, numbers, strict=True))]
     (tmp_path / "kabat.pdb").write_text("".join(lines) + "END\n")
@@ -87,7 +87,7 @@ def test_a_part_of_the_chain_is_enough(pdb):
     assert np.array_equal(found.contacts, expected()[10:, 10:])
 
 
-def test_mmcif_gzipped_says_the_same(pdb, tmp_path):
+def test_gzipped_mmcif_gives_the_same(pdb, tmp_path):
     writer = PDB.MMCIFIO()
     writer.set_structure(PDB.PDBParser(QUIET=True).get_structure("", pdb))
     writer.save(str(tmp_path / "known.cif"))
@@ -108,7 +108,7 @@ def test_mmcif_gzipped_says_the_same(pdb, tmp_path):
         ("bytes.pdb", bytes(range(128, 256)), "Biopython cannot read"),
     ],
 )
-def test_what_is_no_structure_of_the_sequence(pdb, tmp_path, name, content, words):
+def test_a_structure_of_another_sequence_is_refused(pdb, tmp_path, name, content, words):
     path = tmp_path / name
     path.write_bytes(pdb.read_bytes() if content is None else content)
     sequence = SEQUENCE[1:7] + "W" * 30 + "SHWS" if content is None else SEQUENCE
@@ -116,6 +116,6 @@ def test_what_is_no_structure_of_the_sequence(pdb, tmp_path, name, content, word
         read_structure(path, sequence)
 
 
-def test_no_file(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no file"):
         read_structure(tmp_path / "nothing.pdb", SEQUENCE)

@@ -28,7 +28,7 @@ def test_fillings_and_sentences_are_one_to_one() -> None:
     assert len(sentences) == len(set(sentences)) == fillings == 6912
 
 
-def test_no_sentence_begins_another() -> None:
+def test_no_sentence_is_the_beginning_of_another() -> None:
     # The end is at the end and nowhere else, so a text falls into sentences in one way only.
     assert all(sentence.find(SENTENCES.end) == len(sentence) - 2 for sentence, _ in SENTENCES.sentences())
 
@@ -89,7 +89,7 @@ def test_surprisal_sums_to_the_logprob_of_each_sentence() -> None:
         assert surprisal[start:stop].sum() == pytest.approx(-SENTENCES.logprob(sentence))
 
 
-def test_surprisal_of_a_text_cut_short_is_the_beginning_of_the_whole() -> None:
+def test_surprisal_of_a_truncated_text_is_the_beginning_of_the_whole() -> None:
     rng = np.random.default_rng(2)
     text = SENTENCES.sample(rng) + SENTENCES.sample(rng)
     np.testing.assert_array_equal(SENTENCES.surprisal(text[:75]), SENTENCES.surprisal(text)[:75])
@@ -113,7 +113,7 @@ def test_surprisal_names_what_can_not_be() -> None:
         SENTENCES.surprisal("The queen")
 
 
-def test_samples_come_as_often_as_their_probabilities_say() -> None:
+def test_samples_occur_with_their_probabilities() -> None:
     rng = np.random.default_rng(3)
     n = 20_000
     counts = Counter(SMALL.sample(rng) for _ in range(n))

@@ -46,7 +46,7 @@ def series(name: str, content: str, **options):
 # Quotes
 
 
-def test_a_stray_quote_costs_its_line_and_no_other() -> None:
+def test_a_stray_quote_costs_only_its_line() -> None:
     content = 'id,sequence\na,ACGT\nb,"ACG\nc,TTT\nd,CCC\n'
     assert "line 3, column 1 of 'q.csv'" in refused("q.csv", content, "dna")
     found, counts = read("q.csv", content, "dna", skip_bad=True)
@@ -79,7 +79,7 @@ def test_a_stray_quote_in_a_long_file(monkeypatch) -> None:
     )
 
 
-def test_a_file_of_nothing_but_open_quotes_is_read_to_its_end() -> None:
+def test_a_file_of_only_open_quotes_is_read_to_its_end() -> None:
     found, counts = read("q.csv", "a,b\n" + 'x","\n' * 3000 + "y,z\n", column="a", skip_bad=True)
     assert [r.sequence for r in found] == ["y"] and counts == {"skipped": 3000}
 
@@ -124,7 +124,7 @@ def test_a_line_that_is_not_utf8_inside_a_cell() -> None:
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_whole_tables_are_those_of_csv_itself(mark: str) -> None:
+def test_good_tables_are_read_as_by_the_csv_module(mark: str) -> None:
     rng = random.Random(0)  # noqa: S311
     for _ in range(100):
         text = io.StringIO()
@@ -170,7 +170,7 @@ def test_the_mark_is_what_gives_each_line_as_many_cells() -> None:
 
 
 @pytest.mark.parametrize("said", ["sep=;", '"sep=;"', "sep=;;;"])
-def test_what_a_spreadsheet_says_of_its_mark(said: str) -> None:
+def test_a_sep_line_of_a_spreadsheet_sets_the_separator(said: str) -> None:
     found, counts = read("a.csv", f"{said}\r\nid;text\r\na;one, two\r\n")
     assert [(r.id, r.sequence, r.line) for r in found] == [("a", "one, two", 3)]
     assert counts == {"sep= lines left out": 1}
@@ -203,7 +203,7 @@ def test_commas_in_a_text_that_may_be_decimal_ones(content: str) -> None:
 
 
 @pytest.mark.parametrize("content", ["1,2,3\n", "1, 2, 3\n", "1,2, 3\n", "1 ,2 , 3\n", " 1,2,3 \n", "1; 2;3\n"])
-def test_commas_that_are_none(content: str) -> None:
+def test_commas_that_can_not_be_decimal_separate_numbers(content: str) -> None:
     assert series("a.txt", content)[0] == [[1.0], [2.0], [3.0]]
 
 
@@ -244,7 +244,7 @@ def test_two_columns_of_one_name_are_an_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ["list_", "large_list", "fixed", "list_view", "large_list_view"])
-def test_lists_of_any_kind_hold_a_record_a_row(kind: str) -> None:
+def test_lists_of_any_kind_give_one_record_per_row(kind: str) -> None:
     pa = pytest.importorskip("pyarrow")
     held = pa.list_(pa.float32(), 2) if kind == "fixed" else getattr(pa, kind)(pa.float32())
     for name, column in (("series", None), ("wind", "wind")):
@@ -283,13 +283,13 @@ def test_a_bad_step_keeps_its_place() -> None:
     assert math.isnan(record.sequence[0][1]) and len(record.sequence[0]) == 3
 
 
-def test_an_empty_label_of_a_series_is_none() -> None:
+def test_an_empty_label_of_a_series_counts_as_missing() -> None:
     found, counts = read("a.csv", "x,who\n1,\n2,\n3,S\n4,\n", "series", label_column="who")
     assert [(r.label, len(r.sequence[0])) for r in found] == [(None, 2), ("S", 1), (None, 1)]
     assert counts == {"missing labels": 2}
 
 
-def test_names_of_columns_left_out_stand_behind_their_count(capsys) -> None:
+def test_columns_left_out_are_counted_by_name(capsys) -> None:
     from cutaway.cli import main
 
     names = [f"a word that is long {i}" for i in range(15)]

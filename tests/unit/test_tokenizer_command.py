@@ -128,7 +128,7 @@ def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> Non
         assert code == 2 and "there is no record 'a' in a text" in err
 
 
-def test_duplicates_are_renamed_where_that_is_asked_for(capsys: Any, files: Path) -> None:
+def test_duplicates_are_renamed_on_request(capsys: Any, files: Path) -> None:
     Path("twice.fa").write_text(">a\nATGAAA\n>a\nGCGTTT\n")
     train = ["tokenizer", "train", "twice.fa", "--kind", "codon", "-o", "t"]
     assert run(capsys, *train)[0] == 2
@@ -141,7 +141,7 @@ def test_duplicates_are_renamed_where_that_is_asked_for(capsys: Any, files: Path
 
 
 @pytest.mark.parametrize("kind", ["bins", "states"])
-def test_what_is_no_series_is_said(capsys: Any, files: Path, kind: str) -> None:
+def test_text_that_is_not_a_series_is_an_error(capsys: Any, files: Path, kind: str) -> None:
     Path("steps.txt").write_text("1\n2\n5\n")
     assert run(capsys, "tokenizer", "train", "steps.txt", "--kind", kind, "-o", "t")[0] == 0
     code, _, err = run(capsys, "tokenize", "-f", "series.csv", "-m", "./t")
@@ -160,7 +160,7 @@ def test_molecules_are_read_unchecked_as_text(capsys: Any, files: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["bpe", "char", "wordpiece", "word"])
-def test_sequences_are_no_text_unless_that_is_said(capsys: Any, files: Path, kind: str) -> None:
+def test_records_are_not_read_as_text_unless_requested(capsys: Any, files: Path, kind: str) -> None:
     code, _, err = run(capsys, "tokenizer", "train", "genes.fa", "--kind", kind, "--vocab-size", 700, "-o", "t")
     assert code == 2 and "'genes.fa' holds sequences, not text" in err and not Path("t").exists()
     assert ("dna" in err) == (kind != "word")
@@ -182,7 +182,7 @@ def test_force_writes_over_a_tokenizer(capsys: Any, files: Path) -> None:
     assert json.loads(Path("t/tokenizer_config.json").read_text())["cutaway"]["kind"] == "codon"
 
 
-def test_skipped_records_are_said(capsys: Any, files: Path) -> None:
+def test_skipped_records_are_reported(capsys: Any, files: Path) -> None:
     words = ["genes.fa", "protein.fa", "--kind", "codon", "--skip-bad", "-o", "t"]
     code, out, err = run(capsys, "tokenizer", "train", *words)
     assert code == 0 and "1 broken one left out" in out and "protein.fa" in err
@@ -212,7 +212,7 @@ def test_a_rare_loss_is_shrunk_to_its_cause() -> None:
     assert found.lost[0].decoded == "it is"
 
 
-def test_a_declared_loss_covers_only_what_it_says() -> None:
+def test_a_declared_loss_covers_only_its_own_kind() -> None:
     """An unknown letter is declared; what stands around it still has to come back."""
     tokenizer = train_tokenizer(["ACGT"], "char", alphabet="dna")
     tokenizer.backend.normalizer = normalizers.Replace("GG", "G")
@@ -221,7 +221,7 @@ def test_a_declared_loss_covers_only_what_it_says() -> None:
     assert [loss.text for loss in found.lost if loss.rule == "failed"] == ["GG"]
 
 
-def test_a_bound_that_does_not_hold_is_found() -> None:
+def test_a_wrong_bound_is_found() -> None:
     tokenizer = bins_tokenizer(uniform_bins(101))
     tokenizer.config["cutaway"]["edges"] = [2 * edge for edge in uniform_bins(101).edges]
     assert check_tokenizer(tokenizer, number=50).passed  # other bins, but the same words for them
@@ -238,7 +238,7 @@ def test_a_bound_that_does_not_hold_is_found() -> None:
     assert found.lost[0].rule == "failed"
 
 
-def test_a_check_ends_with_one_where_it_fails(capsys: Any, tmp_path: Path) -> None:
+def test_a_failed_check_exits_with_1(capsys: Any, tmp_path: Path) -> None:
     tokenizer = lower_casing()
     save_tokenizer(tokenizer, tmp_path / "t")
     code, out, err = run(capsys, "tokenizer", "check", tmp_path / "t", "-n", 200)
@@ -283,7 +283,7 @@ def test_unknown_tokens_are_counted_and_shown(capsys: Any, files: Path) -> None:
     assert "not in the vocabulary" not in out
 
 
-def test_what_has_to_be_written_first_is_said(capsys: Any, files: Path) -> None:
+def test_a_written_form_is_reported(capsys: Any, files: Path) -> None:
     code, out, _ = run(capsys, "tokenizer", "train", "series.csv", "--kind", "bins", "-o", "t", "--json")
     assert code == 0 and json.loads(out)["written"] == "series of numbers, as cutaway.tokens.Bins.write writes them"
     code, out, _ = run(capsys, "tokenizer", "train", "genes.fa", "--kind", "codon", "-o", "c", "--json")

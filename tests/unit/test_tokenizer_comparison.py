@@ -117,7 +117,7 @@ def test_what_can_be_counted_by_hand() -> None:
     assert found.bits_per_symbol == pytest.approx(bits, rel=1e-12)
 
 
-def test_unknown_tokens_are_a_loss_and_bytes_are_none() -> None:
+def test_unknown_tokens_are_a_loss_and_byte_tokens_are_not() -> None:
     lossy = cell(train_tokenizer(["ab"], "char"), "text", ["abc", "ab", "ccc"])
     assert lossy.unknown == 4 / 8 and lossy.exact == 1 / 3 and not lossy.comparable
     assert lossy.bits_per_symbol is not None
@@ -212,7 +212,7 @@ def test_all_but_the_speed_is_the_same_each_time() -> None:
     assert compare_tokenizers(tokenizers, samples, edits=40, seed=1).rows() != first
 
 
-def test_tokenizers_of_one_name_are_told_apart() -> None:
+def test_tokenizers_of_one_name_are_numbered() -> None:
     tokenizer = train_tokenizer(TEXT, "char")
     found = compare_tokenizers([tokenizer, tokenizer], [Sample("x", "text", TEXT)] * 2, edits=0)
     assert [one.name for one in found.tokenizers] == ["char (text)", "char (text) (2)"]
@@ -312,7 +312,7 @@ def test_bad_words_are_named(capsys: Any, files: list[str]) -> None:
         assert (found, out) == (code, "") and said in err, words
 
 
-def test_broken_records_that_were_left_out_are_said(capsys: Any, files: list[str]) -> None:
+def test_broken_records_that_were_left_out_are_reported(capsys: Any, files: list[str]) -> None:
     Path("mixed.fa").write_text(">a\nACGT\n>b\nMKF\n>c\nGATTACA\n")
     with pytest.raises(BadSequence, match="is not a letter of dna"):
         read_sample("mixed.fa", "dna")
@@ -332,7 +332,7 @@ def test_files_are_called_by_their_names_unless_two_share_one() -> None:
         assert [cell.sample for cell in found.cells] == shown
 
 
-def test_the_error_of_numbers_is_told_in_standard_deviations() -> None:
+def test_the_error_of_numbers_is_in_standard_deviations() -> None:
     chance = np.random.default_rng(5)
     channels = [list(chance.normal(3, 2, 400)), list(chance.normal(-1, 1e200, 400)), [4.0] * 400]
     channels[0][7] = math.nan

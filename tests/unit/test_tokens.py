@@ -12,14 +12,14 @@ TEXTS = ["", " ", "No, I am your father", "a\nb\tc", "é😀👩‍🔬", "\x00n
 
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("make", [characters, words])
-def test_simple_tokenizers_bring_their_own_text_back(make, text):
+def test_simple_tokenizers_give_their_own_text_back(make, text):
     result = tokenize(text, make([text, "x"]), add_special_tokens=False)
     assert result.round_trip
     assert "".join(result.pieces) == text
     assert [text[a:b] for a, b in result.offsets] == result.pieces
 
 
-def test_unknown_characters_are_lost_and_it_says_so():
+def test_unknown_characters_are_lost_and_this_is_reported():
     result = tokenize("abc", characters(["ab"]), add_special_tokens=False)
     assert not result.round_trip
     assert result.tokens[-1] == "<unk>"

@@ -206,7 +206,7 @@ def test_every_command_is_here():
 
 
 @pytest.mark.parametrize("command", MISTAKES)
-def test_mistakes_are_told_without_torch(command, models, tmp_path):
+def test_mistakes_are_reported_without_torch(command, models, tmp_path):
     for name in ("empty.txt", "taken"):
         (tmp_path / name).write_text("")
     given = [[*command.split(), *_named(arguments, models)] for arguments, _ in MISTAKES[command]]
@@ -223,7 +223,7 @@ def test_mistakes_are_told_without_torch(command, models, tmp_path):
 
 
 @pytest.mark.parametrize("command", MISTAKES)
-def test_a_mistake_is_told_within_half_a_second(command, models, tmp_path):
+def test_a_mistake_is_reported_within_half_a_second(command, models, tmp_path):
     """Half a second of a processor, from the shell and back: what other programs run beside it does not count.
 
     Caches that they empty still slow it, so the fastest of some tries counts.

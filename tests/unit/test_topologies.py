@@ -38,7 +38,7 @@ def refused(content: str, **options: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", ["xtc", "dcd", "trr"])
-def test_names_of_other_atoms_choose_none(kind: str) -> None:
+def test_names_of_another_number_of_atoms_are_refused(kind: str) -> None:
     walk = np.zeros((3, 10, 3), np.float32) + np.arange(10, dtype=np.float32)[:, None]
     opener = {
         "xtc": mdtraj.formats.XTCTrajectoryFile, "dcd": mdtraj.formats.DCDTrajectoryFile,

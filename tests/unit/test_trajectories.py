@@ -200,7 +200,7 @@ BOXES = {
 
 @pytest.mark.parametrize("kind", ["xtc", "dcd", "trr"])
 @pytest.mark.parametrize("shape", BOXES)
-def test_where_there_is_a_box_the_way_leads_to_the_nearest_image(kind: str, shape: str) -> None:
+def test_with_a_box_distances_are_to_the_nearest_image(kind: str, shape: str) -> None:
     name = trajectory(kind, box=BOXES[shape])
     whole = mdtraj.load(name, top="a.pdb")
     assert whole.unitcell_vectors[5] == pytest.approx(np.array(BOXES[shape]), abs=1e-5)
@@ -281,7 +281,7 @@ def test_bad_variables_are_named(column: str, said: str) -> None:
     assert said in str(caught.value) and not isinstance(caught.value, BadSequence)
 
 
-def test_a_file_of_names_that_is_none() -> None:
+def test_a_bad_file_of_atom_names_is_refused() -> None:
     name = trajectory("trr")
     Path("a.pdb").write_text(pdb(WALK[0]).replace(" CA ", " CX "))
     with pytest.raises(InputError, match=r"no residue in 'a\.pdb' has a phi angle"):

@@ -68,9 +68,7 @@ def format_of(file: str) -> str:
     """
     found = suffix_format(file)
     if found is None:
-        raise InputError(
-            f"the name {file!r} does not tell its format", hint=f"name it with `format`: {', '.join(READERS)}"
-        )
+        raise InputError(f"{file!r} has no known suffix", hint=f"give the `format` of the file: {', '.join(READERS)}")
     return found
 
 
