@@ -335,7 +335,7 @@ def test_a_record_of_a_fasta(masked, tmp_path):
     piped = b">a\nMKTA\n>b c\nMKT\nW\n"
     assert text("-", "--record", "b", input=piped) == "MKTW"
     for more, words in (
-        ((), "several records, 'a' and 'b'"),
+        ((), "several records, such as 'a' and 'b'"),
         (("--record", "c"), "no record 'c'"),
     ):
         for given in ({"args": ["-f", str(tmp_path / "two.fa.gz")]}, {"args": ["-"], "input": piped}):

@@ -197,7 +197,7 @@ def test_a_difference_is_an_error_and_nothing_is_saved(tiny_gpt2, tmp_path, monk
         spoilt.save_pretrained(aside)
 
     monkeypatch.setattr(saving, "_write", spoil)
-    with pytest.raises(ModelError, match="gives other logits"):
+    with pytest.raises(ModelError, match="gives different logits"):
         models.save(tiny_gpt2, tmp_path / "mine")
     assert contents(tmp_path) == {} and names_in(tmp_path) == ({"mine"} if existing else set())
 

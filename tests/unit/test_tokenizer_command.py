@@ -118,7 +118,7 @@ def test_a_record_is_tokenized_and_not_its_file(capsys: Any, files: Path) -> Non
     code, out, _ = run(capsys, "tokenize", "-f", "genes.fa", "--record", "a", "-m", "./t", "--json")
     assert code == 0 and json.loads(out)["text"] == "ATGAAAGCGTTTAAAGCGTAA" and json.loads(out)["round_trip"]
     code, _, err = run(capsys, "tokenize", "-f", "genes.fa", "-m", "./t")
-    assert code == 2 and "several records, 'a' and 'b'" in err
+    assert code == 2 and "several records, such as 'a' and 'b'" in err
     code, _, err = run(capsys, "tokenize", "atg", "-m", "./t")
     assert code == 0 and "write the sequence in capitals" in err
     code, _, err = run(capsys, "tokenize", "ATG", "-m", "./t")

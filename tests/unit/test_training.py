@@ -188,7 +188,7 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
     [
         ({"arch": "rnn"}, "no architecture 'rnn'"),
         ({"width": 30, "heads": 4}, "width of 30 can't be divided among 4 heads"),
-        ({"arch": "llama", "width": 12, "heads": 4}, "a head of 3 is odd"),
+        ({"arch": "llama", "width": 12, "heads": 4}, "`width` / `heads` is 3, an odd number"),
         ({"layers": 0}, "`layers` is 0"),
         ({"heads": 0}, "`heads` is 0"),
         ({"batch_size": -1}, "`batch_size` is -1"),
@@ -196,7 +196,7 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
         ({"steps": True}, "`steps` is True"),
         ({"validate_every": 0}, "`validate_every` is 0"),
         ({"warmup": -1}, "`warmup` is -1"),
-        ({"warmup": 11, "steps": 10}, "`warmup` is 11 steps and the whole run 10"),
+        ({"warmup": 11, "steps": 10}, "`warmup` is 11 steps, but the whole run has 10"),
         ({"learning_rate": 0.0}, "`learning_rate` is 0"),
         ({"learning_rate": math.nan}, "`learning_rate` is nan"),
         ({"weight_decay": -0.1}, "`weight_decay` is -0.1"),

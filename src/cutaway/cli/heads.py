@@ -55,5 +55,5 @@ def text_or_random(text: str | None, file: str | None, random: int | None) -> st
     if random is None:
         return some_text_from(text, file)
     if text is not None or file is not None:
-        raise InputError("there is a text and --random", hint="give one of them")
+        raise InputError("a text and --random are both given", hint="give one of them")
     return None

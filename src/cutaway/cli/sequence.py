@@ -63,8 +63,8 @@ def _meant(records: Iterable[tuple[str, str]], wanted: str | None) -> str:
             return sequence
         if names and wanted is None:
             raise InputError(
-                f"there are several records, {names[0]!r} and {name!r} the first of them",
-                hint=f"say which: --record {shlex.quote(names[0])}",
+                f"there are several records, such as {names[0]!r} and {name!r}",
+                hint=f"choose one: --record {shlex.quote(names[0])}",
             )
         names.append(name)
         found = sequence

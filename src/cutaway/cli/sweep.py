@@ -187,7 +187,7 @@ def command(
 def _show(path: str, prompts: str | None, as_json: bool, output: str | None) -> None:
     """Show the runs of a file."""
     if prompts is not None:
-        raise InputError("there are prompts and --from", hint="give one of them")
+        raise InputError("prompts and --from are both given", hint="give one of them")
     if not Path(path).is_file():
         raise InputError(f"there is no file {path!r}", hint="name a .jsonl file that cutaway sweep wrote")
     from cutaway.generation.sweeps import read_sweep
@@ -262,7 +262,10 @@ def _values(name: str, given: str) -> list[Any]:
 def _models(given: tuple[str, ...]) -> list[str]:
     names = [name.strip() for one in given for name in ([one] if Path(one).exists() else one.split(","))]
     if not all(names):
-        raise InputError(f"a model in {', '.join(given)!r} has no name", hint=f"as in: -m {DEFAULT},./my-model")
+        raise InputError(
+            f"a model in {', '.join(given)!r} has no name",
+            hint=f"write names with commas between them: -m {DEFAULT},./my-model",
+        )
     return names
 
 

@@ -156,7 +156,7 @@ def compare_command(
 ) -> None:
     """Compare tokenizers on the sequences in FILEs, in one table and one figure.
 
-    Measured are tokens per word or symbol, symbols and bytes per token, the share of unknown tokens, whether decoding
+    It measures tokens per word or symbol, symbols and bytes per token, the share of unknown tokens, whether decoding
     gives the sequence back, the share of the vocabulary that occurs, how many tokens change with one letter, bits per
     symbol of a bigram model, and speed. FILE=ALPHABET:COLUMN tells what a file contains and which column to read.
 
@@ -206,7 +206,9 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
         if Path(given).exists():
             return given, alphabet, []
     if equals and of not in _ALPHABETS and Path(file).is_file():
-        raise InputError(f"there is no alphabet {of!r}", hint=f"{file}= and one of {', '.join(_ALPHABETS)}")
+        raise InputError(
+            f"there is no alphabet {of!r}", hint=f"write {file}=ALPHABET with one of {', '.join(_ALPHABETS)}"
+        )
     if not equals or of not in _ALPHABETS:
         return given, alphabet, []
     return file, of, [column for column in columns.split(",") if column]

@@ -42,7 +42,7 @@ def read_runs(path: str | os.PathLike[str]) -> Iterator[SweepRun]:
             try:
                 record = json.loads(line)
                 if record.pop("schema") != "cutaway.run/1" or set(record) != names:
-                    raise ValueError("its keys are not those of a run")
+                    raise ValueError("it does not have the keys of a run")
                 yield SweepRun(**record)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise InputError(

@@ -92,7 +92,7 @@ def ablate(
         reading, first = read(text or "", loaded, truncate=truncate), 1
     if len(reading.ids) < 2:
         raise MissingText(
-            f"{(text or '')[:40]!r} is a single token of {loaded.name}: no token before it predicts it",
+            f"{(text or '')[:40]!r} is a single token of {loaded.name}: there is no token before it to predict it",
             hint="give a longer text",
         )
     with watch(loaded, lambda call: None) as seen, torch.inference_mode():

@@ -169,7 +169,7 @@ def _received(layers: list[torch.Tensor], causal: bool, length: int) -> list[flo
 def _focus(reading: Reading, stack: Stack, calls: Calls, link: tuple[str, str] | None) -> Focus | None:
     if link is not None and stack.maps.pool > 1:
         raise InputError(
-            f"`link` needs maps that are not pooled, but those of {len(stack.queries):,} tokens are",
+            f"`link` needs full maps, but the maps of {len(stack.queries):,} tokens were pooled to save memory",
             hint="choose fewer `layers`, or give a shorter text",
         )
     if stack.maps.pool > 1 or (link is None and len(stack.queries) > SEARCHED):

@@ -155,7 +155,8 @@ def _difference(model: Model, aside: Path, ids_T: list[int]) -> float:
     difference = float((before - after).abs().max())
     if difference != 0.0:
         raise ModelError(
-            f"{model.name} gives other logits after it is saved and loaded again: they differ by up to {difference:g}",
+            f"{model.name} gives different logits after it is saved and loaded again: they differ by up to "
+            f"{difference:g}",
             hint="nothing was saved; a model with random numbers in its forward pass (dropout) can't be checked",
         )
     return difference

@@ -48,14 +48,14 @@ def column_profile(
     """
     if not pseudocount > 0:
         raise InputError(
-            f"`pseudocount` is {pseudocount:g}", hint="it must be above 0, because a letter may be in no row"
+            f"`pseudocount` is {pseudocount:g}", hint="it must be above 0, because some letters may occur in no row"
         )
     rows = read_alignment(Path(alignment))
     text = "".join(sequence).upper()
     query = next((row for _, row in rows if row.replace("-", "") == text), None)
     if query is None or len(text) != len(sequence):
         raise InputError(
-            f"no row of {os.fspath(alignment)!r} without its gaps is the sequence ({len(text):,} letters)",
+            f"no row of {os.fspath(alignment)!r} equals the sequence ({len(text):,} letters), even without gaps",
             hint="put the sequence itself into the alignment as its first row; insertions in lower case need .a3m",
         )
     columns = [column for column, letter in enumerate(query) if letter != "-"]

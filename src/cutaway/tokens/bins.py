@@ -75,7 +75,10 @@ class Bins:
         while words[3 * channels : 3 * channels + 1] == [SCALE]:
             channels += 1
         if channels == 0:
-            raise InputError("a series begins with the scale of each channel", hint="s and two digits: s d15 d41")
+            raise InputError(
+                "the tokens of a series must begin with the scale of each channel",
+                hint="write s and two digits, for example s d15 d41",
+            )
         powers = [_number(words[3 * c + 1 : 3 * c + 3]) - _SCALE_RANGE for c in range(channels)]
         middles, at = self.middles, 3 * channels
         values: list[float] = []
@@ -90,7 +93,7 @@ class Bins:
                 values.append(float(np.ldexp(middles[int(word[1:])], power)))
             else:
                 raise InputError(
-                    f"{word!r} is not a word of these bins", hint="decode with the bins that wrote the series"
+                    f"{word!r} is not a token of these bins", hint="decode with the tokenizer that encoded the series"
                 )
             at += 1
         if len(values) % channels:

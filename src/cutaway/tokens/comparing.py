@@ -165,9 +165,7 @@ def _facts(sample: Sample, title: str) -> ComparedSample:
     sequences, series = sample.sequences, sample.alphabet == "series"
     if any(isinstance(sequence, str) == series for sequence in sequences):
         what = "channels of numbers" if series else "texts"
-        raise InputError(
-            f"sequences of {sample.alphabet} must be {what} ({title!r})", hint="give the alphabet they are of"
-        )
+        raise InputError(f"sequences of {sample.alphabet} must be {what} ({title!r})", hint="give the right alphabet")
     if series:
         symbols = sum(len(channel) for channels in sequences for channel in channels)
         size = 8 * symbols
@@ -175,7 +173,7 @@ def _facts(sample: Sample, title: str) -> ComparedSample:
         symbols = sum(len(check_text(text)) for text in sequences)
         size = sum(len(text.encode("utf-8")) for text in sequences)
     if not symbols:
-        raise MissingText(f"{title!r} has nothing to tokenize", hint="give it a sequence")
+        raise MissingText(f"{title!r} has nothing to tokenize", hint="give at least one sequence")
     words = sum(len(text.split()) for text in sequences) if sample.alphabet == "text" else 0
     return ComparedSample(
         name=title,

@@ -39,7 +39,9 @@ def learn_merges(
     [('A', 'B')]
     """
     if tokens > MOST_TOKENS:
-        raise InputError(f"{tokens:,} tokens are too many for these merges", hint=f"ask for at most {MOST_TOKENS:,}")
+        raise InputError(
+            f"{tokens:,} tokens are too many for these merges", hint=f"give a `vocab_size` of at most {MOST_TOKENS:,}"
+        )
     if tokens <= len(units):
         return []
     learner = _Learner(sequences, units, tokens)

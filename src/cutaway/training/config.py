@@ -61,7 +61,9 @@ class Settings:
             if isinstance(value := getattr(self, field.name), np.generic):
                 object.__setattr__(self, field.name, value.item())
         if self.arch not in ARCHITECTURES:
-            raise InputError(f"no architecture {self.arch!r}", hint=f"choose one of: {', '.join(ARCHITECTURES)}")
+            raise InputError(
+                f"there is no architecture {self.arch!r}", hint=f"choose one of: {', '.join(ARCHITECTURES)}"
+            )
         for name in ("layers", "heads", "width", "context", "batch_size", "steps", "validate_every"):
             _at_least(1, name, getattr(self, name))
         object.__setattr__(self, "seed", check_seed(self.seed))
@@ -81,7 +83,7 @@ class Settings:
             _at_least(0, "warmup", self.warmup)
         if self.warmup_steps > self.steps:
             raise InputError(
-                f"`warmup` is {self.warmup_steps} steps and the whole run {self.steps}",
+                f"`warmup` is {self.warmup_steps} steps, but the whole run has {self.steps}",
                 hint="warm up for a tenth of the steps, or leave warmup out",
             )
         if self.width % self.heads:
@@ -91,7 +93,7 @@ class Settings:
             )
         if self.arch == "llama" and (self.width // self.heads) % 2:
             raise InputError(
-                f"a head of {self.width // self.heads} is odd; llama turns the numbers of a head in pairs",
+                f"`width` / `heads` is {self.width // self.heads}, an odd number; llama needs an even one",
                 hint=f"take a width that is a multiple of {2 * self.heads}",
             )
         check_device(self.device)
