@@ -566,7 +566,7 @@ def saved_tokenizer() -> Record:
     return {
         "schema": "cutaway.saved_tokenizer/1", "name": "bpe (dna)", "directory": "out/dna-bpe", "kind": "bpe",
         "alphabet": "dna", "vocab_size": 4096, "special_tokens": ["<|end|>", "<unk>", "<pad>", "<mask>"],
-        "loses": {"unknown": "a letter that is not of its alphabet, as <unk>"}, "records": 1,
+        "loses": {"unknown": "letters outside its alphabet become <unk>"}, "records": 1,
         "read": {"records": 1, "skipped": 0, "N runs": 3}, "seconds": 1.53, "bytes": 214_502,
     }
 

@@ -185,7 +185,7 @@ def test_closed_atoms_know_only_what_occurs() -> None:
     assert sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.get)[4:] == ["C", "O", "[Na+]"]  # type: ignore[arg-type]
     assert tokenizer.encode("C[Na+]N").tokens == ["C", "[Na+]", "<unk>"]
     assert len(atoms(MOLECULES, 110).vocabulary) == 110
-    with pytest.raises(InputError, match="is 90, too small: 94 signs and 4 special tokens are 98"):
+    with pytest.raises(InputError, match="is 90, too small: 94 fixed tokens and 4 special tokens are 98"):
         atoms(MOLECULES, 90)
     few = atoms(["CCCOON"], 6, closed=True)
     assert set(few.vocabulary) == {"<|end|>", "<unk>", "<pad>", "<mask>", "C", "O"}

@@ -125,7 +125,7 @@ def test_a_symbol_is_a_token() -> None:
     assert closed.encode("[C][C@H1].[Na+1][Xe]").tokens == ["[C]", "[C@H1]", ".", "<unk>", "<unk>"]
     few = selfies_symbols(["[Na+].[Cl-].[Na+]"], len(robust) + 6, closed=True)
     assert "[Na+1]" in few.vocabulary and "[Cl-1]" not in few.vocabulary
-    with pytest.raises(InputError, match="is 90, too small: 163 signs and 4 special tokens are 167"):
+    with pytest.raises(InputError, match="is 90, too small: 163 fixed tokens and 4 special tokens are 167"):
         selfies_symbols(["C"], 90)
 
 

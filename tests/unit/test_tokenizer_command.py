@@ -59,7 +59,7 @@ def test_train_then_use(capsys: Any, files: Path, words: list[Any], text: str) -
         (["text.txt", "--vocab-size", 280],
          ["259, each a letter, a byte or a piece", "2 records of text", "every text comes back"]),
         (["text.txt", "--kind", "char"],
-         ["13, each a character", "4 more that stand for no text: <|end|> <unk> <pad> <mask>", "as <unk>"]),
+         ["13, each a character", "4 more that stand for no text: <|end|> <unk> <pad> <mask>", "become <unk>"]),
         (["genes.fa", "--alphabet", "dna", "--vocab-size", 24], ["20, each a letter", "2 records of DNA"]),
         (["genes.fa", "--kind", "codon"], ["each a codon", "checked on", "2 records of DNA"]),
         (["genes.fa", "--kind", "kmer", "--alphabet", "dna", "--overlapping"],

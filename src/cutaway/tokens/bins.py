@@ -216,7 +216,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
         "bins",
         "series",
         splitter=pre_tokenizers.WhitespaceSplit(),
-        loses={"unknown": "a word that no series is written with, as <unk>", "rounding": rounding},
+        loses={"unknown": "words that are not a written number become <unk>", "rounding": rounding},
         written="series of numbers, as cutaway.tokens.Bins.write writes them",
         method=method,
         edges=list(bins.edges),
@@ -235,7 +235,7 @@ def bins_of(tokenizer: Tokenizer) -> Bins:
 
 def count_for(vocab_size: int) -> int:
     """Return how many bins fit in a vocabulary."""
-    return 1 + room_for(vocab_size, _LEAST + 1, f"one bin, {len(SIGNS)} signs, {_DIGITS} digits")
+    return 1 + room_for(vocab_size, _LEAST + 1, f"one bin, {len(SIGNS)} marks, {_DIGITS} digits")
 
 
 def channels_of(channels: Series) -> _Floats:

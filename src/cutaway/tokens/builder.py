@@ -82,6 +82,6 @@ def most_frequent(found: Mapping[str, int], vocab_size: int | None, beside: Coll
     ordered = sorted((token for token in found if token not in beside), key=lambda token: (-found[token], token))
     if vocab_size is None:
         return sorted(ordered)
-    what = f"{len(beside)} signs" if beside else "one token"
+    what = f"{len(beside)} fixed tokens" if beside else "one token"
     least = len(beside) or 1
     return sorted(ordered[: room_for(vocab_size, len(SPECIALS) + least, what) + least - len(beside)])

@@ -16,7 +16,7 @@ from cutaway.tokens.builder import LETTERS, MERGING, UNKNOWN, assemble, numbered
 from cutaway.tokens.tokenizer import Tokenizer
 
 MOST_WORDS: Final = 65_536
-_UNKNOWN: Final = "a letter that is not of its alphabet, as <unk>"
+_UNKNOWN: Final = "letters outside its alphabet become <unk>"
 
 
 def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
@@ -44,7 +44,7 @@ def codons(alphabet: str = "dna", frame: int = 0) -> Tokenizer:
         decoder=decoders.Fuse(),
         loses={
             "unknown": _UNKNOWN,
-            "spelling": f"lower case, and {'U' if alphabet == 'dna' else 'T'}: both spellings read alike",
+            "spelling": f"letters become upper case, and {'U becomes T' if alphabet == 'dna' else 'T becomes U'}",
         },
         frame=frame,
     )

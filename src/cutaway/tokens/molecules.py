@@ -35,14 +35,14 @@ def atoms(smiles: Iterable[str], vocab_size: int | None = None, *, closed: bool 
     found = count_atoms(smiles)
     signs = "" if closed else PRINTABLE
     vocabulary = numbered([*most_frequent(found, vocab_size, signs), *signs])
-    unknown = "what did not occur in training" if closed else "a sign that is not printable ASCII"
+    unknown = "tokens that did not occur in training" if closed else "characters that are not printable ASCII"
     return assemble(
         models.BPE(vocabulary, [], unk_token=UNKNOWN, ignore_merges=True),
         "smiles",
         "smiles",
         splitter=pre_tokenizers.Split(Regex(ATOM), "isolated"),
         decoder=decoders.Fuse(),
-        loses={"unknown": f"{unknown}, as <unk>"},
+        loses={"unknown": f"{unknown} become <unk>"},
     )
 
 

@@ -50,7 +50,7 @@ def selfies_symbols(smiles: Iterable[str], vocab_size: int | None = None, *, clo
     signs = "" if closed else PRINTABLE
     own = [*sorted(_library().get_semantic_robust_alphabet()), "."]
     learned = most_frequent(found, vocab_size, dict.fromkeys([*own, *signs]))
-    unknown = "a symbol that did not occur in training" if closed else "a sign that is not printable ASCII"
+    unknown = "symbols that did not occur in training" if closed else "characters that are not printable ASCII"
     return assemble(
         models.BPE(numbered([*own, *learned, *signs]), [], unk_token=UNKNOWN, fuse_unk=closed, ignore_merges=True),
         "selfies",
@@ -58,8 +58,8 @@ def selfies_symbols(smiles: Iterable[str], vocab_size: int | None = None, *, clo
         splitter=pre_tokenizers.Split(Regex(SYMBOL), "isolated"),
         decoder=decoders.Fuse(),
         loses={
-            "unknown": f"{unknown}, as <unk>",
-            "spelling": "a SMILES comes back as another one of the same molecule",
+            "unknown": f"{unknown} become <unk>",
+            "spelling": "a SMILES may come back as another SMILES of the same molecule",
         },
         written="SELFIES, as cutaway.tokens.selfies_text writes them",
     )
@@ -117,7 +117,7 @@ def same_molecule(one: str, other: str) -> bool:
     >>> same_molecule("c1ccccc1O", "OC1=CC=CC=C1")
     True
     """
-    from cutaway.sequences.alphabets.smiles import canonical  # only where there are molecules
+    from cutaway.sequences.alphabets.smiles import canonical  # needed only for molecules
 
     known = canonical(one)
     return known is not None and known == canonical(other)

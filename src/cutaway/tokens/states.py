@@ -200,18 +200,18 @@ def states_tokenizer(states: States) -> Tokenizer:
     >>> tokenizer.encode("c1 c0 nan").ids
     [5, 4, 6]
     """
-    nearest = "numbers: each time step comes back as the centre of the state that is nearest to it"
+    nearest = "each time step comes back as the centre of the nearest state"
     return assemble(
         models.WordLevel(numbered(states._words), unk_token=UNKNOWN),
         "states",
         "series",
         splitter=pre_tokenizers.WhitespaceSplit(),
         loses={
-            "unknown": "a word that is no state's, as <unk>",
-            "missing": f"a time step in which a number is missing: the others of it too, as {MISSING}",
+            "unknown": "words that are not a state become <unk>",
+            "missing": f"if one number of a time step is missing, all of them become {MISSING}",
             "rounding": f"{nearest}, as angles from -π to π" if states.angles else nearest,
         },
-        written="one word a time step, as cutaway.tokens.States.write writes them",
+        written="one word for each time step, as cutaway.tokens.States.write writes them",
         centres=[list(centre) for centre in states.centres],
         angles=states.angles,
     )

@@ -22,7 +22,7 @@ from cutaway.tokens.tokenizer import Tokenizer
 _PIECE: Final = 64
 _LONGEST: Final = 20_000  # characters of a word: the library's BPE is quadratic in them
 _WORD: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]+|_+")  # like GPT-2's words, which may be split further
-_UNKNOWN_LETTERS: Final = {"unknown": "a letter that is not of its alphabet, as <unk>"}
+_UNKNOWN_LETTERS: Final = {"unknown": "letters outside its alphabet become <unk>"}
 
 
 def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:

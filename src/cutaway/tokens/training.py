@@ -146,7 +146,7 @@ def _lookup(vocabulary: list[str], kind: str, alphabet: str) -> Tokenizer:
         alphabet,
         splitter=BY_WORD if kind == "word" else BY_CHARACTER,
         decoder=decoders.Fuse(),
-        loses={"unknown": f"a {'word' if kind == 'word' else 'character'} that is not in its vocabulary, as <unk>"},
+        loses={"unknown": f"{'words' if kind == 'word' else 'characters'} outside its vocabulary become <unk>"},
     )
 
 

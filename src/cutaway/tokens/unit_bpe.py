@@ -25,7 +25,7 @@ from cutaway.tokens.tokenizer import Tokenizer
 _PRIVATE: Final = 0xE000
 _MOST_UNITS: Final = 1024
 _FOREIGN: Final = normalizers.Replace(Regex("[\ue000-\uf8ff]"), "\ufffd")  # becomes <unk>, not a unit
-_UNKNOWN_LETTERS: Final = "a letter that is not of its alphabet, as <unk>"
+_UNKNOWN_LETTERS: Final = "letters outside its alphabet become <unk>"
 
 
 def letter_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int = 4096) -> Tokenizer:
@@ -101,7 +101,7 @@ def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int =
         decoder=_written_out(units),
         loses={
             "unknown": _UNKNOWN_LETTERS,
-            "spelling": f"lower case, and {'U' if alphabet == 'dna' else 'T'}: both spellings read alike",
+            "spelling": f"letters become upper case, and {'U becomes T' if alphabet == 'dna' else 'T becomes U'}",
         },
         spelling=alphabet,
     )
@@ -129,7 +129,7 @@ def atom_bpe(smiles: Iterable[str], vocab_size: int = 1024) -> Tokenizer:
     base = [*single, *units.values()]
     signs = [sign for sign in PRINTABLE if sign not in single]
     rest = len(signs) + len(SPECIALS)
-    room_for(vocab_size, len(base) + rest, f"{len(base)} atoms and bonds, {len(signs)} signs")
+    room_for(vocab_size, len(base) + rest, f"{len(base)} atoms and bonds, {len(signs)} single characters")
     place = {atom: i for i, atom in enumerate([*single, *units])}
     codes = np.array([place.get(atom, len(base)) for atom in met], dtype=np.uint16)
     merges = learn_merges([codes[text] for text in texts], base, vocab_size - rest)
@@ -144,7 +144,7 @@ def atom_bpe(smiles: Iterable[str], vocab_size: int = 1024) -> Tokenizer:
         normalizer=normalizers.Sequence([_FOREIGN, *(normalizers.Replace(atom, units[atom]) for atom in order)]),
         splitter=pre_tokenizers.Sequence([brackets, signs_of_them]),
         decoder=_written_out(units),
-        loses={"unknown": "a sign that is not printable ASCII, as <unk>"},
+        loses={"unknown": "characters that are not printable ASCII become <unk>"},
     )
 
 
