@@ -246,7 +246,7 @@ def test_series_of_other_shapes() -> None:
         "a.jsonl", '{"series": "1 2"}\n', "series", "line 1, column 'series' of", "expected a list of numbers, got str"
     )
     says("a.jsonl", '{"series": []}\n', "series", "line 1", "no numbers")
-    says("a.csv", "a,b\nx,y\n", "series", "line 2", "no column begins with a number", "'a', 'b'")
+    says("a.csv", "a,b\nx,y\n", "series", "line 2", "no column has a number in its first row", "'a', 'b'")
 
 
 # Molecules

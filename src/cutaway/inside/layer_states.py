@@ -98,7 +98,8 @@ def _no_blocks(model: Model) -> ModelError:
 def _state(model: Model, state: Any, count: int) -> torch.Tensor:
     if not isinstance(state, torch.Tensor) or state.ndim != 3 or state.shape[:2] != (1, count):
         raise ModelError(
-            f"the blocks of {model.name} ({type(model.module).__name__}) do not pass on one state for each token",
+            f"the blocks of {model.name} ({type(model.module).__name__}) do not give one vector per token, which "
+            "the lens needs",
             hint=f"use another model, for example `model={DEFAULT!r}`",
         )
     return state[0]

@@ -119,7 +119,9 @@ def _with_numbers(
         else:
             (dates if _is_date(cell) else words).append(name)
     if rows and not picked:
-        raise request.bad("no column begins with a number", rows[0][0], hint=f"the columns are {listed(names)}")
+        raise request.bad(
+            "no column has a number in its first row", rows[0][0], hint=f"the columns are {listed(names)}"
+        )
     if dates:
         request.counts[f"columns of times left out ({listed(dates)})"] += len(dates)
     if words:
