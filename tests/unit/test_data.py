@@ -336,6 +336,12 @@ def test_command_get_and_list(shelve_data, tmp_path):
         assert done.exit_code == 0 and "moses" in (tmp_path / f"list{suffix}").read_text()
 
 
+def test_command_get_names_the_options_of_records(shelve_data):
+    shelve_data(how="CSV; `column='text'`; `skip_bad=True` leaves out one")
+    said = CliRunner().invoke(cli, ["data", "get", "tiny"]).stderr
+    assert "read tiny.fa, CSV; --column text; --skip-bad leaves out one" in said
+
+
 def test_command_says_why_in_two_lines():
     command = [sys.executable, "-m", "cutaway", "data", "get", "mose"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -7,6 +7,7 @@ import click
 from cutaway.cli.common import note, offline_option
 from cutaway.cli.help import Group
 from cutaway.cli.output import emit, output_options
+from cutaway.cli.respell import respell
 
 
 @click.group("data", cls=Group)
@@ -43,12 +44,13 @@ def get_command(names: tuple[str, ...], as_json: bool, output: str | None) -> No
     Example:
       cutaway data get weather-seattle
     """
+    from cutaway.cli.records import command as records  # it reads the data: its options are named
     from cutaway.models import get_data
 
     results = [get_data(name) for name in names]
     if not as_json and output is None:
         for result in results:
-            note(f"{result.name}: read {result.main}, {result.how}")
+            note(f"{result.name}: read {result.main}, {respell(result.how, records.params)}")
             note(f"  licence: {result.licence}")
             note(f"  cite: {result.citation}")
     emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))

@@ -236,7 +236,8 @@ SHELF = {
         ShelfEntry(
             name="sapiens",
             kind="encoder",
-            description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of antibody heavy chains",
+            description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of human antibody "
+            "heavy chains",
             package="sapiens",
             version="1.0.3",
             sha256="afc82b1ea323d7d156d98ca9b39453889289c0f21a559fbd0a4ef825004de9b8",
@@ -252,7 +253,8 @@ SHELF = {
         ShelfEntry(
             name="sapiens-light",
             kind="encoder",
-            description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of antibody light chains",
+            description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of human antibody "
+            "light chains",
             package="sapiens",
             version="1.0.3",
             sha256="afc82b1ea323d7d156d98ca9b39453889289c0f21a559fbd0a4ef825004de9b8",
