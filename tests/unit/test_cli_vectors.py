@@ -126,6 +126,7 @@ def test_map_takes_groups_of_words_or_a_file_of_records(capsys, tiny_gpt2, recor
         (["map", "a b c", "--corpus", "RECORDS", "--pooling", "mean"], "--pooling has no effect without records"),
         (["map", "a b c", "--truncate", "left"], "--truncate has no effect without records"),
         (["map", "-f", "RECORDS", "--min-count", "3"], "--min-count has no effect without --corpus"),
+        (["map", "a b c", "--perplexity", "2"], "--perplexity has no effect without --method tsne"),
         (["map", "a b"], "a map needs at least 3 points; got 2"),
         (["map", "a b c", "-f", "x.txt"], "groups and a file"),
         (["map", "-f", "RECORDS", "--method", "tsne", "--perplexity", "4"], "perplexity is 4 for 4 points"),

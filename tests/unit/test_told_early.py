@@ -148,6 +148,9 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("-f", "nowhere.txt"), NO_FILE),
         (("a b c", "-m", "./nowhere"), UNKNOWN),
         (("a b c", "-m", "MODEL", "--min-count", "0"), "--min-count is 0"),
+        (("a b", "-m", "MODEL"), "a map needs at least 3 points; got 2"),
+        (("a b c", "-m", "MODEL", "--seed", "1"), "--seed has no effect without --method tsne"),
+        (("a b c", "-m", "MODEL", "--method", "tsne", "--perplexity", "4"), "perplexity is 4 for 3 points"),
     ],
     "contacts": [
         (("-f", "nowhere.txt"), NO_FILE),

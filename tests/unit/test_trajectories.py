@@ -139,7 +139,7 @@ def test_frames_without_coordinates_are_counted_and_not_invented() -> None:
     assert records.counts["frames without coordinates"] == 2
     bad = np.where(np.arange(x[3].size).reshape(x[3].shape) == 7, np.nan, x[3])
     says(b"".join([*kinds[:3], trr_frame(3, bad)]), "line 4, column 8", "y of atom 3 is not a finite number")
-    says(kinds[1] * 3, "none of the 3 frames has coordinates")
+    says(kinds[1] * 3, "no frame has coordinates (of 3 frames)")
 
 
 def test_a_trr_that_was_cut_or_damaged_is_an_error() -> None:

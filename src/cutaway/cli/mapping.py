@@ -89,6 +89,7 @@ def command(
       printf "a river bank\\na bank loan\\nprices rose\\n" > r.txt && cutaway map -f r.txt -o map.html
       printf "rain river\\nbank money\\nriver\\n" > c.txt && cutaway map "rain river bank" --corpus c.txt --min-count 1
     """
+    from cutaway.inside.map_points import map_points, word_groups
     from cutaway.sequences import read_text
 
     if groups and file is not None:
@@ -100,24 +101,29 @@ def command(
         refuse_unused("without --corpus", "min_count")
         if not records:
             refuse_unused("on single tokens", "layer")
+    if method != "tsne":
+        refuse_unused("without --method tsne", "perplexity", "seed")
     model = encoder_unless_chosen(model) if records or corpus else model
-    texts: dict[str, list[str]] = {}
+    points: dict[str, list[str]] = {}
     for record, group in records_from(file or "-") if records else ():
-        texts.setdefault(group, []).append(record)
-    named = [] if records else groups or lines_from(None, file or "-")
+        points.setdefault(group, []).append(record)
+    points = points if records else word_groups(groups or lines_from(None, file or "-"))
+    map_points(points, method, perplexity, seed)
     lines = None if corpus is None else read_text(Path(corpus)).splitlines()
     known(model, options).check_state(layer)
 
-    from cutaway.inside import corpus_maps, embedding_map, word_groups
+    from cutaway.inside import corpus_maps, embedding_map
     from cutaway.views import terminal_vectors
 
     ready = loaded(model, "any", options)
     layout: dict[str, Any] = {"method": method, "perplexity": perplexity, "seed": seed}
     if records:
-        results = [embedding_map(texts, ready, kind="texts", layer=layer, pooling=pooling, truncate=truncate, **layout)]
+        results = [
+            embedding_map(points, ready, kind="texts", layer=layer, pooling=pooling, truncate=truncate, **layout)
+        ]
     elif corpus is not None and lines is not None:
         learning: dict[str, Any] = {"min_count": min_count, "layer": layer, "name": Path(corpus).name}
-        results = list(corpus_maps(word_groups(named), lines, ready, **learning, **layout))
+        results = list(corpus_maps(points, lines, ready, **learning, **layout))
     else:
-        results = [embedding_map(word_groups(named), ready, kind="words", **layout)]
+        results = [embedding_map(points, ready, kind="words", **layout)]
     emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.maps(results))

@@ -7,7 +7,8 @@ from .comparison import compare as compare
 from .contact_map import Contact as Contact, Contacts as Contacts, contacts as contacts
 from .contact_precision import apc as apc
 from .cooccurrence import contextual_vectors as contextual_vectors, static_vectors as static_vectors
-from .corpus_maps import corpus_maps as corpus_maps, word_groups as word_groups
+from .corpus_maps import corpus_maps as corpus_maps
+from .map_points import word_groups as word_groups
 from .embeddings import Embeddings as Embeddings, embed as embed
 from .logit_lens import Lens as Lens, lens as lens
 from .attention_maps import attention as attention

@@ -34,16 +34,3 @@ def corpus_maps(
     first = embedding_map(groups, learned, method=method, perplexity=perplexity, seed=seed)
     in_context = contextual_vectors(lines, learned.texts, model, layer=layer)
     return first, embedding_map(groups, in_context, method=method, perplexity=perplexity, seed=seed)
-
-
-def word_groups(lines: Iterable[str]) -> dict[str, list[str]]:
-    """Read lines "name: word word …" as groups of words; words without a name go into the group "".
-
-    >>> word_groups(["days: Monday Friday", "one two", "days: Sunday"])
-    {'days': ['Monday', 'Friday', 'Sunday'], '': ['one', 'two']}
-    """
-    found: dict[str, list[str]] = {}
-    for line in lines:
-        name, colon, words = line.partition(":")
-        found.setdefault(name.strip() if colon else "", []).extend((words if colon else line).split())
-    return found

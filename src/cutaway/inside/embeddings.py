@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cutaway.errors import InputError, MissingText, ModelError, WrongKind
+from cutaway.errors import InputError, MissingText, ModelError, WrongKind, counted
 from cutaway.inside.pooling_recipe import apply_recipe, recipe_of
 from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT_ENCODER
@@ -189,8 +189,8 @@ def said_cut(cut: Sequence[int], limit: int | None) -> str:
     if not count:
         return ""
     which = f"{count:,} of {len(cut):,} texts" if len(cut) > 1 else "the text"
-    to = f" to {limit:,} tokens" if limit else ""
-    return f"; {which} cut{to}, {tokens:,} token{'' if tokens == 1 else 's'} not read"
+    to = f" to {counted(limit, 'token')}" if limit else ""
+    return f"; {which} cut{to}, {counted(tokens, 'token')} not read"
 
 
 def pooled(model: Model, text: TextVectors, pooling: str, *, checked: bool = True) -> torch.Tensor:

@@ -15,15 +15,15 @@ import torch
 
 from cutaway.errors import InputError
 from cutaway.inside.embeddings import RECIPE, Embeddings, embed
+from cutaway.inside.map_points import METHODS, map_points
 from cutaway.inside.vectors import find_row, input_embeddings, single_token
 from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.progress import step
-from cutaway.random_streams import check_seed, seed32
+from cutaway.random_streams import seed32
 from cutaway.result import Result
 
-METHODS = {"pca": "principal components of the unit vectors", "tsne": "t-SNE of the unit vectors"}
 KINDS = ("tokens", "words", "texts")
 NEAR = 5  # neighbours whose keeping trustworthiness counts
 MOST = 5000  # points up to which it is computed: it holds N × N distances
@@ -106,21 +106,8 @@ def embedding_map(
     """
     if kind not in KINDS:
         raise InputError(f"`kind` is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
-    if method not in METHODS:
-        raise InputError(f"`method` is {method!r}", hint=f"choose one of {', '.join(METHODS)}")
-    if isinstance(groups, str):
-        raise InputError(f"`groups` is the text {groups!r}", hint="give a list, or groups: {'days': ['Monday', …]}")
-    check_seed(seed)
-    groups = groups if isinstance(groups, Mapping) else {"": groups}
-    chosen = [(group, word) for group, words in groups.items() for word in words]
-    if len(chosen) < 3:
-        raise InputError(f"a map needs at least 3 points; got {len(chosen)}", hint="give more words or records")
+    chosen = map_points(groups, method, perplexity, seed)
     words = [word for _, word in chosen]
-    if perplexity is not None and not 0 < perplexity < len(words):
-        raise InputError(
-            f"`perplexity` is {perplexity:g} for {len(words)} points",
-            hint=f"it is about how many neighbours a point has; it must be above 0 and below {len(words)}",
-        )
     if isinstance(model, Embeddings):
         ids = [find_row(model, word) for word in words]
         name, space, names = model.model, model.space, [model.texts[i] for i in ids]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.sequences import read_alignment
 
 
@@ -55,7 +55,8 @@ def column_profile(
     query = next((row for _, row in rows if row.replace("-", "") == text), None)
     if query is None or len(text) != len(sequence):
         raise InputError(
-            f"no row of {os.fspath(alignment)!r} equals the sequence ({len(text):,} letters), even without gaps",
+            f"no row of {os.fspath(alignment)!r} equals the sequence ({counted(len(text), 'letter')}), "
+            "even without gaps",
             hint="put the sequence itself into the alignment as its first row; insertions in lower case need .a3m",
         )
     columns = [column for column, letter in enumerate(query) if letter != "-"]

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.extras import library
 from cutaway.sequences.text_files import read_bytes
 
@@ -60,7 +60,7 @@ def read_structure(path: str | Path, sequence: str) -> StructureContacts:
     if same < IDENTITY * len(pairs) or 2 * len(pairs) < len(sequence):
         raise InputError(
             f"no chain of {str(path)!r} matches the sequence: the closest, chain {name}, has {same:,} of its "
-            f"{len(sequence):,} residues",
+            f"{counted(len(sequence), 'residue')}",
             hint="give a structure of the same protein, or the sequence of one of its chains",
         )
     rows, places = np.array([r for r, _ in pairs]), np.array([p for _, p in pairs])

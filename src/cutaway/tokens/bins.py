@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tokenizers import models, pre_tokenizers
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.tokens.builder import SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
@@ -98,7 +98,7 @@ class Bins:
             at += 1
         if len(values) % channels:
             raise InputError(
-                f"{len(values):,} numbers do not fill whole time steps of {channels} channels",
+                f"{counted(len(values), 'number')} can't fill whole time steps of {counted(channels, 'channel')}",
                 hint="give a number for each channel of the last time step",
             )
         return np.array(values, dtype=np.float64).reshape(-1, channels).T

@@ -8,7 +8,7 @@ from typing import Any, Final
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.tokens.char_word import END
 from cutaway.tokens.char_word import UNKNOWN as UNKNOWN
 from cutaway.tokens.tokenizer import Tokenizer
@@ -82,6 +82,6 @@ def most_frequent(found: Mapping[str, int], vocab_size: int | None, beside: Coll
     ordered = sorted((token for token in found if token not in beside), key=lambda token: (-found[token], token))
     if vocab_size is None:
         return sorted(ordered)
-    what = f"{len(beside)} fixed tokens" if beside else "one token"
+    what = counted(len(beside), "fixed token") if beside else "one token"
     least = len(beside) or 1
     return sorted(ordered[: room_for(vocab_size, len(SPECIALS) + least, what) + least - len(beside)])

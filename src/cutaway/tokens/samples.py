@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 
 SYMBOLS: Final = 1_000_000
 
@@ -80,7 +80,7 @@ def read_sample(
     if not found:
         what = "molecule" if alphabet == "smiles" else "step"
         raise InputError(
-            f"{symbols:,} symbols are too few for one {what} of {os.fspath(file)!r}",
+            f"{counted(symbols, 'symbol')} can't hold one {what} of {os.fspath(file)!r}",
             hint="for example `symbols=1000000`",
         )
     return Sample(os.fspath(file), alphabet, found, whole, records.counts["skipped"])

@@ -15,7 +15,7 @@ from typing import Final
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.tokens.builder import LETTERS, SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.tokenizer import Tokenizer
 
@@ -70,7 +70,7 @@ def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "tex
     """
     letters, splitter = _letters_and_splitter(alphabet)
     base = [*letters, *(f"##{letter}" for letter in letters if letter != "#")]
-    room_for(vocab_size, len(base) + len(SPECIALS), f"{len(base)} letters")
+    room_for(vocab_size, len(base) + len(SPECIALS), counted(len(base), "letter"))
     learned = tokenizers.Tokenizer(models.WordPiece(unk_token=UNKNOWN))
     learned.pre_tokenizer = splitter
     learned.train_from_iterator(
@@ -104,7 +104,7 @@ def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text"
     ['walk', 's']
     """
     letters, splitter = _letters_and_splitter(alphabet)
-    room_for(vocab_size, len(letters) + len(SPECIALS), f"{len(letters)} letters")
+    room_for(vocab_size, len(letters) + len(SPECIALS), counted(len(letters), "letter"))
     learned = tokenizers.Tokenizer(models.Unigram())
     learned.pre_tokenizer = splitter
     learned.train_from_iterator(

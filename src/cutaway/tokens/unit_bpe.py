@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.tokens.builder import LETTERS, MERGING, PRINTABLE, SPECIALS, UNKNOWN, assemble, numbered, room_for
 from cutaway.tokens.codon_kmer import respelled, words_of
 from cutaway.tokens.merges import learn_merges
@@ -38,7 +38,7 @@ def letter_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int 
     ['GATTACA', 'N']
     """
     letters = LETTERS[alphabet]
-    room_for(vocab_size, len(letters) + len(SPECIALS), f"{len(letters)} letters")
+    room_for(vocab_size, len(letters) + len(SPECIALS), counted(len(letters), "letter"))
     merging = sorted(MERGING[alphabet])
     table = np.full(256, 255, dtype=np.uint8)
     table[[ord(letter) for letter in letters]] = 254
@@ -78,7 +78,7 @@ def codon_bpe(sequences: Iterable[str], alphabet: str = "dna", vocab_size: int =
         raise InputError(f"there are no codons of {alphabet!r}", hint="for coding DNA give `alphabet='codon'`")
     words, letters = words_of(alphabet, 3), LETTERS[alphabet]
     rest = len(letters) + len(SPECIALS)
-    room_for(vocab_size, len(words) + rest, f"64 codons, {len(letters)} letters")
+    room_for(vocab_size, len(words) + rest, f"64 codons, {counted(len(letters), 'letter')}")
     units = {word: chr(_PRIVATE + i) for i, word in enumerate(words)}
     spelling = respelled(alphabet)
     value = np.full(256, 64, dtype=np.uint8)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cutaway.errors import InputError
+from cutaway.errors import InputError, counted
 from cutaway.models.config_outline import check_device
 from cutaway.random_streams import check_seed
 from cutaway.sequences.format_detection import read_plain_text
@@ -83,7 +83,7 @@ class Settings:
             _at_least(0, "warmup", self.warmup)
         if self.warmup_steps > self.steps:
             raise InputError(
-                f"`warmup` is {self.warmup_steps} steps, but the whole run has {self.steps}",
+                f"`warmup` is {counted(self.warmup_steps, 'step')}, but the whole run has {self.steps}",
                 hint="warm up for a tenth of the steps, or leave warmup out",
             )
         if self.width % self.heads:

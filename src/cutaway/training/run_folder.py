@@ -97,8 +97,8 @@ It continues text of that kind and knows nothing else.
 | vocabulary | one token a character; every text begins with `{END}` |
 | training | {counted(training.steps, "step")} of {counted(training.batch_size, "row")}, \
 {training.tokens_seen:,} characters, seed {settings.seed}, {counted(training.threads, "thread")}{hurried} |
-| optimizer | AdamW, learning rate {settings.learning_rate:g} after {settings.warmup_steps} steps of warm-up, \
-weight decay {settings.weight_decay:g} |
+| optimizer | AdamW, learning rate {settings.learning_rate:g} after \
+{counted(settings.warmup_steps, "step")} of warm-up, weight decay {settings.weight_decay:g} |
 | validation loss | {training.final_loss:.4f} nats per character{floor} |
 
 ```python

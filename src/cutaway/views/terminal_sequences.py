@@ -50,7 +50,7 @@ def mutations(result: Mutations) -> RenderableType:
     if profile := result.profile:
         alike = "undefined" if profile.spearman is None else f"{profile.spearman:+.3f}"
         rows_of = f"{profile.alignment}: {counted(profile.rows, 'row')}, pseudocount {profile.pseudocount:g}"
-        spearman = f"{alike} between model and profile, over {profile.pairs:,} substitutions"
+        spearman = f"{alike} between model and profile, over {counted(profile.pairs, 'substitution')}"
         facts += [("profile", rows_of), ("Spearman", spearman)]
     return Group(*parts, fact_table(facts))
 

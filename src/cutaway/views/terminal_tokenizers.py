@@ -95,7 +95,7 @@ def check(result: TokenizerCheck) -> RenderableType:
     verdict = "passed: every input came back, or was lost as declared" if result.passed else "FAILED"
     facts = [
         ("tokenizer", f"{result.model} ({result.kind}, {counted(result.vocab_size, 'token')})"),
-        ("tried", f"{result.tried:,} adversarial inputs of {result.alphabet}, seed {result.seed}"),
+        ("tried", f"{counted(result.tried, 'adversarial input')} of {result.alphabet}, seed {result.seed}"),
         ("exact", f"{result.exact:,} ({result.exact / result.tried:.1%})"),
         ("error", "" if result.worst is None else f"at most {result.worst:.6g} of {bound}"),
         ("declares", _loses(result.loses)),

@@ -8,6 +8,8 @@ import struct
 from array import array
 from typing import BinaryIO
 
+from cutaway.errors import counted
+
 
 def xtc_frames(file: BinaryIO) -> tuple[int, bool, int]:
     """Return how many frames of an XTC file are whole, whether a broken one follows, and how many atoms each has.
@@ -62,7 +64,7 @@ def dcd_frames(file: BinaryIO) -> tuple[int, bool, int]:
         raise ValueError("it does not begin with a DCD header")
     (fixed,), (cell,) = struct.unpack(f"{order}i", head[40:44]), struct.unpack(f"{order}i", head[48:52])
     if fixed:
-        raise ValueError(f"{fixed:,} atoms are fixed; write the file with all atoms in every frame")
+        raise ValueError(f"it has {counted(fixed, 'fixed atom')}; write the file with all atoms in every frame")
     (title,) = struct.unpack(f"{order}i", file.read(4))
     file.seek(92 + title + 8)
     _, atoms, _ = struct.unpack(f"{order}iii", file.read(12))
@@ -112,7 +114,7 @@ def trr_frames(file: BinaryIO) -> TrrFrames:
             found.problem = "damaged"
             break
         if found.whole and atoms != found.atoms:
-            found.problem = f"of {atoms:,} atoms, but the first frame has {found.atoms:,}"
+            found.problem = f"of {counted(atoms, 'atom')}, but the first frame has {found.atoms:,}"
             break
         found.atoms = atoms
         body = start + _TRR_HEADER.size + 2 * number

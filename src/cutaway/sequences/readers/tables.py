@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cutaway.errors import BadSequence
+from cutaway.errors import BadSequence, counted
 from cutaway.extras import library
 from cutaway.log import get_logger
 from cutaway.sequences.alphabets import series
@@ -127,7 +127,8 @@ def _with_numbers(
     if words:
         request.counts[f"columns of words left out ({listed(words)})"] += len(words)
     if empty and rows:
-        request.counts[f"columns without a number in {len(rows)} rows left out ({listed(empty)})"] += len(empty)
+        many = counted(len(rows), "row")
+        request.counts[f"columns without a number in {many} left out ({listed(empty)})"] += len(empty)
     return picked
 
 

@@ -91,7 +91,7 @@ def read_trr(request: Request) -> Iterator[Raw | BadSequence]:
             why, frames.whole + 1, hint="download it again, or keep the frames before it with `skip_bad=True`"
         )
     if not frames.numbers:
-        why = f"none of the {frames.whole:,} frames has coordinates"
+        why = f"no frame has coordinates (of {counted(frames.whole, 'frame')})"
         raise request.bad(why, 1, hint="give the file with the coordinates")
 
 

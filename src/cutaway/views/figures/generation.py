@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from cutaway.errors import counted
 from cutaway.views.figures.style import (
     ACCENT,
     INK,
@@ -92,7 +93,11 @@ def _lines(sheet: Sheet, record: dict[str, Any], bits: list[float], top: float) 
         low = max(low + 14, foot - _last(values) / most * _TALL + 4)
         sheet.text(right + 8, low, name, size=10.5, colour=colour)
     mean = [value for value in bits if value == value]
-    said = f"{len(record['tokens']):,} tokens, {number(sum(mean) / len(mean))} bits a token" if mean else "no token"
+    said = (
+        f"{counted(len(record['tokens']), 'token')}, {number(sum(mean) / len(mean))} bits a token"
+        if mean
+        else "no token"
+    )
     sheet.text(_LEFT, foot + 24, f"token 1 to {len(bits):,} →", size=10.5, colour=MUTED)
     sheet.text(_LEFT, foot + 42, f"{said}; {_settings(record['settings'])}", size=10.5, colour=MUTED)
 

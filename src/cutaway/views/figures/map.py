@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cutaway.errors import counted
 from cutaway.views.figures.style import ACCENT, GROUPS, INK, MUTED, SHEET, Sheet, clip, legible, number, text_width
 
 _MARKS = [("o", True), ("s", True), ("^", True), ("D", False), ("x", False), ("o", False)]
@@ -107,7 +108,7 @@ def _names(sheet: Sheet, points: list[dict[str, Any]], groups: list[str], spots_
     ]
     left_out = len(points) - sum(named)
     if left_out:
-        note = f"{left_out:,} names left out for want of room"
+        note = f"{counted(left_out, 'name')} left out for want of room"
         sheet.text(_WIDTH - 20, _TOP + 8, note, size=11, colour=MUTED, ha="right")
 
 

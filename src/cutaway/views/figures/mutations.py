@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cutaway.errors import counted
 from cutaway.views.figures.heat import NUMBER_HEIGHT, around_zero, colour_bar, heat_map
 from cutaway.views.figures.style import Sheet, diverge, number
 
@@ -23,7 +24,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     parts = [(f"model: {record['method']}", np.array(record["effects"], float))]
     if profile := record["profile"]:
         alike = "undefined" if profile["spearman"] is None else number(profile["spearman"])
-        title = f"column profile of {profile['rows']:,} rows; Spearman {alike} between the two"
+        title = f"column profile of {counted(profile['rows'], 'row')}; Spearman {alike} between the two"
         parts.append((title, np.array(profile["effects"], float)))
     lines = math.ceil(len(positions) / _LINE)
     left = 26 + 7 * max(map(len, letters))

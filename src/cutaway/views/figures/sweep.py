@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cutaway.errors import counted
 from cutaway.views.figures.style import (
     ACCENT,
     GROUPS,
@@ -46,7 +47,7 @@ def draw(record: dict[str, Any]) -> Sheet:
     models = record["models"][:_MODELS] if len(record["models"]) > 1 else []
     top = 62 + 15 * len(said) + (22 if models else 0)
     sheet = Sheet(width, top + (_HIGH + 46) * len(settings) + 22, f"Sweep of {record['model']}")
-    runs = f"{len(record['runs']):,} runs" if record["runs"] else f"{sum(c['runs'] for c in record['cells']):,} runs"
+    runs = counted(len(record["runs"]) or sum(c["runs"] for c in record["cells"]), "run")
     sheet.heading(
         "Sweep", record["model"], f"{runs}. Dots: means, with 95 % intervals. Red: clearly other than the first."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from cutaway.errors import counted
 from cutaway.views.figures.style import INK, LINE, MUTED, RAMP, Sheet, clip, last_part, legible, number, text_width
 
 _BAR: Any = RAMP[5]
@@ -35,7 +36,7 @@ def draw(record: dict[str, Any]) -> Sheet:
         for m, measure in enumerate(_MEASURES):
             place = (left + m * (_WIDE + _GAP), top + 36)
             _plot(sheet, _called(measure, sample), measure, cells, place)
-    said = f"Changed tokens: means over {record['edits']:,} places, seed {record['seed']}."
+    said = f"Changed tokens: means over {counted(record['edits'], 'place')}, seed {record['seed']}."
     sheet.text(20, sheet.height - 14, said, size=11, colour=MUTED)
     return sheet
 
