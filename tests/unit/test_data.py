@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -330,6 +331,8 @@ def test_command_get_and_list(shelve_data, tmp_path):
     record = json.loads(runner.invoke(cli, ["data", "get", "tiny", "--json"]).stdout)
     assert {"path", "licence", "citation", "files", "bytes"} <= set(record) and record["schema"] == "cutaway.dataset/1"
     listed = runner.invoke(cli, ["data", "list"]).stdout
+    [tiny] = [line for line in listed.splitlines() if line.startswith("tiny ")]
+    assert re.search(r" [1-9]\d* bytes ", tiny)  # a small file is not 0.0 MB
     assert "Someone 2021" in listed and "Polykovskiy" in listed
     for suffix in (".html", ".csv", ".json"):
         done = runner.invoke(cli, ["data", "list", "-o", str(tmp_path / f"list{suffix}")])

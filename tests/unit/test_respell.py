@@ -38,6 +38,7 @@ OPTIONS = [
         ("`num_return_sequences=2`", "-n 2"),
         ("`max_new_tokens=8, chat=True`", "--max-new-tokens 8 --chat"),
         ("`format='fasta'`, or `kind='csv'`", "--format fasta, or --format csv"),
+        ("leave it out: `model=None`", "leave it out: -m none"),
         ("`column=NAME`", "--column NAME"),
         ("`among=[…]` or `among=…`", "--among FILE or --among FILE"),
         ("`labels=…`", "--labels …"),

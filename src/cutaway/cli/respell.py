@@ -64,8 +64,10 @@ def _with_value(parameter: click.Parameter, value: ast.expr) -> str:
         return name
     if values is False and parameter.secondary_opts:
         return parameter.secondary_opts[0]
-    if values is False or values is None:
+    if values is False:
         return f"no {name}"
+    if values is None:
+        return f"{name} none"
     if values in (..., [...]):
         values = str(parameter.metavar or "…")
     values = list(values) if isinstance(values, list | tuple) else [values]

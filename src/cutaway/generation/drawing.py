@@ -26,7 +26,7 @@ _RARE = -80.0  # nats
 
 
 @dataclasses.dataclass(frozen=True)
-class SampledToken:
+class SampledTokens:
     """For each of B rows the id that was chosen, its log-probability and the entropy, nats, both before any sampler.
 
     The entropy is None for a row that is neither measured nor traced.
@@ -39,7 +39,7 @@ class SampledToken:
 
 def choose(
     logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
-) -> SampledToken:
+) -> SampledTokens:
     """Choose every row's next id by its own settings and its own stream, from `scores_BV` if processors made some.
 
     What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
@@ -54,7 +54,7 @@ def choose(
         for at in range(0, len(rows), some)
     ]
     columns = ([p.ids for p in parts], [p.logprobs for p in parts], [p.entropies for p in parts])
-    return SampledToken(*(list(itertools.chain(*column)) for column in columns))
+    return SampledTokens(*(list(itertools.chain(*column)) for column in columns))
 
 
 class _Space(threading.local):
@@ -76,7 +76,7 @@ _space = _Space()
 
 def _choose(
     logits_BV: torch.Tensor, scores_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int]
-) -> SampledToken:
+) -> SampledTokens:
     size = logits_BV.shape[-1]
     model_BV = torch.softmax(logits_BV, -1, out=_space.of("model", len(rows), size))
     _check_numbers(model_BV[:, 0], rows)  # one NaN makes the whole row NaN
@@ -99,7 +99,7 @@ def _choose(
             # H = log Z - sum of p times the logit; a logit of -inf has p = 0 and adds nothing.
             mean = float((model_BV[b] * logits_BV[b].clamp_min(-1e30)).sum())
             entropies[b] = max(0.0, float(said_B[b] - logprobs_B[b]) - mean)
-    return SampledToken(ids_B.tolist(), logprobs_B.tolist(), entropies)
+    return SampledTokens(ids_B.tolist(), logprobs_B.tolist(), entropies)
 
 
 def _check_numbers(first_B: torch.Tensor, rows: Sequence[Row]) -> None:

@@ -174,10 +174,10 @@ def training(result: Training) -> RenderableType:
 
 def models(result: ModelList) -> RenderableType:
     """Draw the shelf."""
-    table = new_table("name", "kind", ">MB", "here", "licence", "what it is")
+    table = new_table("name", "kind", ">size", "here", "licence", "what it is")
     for listed in result.models:
-        size, here = f"{listed.bytes / 1e6:,.0f}", "yes" if listed.cached else "no"
-        table.add_row(listed.name, listed.kind, size, here, listed.licence or "", listed.description)
+        here = "yes" if listed.cached else "no"
+        table.add_row(listed.name, listed.kind, sized(listed.bytes), here, listed.licence or "", listed.description)
     return Group(table, "", f"cache: {result.cache}")
 
 

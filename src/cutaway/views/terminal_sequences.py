@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cutaway.errors import counted
+from cutaway.errors import counted, sized
 from cutaway.views.terminal_tables import bar, fact_table, more, new_table, shorten
 
 if TYPE_CHECKING:
@@ -107,10 +107,10 @@ def _shares(found: list[Precision]) -> str:
 
 def datasets(result: DataList) -> RenderableType:
     """Draw the shelf of data: what each holds, under which licence, and what to cite."""
-    table = new_table("name", "of", ">MB", "here", "what it is")
+    table = new_table("name", "of", ">size", "here", "what it is")
     for entry in result.datasets:
         told = Text(f"{entry.description}\n")
         told.append(f"{entry.licence}. {entry.citation}. {entry.source}", style="dim")
-        size, here = f"{entry.bytes / 1e6:,.1f}", "yes" if entry.cached else "no"
-        table.add_row(entry.name, entry.alphabet, size, here, told)
+        here = "yes" if entry.cached else "no"
+        table.add_row(entry.name, entry.alphabet, sized(entry.bytes), here, told)
     return Group(table, "", f"cache: {result.cache}")
