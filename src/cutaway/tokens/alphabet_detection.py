@@ -134,7 +134,7 @@ def sequence_in(alphabet: str | None, text: str) -> tuple[str, dict[str, int]]:
     >>> sequence_in("protein", "evqlV ESG*")
     ('EVQLVESG', {'lower case to upper': 4, 'end stops removed': 1})
     """
-    from cutaway.sequences import CHECKS  # 30 ms that other verbs of tokens need not wait for
+    from cutaway.sequences import CHECKS  # takes 30 ms, which other verbs of tokens don't need
 
     check_text(text)
     if alphabet is None or not text.strip():

@@ -188,7 +188,7 @@ def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000) -
         if total >= most:
             break
     if count < 1 or not total:
-        raise InputError("there is no number to learn bins from", hint="give a series with numbers")
+        raise InputError("the series have no numbers to learn bins from", hint="give a series with numbers")
     edges = np.quantile(np.concatenate(found), np.linspace(0, 1, count + 1)).clip(-_FAR, _FAR)
     edges = np.unique(np.round(edges / _GRAIN) * _GRAIN)
     if edges[0] == edges[-1]:
@@ -246,7 +246,9 @@ def channels_of(channels: Series) -> _Floats:
         raise InputError(why if lengths else "the series has no channels", hint="give each channel as many numbers")
     values_CT = np.array([np.asarray(channel, dtype=np.float64) for channel in channels])
     if values_CT.ndim != 2:
-        raise InputError(f"a series has channels and time steps, not {values_CT.ndim} axes", hint="[[1.0, 2.0]] is one")
+        raise InputError(
+            f"a series has two axes (channels, time steps), not {values_CT.ndim} axes", hint="for example [[1.0, 2.0]]"
+        )
     if np.isinf(values_CT).any():
         raise InputError("a series can't hold infinity", hint="write nan for a missing number")
     return values_CT

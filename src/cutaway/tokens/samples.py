@@ -47,7 +47,7 @@ def read_sample(
     >>> read_sample("genes.fa", "dna", symbols=6).sequences
     ['ACGT', 'AC']
     """
-    from cutaway.sequences import read_records  # 30 ms that other verbs of tokens need not wait for
+    from cutaway.sequences import read_records  # takes 30 ms, which other verbs of tokens don't need
 
     if symbols < 1:
         raise InputError(f"`symbols` is {symbols:,}; it must be 1 or above", hint="for example `symbols=1000000`")

@@ -199,7 +199,7 @@ def check_text(text: str) -> str:
     'fine'
     """
     if not isinstance(text, str):
-        raise InputError(f"the text is a {type(text).__name__}, not a str", hint="give one text")
+        raise InputError(f"the text is of type {type(text).__name__}, not str", hint="give one text")
     if text.isascii():
         return text
     try:

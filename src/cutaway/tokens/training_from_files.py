@@ -33,22 +33,22 @@ def train_from_files(
 ) -> SavedTokenizer:
     """Read the records of files, make a tokenizer of a kind from them, and save it in a folder.
 
-    `alphabet` is what the files hold, by default what the kind is for. `force` writes over a tokenizer that is there.
-    The other parameters are those of `cutaway.sequences.read_records` and of `train_tokenizer`. All records are read
-    and checked, even if the kind learns nothing from them. Raises what those two raise, `InputError` if files of
-    sequences come without an alphabet, and `OutputError` if the folder is taken or can't be written.
+    `alphabet` is that of the files, by default the kind's first. `force` replaces an existing tokenizer. The other
+    parameters are those of `cutaway.sequences.read_records` and of `train_tokenizer`. All records are read and checked,
+    even if the kind learns nothing from them. Raises what those two raise, `InputError` if the alphabet of files with
+    sequences is not given, and `OutputError` if the folder is taken or can't be written.
 
     >>> from pathlib import Path
     >>> _ = Path("genes.fa").write_text(">one\\nATGAAA\\n")
     >>> train_from_files(["genes.fa"], "codons", "codon").vocab_size
     84
     """
-    from cutaway.sequences import read_records  # 30 ms that other verbs of tokens need not wait for
+    from cutaway.sequences import read_records  # takes 30 ms, which other verbs of tokens don't need
 
     check_folder(directory, force=force)
     check_kind(kind, alphabet, vocab_size, options)
     if options.get("angles") and (lengths := [name for name in column if name.split()[:1] == ["distance"]]):
-        raise InputError(f"{lengths[0]!r} is not an angle", hint="leave it out, or leave `angles` out")
+        raise InputError(f"column {lengths[0]!r} is not an angle", hint="leave it out, or leave `angles` out")
     start = time.perf_counter()
     alphabet = alphabet or _alphabet_of(files, format, kind)
     records = read_records(
@@ -60,11 +60,11 @@ def train_from_files(
         check=selfies_text if kind == "selfies" else None,  # so that a molecule without one is named with its line
         rename_duplicates=rename_duplicates,
     )
-    # A line's end is part of a text, and the readers leave it out.
+    # The end of a line is part of a text, but the readers leave it out.
     lines = alphabet == "text" and kind != "smiles"
     sequences = (f"{record.sequence}\n" if lines else record.sequence for record in _checked(records, kind))
     tokenizer = train_tokenizer(sequences, kind, alphabet=alphabet, vocab_size=vocab_size, **options)
-    for _ in sequences:  # what a kind did not learn from
+    for _ in sequences:  # check those that the kind did not learn from
         pass
     return dataclasses.replace(
         save_tokenizer(tokenizer, directory, force=force),
@@ -76,7 +76,7 @@ def train_from_files(
 
 
 def _alphabet_of(files: Sequence[str | os.PathLike[str]], format_: str | None, kind: str) -> str:
-    """Return the alphabet that a kind is for first. Raises `InputError` if that is text and the files are not."""
+    """Return the kind's first alphabet. Raises `InputError` if that is text and the files are not."""
     from cutaway.sequences.readers import suffix_format
 
     alphabets = KINDS[kind]
@@ -89,21 +89,19 @@ def _alphabet_of(files: Sequence[str | os.PathLike[str]], format_: str | None, k
     others = ", ".join(name for name in alphabets if name != "text")
     raise InputError(
         f"{holding[0]!r} holds sequences, not text",
-        hint=f"name their kind with `alphabet`: {others}"
-        if others
-        else f"choose a `kind` that fits them; {kind} is for text",
+        hint=f"give their `alphabet`: {others}" if others else f"choose another `kind`; {kind} is for text",
     )
 
 
 def _checked(records: Iterable[Record], kind: str) -> Iterator[Record]:
-    """Yield the records on; for states raise `BadSequence` if one has more or fewer channels than those before it."""
+    """Yield the records; for states raise `BadSequence` if one has more or fewer channels than those before it."""
     channels = 0
     for record in records:
         if kind == "states" and len(record.sequence) != (channels or len(record.sequence)):
             raise BadSequence(
                 f"record {record.id!r} (line {record.line:,} of {record.file!r}) has "
                 f"{counted(len(record.sequence), 'channel')}, and those before it {channels:,}",
-                hint="states are of series with equally many channels: choose them with `column`",
+                hint="states need series with equally many channels: choose them with `column`",
             )
         channels = len(record.sequence)
         yield record
