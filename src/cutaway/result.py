@@ -57,6 +57,7 @@ class Result:
 
     schema: ClassVar[str]
     formats: ClassVar[tuple[str, ...]] = (".html", ".json", ".jsonl")
+    table: ClassVar[str] = ""  # the field whose entries are the rows, unless `rows` says otherwise
     # Set once by cutaway/__init__.py: this file does not know how pages and figures are drawn.
     page: ClassVar[Callable[[list[dict[str, Any]]], str]]
     notebook: ClassVar[Callable[[list[dict[str, Any]]], str]]
@@ -73,7 +74,9 @@ class Result:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the result as a table: each row is a dictionary, its keys are the columns, None is an empty cell."""
-        raise NotImplementedError(f"{type(self).__name__} is not a table")
+        if not self.table:
+            raise NotImplementedError(f"{type(self).__name__} is not a table")
+        return [dataclasses.asdict(entry) for entry in getattr(self, self.table)]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the result's arrays by name."""

@@ -34,7 +34,7 @@ from tests.unit.wheels import FOLDER, sha256, write_wheel
 
 TINY = Dataset(
     name="tiny", alphabet="dna", description="", keep=(f"{FOLDER}/*.fa", "*/LICENSE"), main="tiny.fa", how="FASTA",
-    licence="CC0", citation="Someone 2021", download_bytes=0,
+    licence="CC0", citation="Someone 2021",
 )  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +14,48 @@ import tokenizers
 from tokenizers import models, trainers
 
 from cutaway.errors import InputError
-from cutaway.tokens.merges import MOST_TOKENS, learn_merges, plain_merges
+from cutaway.tokens.merges import MOST_TOKENS, learn_merges
+
+
+def plain_merges(
+    sequences: Sequence[Sequence[int]], units: Sequence[str], tokens: int, *, min_count: int = 2
+) -> list[tuple[str, str]]:
+    """Return what `learn_merges` returns, but count all pairs again in every round: the definition, for short input.
+
+    >>> plain_merges([[0, 0, 0, 0]], ["A"], 3, min_count=1)
+    [('A', 'A'), ('AA', 'AA')]
+    """
+    spelled, merges = list(units), []
+    texts: list[list[int]] = [[]]
+    for sequence in sequences:
+        texts.append([])
+        for unit in map(int, sequence):
+            if unit < len(units):
+                texts[-1].append(unit)
+            else:
+                texts.append([])
+    while len(spelled) < tokens:
+        counts: dict[tuple[int, int], int] = {}
+        for text in texts:
+            for pair in itertools.pairwise(text):
+                counts[pair] = counts.get(pair, 0) + 1
+        best = min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+        if best is None or counts[best] < max(1, min_count):
+            break
+        merges.append((spelled[best[0]], spelled[best[1]]))
+        if "".join(merges[-1]) not in spelled:
+            spelled.append("".join(merges[-1]))
+        texts = [_merged(text, best, spelled.index("".join(merges[-1]))) for text in texts]
+    return merges
+
+
+def _merged(text: list[int], pair: tuple[int, int], new: int) -> list[int]:
+    out, i = [], 0
+    while i < len(text):
+        found = tuple(text[i : i + 2]) == pair
+        out.append(new if found else text[i])
+        i += 2 if found else 1
+    return out
 
 
 def some(seed: int) -> tuple[list[list[int]], list[str], int]:

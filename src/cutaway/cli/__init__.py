@@ -47,7 +47,9 @@ from cutaway.progress import listening, step
 _BUSY = 0.75  # processes that want to run, over the last minute, for each processor
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+)
 @click.version_option(__version__, prog_name="cutaway")
 def cli() -> None:
     """Show language models of sequences from the inside: run them, measure them, draw what happens.

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cutaway.cli.attention import heads_from
-from cutaway.cli.common import AtLeast, Seed, known, loaded, model_options
+from cutaway.cli.common import AtLeast, Seed, known, loaded, model_options, truncate_option
 from cutaway.cli.heads import text_or_random
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
@@ -27,7 +27,6 @@ from cutaway.cli.text_input import text_options
     "--method",
     type=click.Choice(["zero", "mean"]),
     default="zero",
-    show_default=True,
     help="What replaces a head's output: zeros, or its mean over the text.",
 )
 @click.option(
@@ -36,14 +35,10 @@ from cutaway.cli.text_input import text_options
     type=AtLeast(2),
     help="Instead of TEXT, use N random tokens written twice, and measure the loss of the second half.",
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random tokens.")
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
+@click.option("--seed", type=Seed(), default=0, help="Seed of the random tokens.")
+@truncate_option()
 @output_options(".svg", ".png", ".csv")
-def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+def command(text: str | None, file: str | None, model: str, **options: Any) -> None:
     """Silence attention heads and measure how much the loss on TEXT changes, in nats per token.
 
     \b
@@ -62,4 +57,4 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.views import terminal_inside
 
     result = ablate(given, loaded(model, "causal", options), **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.ablation(result))
+    emit([result], lambda: terminal_inside.ablation(result))

@@ -16,7 +16,7 @@ from cutaway.models.shelf import DEFAULT, SHELF
 @click.option("--tree", is_flag=True, help="Print the module tree as PyTorch does.")
 @offline_option
 @output_options(".csv")
-def command(model: str, revision: str | None, tree: bool, as_json: bool, output: str | None) -> None:
+def command(model: str, revision: str | None, tree: bool) -> None:
     """Show what MODEL is built of: modules, shapes, parameters, bytes, FLOPs.
 
     MODEL is a name, a folder, a config.json, or a type of model such as llama. Weights are not needed.
@@ -38,4 +38,4 @@ def command(model: str, revision: str | None, tree: bool, as_json: bool, output:
     from cutaway.views import terminal
 
     result = architecture(model, revision=revision)
-    emit([result], as_json=as_json, output=output, draw=lambda: result.tree if tree else terminal.architecture(result))
+    emit([result], lambda: result.tree if tree else terminal.architecture(result))

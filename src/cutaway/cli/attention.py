@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, known, loaded, model_options, note
+from cutaway.cli.common import AtLeast, known, loaded, model_options, note, truncate_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
@@ -32,13 +32,9 @@ __all__ = ["command", "heads_from", "numbers_from"]
     type=AtLeast(1),
     help="Let the model write N more tokens, and show these, too.",
 )
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
+@truncate_option()
 @output_options(".svg", ".png", ".csv", ".npz")
-def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+def command(text: str | None, file: str | None, model: str, **options: Any) -> None:
     """Show which tokens each token of TEXT attends to, in every head of every layer.
 
     \b
@@ -65,7 +61,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     result = attention(given, loaded(model, "causal" if options["max_new_tokens"] else "any", options), **options)
     if result.generated:
         note(f"the model continued the text with {''.join(result.stacks[0].queries[-result.generated :])!r}")
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.attention(result))
+    emit([result], lambda: terminal_inside.attention(result))
 
 
 def numbers_from(option: str, value: str | None) -> list[int] | None:

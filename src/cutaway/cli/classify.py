@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import known, loaded, model_options
+from cutaway.cli.common import known, loaded, model_options, truncate_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
@@ -20,21 +20,10 @@ from cutaway.cli.text_input import some_text_from, text_options
     "--template",
     help="The prompt for the language model; {text} and {labels} are filled in. [default: asks for the sentiment]",
 )
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
+@truncate_option()
 @output_options(".csv")
 def command(
-    text: str | None,
-    file: str | None,
-    model: str,
-    labels: str | None,
-    template: str | None,
-    as_json: bool,
-    output: str | None,
-    **options: Any,
+    text: str | None, file: str | None, model: str, labels: str | None, template: str | None, **options: Any
 ) -> None:
     """Classify TEXT and show the steps: ids, logits, softmax, label.
 
@@ -54,4 +43,4 @@ def command(
     chosen = None if labels is None else [label.strip() for label in labels.split(",")]
     extra = {} if template is None else {"template": template}
     result = classify(given, ready, labels=chosen, **extra, **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.classification(result))
+    emit([result], lambda: terminal.classification(result))

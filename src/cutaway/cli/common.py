@@ -106,15 +106,40 @@ model_name_option = click.option(
     "--model",
     default=DEFAULT,
     envvar="CUTAWAY_MODEL",
-    show_default=True,
     show_envvar=True,
     help="A name from `cutaway models list`, a folder, a GGUF file, or a Hugging Face Hub id.",
 )
 
 
-device_option = click.option(
-    "--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1, mps."
+device_option = click.option("--device", default="cpu", help="Where to compute: cpu, cuda, cuda:1, mps.")
+
+
+tier_option = click.option(
+    "--tier",
+    type=click.Choice(["exact", "near", "turbo"]),
+    default="near",
+    help="Precision of the weights. exact: float32, slowest; near: bfloat16; turbo: 4 bits, fastest.",
 )
+corpus_option = click.option(
+    "--corpus",
+    metavar="FILE",
+    help="Also learn word vectors from FILE, by counting, and compare them with the model's.",
+)
+min_count_option = click.option(
+    "--min-count", type=AtLeast(1), default=2, help="With --corpus: leave out words that occur fewer times than this."
+)
+
+
+def truncate_option(what: str = "text") -> Callable[[F], F]:
+    """Return --truncate for a text, or for `what` else is read."""
+    said = f"If a {what} is too long for the model, cut off its left or right end."
+    return click.option("--truncate", type=click.Choice(["left", "right"]), help=said)
+
+
+def layer_option(said: str) -> Callable[[F], F]:
+    """Return --layer; `said` begins its help."""
+    numbers = "0 is the input of the first block, -1 the last layer."
+    return click.option("--layer", default=-1, help=f"{said} {numbers}")
 
 
 def model_options(function: F) -> F:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import device_option, known, note, offline_option
+from cutaway.cli.common import device_option, known, note, offline_option, truncate_option
 from cutaway.cli.help import Command
-from cutaway.cli.output import emit, output_options
+from cutaway.cli.output import asked, emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
 from cutaway.models.shelf import DTYPES
 
@@ -17,11 +17,7 @@ from cutaway.models.shelf import DTYPES
 @click.argument("a")
 @click.argument("b")
 @text_options
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If the text is too long for a model, cut off its left or right end.",
-)
+@truncate_option()
 @device_option
 @click.option("--dtype", type=click.Choice(DTYPES), help="Precision of all numbers.  [default: float32]")
 @click.option(
@@ -29,16 +25,7 @@ from cutaway.models.shelf import DTYPES
 )
 @offline_option
 @output_options(".svg", ".png", ".csv", ".npz")
-def command(
-    a: str,
-    b: str,
-    text: str | None,
-    file: str | None,
-    truncate: str | None,
-    as_json: bool,
-    output: str | None,
-    **options: Any,
-) -> None:
+def command(a: str, b: str, text: str | None, file: str | None, truncate: str | None, **options: Any) -> None:
     """Run models A and B on TEXT and measure where they differ.
 
     The three main findings come first: how surprising each model finds the text, where their attention differs most,
@@ -63,6 +50,6 @@ def command(
 
     first, second = (load(name, "any", **options) for name in (a, b))
     result = compare(first, second, given, truncate=truncate)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_compare.comparison(result))
-    if output is not None:
+    emit([result], lambda: terminal_compare.comparison(result))
+    if asked().output is not None:
         note("\n".join(result.summary[: terminal_compare.FINDINGS]))

@@ -28,22 +28,13 @@ from cutaway.cli.text_input import text_options
     "--separation",
     type=AtLeast(1),
     default=6,
-    show_default=True,
     help="Leave out pairs of residues that are fewer than this many positions apart.",
 )
 @click.option("--no-apc", is_flag=True, help="Do not apply the average product correction (APC).")
 @click.option("--layers", metavar="N,N-N", help="Only these layers, for example 7 or 4-7.")
 @click.option("--heads", metavar="N,N-N", help="Only these heads of each layer.")
 @output_options(".svg", ".png", ".csv", ".npz")
-def command(
-    text: str | None,
-    file: str | None,
-    record: str | None,
-    model: str,
-    as_json: bool,
-    output: str | None,
-    **options: Any,
-) -> None:
+def command(text: str | None, file: str | None, record: str | None, model: str, **options: Any) -> None:
     """Predict which residues of the sequence TEXT touch, from a model's attention (a contact map).
 
     Nothing is trained. The map is the mean over heads. If contacts are known (--truth), its precision and the best
@@ -63,4 +54,4 @@ def command(
     from cutaway.views import terminal_sequences
 
     result = contacts(given, loaded(model, "any", options), **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.contacts(result))
+    emit([result], lambda: terminal_sequences.contacts(result))

@@ -6,7 +6,7 @@ import click
 
 from cutaway.cli.common import note, offline_option
 from cutaway.cli.help import Group
-from cutaway.cli.output import emit, output_options
+from cutaway.cli.output import asked, emit, output_options
 from cutaway.cli.respell import respell
 
 
@@ -17,7 +17,7 @@ def command() -> None:
 
 @command.command("list")
 @output_options(".csv")
-def list_command(as_json: bool, output: str | None) -> None:
+def list_command() -> None:
     """List the data sets, with licence and citation.
 
     \b
@@ -28,14 +28,14 @@ def list_command(as_json: bool, output: str | None) -> None:
     from cutaway.views import terminal_sequences
 
     result = list_data()
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.datasets(result))
+    emit([result], lambda: terminal_sequences.datasets(result))
 
 
 @command.command("get")
 @click.argument("names", nargs=-1, required=True)
 @offline_option
 @output_options
-def get_command(names: tuple[str, ...], as_json: bool, output: str | None) -> None:
+def get_command(names: tuple[str, ...]) -> None:
     """Download data sets and print their folders. Other programs can read these.
 
     NAMES come from `cutaway data list`. Messages tell how to read the files, their licence and what to cite.
@@ -48,9 +48,9 @@ def get_command(names: tuple[str, ...], as_json: bool, output: str | None) -> No
     from cutaway.models import get_data
 
     results = [get_data(name) for name in names]
-    if not as_json and output is None:
+    if asked() == (False, None):
         for result in results:
             note(f"{result.name}: read {result.main}, {respell(result.how, records.params)}")
             note(f"  licence: {result.licence}")
             note(f"  cite: {result.citation}")
-    emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))
+    emit(results, lambda: "\n".join(result.path for result in results))

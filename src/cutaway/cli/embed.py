@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, known, loaded, model_options
+from cutaway.cli.common import AtLeast, known, layer_option, loaded, model_options, truncate_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import records_from
@@ -23,17 +23,11 @@ from cutaway.models.shelf import DEFAULT_ENCODER
     help="Read the texts from FILE, one per line. What follows the last tab of a line is left out.",
 )
 @model_options
-@click.option(
-    "--layer",
-    default=-1,
-    show_default=True,
-    help="Which layer to read. 0 is the input of the first block, -1 the last layer.",
-)
+@layer_option("Which layer to read.")
 @click.option(
     "--pooling",
     type=click.Choice(["recipe", "mean", "cls", "last", "max", "none"]),
     default="recipe",
-    show_default=True,
     help="How the tokens of a text become one vector. recipe: what the model's makers recommend, or mean if they do "
     "not say. none: keep one vector per token.",
 )
@@ -48,24 +42,10 @@ from cutaway.models.shelf import DEFAULT_ENCODER
     metavar="N",
     help="Read at most N tokens of each text. [default: what the model's makers recommend]",
 )
-@click.option(
-    "--batch-size", type=AtLeast(1), default=32, show_default=True, help="How many texts to run together, at most."
-)
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
+@click.option("--batch-size", type=AtLeast(1), default=32, help="How many texts to run together, at most.")
+@truncate_option()
 @output_options(".csv", ".npz")
-def command(
-    texts: tuple[str, ...],
-    file: str | None,
-    model: str,
-    pooling: str,
-    as_json: bool,
-    output: str | None,
-    **options: Any,
-) -> None:
+def command(texts: tuple[str, ...], file: str | None, model: str, pooling: str, **options: Any) -> None:
     """Turn each TEXT into a vector, and show how similar the vectors are.
 
     \b
@@ -85,4 +65,4 @@ def command(
     from cutaway.views import terminal_vectors
 
     result = embed(given, loaded(model, "any", options), pooling=None if pooling == "none" else pooling, **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_vectors.embeddings(result))
+    emit([result], lambda: terminal_vectors.embeddings(result))

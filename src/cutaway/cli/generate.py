@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cutaway.cli.common import LOADING, AtLeast, Seed, generation_options, known, named_or_loaded, note, tier_for
+from cutaway.cli.common import (
+    LOADING,
+    AtLeast,
+    Seed,
+    generation_options,
+    known,
+    named_or_loaded,
+    note,
+    tier_for,
+    tier_option,
+    truncate_option,
+)
 from cutaway.cli.help import GENERATING, Command
-from cutaway.cli.output import emit, output_options
+from cutaway.cli.output import Asked, asked, emit, output_options
 from cutaway.cli.text_input import prompts_from, text_options
 
 if TYPE_CHECKING:
@@ -22,14 +33,8 @@ __all__ = ["command"]
 @click.command("generate", cls=Command, sections=GENERATING)
 @text_options
 @generation_options
-@click.option("--max-new-tokens", type=AtLeast(1), default=64, show_default=True, help="Stop after this many tokens.")
-@click.option(
-    "--min-new-tokens",
-    type=AtLeast(0),
-    default=0,
-    show_default=True,
-    help="Do not let the model end earlier than this.",
-)
+@click.option("--max-new-tokens", type=AtLeast(1), default=64, help="Stop after this many tokens.")
+@click.option("--min-new-tokens", type=AtLeast(0), default=0, help="Do not let the model end earlier than this.")
 @click.option(
     "--temperature",
     type=float,
@@ -46,59 +51,31 @@ __all__ = ["command"]
     help="From -2 to 2. Above 0: tokens that were generated before become less likely.",
 )
 @click.option(
-    "-n",
-    "--num-return-sequences",
-    type=AtLeast(1),
-    default=1,
-    show_default=True,
-    help="How many responses to write for each prompt.",
+    "-n", "--num-return-sequences", type=AtLeast(1), default=1, help="How many responses to write for each prompt."
 )
 @click.option(
     "--num-beams",
     type=AtLeast(1),
     default=1,
-    show_default=True,
     help="Beam search: follow this many unfinished texts, and return the most likely.",
 )
-@click.option("--length-penalty", default=1.0, show_default=True, help="Above 0 favours longer texts.")
+@click.option("--length-penalty", default=1.0, help="Above 0 favours longer texts.")
 @click.option("--stop", multiple=True, help="End before this text. Can be given several times.")
 @click.option("--chat", is_flag=True, help="Ask as a user in a chat: put the prompt into the model's chat template.")
 @click.option("--system", help="With --chat: instructions to the model, placed before the prompt.")
+@truncate_option("prompt")
 @click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a prompt is too long for the model, cut off its left or right end.",
-)
-@click.option(
-    "--alternatives",
-    type=AtLeast(0),
-    default=0,
-    show_default=True,
-    help="Also show this many of the most likely tokens at each step.",
+    "--alternatives", type=AtLeast(0), default=0, help="Also show this many of the most likely tokens at each step."
 )
 @click.option(
     "--trace", is_flag=True, help="Show the probabilities at each step, before and after temperature, top-k and so on."
 )
-@click.option(
-    "--batch-size", type=AtLeast(1), default=64, show_default=True, help="How many responses to compute together."
-)
-@click.option(
-    "--tier",
-    type=click.Choice(["exact", "near", "turbo"]),
-    default="near",
-    show_default=True,
-    help="Precision of the weights. exact: float32, slowest; near: bfloat16; turbo: 4 bits, fastest.",
-)
+@click.option("--batch-size", type=AtLeast(1), default=64, help="How many responses to compute together.")
+@tier_option
 @click.option("--skip-bad", is_flag=True, help="Leave out broken lines of FILE.")
-@click.option(
-    "--seed",
-    type=Seed(),
-    default=0,
-    show_default=True,
-    help="The same seed gives the same text. Response r uses seed + r.",
-)
+@click.option("--seed", type=Seed(), default=0, help="The same seed gives the same text. Response r uses seed + r.")
 @output_options(".csv", ".svg", ".png")
-def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+def command(text: str | None, file: str | None, model: str, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
 
     \b
@@ -123,6 +100,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.views.advice import advice
 
     ready = named_or_loaded(model, options)
+    as_json, output = asked()
     one = len(prompts) * request.num_return_sequences == 1
     streamed = one and sys.stdout.isatty() and not as_json and output is None
     # The prompt comes with the first token: what is said while the model is prepared stands above both.
@@ -146,7 +124,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         nonlocal shown
         done[number] = result
         while as_json and shown in done:  # in the order of the prompts, each as soon as those before it are out
-            emit([done[shown]], as_json=True, output=None, draw=None)
+            emit([done[shown]], None, Asked(as_json=True, output=None))
             shown += 1
 
     draw = terminal_trace.traces if request.trace else terminal.generations
@@ -157,7 +135,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         rest = [done[number] for number in sorted(done) if number >= shown]
         note(f"stopped after {len(done):,} of {len(prompts) * request.num_return_sequences:,} responses")
         if rest and not streamed:
-            emit(rest, as_json=as_json, output=output, draw=None if as_json else lambda: draw(rest))
+            emit(rest, None if as_json else lambda: draw(rest))
         raise
     if streamed:
         begun()
@@ -165,6 +143,6 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
         if request.trace:
             terminal_tables.show(terminal_trace.trace(results[0]))
     else:
-        emit(results, as_json=False, output=output, draw=None if as_json else lambda: draw(results))
+        emit(results, None if as_json else lambda: draw(results), Asked(False, output))  # as JSON it is printed
     if said := advice(results, answers=found.answers):
         note(said)

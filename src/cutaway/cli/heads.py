@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, Seed, known, loaded, model_options
+from cutaway.cli.common import AtLeast, Seed, known, loaded, model_options, truncate_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
@@ -22,15 +22,11 @@ from cutaway.errors import InputError
     type=AtLeast(2),
     help="Instead of TEXT, use N random tokens written twice. Induction heads stand out on these.",
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random tokens.")
+@click.option("--seed", type=Seed(), default=0, help="Seed of the random tokens.")
 @click.option("--target", help="For encoder-decoders: the text that the decoder reads. [default: what it generates]")
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
+@truncate_option()
 @output_options(".svg", ".png", ".csv")
-def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+def command(text: str | None, file: str | None, model: str, **options: Any) -> None:
     """Show what every attention head does on TEXT: its role and exact statistics, at any length.
 
     \b
@@ -47,7 +43,7 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.views import terminal_inside
 
     result = heads(given, loaded(model, "any", options), **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_inside.heads(result))
+    emit([result], lambda: terminal_inside.heads(result))
 
 
 def text_or_random(text: str | None, file: str | None, random: int | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, known, loaded, model_options
+from cutaway.cli.common import AtLeast, known, loaded, model_options, truncate_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
@@ -16,31 +16,13 @@ from cutaway.errors import InputError
 @click.command("lens", cls=Command)
 @text_options
 @model_options
-@click.option(
-    "--top",
-    type=AtLeast(1),
-    default=5,
-    show_default=True,
-    help="How many of the most likely tokens to show for each layer.",
-)
+@click.option("--top", type=AtLeast(1), default=5, help="How many of the most likely tokens to show for each layer.")
 @click.option(
     "--positions", metavar="I,J,…", help="Only these positions. 0 is the first token, -1 the last. [default: all]"
 )
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
+@truncate_option()
 @output_options(".svg", ".png", ".csv", ".npz")
-def command(
-    text: str | None,
-    file: str | None,
-    model: str,
-    positions: str | None,
-    as_json: bool,
-    output: str | None,
-    **options: Any,
-) -> None:
+def command(text: str | None, file: str | None, model: str, positions: str | None, **options: Any) -> None:
     """Show what each layer of the model would predict after each token of TEXT (the logit lens).
 
     Layer 0 is the embeddings; the last layer is the model's real prediction.
@@ -58,7 +40,7 @@ def command(
     from cutaway.views import terminal_lens
 
     result = lens(given, loaded(model, "any", options), positions=chosen, **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_lens.lens(result))
+    emit([result], lambda: terminal_lens.lens(result))
 
 
 def _positions(text: str | None) -> list[int] | None:

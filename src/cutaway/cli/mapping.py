@@ -7,7 +7,19 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, Seed, encoder_unless_chosen, known, loaded, model_options, refuse_unused
+from cutaway.cli.common import (
+    AtLeast,
+    Seed,
+    corpus_option,
+    encoder_unless_chosen,
+    known,
+    layer_option,
+    loaded,
+    min_count_option,
+    model_options,
+    refuse_unused,
+    truncate_option,
+)
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import lines_from, records_from
@@ -25,40 +37,25 @@ from cutaway.errors import InputError
 @model_options
 @click.option("--words", is_flag=True, help="Each line of FILE is a group of words, written name: word word …")
 @click.option(
-    "--method", type=click.Choice(["pca", "tsne"]), default="pca", show_default=True,
+    "--method",
+    type=click.Choice(["pca", "tsne"]),
+    default="pca",
     help="How to make 2-D points. pca keeps as much variance as possible; tsne keeps neighbours together.",
-)  # fmt: skip
+)
 @click.option(
     "--perplexity", type=AtLeast(0.0), help="t-SNE: about how many neighbours each point keeps. [default: 30, or fewer]"
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="t-SNE: seed of its random numbers.")
+@click.option("--seed", type=Seed(), default=0, help="t-SNE: seed of its random numbers.")
+@corpus_option
+@min_count_option
+@layer_option("For records: which layer to read.")
 @click.option(
-    "--corpus",
-    metavar="FILE",
-    help="Also learn word vectors from FILE, by counting, and compare them with the model's.",
-)
-@click.option(
-    "--min-count",
-    type=AtLeast(1),
-    default=2,
-    show_default=True,
-    help="With --corpus: leave out words that occur fewer times than this.",
-)
-@click.option(
-    "--layer",
-    default=-1,
-    show_default=True,
-    help="For records: which layer to read. 0 is the input of the first block, -1 the last layer.",
-)
-@click.option(
-    "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
+    "--pooling",
+    type=click.Choice(["recipe", "mean", "cls", "last", "max"]),
+    default="recipe",
     help="How the tokens of a record become one vector; recipe is what the model's makers recommend.",
-)  # fmt: skip
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
 )
+@truncate_option()
 @output_options(".svg", ".png", ".csv", ".npz")
 def command(
     groups: tuple[str, ...],
@@ -73,8 +70,6 @@ def command(
     method: str,
     perplexity: float | None,
     seed: int,
-    as_json: bool,
-    output: str | None,
     **options: Any,
 ) -> None:
     """Draw tokens, words or records as points in 2-D, similar ones close together, and measure how faithful the map is.
@@ -126,4 +121,4 @@ def command(
         results = list(corpus_maps(points, lines, ready, **learning, **layout))
     else:
         results = [embedding_map(points, ready, kind="words", **layout)]
-    emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.maps(results))
+    emit(results, lambda: terminal_vectors.maps(results))

@@ -9,6 +9,7 @@ import click
 from cutaway.cli.common import note, offline_option, someone_to_ask
 from cutaway.cli.help import Group
 from cutaway.cli.output import (
+    asked,
     debug_option,
     emit,
     folder_options,
@@ -28,7 +29,7 @@ def command() -> None:
 
 @command.command("list")
 @output_options(".csv")
-def list_command(as_json: bool, output: str | None) -> None:
+def list_command() -> None:
     """List the models that need no account (the shelf) and those on this computer (the cache).
 
     \b
@@ -39,7 +40,7 @@ def list_command(as_json: bool, output: str | None) -> None:
     from cutaway.views import terminal
 
     result = list_models()
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.models(result))
+    emit([result], lambda: terminal.models(result))
 
 
 @command.command("get")
@@ -48,9 +49,7 @@ def list_command(as_json: bool, output: str | None) -> None:
 @click.option("--accept-licence", is_flag=True, help="Say that you have read the model's terms and accept them.")
 @offline_option
 @output_options
-def get_command(
-    names: tuple[str, ...], revision: str | None, accept_licence: bool, as_json: bool, output: str | None
-) -> None:
+def get_command(names: tuple[str, ...], revision: str | None, accept_licence: bool) -> None:
     """Download models and print their folders. The transformers library can load these.
 
     A few models have terms of their own. They are shown before the download, and you are asked to accept them.
@@ -62,7 +61,7 @@ def get_command(
     from cutaway.models import get_model
 
     results = [get_model(name, revision=revision, accept_licence=accept_licence or _accepts(name)) for name in names]
-    emit(results, as_json=as_json, output=output, draw=lambda: "\n".join(result.path for result in results))
+    emit(results, lambda: "\n".join(result.path for result in results))
 
 
 def _accepts(name: str) -> bool:
@@ -83,7 +82,7 @@ def _accepts(name: str) -> bool:
 @click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @offline_option
 @output_options
-def info_command(name: str, revision: str | None, as_json: bool, output: str | None) -> None:
+def info_command(name: str, revision: str | None) -> None:
     """Show a model's folder, its source and its licence.
 
     \b
@@ -94,7 +93,7 @@ def info_command(name: str, revision: str | None, as_json: bool, output: str | N
     from cutaway.views import terminal
 
     result = model_info(name, revision=revision)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.model(result))
+    emit([result], lambda: terminal.model(result))
 
 
 @command.command("card")
@@ -104,7 +103,7 @@ def info_command(name: str, revision: str | None, as_json: bool, output: str | N
 @quiet_option
 @verbose_option
 @debug_option
-def card_command(name: str, as_json: bool) -> None:
+def card_command(name: str) -> None:
     """Print a model's card: what it is, what it was trained on, its licence.
 
     \b
@@ -115,7 +114,7 @@ def card_command(name: str, as_json: bool) -> None:
     from cutaway.views import terminal_tables
 
     text = model_card(name)
-    if as_json:
+    if asked().as_json:
         click.echo(json.dumps({"schema": "cutaway.card/1", "name": name, "card": text}, ensure_ascii=False))
     else:
         click.echo(terminal_tables.visible(text), nl=False)
@@ -125,7 +124,7 @@ def card_command(name: str, as_json: bool) -> None:
 @click.argument("name")
 @offline_option
 @folder_options()
-def save_command(name: str, directory: str | None, as_json: bool, output: str | None) -> None:
+def save_command(name: str, directory: str | None) -> None:
     """Save a model, its tokenizer and its card into a new folder, and check that it loads back the same.
 
     \b
@@ -144,7 +143,7 @@ def save_command(name: str, directory: str | None, as_json: bool, output: str | 
     from cutaway.views import terminal
 
     result = save(name, directory)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.saved(result))
+    emit([result], lambda: terminal.saved(result))
 
 
 @command.command("rm")
@@ -153,7 +152,7 @@ def save_command(name: str, directory: str | None, as_json: bool, output: str | 
 @quiet_option
 @verbose_option
 @debug_option
-def rm_command(names: tuple[str, ...], as_json: bool) -> None:
+def rm_command(names: tuple[str, ...]) -> None:
     """Remove models from this computer (the cache). Models of the shelf can be downloaded again.
 
     \b
@@ -165,5 +164,5 @@ def rm_command(names: tuple[str, ...], as_json: bool) -> None:
     for name in names:
         freed = remove_model(name)
         note(f"removed {name}: {sized(freed)}")
-        if as_json:
+        if asked().as_json:
             click.echo(json.dumps({"schema": "cutaway.removed/1", "name": name, "bytes": freed}))

@@ -35,22 +35,11 @@ from cutaway.cli.text_input import check_file, text_options
     "--pseudocount",
     type=AtLeast(0.0),
     default=1.0,
-    show_default=True,
     help="With --alignment: number added to each count of a letter in a column.",
 )
-@click.option(
-    "--batch-size", type=AtLeast(1), default=16, show_default=True, help="How many sequences to compute together."
-)
+@click.option("--batch-size", type=AtLeast(1), default=16, help="How many sequences to compute together.")
 @output_options(".svg", ".png", ".csv", ".npz")
-def command(
-    text: str | None,
-    file: str | None,
-    record: str | None,
-    model: str,
-    as_json: bool,
-    output: str | None,
-    **options: Any,
-) -> None:
+def command(text: str | None, file: str | None, record: str | None, model: str, **options: Any) -> None:
     """Score every single substitution in the sequence TEXT: how much more or less probable it is to a model, in nats.
 
     The score is the masked marginal for masked models, the log-likelihood ratio for causal models.
@@ -84,4 +73,4 @@ def command(
     from cutaway.views import terminal_sequences
 
     result = mutate(given, loaded(model, "any", options), letters=letters, **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_sequences.mutations(result))
+    emit([result], lambda: terminal_sequences.mutations(result))

@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, encoder_unless_chosen, known, loaded, model_options, refuse_unused
+from cutaway.cli.common import (
+    AtLeast,
+    corpus_option,
+    encoder_unless_chosen,
+    known,
+    layer_option,
+    loaded,
+    min_count_option,
+    model_options,
+    refuse_unused,
+    truncate_option,
+)
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import records_from
@@ -17,7 +28,7 @@ from cutaway.errors import InputError, MissingText
 @click.command("neighbours", cls=Command)
 @click.argument("queries", nargs=-1, metavar="[QUERY]...")
 @model_options
-@click.option("-k", type=AtLeast(1), default=8, show_default=True, help="How many neighbours to show.")
+@click.option("-k", type=AtLeast(1), default=8, help="How many neighbours to show.")
 @click.option(
     "--among",
     metavar="FILE",
@@ -26,40 +37,19 @@ from cutaway.errors import InputError, MissingText
 @click.option(
     "--word", help="With --among: compare this word of each QUERY with every word of FILE, each in its context."
 )
+@corpus_option
+@min_count_option
 @click.option(
-    "--corpus",
-    metavar="FILE",
-    help="Also learn word vectors from FILE, by counting, and compare them with the model's.",
+    "--window", type=AtLeast(1), default=4, help="With --corpus: how many words on either side count as context."
 )
+@layer_option("With --among or --corpus: which layer to read.")
 @click.option(
-    "--min-count",
-    type=AtLeast(1),
-    default=2,
-    show_default=True,
-    help="With --corpus: leave out words that occur fewer times than this.",
-)
-@click.option(
-    "--window",
-    type=AtLeast(1),
-    default=4,
-    show_default=True,
-    help="With --corpus: how many words on either side count as context.",
-)
-@click.option(
-    "--layer",
-    default=-1,
-    show_default=True,
-    help="With --among or --corpus: which layer to read. 0 is the input of the first block, -1 the last layer.",
-)
-@click.option(
-    "--pooling", type=click.Choice(["recipe", "mean", "cls", "last", "max"]), default="recipe", show_default=True,
+    "--pooling",
+    type=click.Choice(["recipe", "mean", "cls", "last", "max"]),
+    default="recipe",
     help="With --among: how the tokens of a text become one vector; recipe is what the model's makers recommend.",
-)  # fmt: skip
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
 )
+@truncate_option()
 @output_options(".csv", ".npz")
 def command(
     queries: tuple[str, ...],
@@ -73,8 +63,6 @@ def command(
     layer: int,
     pooling: str,
     truncate: str | None,
-    as_json: bool,
-    output: str | None,
     **options: Any,
 ) -> None:
     """List what is most similar to each QUERY, by the angle between vectors.
@@ -123,4 +111,4 @@ def command(
         results = [
             neighbours(queries, ready, k=k, among=records, word=word, layer=layer, pooling=pooling, truncate=truncate)
         ]
-    emit(results, as_json=as_json, output=output, draw=lambda: terminal_vectors.neighbours(results))
+    emit(results, lambda: terminal_vectors.neighbours(results))

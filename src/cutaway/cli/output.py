@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import click
 
@@ -19,6 +19,9 @@ from cutaway.result import Result, check_target, is_file, save_results
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_JSON, _OUTPUT = "cutaway.json", "cutaway.output"
 
 
 def _debug(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -42,6 +45,23 @@ def _verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 def _force(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         allow_writing_over(ctx)
+
+
+class Asked(NamedTuple):
+    """What was asked for: to print JSON, and the file of -o."""
+
+    as_json: bool
+    output: str | None
+
+
+def asked() -> Asked:
+    """Return whether --json was given, and the file of -o."""
+    meta = click.get_current_context().meta
+    return Asked(meta.get(_JSON, False), meta.get(_OUTPUT))
+
+
+def _json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[_JSON] = value
 
 
 def check_output(path: str, formats: Sequence[str] = Result.formats) -> None:
@@ -77,9 +97,13 @@ quiet_option = click.option(
 
 
 verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, expose_value=False, callback=_verbose,
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_verbose,
     help="Show date, level and line of code in each message.",
-)  # fmt: skip
+)
 
 
 force_option = click.option(
@@ -107,7 +131,11 @@ def output_options(first: Any, *more: str) -> Any:
 
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON: one object, or one per line if there are several."
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_json,
+    help="Print JSON: one object, or one per line if there are several.",
 )
 
 
@@ -117,12 +145,12 @@ _SUFFIXES = (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png", ".pdf",
 def folder_options(*more: str) -> Callable[[F], F]:
     """Add -o for a command that makes a folder, and what `output_options` adds.
 
-    `-o DIR` names the folder and `-o FILE`, told by its suffix, saves the result; both may be given. The command gets
-    them as `directory` and `output`.
+    `-o DIR` names the folder, which the command gets as `directory`, and `-o FILE`, told by its suffix, saves the
+    result; both may be given.
     """
     formats = (*Result.formats, *more)
 
-    def sort_out(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    def sort_out(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> None:
         files = [value for value in values if Path(value).suffix in _SUFFIXES]
         folders = [value for value in values if value not in files]
         for kind, names in (("file", files), ("folder", folders)):
@@ -133,7 +161,7 @@ def folder_options(*more: str) -> Callable[[F], F]:
         for folder in folders:
             check_new_folder(folder)
         ctx.params["directory"] = folders[0] if folders else None
-        return files[0] if files else None
+        ctx.meta[_OUTPUT] = files[0] if files else None
 
     return chain(
         quiet_option,
@@ -144,6 +172,7 @@ def folder_options(*more: str) -> Callable[[F], F]:
             "--output",
             multiple=True,
             metavar="DIR",
+            expose_value=False,
             callback=sort_out,
             help=f"Save into the new folder DIR. A file name ({', '.join(formats)}) saves the result instead. You "
             "can give -o twice.",
@@ -154,10 +183,10 @@ def folder_options(*more: str) -> Callable[[F], F]:
 
 
 def _output_options(function: F, formats: tuple[str, ...]) -> F:
-    def check(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    def check(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
         if value is not None:
             check_output(value, formats)
-        return value
+        ctx.meta[_OUTPUT] = value
 
     others = ", ".join(suffix for suffix in formats if suffix != ".html")
     return chain(
@@ -168,6 +197,7 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
             "-o",
             "--output",
             metavar="FILE",
+            expose_value=False,
             callback=check,
             help=f"Save to FILE instead of printing. Its suffix sets the format: .html (a page), {others}.",
         ),
@@ -176,10 +206,9 @@ def _output_options(function: F, formats: tuple[str, ...]) -> F:
     )(function)
 
 
-def emit(
-    results: Sequence[Result], *, as_json: bool, output: str | None, draw: Callable[[], RenderableType] | None
-) -> None:
-    """Write the results to a file, or print them as JSON or as `draw` shows them."""
+def emit(results: Sequence[Result], draw: Callable[[], RenderableType] | None, to: Asked | None = None) -> None:
+    """Write the results to the file of -o, or print them as JSON or as `draw` shows them; `to` says otherwise."""
+    as_json, output = to or asked()
     if output is not None:
         with step(f"writing {output}"):
             path = save_results(results, output)

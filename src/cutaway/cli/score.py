@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, known, loaded, model_options
+from cutaway.cli.common import AtLeast, known, loaded, model_options, truncate_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
@@ -15,20 +15,10 @@ from cutaway.cli.text_input import some_text_from, text_options
 @click.command("score", cls=Command)
 @text_options
 @model_options
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a text is too long for the model, cut off its left or right end.",
-)
-@click.option(
-    "--next-tokens",
-    type=AtLeast(0),
-    default=10,
-    show_default=True,
-    help="How many of the most likely next tokens to show.",
-)
+@truncate_option()
+@click.option("--next-tokens", type=AtLeast(0), default=10, help="How many of the most likely next tokens to show.")
 @output_options(".csv")
-def command(text: str | None, file: str | None, model: str, as_json: bool, output: str | None, **options: Any) -> None:
+def command(text: str | None, file: str | None, model: str, **options: Any) -> None:
     """Measure how probable TEXT is to a model: surprisal of each token, perplexity.
 
     \b
@@ -44,4 +34,4 @@ def command(text: str | None, file: str | None, model: str, as_json: bool, outpu
     from cutaway.views import terminal
 
     result = score(given, loaded(model, "causal", options), **options)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.score(result))
+    emit([result], lambda: terminal.score(result))

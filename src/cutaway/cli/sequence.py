@@ -16,7 +16,6 @@ protein_option = click.option(
     "--model",
     default=DEFAULT_PROTEIN,
     envvar="CUTAWAY_MODEL",
-    show_default=True,
     show_envvar=True,
     help="A masked or causal model that reads one letter per token: a name from `cutaway models list`, a folder, "
     "or a Hub id.",

@@ -19,9 +19,11 @@ from cutaway.cli.common import (
     loaded,
     note,
     tier_for,
+    tier_option,
+    truncate_option,
 )
 from cutaway.cli.help import GENERATING, Command
-from cutaway.cli.output import output_options, wrote
+from cutaway.cli.output import asked, output_options, wrote
 from cutaway.cli.text_input import prompts_from, text_options
 from cutaway.errors import InputError, cannot_write
 from cutaway.models.shelf import DEFAULT
@@ -62,31 +64,30 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.command("sweep", cls=Command, sections=GENERATING)
 @text_options
 @click.option(
-    "-m", "--model", "models", multiple=True, default=[DEFAULT], envvar="CUTAWAY_MODEL", show_default=True,
-    show_envvar=True, help="A model, or several with commas between them.",
-)  # fmt: skip
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=[DEFAULT],
+    envvar="CUTAWAY_MODEL",
+    show_envvar=True,
+    help="A model, or several with commas between them.",
+)
 @_load_options
 @_list_options
 @click.option(
-    "-n", "--num-return-sequences", "samples", type=AtLeast(1), default=2, show_default=True,
+    "-n",
+    "--num-return-sequences",
+    "samples",
+    type=AtLeast(1),
+    default=2,
     help="How many responses to write for each prompt and setting; only one at temperature 0.",
-)  # fmt: skip
-@click.option(
-    "--truncate",
-    type=click.Choice(["left", "right"]),
-    help="If a prompt is too long for the model, cut off its left or right end.",
 )
-@click.option(
-    "--scorer", default=DEFAULT, show_default=True, help="The model that measures how surprising each text is, or none."
-)
-@click.option(
-    "--tier", type=click.Choice(["exact", "near", "turbo"]), default="near", show_default=True,
-    help="Precision of the weights. exact: float32, slowest; near: bfloat16; turbo: 4 bits, fastest.",
-)  # fmt: skip
-@click.option(
-    "--batch-size", type=AtLeast(1), default=64, show_default=True, help="How many responses to compute together."
-)
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="The same seed gives the same samples.")
+@truncate_option("prompt")
+@click.option("--scorer", default=DEFAULT, help="The model that measures how surprising each text is, or none.")
+@tier_option
+@click.option("--batch-size", type=AtLeast(1), default=64, help="How many responses to compute together.")
+@click.option("--seed", type=Seed(), default=0, help="The same seed gives the same samples.")
 @click.option("--skip-bad", is_flag=True, help="Leave out broken lines of FILE.")
 @click.option(
     "--resume",
@@ -102,8 +103,6 @@ def _list_options(function: Callable[..., None]) -> Callable[..., None]:
 def command(
     text: str | None,
     file: str | None,
-    as_json: bool,
-    output: str | None,
     resume: bool,
     begun: str | None,
     skip_bad: bool,
@@ -125,6 +124,7 @@ def command(
       printf "Water boils\\nThe sea is\\n" > two.txt && cutaway sweep -f two.txt --max-new-tokens 8 -o runs.jsonl
       cutaway sweep "Once" --max-new-tokens 4 -o once.jsonl && cutaway sweep --from once.jsonl -o once.html
     """
+    as_json, output = asked()
     if begun is not None:
         _show(begun, text or file, as_json, output)
         return

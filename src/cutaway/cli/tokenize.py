@@ -19,15 +19,7 @@ from cutaway.errors import InputError
 @record_option
 @offline_option
 @output_options(".csv")
-def command(
-    text: str | None,
-    file: str | None,
-    record: str | None,
-    model: str,
-    no_special_tokens: bool,
-    as_json: bool,
-    output: str | None,
-) -> None:
+def command(text: str | None, file: str | None, record: str | None, model: str, no_special_tokens: bool) -> None:
     """Show how a model cuts TEXT into tokens: pieces, ids, round trip, and each step of the cutting.
 
     A BPE tokenizer shows the merges of each word. A tokenizer of series (kind bins) reads numbers, one time step per
@@ -57,4 +49,4 @@ def command(
     lost = [piece for piece, i in zip(result.pieces, result.ids, strict=True) if i == result.unknown_id]
     if any(len(piece) == 1 and "a" <= piece <= "z" for piece in lost) and given != given.upper():
         note("this tokenizer has tokens for capital letters only: write the sequence in capitals")
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.tokens(result))
+    emit([result], lambda: terminal.tokens(result))

@@ -32,7 +32,7 @@ def command() -> None:
 
 @command.command("train", sections=_SECTIONS)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--kind", type=click.Choice(_KINDS), default="bpe", show_default=True, help="What a token is.")
+@click.option("--kind", type=click.Choice(_KINDS), default="bpe", help="What a token is.")
 @click.option(
     "--alphabet", type=click.Choice(_ALPHABETS), help="What the files contain.  [default: what fits the kind]"
 )
@@ -85,7 +85,7 @@ def command() -> None:
 @quiet_option
 @verbose_option
 @debug_option
-def train_command(files: tuple[str, ...], kind: str, directory: str, as_json: bool, **options: Any) -> None:
+def train_command(files: tuple[str, ...], kind: str, directory: str, **options: Any) -> None:
     """Train a tokenizer on the sequences in FILEs, and save it as a folder that transformers loads.
 
     \b
@@ -104,7 +104,7 @@ def train_command(files: tuple[str, ...], kind: str, directory: str, as_json: bo
     result = train_from_files(files, directory, kind, **given)
     for place in result.first_skipped:
         note(f"skipped: {place}")
-    emit([result], as_json=as_json, output=None, draw=lambda: terminal_tokenizers.saved(result))
+    emit([result], lambda: terminal_tokenizers.saved(result))
 
 
 @command.command("compare")
@@ -118,24 +118,17 @@ def train_command(files: tuple[str, ...], kind: str, directory: str, as_json: bo
     metavar="NAME_OR_DIR",
     help="A tokenizer's folder, or the name of a model. Give -t several times.",
 )
+@click.option("--alphabet", type=click.Choice(_ALPHABETS), default="text", help="What FILEs contain.")
 @click.option(
-    "--alphabet", type=click.Choice(_ALPHABETS), default="text", show_default=True, help="What FILEs contain."
-)
-@click.option(
-    "--symbols",
-    type=AtLeast(1),
-    default=1_000_000,
-    show_default=True,
-    help="Read at most this many letters or numbers of each FILE.",
+    "--symbols", type=AtLeast(1), default=1_000_000, help="Read at most this many letters or numbers of each FILE."
 )
 @click.option(
     "--edits",
     type=AtLeast(0),
     default=200,
-    show_default=True,
     help="How many single letters to change, to count the tokens that change with them.",
 )
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random changes.")
+@click.option("--seed", type=Seed(), default=0, help="Seed of the random changes.")
 @click.option("--format", "file_format", help="Format of the files: fasta, csv, …  [default: by their suffix]")
 @click.option("--skip-bad", is_flag=True, help="Leave out broken records.")
 @rename_option
@@ -151,8 +144,6 @@ def compare_command(
     file_format: str | None,
     skip_bad: bool,
     rename_duplicates: bool,
-    as_json: bool,
-    output: str | None,
 ) -> None:
     """Compare tokenizers on the sequences in FILEs, in one table and one figure.
 
@@ -195,7 +186,7 @@ def compare_command(
             )
         )
     result = compare_tokenizers(tokenizers, samples, edits=edits, seed=seed)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_tokenizers.comparison(result))
+    emit([result], lambda: terminal_tokenizers.comparison(result))
 
 
 def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
@@ -221,20 +212,12 @@ def _file_of(given: str, alphabet: str) -> tuple[str, str, list[str]]:
     type=click.Choice(_ALPHABETS),
     help="Kind of the input to try.  [default: what the tokenizer was made for, else text]",
 )
-@click.option("-n", "--number", type=AtLeast(1), default=20_000, show_default=True, help="How many inputs to try.")
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of the random inputs.")
+@click.option("-n", "--number", type=AtLeast(1), default=20_000, help="How many inputs to try.")
+@click.option("--seed", type=Seed(), default=0, help="Seed of the random inputs.")
 @click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @offline_option
 @output_options(".csv")
-def check_command(
-    tokenizer: str,
-    alphabet: str | None,
-    number: int,
-    seed: int,
-    revision: str | None,
-    as_json: bool,
-    output: str | None,
-) -> None:
+def check_command(tokenizer: str, alphabet: str | None, number: int, seed: int, revision: str | None) -> None:
     """Try difficult inputs on a tokenizer, and show the shortest one that decodes to something else.
 
     The exit code is 1 if it loses anything besides its declared losses (such as upper case).
@@ -252,6 +235,6 @@ def check_command(
 
     loaded = load_tokenizer(tokenizer, revision=revision)
     result = check_tokenizer(loaded, alphabet=alphabet, number=number, seed=seed)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal_tokenizers.check(result))
+    emit([result], lambda: terminal_tokenizers.check(result))
     if not result.passed:
         sys.exit(1)

@@ -11,7 +11,7 @@ import click
 from cutaway.cli.common import AtLeast, Seed, forced, known, model_options, named_or_loaded, note
 from cutaway.cli.help import Command
 from cutaway.cli.on_path import line_for_the_shell
-from cutaway.cli.output import check_output, emit, output_options
+from cutaway.cli.output import Asked, asked, check_output, emit, output_options
 from cutaway.errors import MissingText
 
 if TYPE_CHECKING:
@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
 @click.command("tour", cls=Command)
 @model_options
-@click.option("--prompt", default="What is the ALCF?", show_default=True, help="The prompt of the first two sections.")
+@click.option("--prompt", default="What is the ALCF?", help="The prompt of the first two sections.")
 @click.option("--steps", type=AtLeast(2), help="Number of training steps.  [default: as many as fit in 45 s]")
-@click.option("--seed", type=Seed(), default=0, show_default=True, help="Seed of all random numbers in the tour.")
+@click.option("--seed", type=Seed(), default=0, help="Seed of all random numbers in the tour.")
 @output_options
-def command(
-    model: str, prompt: str, steps: int | None, seed: int, as_json: bool, output: str | None, **options: Any
-) -> None:
+def command(model: str, prompt: str, steps: int | None, seed: int, **options: Any) -> None:
     """Run the whole lesson on a real model and write it as one page.
 
     Ten sections: sequences, generation, tokens, embeddings, architecture, attention, classification, training, saving,
@@ -42,6 +40,7 @@ def command(
 
     if not prompt:
         raise MissingText("the prompt is empty", hint='give some text: --prompt "Water boils at"')
+    as_json, output = asked()
     target = output or (None if as_json else "tour.html")
     if output is None and target is not None:
         check_output(target)
@@ -55,7 +54,7 @@ def command(
 
     chosen = named_or_loaded(model, options)
     result = tour(chosen, prompt=prompt, steps=steps, seed=seed, folder=folder, on_section=_progress)
-    emit([result], as_json=as_json, output=target, draw=None)
+    emit([result], None, Asked(as_json, target))
     if folder is not None:
         note(f"the model it trained is in {folder}")
     fetched = f", after {before:.0f} s of fetching and converting the model" if before >= 1 else ""

@@ -23,34 +23,25 @@ _SECTIONS = {
 
 @click.command("train", cls=Command, sections=_SECTIONS)
 @click.argument("data", default="built-in")
+@click.option("--arch", type=click.Choice(["gpt2", "llama"]), default="gpt2", help="Architecture of the model.")
+@click.option("--layers", type=AtLeast(1), default=4, help="Number of layers (blocks).")
+@click.option("--heads", type=AtLeast(1), default=4, help="Attention heads per layer.")
+@click.option("--width", type=AtLeast(1), default=64, help="Length of the vector of each token.")
+@click.option("--context", type=AtLeast(1), default=128, help="How many tokens the model reads at once.")
 @click.option(
-    "--arch", type=click.Choice(["gpt2", "llama"]), default="gpt2", show_default=True, help="Architecture of the model."
+    "--batch-size", type=AtLeast(1), default=8, help="Pieces of text per training step, each as long as --context."
 )
-@click.option("--layers", type=AtLeast(1), default=4, show_default=True, help="Number of layers (blocks).")
-@click.option("--heads", type=AtLeast(1), default=4, show_default=True, help="Attention heads per layer.")
-@click.option("--width", type=AtLeast(1), default=64, show_default=True, help="Length of the vector of each token.")
-@click.option(
-    "--context", type=AtLeast(1), default=128, show_default=True, help="How many tokens the model reads at once."
-)
-@click.option(
-    "--batch-size",
-    type=AtLeast(1),
-    default=8,
-    show_default=True,
-    help="Pieces of text per training step, each as long as --context.",
-)
-@click.option("--steps", type=AtLeast(1), default=500, show_default=True, help="Number of training steps.")
+@click.option("--steps", type=AtLeast(1), default=500, help="Number of training steps.")
 @click.option("--seconds", type=float, help="Stop earlier than --steps if this many seconds have passed.")
-@click.option("--learning-rate", default=8e-3, show_default=True, help="Highest learning rate.")
+@click.option("--learning-rate", default=8e-3, help="Highest learning rate.")
 @click.option(
     "--warmup", type=AtLeast(0), help="Steps until the learning rate is highest.  [default: a tenth of all steps]"
 )
-@click.option("--weight-decay", default=0.1, show_default=True, help="How strongly weights are pulled towards 0.")
+@click.option("--weight-decay", default=0.1, help="How strongly weights are pulled towards 0.")
 @click.option(
     "--validate-every",
     type=AtLeast(1),
     default=50,
-    show_default=True,
     help="How many steps to make between two measurements of the held-out loss.",
 )
 @device_option
@@ -59,12 +50,10 @@ _SECTIONS = {
     type=AtLeast(1),
     help="How many CPU threads to use.  [default: 1 for a small model, else as many as speed it up]",
 )
-@click.option(
-    "--seed", type=Seed(), default=0, show_default=True, help="Seed of the first weights and of the order of the text."
-)
+@click.option("--seed", type=Seed(), default=0, help="Seed of the first weights and of the order of the text.")
 @click.option("--as-text", is_flag=True, help="Read DATA as plain text, even if it looks like a file of records.")
 @folder_options(".csv")
-def command(data: str, directory: str | None, as_json: bool, output: str | None, **options: Any) -> None:
+def command(data: str, directory: str | None, **options: Any) -> None:
     """Train a small language model that reads characters, on DATA: `built-in` or a text file.
 
     `built-in` is made of sentences whose entropy is known exactly, so you can see how close the loss comes to the
@@ -87,4 +76,4 @@ def command(data: str, directory: str | None, as_json: bool, output: str | None,
     from cutaway.views import terminal
 
     result = TrainingRun(settings, text).train(output=directory)
-    emit([result], as_json=as_json, output=output, draw=lambda: terminal.training(result))
+    emit([result], lambda: terminal.training(result))

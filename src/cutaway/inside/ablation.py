@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -47,6 +47,7 @@ class Ablation(Result):
 
     schema: ClassVar[str] = "ablation"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
+    table: ClassVar[str] = "heads"
 
     model: str
     text: str
@@ -56,10 +57,6 @@ class Ablation(Result):
     layers: int
     heads_per_layer: int
     heads: list[AblatedHead]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each head."""
-        return [dataclasses.asdict(head) for head in self.heads]
 
 
 def ablate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from cutaway.array_codec import PackedMaps, Weights
 from cutaway.inside.measure_descriptions import Measure
@@ -120,6 +120,7 @@ class Comparison(Result):
 
     schema: ClassVar[str] = "comparison"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+    table: ClassVar[str] = "matches"
 
     model: str
     text: str
@@ -136,10 +137,6 @@ class Comparison(Result):
     maps_b: PackedMaps
     measures: list[Measure]
     similarity: Weights = dataclasses.field(repr=False, compare=False, metadata={"json": False})
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each head of either model: its role, its best match, and how similar the two are."""
-        return [dataclasses.asdict(match) for match in self.matches]
 
     def arrays(self) -> dict[str, Weights]:
         """Return `similarity` [A, B]: that of every pair of heads, layer by layer."""

