@@ -114,7 +114,7 @@ def test_map_takes_groups_of_words_or_a_file_of_records(capsys, tiny_gpt2, recor
         (["embed", "a" * 99], "99 tokens"),
         (["neighbours"], "no query"),
         (["neighbours", "abc"], "'abc' is not one token"),
-        (["neighbours", "a", "--word", "a"], "no records to look in"),
+        (["neighbours", "a", "--word", "a"], "no records to search"),
         (["neighbours", "a", "--among", "x", "--corpus", "y"], "--among and --corpus"),
         (["neighbours", "a", "--among", "nowhere.txt"], "there is no file 'nowhere.txt'"),
         (["neighbours", "zebra", "--corpus", "RECORDS"], "'zebra' is not one of the"),

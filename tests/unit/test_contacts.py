@@ -226,7 +226,7 @@ def test_a_pickle_in_npy_is_not_opened(tmp_path):
     ("text", "options", "error", "words"),
     [
         ("", {}, MissingText, "no text"),
-        ("M", {}, InputError, "1 token of text"),
+        ("M", {}, InputError, "1 residue; contacts need at least 2"),
         ("M" * 39, {}, PromptTooLong, "41 tokens"),
         (SEQUENCE, {"separation": 0}, InputError, "`separation` is 0"),
         (SEQUENCE, {"layers": [3]}, InputError, "no layer 3"),

@@ -301,7 +301,7 @@ def test_a_last_layer_that_is_not_the_models_output_is_refused(tokenizer):
 
     model.module.__class__ = Skips
     model.module.model.layers[0].mlp.register_forward_hook(lambda *_: heard.append(1))
-    with pytest.raises(ModelError, match=r"does not give the model's own logits: they differ by 0\.01"):
+    with pytest.raises(ModelError, match=r"its logits differ from the model's own by 0\.01"):
         lens(TEXT, model)
 
 

@@ -349,13 +349,13 @@ def test_neighbours_that_can_not_be_found_are_said(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     for call, match in (
         (lambda: neighbours(["ab"], model), "'ab' is not one token of .*, but 'a' \\+ 'b'"),
-        (lambda: neighbours(["a"], model, word="a"), "no records to look in"),
+        (lambda: neighbours(["a"], model, word="a"), "no records to search"),
         (lambda: neighbours(["a"], model, among=[]), "give a list of texts"),
         (lambda: neighbours(["a"], model, among="a text"), "give a list of texts"),
         (lambda: neighbours(["a dog"], model, among=["a cat"], word="cat"), "'cat' is not in the text 'a dog'"),
-        (lambda: neighbours(["a dog"], model, among=["?!"], word="dog"), "hold no words"),
-        (lambda: neighbours(["a"], model, among=["a cat"], pooling=None), "one vector each"),
-        (lambda: neighbours(["a"], embed(["a"], model, pooling=None)), "one vector for each token"),
+        (lambda: neighbours(["a dog"], model, among=["?!"], word="dog"), "have no words"),
+        (lambda: neighbours(["a"], model, among=["a cat"], pooling=None), "one vector for each"),
+        (lambda: neighbours(["a"], embed(["a"], model, pooling=None)), "a vector for each token"),
         (lambda: neighbours(["z"], embed(["a", "b"], model)), "'z' is not one of the 2 words .*"),
     ):
         with pytest.raises(InputError, match=match):
@@ -474,7 +474,7 @@ def test_a_map_of_records_keeps_their_groups_and_their_whole_text(tiny_gpt2):
     assert result.points[0].text == long
     assert result.points[0].token == long[:31] + "…"
     assert result.points[1].text is None
-    assert result.space == "layer 1 of 2, largest of the tokens in each direction"
+    assert result.space == "layer 1 of 2, maximum over the tokens in each dimension"
     assert [row["text"] for row in result.rows()] == [long, "No", "cats"]
     assert result.arrays()["names"].tolist() == [long, "No", "cats"]
 

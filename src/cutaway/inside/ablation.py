@@ -28,7 +28,7 @@ from cutaway.progress import step
 from cutaway.result import Result
 
 METHODS = ("zero", "mean")
-TOGETHER = 1024  # tokens in a batch of copies of the text, each with another head silenced
+TOGETHER = 1024  # most tokens in a batch of copies of the text, each with another head silenced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +73,7 @@ def ablate(
     """Silence each head in turn, or each of `heads` (layer, head), and measure the loss in nats per token.
 
     `together` silences the chosen heads at once, so all rows have the same loss. With `random` N the text is N random
-    tokens, repeated; the loss is that of the second half, which a model can predict only by looking back. Raises
+    tokens, repeated; the loss is that of the second half, which the model can predict only by looking back. Raises
     `MissingText`, `InputError`, `AttentionHidden` or another `ModelError`.
 
     >>> found = ablate("The capital of France is Paris.", heads=[(2, 0)])
@@ -89,7 +89,7 @@ def ablate(
         reading, first = read(text or "", loaded, truncate=truncate), 1
     if len(reading.ids) < 2:
         raise MissingText(
-            f"{(text or '')[:40]!r} is a single token of {loaded.name}: there is no token before it to predict it",
+            f"{(text or '')[:40]!r} is a single token of {loaded.name}, and the first token has no loss",
             hint="give a longer text",
         )
     with watch(loaded, lambda call: None) as seen, torch.inference_mode():
@@ -118,7 +118,7 @@ def ablate(
 
 
 def _losses(reading: Reading, first: int, groups: list[list[tuple[int, int]]], method: str) -> list[float]:
-    """Return the mean negative logprob (nats) of tokens `first` and after, with each group of heads silenced."""
+    """Return for each group of heads the mean negative logprob (nats) from token `first` on when it is silenced."""
     found: list[float] = []
     size = max(1, min(8, TOGETHER // len(reading.ids)))
     with step("silencing heads", len(groups)) as silencing:
@@ -147,7 +147,7 @@ def _run(model: Model, ids: list[int], count: int, first: int) -> list[float]:
     given = torch.tensor([ids], device=model.device).expand(count, -1)
     logits_BTV = model.module(given, use_cache=False).logits[:, first - 1 : -1]
     targets_T = given[0, first:]
-    # Row by row, so that the vocabulary is contiguous: sums over strided float32 are wrong in the fourth decimal.
+    # Row by row, so that each vocabulary is contiguous: sums over strided float32 are wrong in the fourth decimal.
     losses = [
         float(cross_entropy(logits_TV.float(), targets_T, reduction="none").double().mean()) for logits_TV in logits_BTV
     ]

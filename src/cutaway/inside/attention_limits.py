@@ -13,17 +13,17 @@ from cutaway.inside.forward import Reading
 from cutaway.models.text_model import Model
 from cutaway.tokens.encoding import encode_text
 
-WHOLE = 150e6  # weights that a page can carry: 270 heads of 1,024 tokens
-LONG = 4096  # tokens from which maps are always pooled
-CELLS = 256  # rows of a pooled map
-KEPT = 0.8e9  # bytes of queries and keys kept for exact rows
-ACTIVATIONS = 10  # what a forward pass holds at once, in queries and keys of a layer
+WHOLE = 150e6  # most weights that are not pooled: 270 heads of 1,024 tokens
+LONG = 4096  # from so many tokens on, maps are always pooled
+CELLS = 256  # most rows of a pooled map
+KEPT = 0.8e9  # most bytes of queries and keys kept for exact rows
+ACTIVATIONS = 10  # what a forward pass holds at once, in multiples of a layer's queries and keys
 
 
 def attention_shape(reading: Reading) -> tuple[dict[str, tuple[int, int]], int]:
-    """Return layers and heads of each kind of attention, and the bytes of a token's queries and keys in one layer.
+    """Return the layers and heads of each kind of attention, and the bytes of a token's queries and keys in one layer.
 
-    Found by running the model over one token.
+    It runs the model over one token to find them.
     """
     short = dataclasses.replace(reading, ids=reading.ids[:1], target_ids=reading.target_ids and reading.target_ids[:1])
     sizes = []
@@ -58,7 +58,7 @@ def check_head(place: tuple[int, int], shape: dict[str, tuple[int, int]]) -> tup
 
 
 def pool_size(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]]) -> int:
-    """Return how many positions share a cell of the maps: 1 unless there are too many weights for a page."""
+    """Return how many positions share a cell of the maps: 1, or more if there are too many weights for a page."""
     weights, longest = 0.0, 1
     for kind, (layers, heads) in chosen.items():
         rows, keys = (len(ids) for ids in reading.ids_of(kind))
@@ -70,14 +70,14 @@ def pool_size(reading: Reading, chosen: dict[str, tuple[list[int], list[int]]]) 
 
 
 def layers_to_keep(layers: list[int], each: int, wanted: list[tuple[int, int]] | None) -> list[int]:
-    """Return the layers to keep queries and keys of (`each` bytes): evenly spaced, as many as fit, and the `wanted`."""
+    """Return the layers whose queries and keys (`each` bytes) are kept: the `wanted`, and evenly as many as fit."""
     fit = max(1, int(KEPT / each))
     step = -(-len(layers) // fit)
     return sorted({*layers[step // 2 :: step], *(layer for layer, _ in wanted or [])})
 
 
 def check_memory(reading: Reading, cells: float, layer_bytes: float, kept: int) -> None:
-    """Raise `InputError` if maps of `cells` bytes and queries and keys of `kept` layers do not fit in memory."""
+    """Raise `InputError` if maps of `cells` bytes, and the queries and keys of `kept` layers, do not fit in memory."""
     needed = cells + layer_bytes * (kept + ACTIVATIONS)
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if reading.model.device.type == "cpu" and needed > max(free, 1e9):
@@ -88,10 +88,10 @@ def check_memory(reading: Reading, cells: float, layer_bytes: float, kept: int) 
 
 
 def too_long(error: PromptTooLong, text: str, loaded: Model) -> PromptTooLong:
-    """Return the error for a text beyond the context, with the memory that whole maps of it would take."""
+    """Return the error for a text longer than the context, with the memory that its maps would take."""
     config, count = loaded.config.get_text_config(), len(encode_text(text, loaded.tokenizer).ids)
     heads = getattr(config, "num_hidden_layers", 1) * getattr(config, "num_attention_heads", 1)
     return PromptTooLong(
-        f"{error.message}; the whole maps of its {heads:,} heads would take {heads * count**2 / 1e9:,.1f} GB",
+        f"{error.message}; the maps of its {heads:,} heads would take {heads * count**2 / 1e9:,.1f} GB",
         hint=error.hint,
     )

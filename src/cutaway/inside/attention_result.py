@@ -22,9 +22,9 @@ from cutaway.result import Result
 class Stack:
     """The maps of one kind of attention; `scores` and `received` are exact even if the maps are pooled.
 
-    `received` [S]: the attention a token gets, averaged over the chosen heads and layers and over the positions that
-    may see it. `rollout`: how much of each token reaches each position through all heads of all layers (None if some
-    are left out).
+    `received` [S] is the attention that each token gets, averaged over the chosen heads and layers and over the
+    positions that may see it. `rollout` says how much of each token reaches each position through all heads of all
+    layers (None if some are left out).
     """
 
     kind: str
@@ -43,10 +43,10 @@ class Stack:
 
 @dataclasses.dataclass(frozen=True)
 class Neuron:
-    """The queries [T, K] and keys [S, K] of one head, after rotary.
+    """The queries [T, K] and keys [S, K] of one head, after the rotary embedding.
 
     A weight is the softmax over the keys of softcap(scale × q·k) + bias. `sink` is one more logit, whose weight goes to
-    no token. `window` says how many keys a query sees, up to its own.
+    no token. `window` is how many keys a query sees, up to its own.
     """
 
     stack: int
@@ -63,7 +63,7 @@ class Neuron:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class AttentionMaps(Result):
-    """Attention weights of one text: row t holds how much position t attends to each position, and sums to 1.
+    """Attention weights of one text: row t says how much position t attends to each position, and sums to 1.
 
     `focus` is where the page opens (None for a long text). The model wrote the last `generated` tokens. `row` and
     `weights` compute exact numbers from the queries and keys in `calls`, which are not part of the JSON.
@@ -103,7 +103,7 @@ class AttentionMaps(Result):
         return whole
 
     def arrays(self) -> dict[str, Weights]:
-        """Return the maps of each kind as float16 [L, H, T, S], pooled if the record's are, and the tokens."""
+        """Return the maps of each kind as float16 [L, H, T, S], pooled if those of the record are, and the tokens."""
         found: dict[str, Weights] = {}
         for stack in self.stacks:
             found[f"{stack.kind}_weights"] = np.stack([self._layer(stack, i) for i in range(len(stack.layers))])
@@ -115,7 +115,7 @@ class AttentionMaps(Result):
         return found
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the statistics of each head, a row each."""
+        """Return one row for each head, with its statistics."""
         return [dataclasses.asdict(head) for stack in self.stacks for head in stack.scores]
 
     def _layer(self, stack: Stack, index: int) -> Weights:

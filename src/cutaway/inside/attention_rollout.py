@@ -33,7 +33,7 @@ def rollout_row(calls: Sequence[Call], position: int) -> torch.Tensor:
         below_T = 0.5 * row_T
         for tile in call.tiles():
             part_N = row_T[tile.start : tile.end]
-            if part_N.any():  # what can't be reached from the position costs nothing
+            if part_N.any():
                 below_T[: tile.seen] += 0.5 * (part_N @ _mean(tile.weights))
         row_T = below_T
     return row_T
@@ -41,4 +41,4 @@ def rollout_row(calls: Sequence[Call], position: int) -> torch.Tensor:
 
 def _mean(weights_BHNS: torch.Tensor) -> torch.Tensor:
     mean_NS = weights_BHNS[0].mean(0)
-    return mean_NS / mean_NS.sum(-1, keepdim=True)  # where a sink of the model takes a part, the rest is what flows
+    return mean_NS / mean_NS.sum(-1, keepdim=True)  # a model's sink logit may have taken a part of the weight

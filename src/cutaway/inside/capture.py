@@ -103,8 +103,8 @@ class Call:
         rows = range(self.rows) if rows is None else rows
         batch, heads, _, width = self.query.shape
         size = min(size, max(1, len(rows)))
-        # Keys are repeated for every head: nine products of 64 rows keep two cores busier than three of 192. All that
-        # a tile needs is one block: at 8,192 tokens it is large enough for the allocator to return it to the system.
+        # Keys are repeated for every head: nine products of 64 rows keep two cores busier than three of 192. A tile's
+        # arrays share one block: at 8,192 tokens it is so large that the allocator returns it to the system.
         lengths = [batch * heads * size * self.keys] * 2 + [batch * heads * self.keys * width]
         *room, key = torch.split(self.query.new_empty(sum(lengths)), lengths)
         key_NSK = key.view(batch * heads, self.keys, width)
@@ -174,7 +174,7 @@ def _part(tensor: torch.Tensor, start: int, end: int, seen: int) -> torch.Tensor
 
 
 class Watch:
-    """What a model's attention did while it was watched; after a run `shape` has the layers and heads of each kind."""
+    """A model's attention while it is watched; after a run `shape` has the layers and heads of each kind."""
 
     def __init__(self, model: Model, observer: Observer) -> None:
         self.model = model
@@ -254,7 +254,7 @@ def watch(model: Model, observer: Observer) -> Iterator[Watch]:
 
 def _attention_modules(model: Model) -> dict[int, str]:
     """Return the paths of the innermost modules called attention, by id."""
-    # A prefix that is shorter for the base model would hide nothing: paths are only matched, never compared.
+
     named = [(path, module) for path, module in model.module.named_modules() if "Attention" in type(module).__name__]
     inner = {id(m): p for p, m in named if not any(other.startswith(f"{p}.") for other, _ in named)}
     if not inner:

@@ -1,6 +1,6 @@
-"""`contacts`: a contact map of residues from a model's attention, without training anything.
+"""`contacts`: a contact map of residues from a model's attention, without any training.
 
-Each head's map of the residues is symmetrised, S = A + A transposed, and corrected for what a residue gets from all
+Each head's map of the residues is symmetrised, S = A + A transposed, and corrected for what each residue gets from all
 others: S_ij - S_i. S_.j / S_.. (average product correction: Dunn, Wahl, Gloor 2008; for attention: Vig et al. 2021, Rao
 et al. 2021). The mean over heads is the model's map. If the contacts are known, each head's precision is computed.
 
@@ -32,13 +32,13 @@ from cutaway.tokens.alphabet_detection import alphabet_of, letters_apart, sequen
 from cutaway.tokens.encoding import encode_text
 from cutaway.tokens.tokenizer import Tokenizer
 
-CROWDED = 20  # residues from which contacts can be told from distances
+CROWDED = 20  # in shorter sequences, half of the pairs may really be contacts
 KEPT = 64_000_000  # most cells of the heads' maps that are kept, in float16
 
 
 @dataclasses.dataclass(frozen=True)
 class Contact:
-    """Two residues, counted from 1, and how much more than expected they attend to each other."""
+    """Two residues, counted from 1, and how much more than expected they attend to each other (`score`)."""
 
     i: int
     j: int
@@ -62,7 +62,7 @@ class HeadContacts:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Contacts(Result):
-    """A contact map: `scores` [P, P] of the mean of all chosen heads and, if contacts are known, of the best head.
+    """A contact map: `scores` [P, P] are the mean of all chosen heads; `best_scores` those of the best head, if known.
 
     `pairs` are the L highest pairs of the mean that are at least `separation` residues apart; L is the number of
     residues. `changes` counts what the rules of the alphabet changed in the given sequence. `truth_source` names the
@@ -102,7 +102,7 @@ class Contacts(Result):
         return self.head_maps[layer, head].astype(np.float32)
 
     def arrays(self) -> dict[str, Map]:
-        """Return the maps [P, P], of the mean, of the best head and of the known contacts; and heads' [N, P, P]."""
+        """Return the maps [P, P] of the mean, the best head and the known contacts, and those of all heads [N, P, P]."""
         found: dict[str, Map] = {"scores": self.scores.array(), "residues": np.array(self.residues)}
         if self.best_scores is not None:
             found["best_scores"] = self.best_scores.array()
@@ -127,10 +127,10 @@ def contacts(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
 ) -> Contacts:
-    """Run a sequence through a model and make a contact map of its attention, head by head and in the mean.
+    """Run a sequence through a model and make contact maps of its attention: of each head, and their mean.
 
     Residues are the tokens of the text other than white space, counted from 1. If the tokenizer has only capitals, the
-    rules of its alphabet are applied, as by `mutate`. `truth` are known contacts: a matrix [P, P], pairs of positions,
+    rules of its alphabet are applied, as in `mutate`. `truth` are known contacts: a matrix [P, P], pairs of positions,
     a .npy or .csv file of either, or the protein's structure (.pdb, .cif), in which two residues touch if their Cβ are
     within 8 Å. The listed pairs are at least `separation` residues apart. `correct` applies the average product
     correction. Raises `MissingText`, `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
@@ -156,7 +156,7 @@ def contacts(
     known, source = _known(truth, residues)
     if known is not None and len(residues) >= CROWDED and known[np.triu_indices(len(residues), 6)].mean() > 0.5:
         raise InputError(
-            "more than half of all pairs in the truth are contacts; it looks like a matrix of distances",
+            "more than half of all pairs in `truth` are contacts; it looks like a matrix of distances",
             hint="give a matrix that is 0 for pairs without contact: numpy.save('truth.npy', distances < 8)",
         )
     measured = _Measured(places, correct, layers, heads, known)
@@ -189,7 +189,7 @@ def contacts(
 
 
 class _Measured:
-    """An observer that turns each layer's attention into maps of contacts, adds them up and measures each."""
+    """An observer that turns each layer's attention into contact maps, adds them up and measures each."""
 
     def __init__(
         self,
@@ -245,7 +245,7 @@ class _Measured:
 
 
 def _alphabet(tokenizer: Tokenizer, text: str) -> str | None:
-    """Return the alphabet of a tokenizer that has only capitals, else None: others keep the case of a text."""
+    """Return the alphabet of a tokenizer that has only capitals, or None if it also has lower-case letters."""
     lower = any(len(token) == 1 and token.islower() for token in tokenizer.vocabulary)
     return None if lower else alphabet_of(tokenizer, text)
 
@@ -258,8 +258,8 @@ def _residues(reading: Reading) -> tuple[list[int], list[str]]:
     found = [(at, piece) for at, piece in pieces if piece]
     if len(found) < 2:
         raise InputError(
-            f"{reading.text[:40]!r} has {counted(len(found), 'token')} of text",
-            hint="give a sequence of at least 2 residues",
+            f"{reading.text[:40]!r} has {counted(len(found), 'residue')}; contacts need at least 2",
+            hint="give a longer sequence",
         )
     return [at for at, _ in found], [piece for _, piece in found]
 
@@ -267,7 +267,7 @@ def _residues(reading: Reading) -> tuple[list[int], list[str]]:
 def _known(
     truth: str | os.PathLike[str] | Map | Sequence[tuple[int, int]] | None, residues: list[str]
 ) -> tuple[Map | None, str | None]:
-    """Return which residues touch, and the source of that."""
+    """Return the matrix of known contacts and a description of their source."""
     length = len(residues)
     if truth is None:
         return None, None
@@ -282,7 +282,7 @@ def _known(
             )
         structure = read_structure(os.fspath(truth), "".join(residues))
         shown = f"{structure.resolved:,} of {counted(length, 'residue')}"
-        return structure.contacts, f"chain {structure.chain} of {name}, which shows {shown}"
+        return structure.contacts, f"chain {structure.chain} of {name}, which resolves {shown}"
     given = np.asarray(truth)
     if given.ndim == 2 and given.shape == (length, length):
         found: Map = np.nan_to_num(given) != 0
@@ -291,7 +291,7 @@ def _known(
     if not pairs or not ((given >= 1) & (given <= length)).all():
         shape = " × ".join(map(str, given.shape)) or "one number"
         raise InputError(
-            f"the truth is an array of {shape}, the sequence has {counted(length, 'token')}",
+            f"`truth` is an array of {shape}, but the sequence has {counted(length, 'residue')}",
             hint=f"give a matrix of {length} × {length}, or pairs of positions from 1 to {length}",
         )
     found = np.zeros((length, length), bool)

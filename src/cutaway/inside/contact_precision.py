@@ -14,13 +14,16 @@ import numpy.typing as npt
 
 Map = npt.NDArray[Any]
 
-SEPARATIONS = (6, 24)  # residues between the two of a pair: any but neighbours, and far apart
+SEPARATIONS = (6, 24)  # least distances in the sequence: no close neighbours; only pairs that are far apart
 SHARES = (("L", 1), ("L/2", 2), ("L/5", 5))
 
 
 @dataclasses.dataclass(frozen=True)
 class Precision:
-    """The share of known contacts among the `taken` highest pairs at least `separation` apart, and by chance."""
+    """The share of known contacts among the `taken` highest pairs, and by chance among all pairs.
+
+    Only pairs at least `separation` residues apart count.
+    """
 
     separation: int
     top: str
@@ -42,9 +45,10 @@ def apc(scores_PP: Map) -> Map:
 
 
 def precision(scores_PP: Map, known_PP: Map, separation: int, share: int = 1) -> tuple[int, float, float]:
-    """Return how many pairs at least `separation` apart are taken (L / share), their precision, and that by chance.
+    """Return how many pairs are taken (L / share), their precision, and the precision by chance.
 
-    Among equal scores the pair with the lower positions comes first. If there are fewer pairs, all are taken.
+    Only pairs at least `separation` apart count; if they are fewer, all are taken. Among equal scores the pair with the
+    lower positions comes first.
 
     >>> precision(np.eye(3)[::-1], np.eye(3)[::-1] > 0, 1, 3)
     (1, 1.0, 0.3333333333333333)

@@ -1,7 +1,8 @@
-"""Word vectors from a corpus: static ones from counts, and a model's own averaged over a word's occurrences.
+"""Word vectors from a corpus: static vectors from counts, and a model's vectors averaged over a word's occurrences.
 
-Static vectors are what there was before models: how often two words stand near each other, against chance (PPMI), in
-few dimensions (SVD). Levy & Goldberg 2014, with the smoothed contexts of Levy, Goldberg & Dagan 2015, equation 3.
+Static vectors need no neural network: count how often two words stand near each other, compare that with chance (PPMI),
+and reduce it to few dimensions (SVD). Levy & Goldberg 2014, with the smoothed contexts of Levy, Goldberg & Dagan 2015,
+equation 3.
 
 Axis letters: V words of the vocabulary, D width.
 """
@@ -23,11 +24,11 @@ from cutaway.models.shelf import DEFAULT_ENCODER
 from cutaway.models.text_model import ModelLike
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
-MOST_LINES = 2000  # of a corpus that a model reads for `contextual_vectors`
+MOST_LINES = 2000  # most lines of a corpus that `contextual_vectors` reads
 
 
 def words_of(text: str) -> list[tuple[str, int, int]]:
-    """Return a text's words in lower case, each with where it begins and ends (characters, end excluded).
+    """Return a text's words in lower case, each with the characters where it begins and ends (end excluded).
 
     >>> words_of("Don't panic!")
     [("don't", 0, 5), ('panic', 6, 11)]
@@ -47,9 +48,10 @@ def static_vectors(
 ) -> Embeddings:
     """Learn a vector for each word of a corpus from its neighbours: counts, PPMI, truncated SVD.
 
-    A word's neighbours are the `window` words on either side in its line. Words below `min_count` are left out (their
-    places stay), and of the others the `max_words` most frequent are kept, most frequent first. Row w of the vectors is
-    U_w √Σ. Raises `MissingText` for an empty corpus and `InputError` for one in which nothing goes together.
+    A word's neighbours are the `window` words on either side in its line. Words that occur fewer than `min_count` times
+    are not counted, but keep their places; of the others the `max_words` most frequent are kept, most frequent first.
+    Row w of the vectors is U_w √Σ. Raises `MissingText` for an empty corpus and `InputError` if no two words occur
+    together more often than by chance.
 
     >>> static_vectors(["the cat sat", "the dog sat", "a stone fell"], min_count=1, dimensions=2).texts[:3]
     ['the', 'sat', 'cat']
@@ -63,7 +65,7 @@ def static_vectors(
     counts = collections.Counter(word for line in lines for word in line)
     if not counts:
         raise MissingText("the corpus has no words", hint="give some lines of text")
-    # Ties by first appearance, which a Counter keeps: the same corpus gives the same vocabulary.
+    # A Counter keeps ties in order of first appearance, so the same corpus gives the same vocabulary.
     words = [word for word, count in counts.most_common(max_words) if count >= min_count]
     if len(words) < 3:
         raise InputError(
@@ -77,7 +79,7 @@ def static_vectors(
     width = min(dimensions, len(words) - 1)
     svd = TruncatedSVD(width, n_iter=10, random_state=0)
     scaled_VD = svd.fit_transform(weights_VV)  # U Σ
-    kept = svd.singular_values_ > 1e-9 * svd.singular_values_[0]  # beyond the rank there is only rounding
+    kept = svd.singular_values_ > 1e-9 * svd.singular_values_[0]  # smaller ones are rounding errors
     vectors_VD = scaled_VD[:, kept] / np.sqrt(svd.singular_values_[kept])
     return Embeddings(
         model=name,
@@ -95,16 +97,16 @@ def static_vectors(
 
 
 def cooccurrences(lines: Sequence[Sequence[str]], words: Sequence[str], window: int) -> Any:
-    """Count how often each word stands within `window` places of each other one: a scipy.sparse array [V, V].
+    """Count how often each word stands within `window` places of every other: a scipy.sparse array [V, V].
 
-    Lines are lists of words; a word that is not in `words` holds its place and is not counted.
+    Lines are lists of words; a word that is not in `words` keeps its place but is not counted.
     """
     from scipy import sparse
 
     at = {word: i for i, word in enumerate(words)}
     size = len(words)
     counts_VV: Any = sparse.csr_array((size, size), dtype=np.float64)
-    # One long row of ids, lines apart by a window of gaps: then a distance is a shift of the whole row.
+    # One long row of ids, with a window of gaps between lines: a distance is then a shift of the whole row.
     ids = np.array(
         [i for line in lines for i in [*(at.get(word, -1) for word in line), *[-1] * window]], dtype=np.int64
     )
@@ -140,11 +142,11 @@ def contextual_vectors(
     layer: int = -1,
     occurrences: int = 20,
 ) -> Embeddings:
-    """Average a model's vectors of each word over its places in a corpus (Bommasani et al. 2020).
+    """Average a model's vectors of each word over its occurrences in a corpus (Bommasani et al. 2020).
 
-    A word's vector in a place is the mean over its tokens there. A line is read if it holds a word met fewer than
-    `occurrences` times before. At most 2,000 lines are read, each up to the limit of the model's recipe or context.
-    Words that do not occur are left out. Raises `InputError` if none does, or a `ModelError`.
+    The vector of an occurrence is the mean over the word's tokens there. A line is read if it has a word that was found
+    fewer than `occurrences` times before. At most 2,000 lines are read, each up to the limit of the model's recipe or
+    context. Words that do not occur are left out. Raises `InputError` if no word occurs, or a `ModelError`.
 
     >>> contextual_vectors("the cat sat\\na dog sat", ["cat", "sat", "fish"]).counts
     [1, 2]
@@ -159,8 +161,9 @@ def contextual_vectors(
             for word in found:
                 wanted[word] += 1
     if not chosen:
-        which = repr(next(iter(words))) if len(words) == 1 else f"any of the {len(words):,} words"
-        raise InputError(f"the corpus does not contain {which}", hint="give a corpus that does")
+        raise InputError(
+            f"none of the {counted(len(words), 'word')} occurs in the corpus", hint="give other words or another corpus"
+        )
     sums: dict[str, np.ndarray[Any, Any]] = {}
     counts: collections.Counter[str] = collections.Counter()
     at = layers = 0
@@ -176,7 +179,7 @@ def contextual_vectors(
     limit = recipe_of(loaded).max_tokens or loaded.context
     return Embeddings(
         model=loaded.name,
-        space=f"layer {at} of {layers}, mean over a word's places in the corpus{said_cut(cut, limit)}",
+        space=f"layer {at} of {layers}, mean over a word's occurrences in the corpus{said_cut(cut, limit)}",
         layer=at,
         layers=layers,
         pooling="mean",

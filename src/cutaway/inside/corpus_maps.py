@@ -1,4 +1,4 @@
-"""`corpus_maps`: the same words on two maps, by vectors learned from a corpus and by a model's vectors in it."""
+"""`corpus_maps`: the same words on two maps: vectors learned from a corpus, and a model's vectors in that corpus."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def corpus_maps(
     seed: int = 0,
     name: str = "corpus",
 ) -> tuple[EmbeddingMap, EmbeddingMap]:
-    """Map words twice: by vectors learned from a corpus (`static_vectors`), and by a model's (`contextual_vectors`).
+    """Map words twice: first by `static_vectors` learned from a corpus, then by a model's `contextual_vectors`.
 
-    The map from the corpus comes first. Raises `InputError`, `MissingText` for an empty corpus, or a `ModelError`.
+    Raises `InputError`, `MissingText` for an empty corpus, or a `ModelError`.
 
     >>> [found.model for found in corpus_maps(["rain", "river", "bank"], "rain river\\nriver bank\\nbank rain")]
     ['corpus', 'minilm-l6']

@@ -1,10 +1,10 @@
 """`embed`: a vector for each sequence, or for each of its tokens, from any layer of a model.
 
 Layers are counted as in transformers' `output_hidden_states`: layer 0 is what enters the first block (the token
-embeddings, with positions added and normed where the model does so), layer l what leaves block l, and the last layer
-is taken after the model's final norm where it has one. Of an encoder–decoder it is the encoder that is read.
+embeddings, with positions and a norm if the model has them there), layer l is the output of block l, and the last layer
+is taken after the final norm, if there is one. In an encoder–decoder the encoder is read.
 
-A model that brings the recipe of sentence-transformers (Reimers & Gurevych 2019) is used by it unless told otherwise.
+If a model's folder holds a recipe of sentence-transformers (Reimers & Gurevych 2019), it is the default.
 
 Axis letters: N sequences, B of them in a batch, T positions, D width, L layers.
 """
@@ -29,7 +29,7 @@ from cutaway.progress import step
 from cutaway.result import Result
 
 POOLINGS = ("mean", "cls", "last", "max")
-RECIPE = "recipe"  # how the model's makers pool, or the mean if they do not say
+RECIPE = "recipe"  # pool as the model's makers do, or take the mean if they do not say
 TOKENS_A_BATCH = 4096  # all L + 1 layers of a batch are held at once: 31 × 4,096 × 576 numbers are 0.3 GB
 
 Vectors = npt.NDArray[np.float32]
@@ -37,12 +37,12 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class Embeddings(Result):
-    """Vectors with their names: `vectors` is [N, D], row n that of `texts[n]`, made of `counts[n]` tokens.
+    """Vectors and their texts: `vectors` is [N, D]; row n belongs to `texts[n]` and comes from `counts[n]` tokens.
 
-    Where no pooling was asked for, `vectors` is a list of N arrays [T, D] and `tokens` has their pieces. `space` says
-    in words what the vectors are; `layer` of `layers` is None where no model made them. `cut[n]` counts the tokens of
-    `texts[n]` that were not read, because a text is read up to `max_tokens` (None: the whole context). float32; in
-    JSON, lists of the shortest numbers that stand for the same float32.
+    Without pooling, `vectors` is a list of N arrays [T, D] and `tokens` has their pieces. `space` says in words what
+    the vectors are; `layer` and `layers` are None if no model made them. `cut[n]` counts the tokens of `texts[n]` that
+    were not read, because a text is read up to `max_tokens` (None: the whole context). Numbers are float32; JSON has
+    the shortest decimals that read back as the same float32.
     """
 
     schema: ClassVar[str] = "embeddings"
@@ -68,11 +68,11 @@ class Embeddings(Result):
         return super().to_dict() | {"vectors": listed}
 
     def matrix(self) -> Vectors:
-        """Return all vectors as one array: [N, D], or the tokens of all sequences one below the other."""
+        """Return all vectors as one array: [N, D], or without pooling one row for each token of all texts."""
         return self.vectors if isinstance(self.vectors, np.ndarray) else np.concatenate(self.vectors)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what an .npz file holds: the vectors, their texts and, for tokens, which text each belongs to."""
+        """Return the vectors, their texts and, without pooling, the tokens and the number of each token's text."""
         found: dict[str, npt.NDArray[Any]] = {"vectors": self.matrix(), "texts": np.array(self.texts)}
         if self.tokens is not None:
             found["tokens"] = np.array([piece for pieces in self.tokens for piece in pieces])
@@ -80,7 +80,7 @@ class Embeddings(Result):
         return found
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a vector: its text (and token), then its D numbers as d0, d1, …"""
+        """Return one row for each vector: its text (and token), then its D numbers as d0, d1, …"""
         if self.tokens is None:
             names: list[dict[str, Any]] = [{"text": text} for text in self.texts]
         else:
@@ -94,7 +94,7 @@ class Embeddings(Result):
 class TextVectors:
     """One text's ids, their offsets in it and, at `layer` of `layers`, their `vectors` [T, D].
 
-    `cut` tokens of the text were not read. The first `unpooled` are of a prompt that is no part of the text.
+    `cut` tokens of the text were not read. The first `unpooled` belong to a prompt of the recipe, not to the text.
     """
 
     index: int
@@ -121,12 +121,12 @@ def embed(
     """Turn texts into vectors [N, D]: the hidden states of one layer, pooled over each text's tokens.
 
     `pooling` is "recipe" (as the model's makers do, or the mean if its folder does not say), "mean" or "max" over all
-    tokens (special ones of the text itself included, padding never), "cls" (the classification token in front), "last"
-    (the last token) or None (a vector for each token). `normalize` scales each to length 1; by default the recipe says.
-    A text is read up to `max_tokens`, by default what the recipe says; the result counts what was cut. Without either,
-    a text that exceeds the context is refused, unless `truncate` ("left" or "right") says on which side to cut.
-    minilm-l6's recipe is the mean over up to 256 tokens, scaled to length 1. Raises `InputError`, `MissingText` for a
-    text without tokens, `PromptTooLong` or a `ModelError`.
+    tokens (with special tokens, without padding), "cls" (the classification token in front), "last" (the last token) or
+    None (a vector for each token). `normalize` scales each vector to length 1; by default the recipe decides. A text is
+    read up to `max_tokens`, by default the recipe's limit; the result counts what was cut. If there is no limit, a text
+    longer than the context is refused, unless `truncate` ("left" or "right") says which side to cut. minilm-l6's recipe
+    is the mean over up to 256 tokens, scaled to length 1. Raises `InputError`, `MissingText` for a text without tokens,
+    `PromptTooLong` or a `ModelError`.
 
     >>> found = embed(["A dog barks.", "A puppy yaps.", "Stocks fell."])
     >>> found.vectors.shape, [round(float(found.vectors[0] @ other), 2) for other in found.vectors[1:]]
@@ -138,7 +138,7 @@ def embed(
     if not texts:
         raise MissingText("there is no text to embed", hint='give some: cutaway embed "A dog barks." "A puppy yaps."')
     if pooling is not None and pooling not in {*POOLINGS, RECIPE}:
-        raise InputError(f"there is no pooling {pooling!r}", hint=f"one of {RECIPE}, {', '.join(POOLINGS)}, or none")
+        raise InputError(f"there is no pooling {pooling!r}", hint=f"choose {RECIPE}, {', '.join(POOLINGS)} or none")
     loaded = shared(model, "any")
     recipe = recipe_of(loaded)
     if pooling == RECIPE and recipe.missing is not None:
@@ -180,7 +180,7 @@ def embed(
 
 
 def said_cut(cut: Sequence[int], limit: int | None) -> str:
-    """Say how many texts were cut, as the end of a sentence; nothing if none was.
+    """Return the end of a sentence that says how many texts were cut, or "" if none was.
 
     >>> said_cut([0, 46, 3], 256)
     '; 2 of 3 texts cut to 256 tokens, 49 tokens not read'
@@ -196,17 +196,17 @@ def said_cut(cut: Sequence[int], limit: int | None) -> str:
 def pooled(model: Model, text: TextVectors, pooling: str, *, checked: bool = True) -> torch.Tensor:
     """Return one vector [D] for a text's T vectors [T, D].
 
-    If `checked`, raises `InputError` for a "cls" that is not there; some recipes take whatever token is first.
+    "cls" takes the first token. If `checked`, it raises `InputError` unless that is a classification token.
     """
     vectors_TD = text.vectors[text.unpooled :]
     if pooling == "mean":
         return vectors_TD.mean(0)
     if pooling == "max":
         return vectors_TD.amax(0)
-    # A decoder's first token has seen nothing but itself: only a token made for it can stand for the text.
+    # In a decoder the first token sees only itself, so it can't stand for the text.
     if pooling == "cls" and checked and model.tokenizer.special_id("cls") != text.ids[0]:
         raise InputError(
-            f"`pooling='cls'` needs a classification token, and {model.name} puts none in front of a text",
+            f"`pooling='cls'` needs a classification token, but {model.name} puts none in front of a text",
             hint="use mean, last or max instead",
         )
     return vectors_TD[0 if pooling == "cls" else -1]
@@ -221,10 +221,10 @@ def hidden_vectors(
     truncate: str | None = None,
     max_tokens: int | None = None,
 ) -> Iterator[TextVectors]:
-    """Run texts through a model in batches of like length and yield each one's vectors at a layer, shortest first.
+    """Run texts through a model in batches of similar length and yield the vectors of each at a layer, shortest first.
 
-    Every text is checked before the first runs; each is read up to `max_tokens`, by default those of the model's
-    recipe. Vectors come on the CPU, in float32, without those of the padding.
+    Every text is checked before the first one runs. Each is read up to `max_tokens`, by default the limit of the
+    model's recipe. The vectors are float32 on the CPU, without padding.
     """
     if batch_size < 1:
         raise InputError(f"`batch_size` is {batch_size}", hint="it must be 1 or above")
@@ -243,7 +243,7 @@ def hidden_vectors(
             longest = max(lengths[i] for i in batch)
             ids_BT = torch.full((len(batch), longest), pad)
             mask_BT = torch.zeros_like(ids_BT)
-            for row, i in enumerate(batch):  # padded on the right: no token's position changes by it
+            for row, i in enumerate(batch):  # padded on the right, so that no token's position changes
                 ids_BT[row, : lengths[i]] = torch.tensor(encoded[i].ids)
                 mask_BT[row, : lengths[i]] = 1
             states_BTD, at, layers = _states(model, body, ids_BT, mask_BT, layer)
@@ -265,7 +265,7 @@ def _batches(lengths: list[int], batch_size: int) -> Iterator[list[int]]:
 
 
 def _body(model: Model) -> Any:
-    # Without its head: logits over the vocabulary would take more memory than all the layers.
+    # Without the head: logits over the vocabulary would take more memory than all the layers.
     return model.module.get_encoder() if model.config.is_encoder_decoder else model.module.base_model
 
 
@@ -281,7 +281,7 @@ def _states(
                 output_hidden_states=True,
                 **extra,
             )
-    except (TypeError, ValueError) as error:  # it needs an image or a sound, or knows no such mask
+    except (TypeError, ValueError) as error:  # it needs an image or a sound, or takes no such mask
         said = str(error).splitlines()[0]
         raise WrongKind(
             f"{model.name} does not run on text alone: {said}", hint="use a model that reads text"
@@ -307,7 +307,7 @@ def _states(
 def _space(layer: int, layers: int, pooling: str | None, normalize: bool) -> str:
     of = {
         "mean": "mean of the tokens",
-        "max": "largest of the tokens in each direction",
+        "max": "maximum over the tokens in each dimension",
         "cls": "classification token",
         "last": "last token",
         None: "each token",

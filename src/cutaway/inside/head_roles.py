@@ -1,4 +1,4 @@
-"""`heads`: what every head of a model does on a text, and how certain that is.
+"""`heads`: what every head of a model does on a text, and how certain its role is.
 
 Axis letters: T positions, S keys.
 """
@@ -28,18 +28,19 @@ ROLES = {
     "sink": "first token",
 }
 DIGITS = 5  # decimals: what float32 sums are good for
-CLEAR = 0.3  # mean weight from which a head is called after the key it looks at
+CLEAR = 0.3  # a head is named after the key that gets at least this mean weight
 
 
 @dataclasses.dataclass(frozen=True)
 class Head:
     """One head's statistics on one text, means over its positions.
 
-    `entropy_bits` of a row of weights; `distance` in tokens; `sink`, `current`, `previous`, `next`, `duplicate`,
-    `induction`: weight on the first token, the position itself, the one before, the one after, earlier occurrences of
-    the same token, and the tokens right after those (None where there is no such token). `received`: the largest share
-    of all attention that goes to one position. `certainty`: the lower end of the 95 % Wilson interval of the share of
-    positions at which the head does what its role says.
+    `entropy_bits` is that of a row of weights; `distance` is in tokens. `sink`, `current`, `previous`, `next`,
+    `duplicate` and `induction` are the weights on the first token, the position itself, the one before, the one after,
+    earlier copies of the same token, and the tokens right after those copies (None if there is no such token).
+    `received` is the largest share of all attention that one position gets, `received_position` that position.
+    `certainty` is the lower end of the 95 % Wilson interval of the share of positions at which the head does what its
+    role says.
     """
 
     kind: str
@@ -61,7 +62,7 @@ class Head:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Heads(Result):
-    """Every head of a model on one text, layer by layer; `chance` is what even attention would score."""
+    """Every head of a model on one text, layer by layer; `chance` has the measures of evenly spread attention."""
 
     schema: ClassVar[str] = "heads"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".svg", ".png", ".csv")
@@ -76,7 +77,7 @@ class Heads(Result):
     chance: dict[str, float | None]
 
     def named(self, role: str) -> list[Head]:
-        """Return the heads of a role, the clearest first."""
+        """Return the heads that have a role, the clearest first."""
         score = next((name for name, called in ROLES.items() if called == role), "certainty")
         return sorted((head for head in self.heads if head.role == role), key=lambda head: -(getattr(head, score) or 0))
 
@@ -90,10 +91,11 @@ def heads(
     target: str | None = None,
     truncate: str | None = None,
 ) -> Heads:
-    """Say what every head does on a text; with `random` N, on N random tokens repeated twice, which finds induction.
+    """Measure what every head does on a text, and name its role.
 
-    Exact, at any length the model takes: weights are summed up in tiles and never stored. Raises `MissingText`,
-    `InputError`, `PromptTooLong`, `AttentionHidden` or another `ModelError`.
+    With `random` N the text is N random tokens, repeated once, which shows induction heads. The numbers are exact at
+    any length that the model takes: weights are summed in tiles and never stored. Raises `MissingText`, `InputError`,
+    `PromptTooLong`, `AttentionHidden` or another `ModelError`.
 
     >>> atlas = heads(random=64)
     >>> [f"{head.layer}.{head.head}" for head in atlas.named("induction")][:3]
@@ -109,7 +111,7 @@ def heads(
     def observe(call: Call) -> torch.Tensor:
         output = statistics(call)
         found.extend(describe(statistics.rows[-1]))
-        del statistics.rows[:-1]  # a layer's rows are summed up before the next one's come
+        del statistics.rows[:-1]  # the rows of earlier layers are not needed any more
         return output
 
     with watch(reading.model, observe) as seen:
@@ -127,7 +129,7 @@ def heads(
 
 
 def describe(rows: RowStatistics) -> list[Head]:
-    """Turn one call's rows into its heads; its first text counts."""
+    """Turn the statistics of one call into those of its heads; of a batch, only the first text counts."""
     shares_HT = {name: rows.shares[name][0].double() for name in SHARES}
     entropy_HT, distance_HT = rows.entropy[0].double(), rows.distance[0].double()
     if not rows.looks_ahead:
@@ -166,19 +168,19 @@ def _roles(
     distance_HT: torch.Tensor,
     looks_ahead: bool,
 ) -> list[tuple[str, float]]:
-    """Return each head's role and how surely it has it."""
+    """Return each head's role and the certainty of it."""
     heads, length = entropy_HT.shape
     names = list(shares_HT)
     every_RHT = torch.stack([share_HT.nan_to_num(-1) for share_HT in shares_HT.values()])
     there_RH = torch.stack([(~share_HT.isnan()).sum(-1) for share_HT in shares_HT.values()]).tolist()
-    # A role holds at a position that has such a key, where the key takes more than that of any other role.
+    # A role holds at a position if its key gets more weight there than the key of any other role.
     largest_RHT = (every_RHT == every_RHT.amax(0)) & (every_RHT > 0) & ((every_RHT == every_RHT.amax(0)).sum(0) == 1)
     holds_RH = largest_RHT.sum(-1).tolist()
     visible_T = torch.full((length,), length) if looks_ahead else torch.arange(1, length + 1)
     visible_T = visible_T.to(entropy_HT.device)
     some_T = visible_T > 1
     broad_HT = (entropy_HT > 0.8 * visible_T.log()) & some_T
-    local_HT = (distance_HT < 0.25 * visible_T / 2) & some_T  # NaN, of cross-attention, is not smaller
+    local_HT = (distance_HT < 0.25 * visible_T / 2) & some_T  # False for cross-attention, whose distance is NaN
     broad_H, local_H = broad_HT.sum(-1).tolist(), local_HT.sum(-1).tolist()
     neither_H = (~broad_HT & ~local_HT & some_T).sum(-1).tolist()
     count = int(some_T.sum())
@@ -186,7 +188,7 @@ def _roles(
     for head in range(heads):
         aimed = {name: mean_H[head] or 0.0 for name, mean_H in means.items() if name != "sink"}
         best = max(aimed, key=lambda name: aimed[name])
-        if aimed[best] < CLEAR:  # the first token takes what a head has no use for: it comes last
+        if aimed[best] < CLEAR:  # the first token comes last, because it gets the weight that a head has no use for
             best = "sink" if (means["sink"][head] or 0) >= CLEAR else ""
         if best:
             at = names.index(best)
@@ -200,7 +202,7 @@ def _roles(
 
 
 def _surely(holds: int, count: int) -> float:
-    """Return the lower end of the 95 % Wilson interval of a share: few positions make nothing sure."""
+    """Return the lower end of the 95 % Wilson interval of a share, which is low if there are few positions."""
     if count == 0:
         return 0.0
     z, share = 1.96, holds / count
@@ -210,7 +212,7 @@ def _surely(holds: int, count: int) -> float:
 
 
 def _chance(reading: Reading, looks_ahead: bool) -> dict[str, float | None]:
-    """Return the shares that a head would have that spreads its weight evenly over all it may see."""
+    """Return the shares of a head that spreads its weight evenly over all the tokens it may see."""
     ids, length = reading.ids, len(reading.ids)
     seen = [length if looks_ahead else t + 1 for t in range(length)]
     before: dict[int, int] = {}

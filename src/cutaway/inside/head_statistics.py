@@ -1,7 +1,7 @@
-"""Exact statistics of every head, streamed: each tile of weights is summed and then dropped.
+"""Exact statistics of every head, computed tile by tile, so that the weights are never stored as a whole.
 
-A position's row of weights gives its entropy, its mean distance and its shares on certain keys; only these stay, so
-that a text of n tokens costs O(n) memory a head. Axis letters as in `capture`.
+Of each position's row of weights only its entropy, mean distance and weights on certain keys are kept: O(n) memory per
+head for n tokens. Axis letters as in `capture`.
 
 Sources: entropy and distance, Clark et al. 2019, "What does BERT look at?"; previous-token, duplicate-token and
 induction heads, Olsson et al. 2022, "In-context learning and induction heads"; attention to the first token, Xiao et
@@ -17,17 +17,17 @@ import torch
 
 from cutaway.inside.capture import Call, Tile
 
-TINY = 1e-20  # a weight from which a logarithm can be taken without losing digits
+TINY = 1e-20  # the logarithm of a weight above this loses no digits
 SHARES = ("sink", "current", "previous", "next", "duplicate", "induction")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RowStatistics:
-    """What one call's rows of weights say, [B, H, T] each; `received` [B, H, S] sums the weights of each key's column.
+    """Statistics of the rows of one call, [B, H, T] each; `received` [B, H, S] is the sum of each key's column.
 
-    `entropy` in nats, `distance` in tokens; `shares` are weights on certain keys: the first of the text, the row's own,
-    the one before, the one after, earlier ones with the row's token, and those right after these. NaN where there is no
-    such key.
+    `entropy` is in nats, `distance` in tokens. `shares` are the weights on certain keys: the first token of the text,
+    the row's own token, the one before, the one after, earlier copies of the row's token, and the tokens right after
+    those copies. A share is NaN if there is no such key.
     """
 
     kind: str
@@ -40,10 +40,10 @@ class RowStatistics:
 
 
 class Statistics:
-    """An observer that keeps a `RowStatistics` a call, in `rows`; `ids` [B, T] are the tokens of the text.
+    """An observer that appends a `RowStatistics` to `rows` for every call; `ids` [B, T] are the tokens of the text.
 
-    With `ids` duplicate and induction shares are computed for calls that start at the text's beginning. `each` is
-    shown every tile on the way.
+    The duplicate and induction shares need `ids` and a call that starts at the beginning of the text. `each` is called
+    with every tile.
 
     >>> import torch, cutaway
     >>> from cutaway.inside import watch
@@ -61,7 +61,7 @@ class Statistics:
         self._repeats = None if ids is None else _Repeats(ids)
 
     def __call__(self, call: Call) -> torch.Tensor:
-        """Sum up one call and return its output, which the same tiles give."""
+        """Compute one call's statistics and return its output, computed from the same tiles."""
         batch, heads = call.query.shape[:2]
         new = call.query.new_zeros
         entropy, distance = new(batch, heads, call.rows), new(batch, heads, call.rows)
@@ -85,7 +85,7 @@ class Statistics:
                     self._repeats.add(shares, tile)
             if self._each is not None:
                 self._each(call, tile)
-            entropy[..., rows] = _entropy(call, tile)  # last: it works in the place of the logits
+            entropy[..., rows] = _entropy(call, tile)  # last, because it overwrites the logits
         if call.kind == "cross":
             distance.fill_(torch.nan)
         self.rows.append(RowStatistics(call.kind, call.layer, ahead, entropy, distance, shares, received))
@@ -93,7 +93,7 @@ class Statistics:
 
 
 def earlier(ids: torch.Tensor) -> torch.Tensor:
-    """Return every position of a text and each earlier one with the same token, ordered by position, as [2, N]."""
+    """Return all pairs [2, N] of a position and an earlier one with the same token, ordered by the first."""
     tokens, first = ids.sort(stable=True)
     found = [torch.empty(0, 2, dtype=torch.long)]
     for places in torch.split(first, torch.unique_consecutive(tokens, return_counts=True)[1].tolist()):
@@ -104,8 +104,8 @@ def earlier(ids: torch.Tensor) -> torch.Tensor:
 
 
 def _entropy(call: Call, tile: Tile) -> torch.Tensor:
-    # -Σ p log p = log Z - Σ p s: no logarithm of every weight. Any key gives log Z = s - log p: the first is at hand;
-    # where a row has next to nothing on it, the row's largest.
+    # -Σ p log p = log Z - Σ p s needs no logarithm of every weight. Any key gives log Z = s - log p: take the first, or
+    # the one with the largest weight if the first has almost none.
     logit, weight = tile.logits[..., 0], tile.weights[..., 0]
     if not bool((weight > TINY).all()):
         logit, weight = tile.logits.amax(-1), tile.weights.amax(-1)
@@ -113,7 +113,7 @@ def _entropy(call: Call, tile: Tile) -> torch.Tensor:
     total = tile.logits.mul_(tile.weights).sum(-1)
     if call.sink is None:
         return log_z - total
-    return tile.weights.sum(-1) * log_z - total  # what goes to the sink is no weight on a token
+    return tile.weights.sum(-1) * log_z - total  # the part that goes to the sink is not a weight on a token
 
 
 def _distance(call: Call, tile: Tile, positions: torch.Tensor, offset: int) -> torch.Tensor:
@@ -126,14 +126,14 @@ def _distance(call: Call, tile: Tile, positions: torch.Tensor, offset: int) -> t
 
 
 def _beside(share: torch.Tensor, weights: torch.Tensor, key: int) -> None:
-    """Copy the weights on a diagonal: row n of the tile on key `key` + n, if there is one."""
+    """Copy the weights on a diagonal: that of row n of the tile on key `key` + n, if there is such a key."""
     first = max(0, -key)
     diagonal = weights[..., first:, :].diagonal(key + first, -2, -1)
     share[..., first : first + diagonal.shape[-1]] = diagonal
 
 
 class _Repeats:
-    """Adds up the weights on earlier occurrences of a row's token, and on the tokens right after these."""
+    """Adds up the weights on earlier copies of a row's token, and on the tokens right after those copies."""
 
     def __init__(self, ids: torch.Tensor) -> None:
         self._pairs = [earlier(row).to(ids.device) for row in ids.cpu()]
@@ -151,7 +151,7 @@ class _Repeats:
                 shares[name][text].index_copy_(1, again + tile.start, part)
 
     def _plan(self, text: int, tile: Tile, seen: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return where the weights lie, how many make a sum, and the rows with a repeat: the same for all layers."""
+        """Return the places of the weights, how many make a sum, and the rows with a repeat; all layers share it."""
         if (text, tile.start, seen) not in self._plans:
             pairs = self._pairs[text]
             bounds = torch.tensor([tile.start, tile.end], device=pairs.device)

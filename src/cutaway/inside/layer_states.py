@@ -1,8 +1,7 @@
-"""The state after every block of a model, and the model's own way from a state to its logits.
+"""The state after every block of a model, and the function from a state to logits.
 
-What follows the last block (final norm, head, scaling, soft cap) is not rebuilt here from names of modules. It is run
-in the model itself, with the blocks handing on the state they are given: so it is right for a prediction head of any
-make, and nothing is ever normed twice.
+What follows the last block (final norm, head, scaling, soft cap) is not rebuilt here. The model itself runs it: its
+blocks are replaced by functions that pass the given state on. So it is right for every architecture.
 
 Axis letters: L blocks, N = L + 1 layers (0: the embeddings), T positions, P chosen positions, C positions of a chunk,
 D width, V vocabulary.
@@ -29,9 +28,9 @@ Head = Callable[[torch.Tensor], torch.Tensor]
 
 
 def layer_states(model: Model, ids: list[int], chosen: list[int]) -> tuple[list[torch.Tensor], Head]:
-    """Run the model once; return its states [N][P, D] and the function states_CD → logits_CV of what follows them.
+    """Run the model once; return its states [N][P, D] and the function from states_CD to logits_CV.
 
-    Raises `ModelError` if the last state does not lead to the model's own logits, or if those are NaN.
+    Raises `ModelError` if the last state does not give the model's own logits, or if those are NaN.
     """
     path = _blocks(model)
     ids_T = torch.tensor(ids, device=model.device)
@@ -76,7 +75,7 @@ def layer_states(model: Model, ids: list[int], chosen: list[int]) -> tuple[list[
 
 
 def _blocks(model: Model) -> str:
-    """Return the path of the list of blocks: the outermost one that is as long as the model is deep."""
+    """Return the path of the list of blocks: the outermost list with as many modules as the model has layers."""
     lists: dict[str, int] = {}
     for path, part in model.module.named_modules():
         if isinstance(part, torch.nn.ModuleList) and len(part) and not any(path.startswith(f"{at}.") for at in lists):
@@ -108,7 +107,7 @@ def _state(model: Model, state: Any, count: int) -> torch.Tensor:
 def _with_blocks(module: Any, path: str, replace: Callable[[Any], Callable[..., Any]]) -> Any:
     """Return the model with other forward functions in its blocks.
 
-    Weights are shared, and the modules on the way are copies: whoever else is using this model notices nothing.
+    Weights are shared, but the changed modules are copies, so that the given model stays as it is.
     """
     whole = part = _shell(module)
     for name in path.split("."):
@@ -145,16 +144,16 @@ def _check_last(model: Model, read_CV: torch.Tensor, own_CV: torch.Tensor) -> No
     if bool(own_CV.isnan().any()):
         raise not_numbers(model, "its output")
     own_CV, read_CV = own_CV.float(), read_CV.float()
-    # In half precision the order of summing, which follows the number of rows, shows in the last bit of a logit.
+    # In half precision the order of summing, which depends on the number of rows, changes the last bits of a logit.
     coarse = 0.0 if model.module.dtype == torch.float32 else 4 * torch.finfo(model.module.dtype).eps
     far = (read_CV - own_CV).abs().nan_to_num(0.0 if read_CV.isinf().equal(own_CV.isinf()) else math.inf)
     difference = float(far.max())
     allowed = 1e-3 + coarse * float(own_CV.nan_to_num(0.0, 0.0, 0.0).abs().max())
     if difference > allowed:
         raise ModelError(
-            f"the lens on the last layer of {model.name} ({type(model.module).__name__}) does not give the model's own "
-            f"logits: they differ by {difference:.2g}",
-            hint=f"the lens can't be trusted here: use another model, for example `model={DEFAULT!r}`",
+            f"the lens does not work on {model.name} ({type(model.module).__name__}): on the last layer its logits "
+            f"differ from the model's own by {difference:.2g}",
+            hint=f"use another model, for example `model={DEFAULT!r}`",
         )
 
 

@@ -1,6 +1,6 @@
 """`lens`: what the model would predict if it stopped after each layer (the logit lens, nostalgebraist 2020).
 
-The state after each block goes through what the model does after its last block (`blocks.py`).
+The state after each block goes through what the model does after its last block (`layer_states.py`).
 
 Axis letters: L blocks, N = L + 1 layers (0: the embeddings), T positions, P chosen positions, C positions of a chunk,
 D width, V vocabulary, K top tokens.
@@ -30,7 +30,7 @@ from cutaway.result import Result
 from cutaway.tokens.encoding import encode_text
 
 LN2 = math.log(2)
-BLOCK = 2**22  # logits in one chunk (C × V), 16 MB; half a dozen such arrays live at once
+BLOCK = 2**22  # most logits in one chunk (C × V): 16 MB; about six such arrays exist at once
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class LensToken:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LensTarget:
-    """The token that is really there, as a layer sees it; `rank` 1 is the top."""
+    """The token that really comes, and what a layer predicts for it; `rank` 1 is the most probable token."""
 
     token: str
     id: int
@@ -55,7 +55,7 @@ class LensTarget:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LensCell:
-    """One layer at one position: its most probable tokens, its entropy, and its distance from the model's output.
+    """The prediction of one layer at one position: its most probable tokens, its entropy, its KL to the output.
 
     `kl_bits` is KL(output ‖ layer) in bits. `answer_probability` is the probability that the layer gives to the token
     that the output ranks first.
@@ -86,8 +86,8 @@ class Lens(Result):
     "target": {"token", "id", "probability", "rank", "surprisal_bits"} | null}]}], "settled": [P layers]}.
 
     Layer 0 is the embeddings, layer L the model's own output. A decoder predicts the next token, a masked language
-    model the token in the same place. `target` is null after the end of the text and at a mask. `settled` is the first
-    layer from which on every layer's top token is that of the output.
+    model the token in the same place. `target` is null for the token after the text and at a mask. `settled` is, for
+    each position, the first layer from which on the top token is that of the output.
     """
 
     schema: ClassVar[str] = "lens"
@@ -104,7 +104,7 @@ class Lens(Result):
     settled: list[int]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one flat dict a layer and position (L + 1 times P of them), for a table."""
+        """Return one row for each layer and position ((L + 1) × P rows)."""
         found: list[dict[str, Any]] = []
         for row in self.grid:
             for position, settled, cell in zip(self.positions, self.settled, row.cells, strict=True):
@@ -124,7 +124,7 @@ class Lens(Result):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the numbers as arrays: `top_ids` and `top_probabilities` [N, P, K], the other quantities [N, P].
 
-        Where there is no target, its id and rank are -1 and its probability and surprisal NaN.
+        If there is no target, its id and rank are -1 and its probability and surprisal are NaN.
         """
         cells = [row.cells for row in self.grid]
 
@@ -158,13 +158,13 @@ def lens(
     positions: Sequence[int] | None = None,
     truncate: str | None = None,
 ) -> Lens:
-    """Read out after every layer what the model would predict at each of T positions, or at the `positions` asked for.
+    """Return what the model would predict after every layer, at all positions or at the given `positions`.
 
-    Positions count from 0; negative ones from the end. Entropy, KL and surprisal are in bits. Memory beyond the model:
+    Positions count from 0, negative ones from the end. Entropy, KL and surprisal are in bits. Memory beyond the model:
     the states, N × P × D numbers, and a few blocks of C × V logits; never N × T × V.
 
     Raises `MissingText`, `PromptTooLong`, `InputError` for a position outside the text, `WrongKind` for a model without
-    an output vocabulary, and `ModelError` where the last layer does not give the model's own logits, or gives NaN.
+    an output vocabulary, and `ModelError` if the last layer does not give the model's own logits, or gives NaN.
     Source: nostalgebraist, "interpreting GPT: the logit lens" (2020).
 
     >>> france = lens("The capital of France is", positions=[-1])
@@ -216,9 +216,9 @@ def _chosen(positions: Sequence[int] | None, count: int) -> list[int]:
         return list(range(count))
     for position in positions:
         if not -count <= position < count:
-            raise InputError(f"the text has no position {position}", hint=f"its tokens are 0 to {count - 1}")
+            raise InputError(f"the text has no position {position}", hint=f"its positions are 0 to {count - 1}")
     if not positions:
-        raise InputError("`positions` is empty", hint="leave it out to have all, or name some: 0, 3, -1")
+        raise InputError("`positions` is empty", hint="leave it out for all positions, or give some, such as 0, 3, -1")
     return sorted({position % count for position in positions})
 
 
@@ -239,9 +239,9 @@ def _targets(model: Model, ids: list[int], chosen: list[int], masked: bool) -> l
 def _read(
     model: Model, states_NPD: list[torch.Tensor], head: Head, targets: list[int | None], top: int
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return the numbers of every layer and position, a chunk of positions after the other, each through all layers."""
+    """Return the numbers of every layer and position; works through one chunk of positions after the other."""
     layers, count = len(states_NPD), len(targets)
-    # Made once, at full size: small results kept between the large passing ones would hold the heap open.
+    # Made once, at full size: small arrays kept among the large temporary ones would fragment the memory.
     numbers: dict[str, npt.NDArray[Any]] = {}
     target_P1 = torch.tensor([i or 0 for i in targets], device=model.device)[:, None]
     size = max(1, BLOCK // int(model.module.get_output_embeddings().weight.shape[0]))
@@ -265,14 +265,14 @@ def _read(
 def _softmax(logits_CV: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the logits with their largest at 0, the logs of the sums of their exponentials, and the probabilities."""
     logits_CV = logits_CV.float()
-    # Sums near 0 keep their digits; a token that is ruled out (−∞) has to cost 0 × something, not 0 × ∞.
+    # Sums near 0 keep their digits; the clamp makes a token that is ruled out (−∞) add 0, not 0 × ∞.
     shifted_CV = (logits_CV - logits_CV.amax(-1, keepdim=True)).clamp_(min=-1e30)
     likely_CV = shifted_CV.softmax(-1)
     return shifted_CV, -likely_CV.amax(-1).log(), likely_CV
 
 
 class _Output:
-    """The distribution that the last layer ends in, with which the others are compared."""
+    """The output distribution of the last layer, with which the other layers are compared."""
 
     def __init__(self, logits_CV: torch.Tensor) -> None:
         shifted_CV, sums_C, self.likely_CV = _softmax(logits_CV)
@@ -281,7 +281,7 @@ class _Output:
 
 
 def _measure(logits_CV: torch.Tensor, output: _Output, target_C1: torch.Tensor, top: int) -> dict[str, torch.Tensor]:
-    # Written with −Σ p log q = log Σ exp(z) − Σ p z, in a quarter of the time that taking the log of each q needs.
+    # −Σ p log q = log Σ exp(z) − Σ p z takes a quarter of the time of computing the log of each q.
     logits_CV, sums_C, likely_CV = _softmax(logits_CV)
     best = logits_CV.topk(min(top, logits_CV.shape[-1]))
     chosen_C1 = logits_CV.gather(1, target_C1)
@@ -322,5 +322,5 @@ def _grid(model: Model, numbers: dict[str, npt.NDArray[Any]], targets: list[int 
 
 
 def _digits(value: float) -> float:
-    # Seven digits are what a float32 holds; the rest would double the page.
+    # A float32 holds seven digits; more would double the page.
     return float(f"{value:.7g}")

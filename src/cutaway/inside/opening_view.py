@@ -1,4 +1,4 @@
-"""Where a picture of attention opens: the head and the two tokens with the clearest link.
+"""The first view of a page of attention: the head and the two tokens with the clearest link.
 
 Axis letters: H heads, T queries, S keys.
 """
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from cutaway.errors import InputError
 
 Bytes = npt.NDArray[np.uint8]
-APART = 2  # tokens between two that are neighbours: those links show little
+APART = 2  # least distance of the two tokens of a link: links between neighbours show little
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +39,11 @@ def find_focus(
     special: set[int],
     link: tuple[str, str] | None = None,
 ) -> Focus | None:
-    """Return the head that looks most from one token to another, less what it leaves on the first token.
+    """Return the link with the largest weight, less the weight that the same query gives to the first token.
 
-    `maps` gives for each layer its number, its heads and their weights [H, T, S] as bytes. `link` names the two words;
-    without it every pair counts that is some tokens apart, holds letters and is neither `special` nor the first token.
-    None if there is no such pair. Raises `InputError` for a word that the text does not hold.
+    `maps` gives for each layer its number, its heads and their weights [H, T, S] as bytes. `link` names the two words.
+    Without it every pair of tokens counts that are some tokens apart, have letters and are neither `special` nor the
+    first token. None if there is no such pair. Raises `InputError` for a word that is not in the text.
     """
     queries, keys = pieces
     if link is None:
@@ -74,7 +74,7 @@ def _gain(focus: Focus) -> float:
 
 
 def _ends(word: str, pieces: Sequence[str], words: Sequence[int]) -> list[bool]:
-    """Say of each token whether it ends a word that reads so: there a model has read the whole word."""
+    """Say for each token whether it is the last one of the word: there the model has read the whole word."""
     read: dict[int, str] = {}
     for piece, number in zip(pieces, words, strict=True):
         read[number] = read.get(number, "") + piece

@@ -1,7 +1,8 @@
-"""How a model's makers turn a text into a vector: the files that sentence-transformers keeps in its folder.
+"""The pooling recipe of a model: how its makers turn a text into one vector.
 
-`modules.json` lists the steps, `N_Pooling/config.json` says how tokens become one vector, `sentence_bert_config.json`
-how many tokens are read, `config_sentence_transformers.json` what is put before every text.
+It stands in the files of sentence-transformers in the model's folder: `modules.json` lists the steps,
+`N_Pooling/config.json` says how tokens become one vector, `sentence_bert_config.json` how many tokens are read, and
+`config_sentence_transformers.json` what prompt is put before every text.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from cutaway.models.text_model import Model
 from cutaway.tokens.encoding import encode_text
 
 MODES = {"mean_tokens": "mean", "cls_token": "cls", "max_tokens": "max", "lasttoken": "last"}
-# Before version 1 each kind of model had a file of its own.
+# Before version 1 of sentence-transformers, each kind of model had its own file name.
 SETTINGS = ("sentence_bert", *(f"sentence_{kind}" for kind in ("roberta", "distilbert", "camembert", "albert",
             "xlm-roberta", "xlnet")))  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How to pool, whether to scale to length 1, how many tokens to read, and what to do to the text before.
+    """How to pool, whether to scale to length 1, how many tokens to read, and how to prepare the text.
 
-    `own` is False for a model that brings no recipe: the mean of all tokens that fit the context. `missing` names what
-    the makers do and `embed` does not. `skip_prompt`: the tokens of the prompt are read but not pooled.
+    `own` is False for a model without a recipe: then the mean over all tokens is taken. `missing` names steps of the
+    recipe that `embed` does not support. `skip_prompt`: the tokens of the prompt are read but not pooled.
     """
 
     own: bool = False
@@ -42,15 +43,15 @@ class Recipe:
     missing: str | None = None
 
     def prepare(self, text: str) -> tuple[str, list[int]]:
-        """Return the text as the model reads it, and for each of its characters the place in the given text.
+        """Return the text as the model reads it, and for each of its characters its place in the given text.
 
-        Characters of the prompt have the place -1; one more place follows for the end of the text.
+        Characters of the prompt have the place -1. One more place follows for the end of the text.
         """
         if not self.own:
             return text, list(range(len(text) + 1))
         start, body = len(text) - len(text.lstrip()), text.strip()
         places = list(range(start, start + len(body)))
-        if self.lower:  # a letter may become two
+        if self.lower:  # lower-casing may turn one character into two
             places = list(
                 itertools.chain.from_iterable([at] * len(c.lower()) for at, c in zip(places, body, strict=True))
             )
@@ -59,7 +60,7 @@ class Recipe:
 
 
 def recipe_of(model: Model) -> Recipe:
-    """Return the recipe in a model's folder, or that of a model without one; raises `CorruptFile`."""
+    """Return the recipe in a model's folder, or the default recipe if there is none; raises `CorruptFile`."""
     if model.path is None or not (model.path / "modules.json").is_file():
         return Recipe()
     path = model.path
@@ -92,7 +93,7 @@ def recipe_of(model: Model) -> Recipe:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Encoded:
-    """The ids that are read of a text, their offsets in it, how many were cut, and how many of a prompt lead."""
+    """The ids of a text, their offsets in it, how many were cut off, and how many at the start belong to a prompt."""
 
     ids: list[int]
     offsets: list[tuple[int, int]]
@@ -101,9 +102,9 @@ class Encoded:
 
 
 def apply_recipe(model: Model, recipe: Recipe, text: str, number: int, truncate: str | None) -> Encoded:
-    """Return what a model reads of a text, the `number`-th of several.
+    """Encode a text, the `number`-th of several, and cut it to the limit of the recipe or, with `truncate`, the context.
 
-    Raises `MissingText`, `InputError`, or `PromptTooLong` if nothing says how to cut.
+    Raises `MissingText`, `InputError`, or `PromptTooLong` if there is neither.
     """
     read, places = recipe.prepare(text)
     encoding = encode_text(read, model.tokenizer)
@@ -129,16 +130,20 @@ def apply_recipe(model: Model, recipe: Recipe, text: str, number: int, truncate:
 
 
 def _kept(special: Sequence[bool], limit: int, truncate: str | None) -> list[int]:
-    """Return the positions that are read of a text that is too long: special tokens at both ends stay."""
+    """Return the positions to keep of a text that is too long; the special tokens at both ends are kept."""
     if truncate not in {None, "left", "right"}:
-        raise InputError(f"`truncate` is {truncate!r}", hint="use left (keep the end) or right (keep the beginning)")
+        raise InputError(
+            f"`truncate` is {truncate!r}; it must be 'left' or 'right'",
+            hint="`truncate='left'` keeps the end, `truncate='right'` the beginning",
+        )
     count = len(special)
     front = next(t for t in range(count) if not special[t])
     back = next(t for t in range(count) if not special[count - 1 - t])
     room = limit - front - back
     if room < 1:
         raise InputError(
-            f"`max_tokens` is {limit}", hint=f"{front + back} special tokens leave no room for text: give more"
+            f"`max_tokens` is {limit}, but a text has {front + back} special tokens",
+            hint=f"give at least {front + back + 1}",
         )
     middle = range(count - back - room, count - back) if truncate == "left" else range(front, front + room)
     return [*range(front), *middle, *range(count - back, count)]
@@ -162,5 +167,5 @@ def _read(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CorruptFile(
-            f"can't read {file.name} of {str(file.parent)!r}: {error}", hint="fetch the model again"
+            f"can't read {file.name} in {str(file.parent)!r}: {error}", hint="fetch the model again"
         ) from error

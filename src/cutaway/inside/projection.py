@@ -1,4 +1,4 @@
-"""`embedding_map`: tokens, words or records in two dimensions, with a measure of how far the map can be trusted.
+"""`embedding_map`: tokens, words or records on a 2-D map, with a measure of how far the map can be trusted.
 
 Axis letters: N points, D width.
 """
@@ -25,15 +25,15 @@ from cutaway.random_streams import seed32
 from cutaway.result import Result
 
 KINDS = ("tokens", "words", "texts")
-NEAR = 5  # neighbours whose keeping trustworthiness counts
-MOST = 5000  # points up to which it is computed: it holds N × N distances
-FEW = 200  # points up to which t-SNE is computed exactly
-LABEL = 32  # characters of a record's name on the map
+NEAR = 5  # how many neighbours of a point trustworthiness looks at
+MOST = 5000  # most points for which it is computed, because it holds N × N distances
+FEW = 200  # most points for which t-SNE is computed exactly
+LABEL = 32  # most characters of a record's name on the map
 
 
 @dataclasses.dataclass(frozen=True)
 class MapPoint:
-    """A token's, word's or record's place on the map; `text` is a record whose `token` is only its beginning."""
+    """A token, word or record and its place on the map; `text` is the whole record if `token` is only its beginning."""
 
     token: str
     id: int
@@ -64,7 +64,7 @@ class EmbeddingMap(Result):
     perplexity: float | None = None
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what an .npz file holds: the places [N, 2], the names and the groups."""
+        """Return the places [N, 2], the names and the groups."""
         return {
             "places": np.array([(point.x, point.y) for point in self.points]),
             "names": np.array([point.text or point.token for point in self.points]),
@@ -72,7 +72,7 @@ class EmbeddingMap(Result):
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a point."""
+        """Return one row for each point."""
         return [dataclasses.asdict(point) | {"text": point.text or point.token} for point in self.points]
 
 
@@ -88,16 +88,16 @@ def embedding_map(
     perplexity: float | None = None,
     seed: int = 0,
 ) -> EmbeddingMap:
-    """Show vectors on a 2-D map; they are scaled to length 1 first, so near on the map means a small angle.
+    """Show vectors on a 2-D map. They are scaled to length 1 first, so near on the map means a small angle.
 
-    `groups` maps a group's name to what is in it, or is a list. `kind` "tokens" takes the input embeddings of words
-    that are single tokens as they are written; "words" looks each up as inside a text, with a space in front if that
-    is a single token; "texts" takes the vector of each text at `layer` by `pooling`, `truncate` as in `embed`. If the
-    model is a table of vectors, the words are looked up in it.
+    `groups` maps the name of each group to its members, or is a list. `kind` says what these are. "tokens": words that
+    are single tokens as they are written; their input embeddings are mapped. "words": the same, but as inside a text,
+    with a space in front if that is a single token. "texts": texts, whose vectors at `layer` are mapped; `pooling` and
+    `truncate` as in `embed`. If the model is a table of vectors (`Embeddings`), the words are looked up in it.
 
-    `method` "pca" shows the two directions of most variance. "tsne" keeps neighbours together and nothing else (van der
-    Maaten & Hinton 2008): distances between clusters say little. Its `perplexity` is by default 30, or (N - 1) / 3 for
-    few points. Raises `InputError` for fewer than three points.
+    `method` "pca" shows the two directions of most variance. "tsne" only keeps neighbours together (van der Maaten &
+    Hinton 2008): distances between clusters say little. Its `perplexity` is 30 by default, or (N - 1) / 3 for few
+    points. Raises `InputError` for fewer than three points.
 
     >>> days, numbers = [" Monday", " Tuesday", " Friday"], [" one", " two", " three"]
     >>> plane = embedding_map({"days": days, "numbers": numbers})
@@ -108,6 +108,11 @@ def embedding_map(
         raise InputError(f"`kind` is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
     chosen = map_points(groups, method, perplexity, seed)
     words = [word for _, word in chosen]
+    if perplexity is not None and not 0 < perplexity < len(words):
+        raise InputError(
+            f"`perplexity` is {perplexity:g} for {len(words)} points; it must be above 0 and below {len(words)}",
+            hint="it says about how many neighbours a point has",
+        )
     if isinstance(model, Embeddings):
         ids = [find_row(model, word) for word in words]
         name, space, names = model.model, model.space, [model.texts[i] for i in ids]
@@ -152,20 +157,20 @@ def _principal(unit_ND: torch.Tensor) -> tuple[torch.Tensor, list[float]]:
     flat_N2[:, : min(2, left.shape[1])] = left[:, :2] * singular[:2]
     flat_N2 = flat_N2 * torch.sign(flat_N2[flat_N2.abs().argmax(0), [0, 1]])  # the sign of a component is arbitrary
     variance = singular.square()
-    # All in one place but for rounding: there is no variance to show a share of.
+    # All points are in one place, except for rounding: no variance.
     if variance.sum() <= 1e-10 * len(unit_ND):
         return torch.zeros_like(flat_N2), [0.0, 0.0]
     return flat_N2, (variance[:2] / variance.sum()).tolist()
 
 
-@step("laying the map out")
+@step("computing the map")
 def _neighbourly(unit_ND: torch.Tensor, perplexity: float, seed: int) -> torch.Tensor:
     from sklearn.manifold import TSNE
 
     start_N2, explained = _principal(unit_ND)
-    if explained == [0.0, 0.0]:  # nothing to lay apart, and t-SNE would divide by their spread
+    if explained == [0.0, 0.0]:  # all points are equal: t-SNE would divide by their spread, which is 0
         return start_N2
-    # scikit-learn's default step is made for thousands of points: it throws a few dozen, and equal ones, far apart.
+    # scikit-learn's default step is made for thousands of points: it scatters a few dozen, even equal ones.
     few = len(unit_ND) <= FEW
     method, rate = ("exact", 10.0) if few else ("barnes_hut", "auto")
     seed = seed32(seed, "layout")
@@ -184,7 +189,7 @@ def _trustworthiness(unit_ND: torch.Tensor, flat_N2: torch.Tensor) -> tuple[floa
 
 
 def _inside_text(model: Model, word: str) -> str:
-    """Return a word as it stands inside a text: with a space in front if the vocabulary has that as one token."""
+    """Return a word as inside a text: with a space in front, if that is one token of the vocabulary."""
     ids = model.tokenizer.encode(f" {word}", add_special_tokens=False).ids
     return f" {word}" if len(ids) == 1 else word
 

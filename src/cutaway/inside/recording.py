@@ -1,7 +1,7 @@
-"""What to keep of attention calls: maps as bytes or half floats, or the calls themselves.
+"""Observers that keep attention: the maps as bytes or half floats, or the calls themselves.
 
-A kept call holds its queries and keys, from which any row of weights can be computed again, exactly. Axis letters as
-in `capture`; C cells of p tokens each.
+A kept call holds its queries and keys, from which any row of weights can be computed again exactly. Axis letters as in
+`capture`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ Place = tuple[str, int]  # a kind and a layer
 
 
 class Maps:
-    """An observer that keeps weights as "uint8" (b / 255) or "float16", [B, H, T, S] by kind and layer.
+    """An observer that keeps weights as "uint8" (b / 255) or "float16": a list of [B, H, T, S] by kind and layer.
 
-    With `pool` p a cell is p × p tokens: the sum over its keys, averaged over its queries, so that rows still sum to 1.
-    A cached call, whose rows follow those of earlier calls, is kept beside them. `layers` and `heads` choose.
+    With `pool` p a cell stands for p × p tokens: weights are summed over its keys and averaged over its queries, so
+    that rows still sum to 1. With a key-value cache a layer has several calls, each with a map of its own. `layers` and
+    `heads` choose what is kept.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Maps:
         heads: Sequence[int] | None = None,
     ) -> None:
         if ROWS % pool:
-            raise ValueError(f"pool is {pool}: it has to divide {ROWS}")
+            raise ValueError(f"pool is {pool}; it must divide {ROWS}")
         self.dtype = getattr(torch, dtype)
         self.pool = pool
         self.layers = None if layers is None else set(layers)
@@ -75,9 +76,9 @@ def _pooled(weights: torch.Tensor, pool: int) -> torch.Tensor:
 
 
 class Calls:
-    """An observer that keeps the calls without their values: `Call.row` gives any row of weights again, exactly.
+    """An observer that keeps the calls without their values: `Call.row` then gives any row of weights exactly.
 
-    Costs T × (H + G) × K numbers a layer. `layers` chooses.
+    This takes T × (H + G) × K numbers for each layer. `layers` chooses the layers.
     """
 
     def __init__(self, layers: Sequence[int] | None = None) -> None:
@@ -96,7 +97,7 @@ class Calls:
         self.calls[call.kind, call.layer] = dataclasses.replace(call, query=query, key=key, value=key, sdpa=_spent)
 
     def _room(self, call: Call) -> tuple[torch.Tensor, torch.Tensor]:
-        # One block for all layers: kept tensors between those of a passing forward would leave holes in the memory.
+        # One block for all layers: tensors kept among the temporary ones of a forward pass would fragment the memory.
         layers = self.layers or []
         if call.kind not in self._rooms:
             sizes = ((len(layers), *tensor.shape) for tensor in (call.query, call.key))
@@ -108,4 +109,4 @@ class Calls:
 
 
 def _spent() -> torch.Tensor:
-    raise RuntimeError("a kept call has no values left: it can't compute its output")
+    raise RuntimeError("this call was kept without its values, so it can't compute its output")

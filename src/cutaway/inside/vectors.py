@@ -1,4 +1,4 @@
-"""`neighbours`: the nearest vectors to a token, a word in its context, a text, or a word of any table of vectors.
+"""`neighbours`: the nearest vectors to those of a token, a word in its context, a text, or a word in a table.
 
 Axis letters: V vocabulary, N candidates, D width.
 """
@@ -25,7 +25,7 @@ from cutaway.result import Result
 
 @dataclasses.dataclass(frozen=True)
 class Neighbour:
-    """A token, word or text and the cosine between its vector and the query's; `context` is where a word stands."""
+    """A token, word or text and the cosine between its vector and the query's; `context` is the text of a word."""
 
     token: str
     id: int
@@ -35,7 +35,7 @@ class Neighbour:
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """What was asked for, and its nearest neighbours, nearest first; `context` is the text a word was asked in."""
+    """A query and its neighbours, nearest first; `context` is the text in which a word was asked for."""
 
     token: str
     id: int
@@ -59,14 +59,14 @@ class Neighbours(Result):
     space: str = "input embeddings"
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what an .npz file holds: the queries, and for each pair of query and neighbour its numbers."""
+        """Return the queries, and for each pair of query and neighbour its numbers."""
         rows = self.rows()
         return {"queries": np.array([query.token for query in self.queries])} | {
             key: np.array([row[key] for row in rows]) for key in ("query_number", "rank", "neighbour", "id", "cosine")
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row a neighbour."""
+        """Return one row for each neighbour."""
         return [
             {
                 "query_number": number,
@@ -95,18 +95,20 @@ def neighbours(
     pooling: str = RECIPE,
     truncate: str | None = None,
 ) -> Neighbours:
-    """Find the k candidates whose vectors point most nearly the same way as each query's, by cosine.
+    """Find for each query the k candidates whose vectors have the largest cosine with its own.
 
-    - Words alone: among the input embeddings of the vocabulary. A word is looked up as it stands (" ocean" with its
-      space is another token than "ocean") and has to be a single token.
-    - Words and a table of vectors (from `static_vectors`, `contextual_vectors` or `embed`) as the model: in that table.
-    - Texts and records (`among`): among the records, each one vector of `layer` by `pooling`, as `embed` gives it.
-    - Texts, records and a `word`: that word as it first stands in each text, among every word of every record, each in
-      its own context: the mean over its tokens at `layer`.
+    - Words alone are compared with the input embeddings of the vocabulary. A word must be a single token as it is
+      written (" ocean" with a space is another token than "ocean").
+    - Words, with a table of vectors (from `static_vectors`, `contextual_vectors` or `embed`) as the model, are compared
+      with the words of the table.
+    - Texts, with records (`among`), are compared with the records. Each has one vector, as `embed` makes it with
+      `layer` and `pooling`.
+    - A `word`, with texts and records: the first occurrence of the word in each text is compared with every word of
+      every record. A vector is the mean over the word's tokens at `layer`, in its context.
 
-    A query is not its own neighbour; `truncate` ("left" or "right") cuts texts that are too long. The model is
-    smollm2-135m for words and minilm-l6 for texts, if none is given. Raises `InputError`, `MissingText`,
-    `PromptTooLong` or a `ModelError`.
+    A query is not its own neighbour. `truncate` ("left" or "right") cuts texts that are too long. The default model is
+    smollm2-135m for words and minilm-l6 for texts. Raises `InputError`, `MissingText`, `PromptTooLong` or a
+    `ModelError`.
 
     >>> [n.token for n in neighbours([" Monday"], k=2).queries[0].neighbours]
     [' Tuesday', ' Wednesday']
@@ -121,13 +123,13 @@ def neighbours(
         return _in_table(words, model, k)
     if among is None:
         if word is not None:
-            raise InputError(f"`word` is {word!r}, but there are no records to look in", hint="give some: `among=[…]`")
+            raise InputError(f"`word` is {word!r}, but there are no records to search", hint="give some: `among=[…]`")
         return _in_vocabulary(words, shared(model or DEFAULT, "any"), k)
     if isinstance(among, str) or not among:
         raise InputError(f"`among` is {among!r}", hint="give a list of texts")
     loaded = shared(model or DEFAULT_ENCODER, "any")
     if word is not None and pooling != RECIPE:
-        raise InputError("`pooling` has no effect with `word`: a word has a vector of its own", hint="leave it out")
+        raise InputError("`pooling` has no effect with `word`: vectors of words are not pooled", hint="leave it out")
     if word is not None:
         return _in_context(words, word, list(among), loaded, k, layer, truncate)
     return _among_records(words, list(among), loaded, k, layer, pooling, truncate)
@@ -152,7 +154,8 @@ def _in_vocabulary(words: list[str], loaded: Model, k: int) -> Neighbours:
 def _in_table(words: list[str], table: Embeddings, k: int) -> Neighbours:
     if table.tokens is not None:
         raise InputError(
-            "the table has one vector for each token", hint="embed with a pooling, for example `pooling='mean'`"
+            "the table has a vector for each token, but one for each text is needed",
+            hint="embed with a pooling, for example `pooling='mean'`",
         )
     unit_ND = _unit(table.matrix())
     queries = []
@@ -168,9 +171,9 @@ def _among_records(
 ) -> Neighbours:
     if pooling is None:
         raise InputError(
-            "records are compared as one vector each", hint="choose a pooling, for example `pooling='mean'`"
+            "comparing records needs one vector for each", hint="choose a pooling, for example `pooling='mean'`"
         )
-    # Together, so that both are made in the same way and a text that is a record is run once.
+    # Together, so that a text that is also a record runs only once.
     table = embed(list(dict.fromkeys([*records, *texts])), loaded, layer=layer, pooling=pooling, truncate=truncate)
     row = {text: i for i, text in enumerate(table.texts)}
     unit_ND = _unit(table.matrix())
@@ -191,7 +194,7 @@ def _in_context(
     if None in asked:
         raise InputError(
             f"the word {word!r} is not in the text {texts[asked.index(None)][:60]!r}",
-            hint="give a text that holds it as a whole word",
+            hint="give a text that has it as a whole word",
         )
     places: list[tuple[str, int]] = []  # each candidate word and the number of its record
     vectors: list[npt.NDArray[Any]] = []
@@ -215,7 +218,7 @@ def _in_context(
                     places.append((found, number))
                     vectors.append(vector_D)
     if not vectors:
-        raise InputError("the records hold no words", hint="give records of text")
+        raise InputError("the records have no words", hint="give records of text")
     unit_ND = _unit(np.stack(vectors))
     queries = []
     for text_, query_D in zip(texts, queries_ND, strict=True):
@@ -231,7 +234,7 @@ def _nearest(
     unit_ND: npt.NDArray[Any], query_D: npt.NDArray[Any], k: int, without: list[int]
 ) -> list[tuple[int, float]]:
     cosines_N = unit_ND @ query_D
-    order = np.argsort(-cosines_N, kind="stable")  # of equals, the first
+    order = np.argsort(-cosines_N, kind="stable")
     banned = set(without)
     return [(int(i), float(cosines_N[i])) for i in order if int(i) not in banned][:k]
 
@@ -243,7 +246,7 @@ def _unit(vectors_ND: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def find_row(table: Embeddings, word: str) -> int:
-    """Return a word's row in a table of vectors: as it stands, or in lower case without spaces around it."""
+    """Return a word's row in a table of vectors: as it is written, or in lower case without spaces around it."""
     for spelling in (word, word.strip().lower()):
         if spelling in table.texts:
             return table.texts.index(spelling)

@@ -94,7 +94,7 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
     ids = fit_context(loaded, encoding.ids, truncate=truncate)
     if len(ids) < 2:
         raise MissingText(
-            f"{text[:40]!r} is a single token of {loaded.name}: there is no token before it to predict it",
+            f"{text[:40]!r} is a single token of {loaded.name}, and the first token is not scored",
             hint="score a longer text",
         )
     with step("scoring"), torch.inference_mode():
