@@ -398,8 +398,8 @@ def test_the_largest_clear_effect_on_the_way_is_told():
 
 def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
     for numbers, why in (
-        ({0.5: [10.0], 1.5: [60.0]}, "one prompt and 1 sample give too little"),
-        ({0.0: [10.0], 1.5: [60.0]}, "one prompt and 1 sample give too little"),
+        ({0.5: [10.0], 1.5: [60.0]}, "one prompt and 1 sample are too few"),
+        ({0.0: [10.0], 1.5: [60.0]}, "one prompt and 1 sample are too few"),
     ):
         table = table_of({"a": numbers})
         [change] = changes(table).changes
@@ -434,7 +434,7 @@ def test_samples_that_are_compared_with_each_other_are_no_independent_ones():
     for point, alike in zip(list(table.points), (0.9, 0.8, 0.2, 0.1), strict=True):
         at = [measure.key for measure in MEASURES].index("self_bleu")
         table.points[table.points.index(point)] = (*point[:3], (*point[3][:at], alike, *point[3][at + 1 :]))
-    assert "No interval for self-BLEU: too few independent numbers." in sentences(table, effects_of(table))
+    assert "No interval for self-BLEU: there are too few independent samples." in sentences(table, effects_of(table))
     [two] = changes(table_of({"a": numbers, "b": {0.5: [0.8, 0.8], 1.5: [0.1, 0.2]}}, metric="self_bleu")).changes
     assert two.low is not None and two.clear
 
@@ -654,12 +654,12 @@ def test_resuming_another_sweep_is_refused(capsys, tiny_llama, tmp_path):
     run(capsys, *args, "-o", path)
     data = path.read_bytes()
     for more, what in (
-        (["--seed", "1"], "seed"),
-        (["--temperature", "0.1"], "settings"),
-        (["-n", "1"], "sample"),
+        (["--seed", "1"], "seed differs"),
+        (["--temperature", "0.1"], "settings differ\n"),
+        (["-n", "1"], "sample differs"),
     ):
         code, _, err = run(capsys, *args, *more, "--resume", "-o", path)
-        assert code == 2 and f"another sweep: {what} differs" in err
+        assert code == 2 and f"another sweep: {what}" in err
     path.write_bytes(data + b'{"schema": "cutaway.score/1"}\n')
     code, _, err = run(capsys, *args, "--resume", "-o", path)
     assert code == 2 and "line 31" in err

@@ -1,4 +1,4 @@
-"""What comes out: the decode loop over ids, and the samplers that choose each one.
+"""Generating text: the decode loop, the samplers that choose each token, beam search, traces and sweeps.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

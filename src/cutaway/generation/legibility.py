@@ -1,7 +1,7 @@
-"""How legible a text is: one pure function a measure, each with its source.
+"""How legible a text is: one pure function for each measure, with its source.
 
-A text's units are its words and its marks (`units`), so that models with different tokenizers compare. A measure that
-has nothing to measure (an empty text, too few words) is None, never 0.
+Texts are cut into units (words and punctuation marks, see `units`), so that models with different tokenizers can be
+compared. A measure is None, never 0, if there is nothing to measure (an empty text, too few words).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SENTENCE_END = re.compile(r"[.!?]+(?=[\s\"'”’)\]]|$)")
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """A measure's key, its name, its unit ("" for a bare number) and what it says.
+    """A measure's key, its name, its unit ("" if it has none) and what it means.
 
     `log`: it is averaged as a logarithm. `of_samples`: it compares the samples of a prompt with each other.
     """
@@ -46,36 +46,37 @@ class Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("scorer_perplexity", "perplexity to the scorer", "", "How surprising the text is to one fixed model: as if "
-            "each token were drawn from so many equally likely ones; low is plain or repetitive, high odd.", log=True),
+    Measure("scorer_perplexity", "perplexity to the scorer", "", "How surprising the text is to one fixed model, as "
+            "the number of equally likely tokens that would be as surprising: low is plain or repetitive, high is odd.",
+            log=True),
     Measure("scorer_bits_per_byte", "bits per byte to the scorer", "bits/byte", "The same surprise in bits, divided by "
-            "the UTF-8 bytes of the text, so that tokens make no difference."),
-    Measure("perplexity", "perplexity to itself", "", "How surprising the text is to the model that wrote it, in the "
-            "tokens it wrote and before any sampler.", log=True),
+            "the UTF-8 bytes of the text, so that tokenizers make no difference."),
+    Measure("perplexity", "perplexity to itself", "", "How surprising the text is to the model that wrote it, token by "
+            "token, before any sampler.", log=True),
     Measure("entropy_bits", "entropy while writing", "bits/token", "How undecided the model was at each token, before "
-            "any sampler: 0 bits is certain, 1 bit a choice between two."),
-    Measure("dictionary_words", "dictionary words", "share", "The share of words that a list of English has; words "
-            "that are written like names are not counted."),
-    Measure("repeated_4grams", "repeated 4-grams", "share", "The share of runs of four words or marks that stood in "
-            "the same text before."),
-    Measure("distinct_1", "distinct-1", "share", "How many different words and marks there are for each one written: "
-            "100 % if none comes twice."),
-    Measure("distinct_2", "distinct-2", "share", "How many different pairs of neighbouring words there are for each "
-            "word written: low if the same phrases come again."),
-    Measure("self_bleu", "self-BLEU", "", "How much the samples of one prompt say the same: 1 is a copy, 0 shares no "
-            "word; there is none for a single sample.", of_samples=True),
+            "any sampler: 0 bits is certain, 1 bit a choice between two equally likely tokens."),
+    Measure("dictionary_words", "dictionary words", "share", "The share of words that are in a list of English words; "
+            "names are not counted."),
+    Measure("repeated_4grams", "repeated 4-grams", "share", "The share of runs of four words or marks that occurred "
+            "earlier in the same text."),
+    Measure("distinct_1", "distinct-1", "share", "The number of different words and marks, divided by the number of "
+            "all: 100 % if none comes twice."),
+    Measure("distinct_2", "distinct-2", "share", "The number of different pairs of neighbouring words and marks, "
+            "divided by the number of words and marks: low if phrases repeat."),
+    Measure("self_bleu", "self-BLEU", "", "How similar the samples of one prompt are: 1 if they are the same, 0 if "
+            "they share no word; a single sample has no value.", of_samples=True),
     Measure("compression_ratio", "compression ratio", "", "How many times smaller zlib makes the text: above about 2.4 "
-            "it repeats itself."),
-    Measure("reading_ease", "reading ease", "points", "Flesch's formula of the lengths of words and sentences, for "
-            "English of 100 words or more: 100 is very easy, 30 very hard."),
-    Measure("finished", "finished", "share", "The share of texts that the model ended itself; others were cut off."),
+            "the text repeats itself."),
+    Measure("reading_ease", "reading ease", "points", "Flesch's formula from the lengths of words and sentences, for "
+            "English texts of 100 words or more: 100 is very easy, 30 very hard."),
+    Measure("finished", "finished", "share", "The share of texts that the model itself ended; others were cut off."),
     Measure("tokens", "tokens", "", "How many tokens the model wrote."),
 )  # fmt: skip
-"""The measures in the order in which they are shown, the most telling first."""
+"""The measures in the order in which they are shown, the most useful first."""
 
 
 def units(text: str) -> list[str]:
-    """Return the words and marks of a text, lower-cased.
+    """Return the words and punctuation marks of a text in lower case.
 
     >>> units("It's red, isn't it?")
     ["it's", 'red', ',', "isn't", 'it', '?']
@@ -84,14 +85,14 @@ def units(text: str) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text as they are written: letters, with apostrophes inside."""
+    """Return the words of a text as written: letters, with apostrophes inside."""
     return _WORD.findall(text)
 
 
 def perplexity(logprobs: Sequence[float]) -> float | None:
     """Return exp of the mean negative logprob (nats) of a text's tokens (Jelinek et al. 1977).
 
-    An end token is no text: leave it out. Infinite where a token was impossible; None without tokens.
+    Leave out an end token, because it is not text. Infinite if a token was impossible; None without tokens.
 
     >>> perplexity([math.log(0.5), math.log(0.125)])
     4.0
@@ -105,7 +106,7 @@ def perplexity(logprobs: Sequence[float]) -> float | None:
 def distinct(units: Sequence[str], n: int) -> float | None:
     """Return the number of different n-grams over the number of units (Li et al. 2016, section 5: distinct-n).
 
-    Falls with the length of a text, so compare texts of one length.
+    It falls with the length of a text, so compare texts of the same length.
 
     >>> distinct("a b a b".split(), 2)
     0.5
@@ -114,7 +115,7 @@ def distinct(units: Sequence[str], n: int) -> float | None:
 
 
 def repeated(units: Sequence[str], n: int = 4) -> float | None:
-    """Return the share of n-grams that came before in the text (Welleck et al. 2020, equation 9: seq-rep-n).
+    """Return the share of n-grams that occurred earlier in the text (Welleck et al. 2020, equation 9: seq-rep-n).
 
     >>> repeated("a b c d a b c d".split())
     0.2
@@ -152,15 +153,15 @@ def bleu(units: Sequence[str], references: Sequence[Sequence[str]]) -> float | N
 def self_bleu(samples: Sequence[Sequence[str]]) -> list[float | None]:
     """Return for each of several samples its BLEU-4 against all others (Zhu et al. 2018, Texygen: self-BLEU).
 
-    1 where samples say the same. None for a sample that is empty or has no other to compare with.
+    1 if another sample is the same text. None for a sample that is empty or has no other to compare with.
     """
     return [bleu(own, [s for j, s in enumerate(samples) if j != i and s]) for i, own in enumerate(samples)]
 
 
 def compression_ratio(text: str) -> float | None:
-    """Return the text's UTF-8 bytes over those that zlib needs (Radford et al. 2022, section 4.5).
+    """Return the UTF-8 bytes of the text divided by the bytes that zlib needs (Radford et al. 2022, section 4.5).
 
-    That paper takes more than 2.4 as a sign of a text caught in a loop. Below 1 for texts of a few words.
+    In that paper a ratio above 2.4 means that the text repeats itself. It is below 1 for texts of a few words.
     """
     data = text.encode("utf-8", "surrogatepass")
     return len(data) / len(zlib.compress(data)) if data else None
@@ -169,8 +170,8 @@ def compression_ratio(text: str) -> float | None:
 def reading_ease(text: str) -> float | None:
     """Return 206.835 − 1.015 words/sentences − 84.6 syllables/words (Flesch 1948, A New Readability Yardstick).
 
-    A text without a full stop is one sentence. textstat would count the same with the CMU dictionary, but it brings
-    NLTK along and downloads that dictionary.
+    A text without a full stop is one sentence. textstat would count the same with the CMU dictionary, but it needs NLTK
+    and downloads that dictionary.
 
     >>> round(reading_ease("The cat sat on the mat."), 1)
     116.1
@@ -185,8 +186,8 @@ def reading_ease(text: str) -> float | None:
 def dictionary_words(text: str) -> float | None:
     """Return the share of a text's words that are in a list of English (SCOWL, sizes 10 to 50; see english.txt).
 
-    A word is looked up in lower case, and without what follows an apostrophe. One that is not found and is written
-    like a name (Marco) is left out of the count; None where no word is left.
+    A word is looked up in lower case, and without what follows an apostrophe. A word that is not in the list and is
+    capitalised like a name (Marco) does not count. None if no word is left.
     """
     known = unknown = 0
     for word in words(text):
@@ -199,10 +200,10 @@ def dictionary_words(text: str) -> float | None:
 
 
 def syllables(word: str) -> int:
-    """Count the syllables of an English word by its spelling: groups of vowels, less the silent ones.
+    """Count the syllables of an English word by its spelling: groups of vowels, without the silent ones.
 
-    Of the 42,668 words of english.txt that the CMU Pronouncing Dictionary has, 94.8 % get its count and all but 0.03 %
-    are at most one off.
+    For the 42,668 words of english.txt that are in the CMU Pronouncing Dictionary, 94.8 % of the counts are right, and
+    all but 0.03 % are off by at most one.
 
     >>> [syllables(word) for word in ("cat", "table", "creature", "platypus", "Australian")]
     [1, 2, 2, 3, 3]
@@ -212,13 +213,13 @@ def syllables(word: str) -> int:
 
 
 _VOWELS = re.compile("[aeiouy]+")
-# Vowels that are written and not said: a last e (not in table, not in me), es and ed, an e before an ending, ically.
+# Vowels that are written but not spoken: a last e (but not in table or me), es and ed, an e before an ending, ically.
 _SILENT = re.compile(
     r"(?<=[^aeiouy])e$(?<!^[^aeiouy]e)(?<!^[^aeiouy]{2}e)(?<![^aeiouylr]le)"
     r"|(?<=[^aeiouysxzcgh])es$(?<![^aeiouyl]les)|(?<=[^aeiouytd])ed$(?<![^aeiouyl]led)"
     r"|(?<=[^aeiouy])e(?=(?:ly|less|ness|ful|fully|ments?|some)$)|(?<=ic)a(?=lly$)"
 )
-# Vowels that stand together and are said one by one: radio, idea, create, fluent, playing.
+# Neighbouring vowels that are spoken separately: radio, idea, create, fluent, playing.
 _APART = re.compile(
     r"i(?:a(?!(?:ls?|ns?|lly|lity|lize|lism|lists?)$|ge)|o(?!us|n)|u(?!s))|(?<=[^cstg])i(?=(?:al|ally|als)$)|(?<=[^cstgl])i(?=ans?$)|(?<=[^ctx])i(?=en[ct])|(?<=^sc)i(?=en)"
     r"|(?<=[^cstgx])i(?=ous)|(?<=[^cstgnlx])i(?=on)|eo(?!n$|us|ple)|(?<=[aeiouy][^aeiouy]e)a$|(?<![gq])ua|uo(?!us)|(?<=[^q])u(?=ou)|ya|iet|iers?$|iest$"

@@ -1,14 +1,14 @@
-"""What a setting does to legibility: means with intervals, compared like with like.
+"""The effect of each setting on legibility: means and changes with 95 % intervals.
 
-With several prompts the unit is the prompt. A prompt's value at a setting's level is the mean over its samples, then
-over all other settings; a change is paired by prompt, over the other settings that both levels have; intervals are
-Student's t over the prompts (Gosset 1908). They speak of other prompts of the kind.
+With several prompts, the prompt is the unit. A prompt's value at a level of a setting is the mean over its samples,
+then over all other settings. A change is paired by prompt, over the other settings that both levels have. Intervals are
+Student's t over the prompts (Gosset 1908); they hold for other prompts of the same kind.
 
-With one prompt the unit is the sample. Samples have independent streams, so nothing is paired: intervals are Welch's
-(Welch 1947), over the samples of each combination. They speak of that prompt alone. A greedy text is always the same
-and adds no variance.
+With one prompt, the sample is the unit. Samples have independent random streams, so they are not paired: intervals are
+Welch's (Welch 1947), over the samples of each combination; they hold for this prompt only. A greedy text is always the
+same and adds no variance.
 
-A perplexity is averaged as a logarithm: its mean is geometric and its change a ratio.
+A perplexity is averaged as a logarithm: its mean is geometric and its change is a ratio.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from cutaway.intervals import Interval, Term, contrast, interval, mean_of
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """A measure at one value of a setting: its mean, the 95 % interval, and over how many prompts.
+    """A measure at one value of a setting: its mean, the 95 % interval, and the number `n` of prompts.
 
-    With one prompt `n` counts its samples.
+    If there is only one prompt, `n` counts its samples.
     """
 
     value: Any
@@ -41,10 +41,10 @@ class Level:
 class Change:
     """How a measure changes between two values of a setting: a difference, or for perplexities a ratio.
 
-    `since` is the setting's first value at which the measure has numbers (self-BLEU has none where nothing is drawn).
-    `before` and `after` are the means of what was compared, so that `change` is their difference or ratio. `n` counts
-    the prompts that have both, or with one prompt the samples at both values. `clear` says that the 95 % interval
-    leaves out 0 (for a ratio 1); without an interval nothing is clear.
+    `since` is the first value of the setting at which the measure has numbers (greedy texts have no self-BLEU).
+    `before` and `after` are the means that were compared; `change` is their difference or ratio. `n` counts the prompts
+    that have both values; if there is only one prompt, its samples at both values. `clear` says that the 95 % interval
+    excludes 0 (for a ratio, 1); without an interval nothing is clear.
     """
 
     since: Any
@@ -82,13 +82,13 @@ Point = tuple[Mapping[str, Any], str, int, Mapping[str, float | None]]
 
 
 class Table:
-    """The numbers of runs without their texts: what effects are reckoned from, small enough for 100,000 of them."""
+    """The numbers of all runs, without their texts, so that 100,000 runs fit in memory."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
         self.swept = swept_settings(plan)
         self.points: list[tuple[tuple[int, ...], int, int, tuple[float | None, ...]]] = []
-        self.greedy: set[tuple[int, ...]] = set()  # levels at which nothing is drawn
+        self.greedy: set[tuple[int, ...]] = set()  # combinations that do not sample
         self._prompts = {prompt: i for i, prompt in enumerate(plan.prompts)}
 
     def add(
@@ -104,7 +104,7 @@ class Table:
 
 
 def swept_settings(plan: SweepPlan) -> dict[str, list[Any]]:
-    """Return the settings that take several values, each in its order; the models, where there are several, first."""
+    """Return the settings that take several values, in order; if there are several models, "model" comes first."""
     found: dict[str, list[Any]] = {"model": list(plan.models)} if len(plan.models) > 1 else {}
     for name, values in plan.grid.items():
         if len(values) > 1:
@@ -114,7 +114,7 @@ def swept_settings(plan: SweepPlan) -> dict[str, list[Any]]:
 
 
 def effects_of(table: Table) -> list[SettingEffect]:
-    """Return the effect of every swept setting on every measure that has numbers, all models together and alone."""
+    """Return the effect of every swept setting on every measure, over all models and for each model alone."""
     found = []
     names = list(table.swept)
     for setting in names:
@@ -126,7 +126,7 @@ def effects_of(table: Table) -> list[SettingEffect]:
 
 
 def cells_of(table: Table) -> list[Cell]:
-    """Return the combinations of the swept settings with the mean of each measure over their runs."""
+    """Return the combinations of the swept settings, each with the mean of every measure over its runs."""
     by: dict[tuple[int, ...], list[tuple[float | None, ...]]] = {}
     for level, _, _, numbers in table.points:
         by.setdefault(level, []).append(numbers)
@@ -142,8 +142,8 @@ def cells_of(table: Table) -> list[Cell]:
     return found
 
 
-Place = tuple[int, ...]  # what the other settings are at
-Side = dict[int, dict[Place, list[float]]]  # numbers at a level, by prompt and place
+Place = tuple[int, ...]  # the levels of the other settings
+Side = dict[int, dict[Place, list[float]]]  # the numbers at one level of a setting, by prompt and place
 
 
 def _effects(table: Table, setting: str, model: str | None) -> list[SettingEffect]:
@@ -191,7 +191,7 @@ class _Comparing:
         else:
             found, n = interval([mean_of(list(map(mean_of, places.values()))) for places in side.values()]), len(side)
         mean, low, high = _shared(self.measure, found)
-        least, most = self.measure.span  # an interval of shares does not reach below 0 %, nor above 100 %
+        least, most = self.measure.span  # an interval of shares stays within 0 % to 100 %
         low, high = (None if end is None else min(max(end, least), most) for end in (low, high))
         return Level(self._value(i), mean, low, high, n)
 
@@ -222,7 +222,7 @@ class _Comparing:
                 level = (*place[: self.at], i, *place[self.at :])
                 terms.append((weight, values, level not in self.table.greedy))
         mean, low, high = contrast(terms)
-        # A sample's self-BLEU depends on all its sisters: they are one number of a prompt, not several.
+        # The self-BLEUs of a prompt's samples depend on each other: they count as one number, not as several.
         return (mean, None, None) if self.measure.of_samples else (mean, low, high)
 
     def _value(self, i: int) -> Any:

@@ -1,4 +1,4 @@
-"""The runs of a sweep in a JSON-lines file: reading them, and going on with a sweep that was broken off."""
+"""The runs of a sweep in a JSON-lines file: reading them, and resuming a sweep that was interrupted."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cutaway.generation.sweep_runs import SweepPlan, SweepRun
 
 
 def resume_runs(plan: SweepPlan, path: str | os.PathLike[str]) -> Iterator[SweepRun]:
-    """Yield the runs of a plan that a file already holds, each once; the file is then ready to be appended to.
+    """Yield the runs of a plan that are already in a file, each once; more can then be appended to the file.
 
-    A last line that was not finished is cut off the file. A file that does not exist has no runs. Raises `InputError`
+    If the last line is incomplete, it is cut off the file. A file that does not exist has no runs. Raises `InputError`
     for a line that is not a run and for a run of another sweep.
     """
     if not Path(path).is_file():
@@ -30,7 +30,7 @@ def resume_runs(plan: SweepPlan, path: str | os.PathLike[str]) -> Iterator[Sweep
 
 
 def read_runs(path: str | os.PathLike[str]) -> Iterator[SweepRun]:
-    """Yield the runs of a JSON-lines file; a last line that was cut short is left out.
+    """Yield the runs of a JSON-lines file; an incomplete last line is left out.
 
     Raises `InputError`, with the line's number, for a line that is not a run.
     """
@@ -47,12 +47,12 @@ def read_runs(path: str | os.PathLike[str]) -> Iterator[SweepRun]:
             except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise InputError(
                     f"line {number} of {str(path)!r} is not a run of a sweep: {error}",
-                    hint="name a file that cutaway sweep wrote, or choose another name for the new one",
+                    hint="give a file that cutaway sweep wrote, or write to another file",
                 ) from error
 
 
 def keep_whole_lines(path: str | os.PathLike[str]) -> int:
-    """Cut off a last line that was not finished, so that more can be appended; return the bytes kept."""
+    """Cut off an incomplete last line, so that more can be appended; return the number of bytes kept."""
     with Path(path).open("r+b") as stream:
         end = stream.seek(0, os.SEEK_END)
         kept = end

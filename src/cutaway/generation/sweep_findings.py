@@ -1,4 +1,4 @@
-"""What the effects of a sweep's settings come to, in plain sentences."""
+"""The effects of a sweep's settings, in plain sentences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN = {
 
 
 def sentences(table: Table, effects: Iterable[SettingEffect]) -> list[str]:
-    """Return what the numbers support, in plain sentences: only effects whose interval leaves out no effect."""
+    """Return the findings of a sweep in sentences: only effects whose 95 % interval excludes zero."""
     effects, found = list(effects), [_opening(table)]
     if table.swept and not any(change.low is not None for effect in effects for change in effect.changes):
         return [*found, _no_interval(table)] if table.points else found
@@ -37,7 +37,7 @@ def sentences(table: Table, effects: Iterable[SettingEffect]) -> list[str]:
                 continue
             measure = _MEASURE[key]
             change = effect.changes[-1]
-            if not change.clear:  # no clear effect from end to end: the largest that is clear on the way
+            if not change.clear:  # no clear effect from end to end: take the largest clear one in between
                 change = max((one for one in effect.changes if one.clear), key=_size(measure), default=change)
             if not change.clear:
                 differs = change.low is None and change.before != change.after
@@ -59,7 +59,7 @@ def sentences(table: Table, effects: Iterable[SettingEffect]) -> list[str]:
         if told and unclear:
             found.append(f"No clear effect on {_listed(unclear)}.")
         if unknown:
-            found.append(f"No interval for {_listed(unknown)}: too few independent numbers.")
+            found.append(f"No interval for {_listed(unknown)}: there are too few independent samples.")
     return [*found, _brackets(table)] if table.swept and table.points else found
 
 
@@ -68,29 +68,29 @@ def _brackets(table: Table) -> str:
     if prompts > 1:
         over = f"over the {prompts:,} prompts; each prompt is compared with itself"
     else:
-        over = "over the samples of the one prompt; they say nothing about other prompts"
+        over = "over the samples of the one prompt, which says nothing about other prompts"
     return (
-        f"In brackets: the change and its 95 % interval {over}. Each interval stands alone: if no setting had any "
-        "effect, about one in twenty would still look clear."
+        f"In brackets: the change and its 95 % interval {over}. Even if no setting had any effect, about one interval "
+        "in twenty would look clear by chance."
     )
 
 
 def _no_interval(table: Table) -> str:
     plan = table.plan
     if len(plan.prompts) > 1:
-        why = "too few runs are done to give an interval"
+        why = "too few runs are done for an interval"
     elif len(table.greedy) == len({level for level, *_ in table.points}):
         why = "there is one prompt, and at temperature 0 it always gives the same text"
     else:
-        why = f"one prompt and {counted(plan.samples, 'sample')} give too little for an interval"
-    return f"No effect can be told from chance: {why}. Give more prompts or more samples."
+        why = f"one prompt and {counted(plan.samples, 'sample')} are too few for an interval"
+    return f"No effect can be distinguished from chance: {why}. Give more prompts or more samples."
 
 
 def _opening(table: Table) -> str:
     plan = table.plan
     settings = f"{counted(len(plan.cells), 'setting')} × {counted(plan.samples, 'sample')}"
     greedy = any(plan.samples_of(cell) < plan.samples for cell in plan.cells)
-    once = " (1 at temperature 0, which always gives the same text)" if greedy else ""
+    once = " (only 1 at temperature 0, which always gives the same text)" if greedy else ""
     return (
         f"{_listed(list(map(_called, plan.models)))}: {counted(len(plan.prompts), 'prompt')} × {settings}{once}: "
         f"{_runs(len(table.points), plan.runs_per_model * len(plan.models))}."
@@ -119,7 +119,7 @@ def _told(table: Table, measure: Measure, effect: SettingEffect, change: Change)
 
 
 def _wavering(measure: Measure, effect: SettingEffect) -> str:
-    """Return the means at all levels if they go both up and down; nothing if the levels have no order."""
+    """Return the means at all levels if they go both up and down, else ""; levels without an order give ""."""
     known = [level for level in effect.levels if level.mean is not None]
     if not all(isinstance(level.value, (int, float)) and not isinstance(level.value, bool) for level in known):
         return ""
@@ -172,7 +172,7 @@ def _level(value: Any) -> str:
 
 
 def _called(model: str) -> str:
-    """Return what a model is called in a sentence: a folder by its last part."""
+    """Return what a model is called in a sentence: a folder by the last part of its path."""
     return model.rstrip("/").rsplit("/", 1)[-1] if model[:1] in {"/", "."} else model
 
 

@@ -1,4 +1,4 @@
-"""One pass of a model through a sweep: its blocks of runs are decoded, then measured."""
+"""One pass of a model through a sweep: its runs are decoded block by block, then measured."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cutaway.models.text_model import Model, ModelLike
 
 LN2 = math.log(2)
-_BLOCK = 4  # batches after which the engine runs empty: a sweep that is taken up again begins at such a place
+_BLOCK = 4  # batches in a block; the engine runs empty after each block, and an interrupted sweep resumes there
 _TOGETHER = 16  # runs that are measured together
 
 Progress = Callable[[int, int], None]
@@ -38,15 +38,15 @@ def runs_of(
     truncate: str | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[SweepRun]:
-    """Yield the runs of a plan but those whose `key` is in `done`, in order, as soon as each is measured.
+    """Yield the runs of a plan in order, as soon as each is measured, without those whose `key` is in `done`.
 
-    The engine runs empty after each block of some batches. A block of which something is missing is run whole and in
-    the same company, so that every number of a sweep that was broken off and taken up again with the same
-    `batch_size` comes out the same, to the last bit. Rows are made as the engine asks for them.
+    The engine runs empty after each block of some batches. A block with a missing run is run again as a whole, so that
+    a sweep that was interrupted and resumed with the same `batch_size` gives the same numbers to the last bit. Rows are
+    made as the engine asks for them.
 
-    On `KeyboardInterrupt` the completions that have ended are measured and yielded before it is raised again, except
-    samples whose prompt and setting still lack another sample. As the scorer then reads them in smaller company, its
-    numbers for them may be rounded otherwise.
+    On `KeyboardInterrupt` the finished completions are measured and yielded before it is raised again, except those
+    whose prompt and setting still lack another sample. The scorer then reads them in a smaller batch, so its numbers
+    may be rounded differently.
     """
     total = len(plan.models) * len(plan.prompts) * sum(
         plan.samples_of(settings) * settings["max_new_tokens"] for settings in plan.cells
@@ -75,7 +75,7 @@ def runs_of(
 
 @dataclasses.dataclass
 class _Pass:
-    """One model's way through its blocks."""
+    """One model on its way through its blocks."""
 
     plan: SweepPlan
     name: str
@@ -87,7 +87,7 @@ class _Pass:
     ) -> Iterator[SweepRun]:
         """Decode a block and yield its runs in order, measured some groups at a time.
 
-        On `KeyboardInterrupt` it yields the runs of every group that has ended before it raises.
+        On `KeyboardInterrupt` it yields the runs of every finished group, then raises.
         """
         ended: dict[tuple[int, int], Row] = {}
         number: dict[Row, tuple[int, int]] = {}
@@ -120,7 +120,7 @@ class _Pass:
                     while measured:
                         yield measured.popleft()
         except KeyboardInterrupt:
-            # The engine may hold rows that have ended too; a group that lacks a sample has no self-BLEU yet.
+            # The engine may hold finished rows, too. A group that lacks a sample has no self-BLEU yet.
             ended |= {at: row for row, at in number.items() if row.finish is not None}
             for part in parts:
                 measure([g for g in part if whole(g)])
@@ -189,7 +189,7 @@ class _Pass:
         }
 
     def _said(self, row: Row) -> int:
-        """Return how many of a row's tokens are text: an end token is none."""
+        """Return how many of a row's tokens are text, which an end token is not."""
         return len(row.ids) - (row.finish == "eos")
 
 
@@ -198,7 +198,7 @@ def _opened(
 ) -> tuple[_Pass, Model | None]:
     decoder = open_decoder(model, plan.tier)
     chats = {cell["chat"] for cell in plan.cells}
-    for chat in chats:  # a prompt that does not fit is refused before hours of work, not after
+    for chat in chats:  # a prompt that is too long is refused before hours of work, not after
         for prompt in plan.prompts:
             encode_prompt(decoder.model, prompt, chat=chat, truncate=truncate)
     return _Pass(plan, name, decoder, truncate), None if scorer is None else _loaded(scorer)
@@ -217,7 +217,7 @@ def _blocks(plan: SweepPlan, size: int) -> Iterator[list[Group]]:
 
 
 def _parts(block: Sequence[Group]) -> Iterator[list[int]]:
-    """Yield the numbers of the groups that are measured together."""
+    """Yield lists of groups that are measured together, by their numbers."""
     part, rows = list[int](), 0
     for g, group in enumerate(block):
         part.append(g)
@@ -237,5 +237,5 @@ def _loaded(scorer: ModelLike) -> Model:
     except NotFetched as error:
         raise NotFetched(
             f"the scorer is not available: {error.message}",
-            hint="fetch it first, name another, or leave it out: `scorer=None`",
+            hint="fetch it first, choose another, or give `scorer` none",
         ) from error

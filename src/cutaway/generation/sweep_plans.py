@@ -1,4 +1,4 @@
-"""What a sweep is asked for, checked and turned into a plan; it needs no torch, so a mistake is told at once."""
+"""Check the request for a sweep and turn it into a plan. It does not import torch, so mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plan_sweep(
     batch_size: int = 64,
     scorer: ModelLike | None = DEFAULT,
 ) -> tuple[SweepPlan, list[ModelLike], ModelLike | None]:
-    """Check what a sweep is asked for and return its plan, its models and its scorer; nothing is loaded yet.
+    """Check the request for a sweep and return its plan, its models and its scorer; nothing is loaded yet.
 
     Raises `InputError` or `MissingText`.
     """
@@ -41,7 +41,7 @@ def plan_sweep(
     if not given or not all(given):
         what = "there is no prompt" if not given else "a prompt is empty"
         raise MissingText(what, hint="give one prompt per line: cutaway sweep -f prompts.txt")
-    # A loaded model has a name; loading.py is not asked what a model is, since it brings transformers along.
+    # A loaded model has a tokenizer. `loading.py` could tell, but it imports transformers.
     one = isinstance(models, (str, os.PathLike)) or hasattr(models, "tokenizer")
     ready: list[ModelLike] = [models] if one else list(models)  # type: ignore[list-item, arg-type]
     named = {_name(model): model for model in ready}

@@ -1,4 +1,4 @@
-"""The runs of a sweep: which there are, each with a seed of its own, and how they are kept in a file."""
+"""The runs of a sweep: the plan that lists them, each run's seed, and the record of a run."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from cutaway.result import Result
 DEFAULT_SETTINGS: Mapping[str, Sequence[Any]] = {"temperature": (0.0, 0.7, 1.0, 1.5)}
 _LENGTHS = {"max_new_tokens": 64, "min_new_tokens": 0}
 _SAMPLING = {field.name: field.default for field in dataclasses.fields(Sampling)}
-# What a sweep's rows have where nothing else is said: as the model means it, since greedy samples would all be one.
+# The defaults of a sweep. The temperature is 1, not 0, because greedy samples would all be the same.
 _USUAL: dict[str, Any] = {**_SAMPLING, "temperature": 1.0, **_LENGTHS, "chat": False}
 _WHOLE = {"top_k", *_LENGTHS}  # settings that are whole numbers
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SweepRun(Result):
-    """One completion of a sweep: its prompt, model and settings, what was written and how legible that is.
+    """One completion of a sweep: its prompt, model and settings, the text and how legible it is.
 
     `generate(prompt, model, seed=seed, **settings)` repeats the text. `metrics` has a number or None for each of
-    `legibility.MEASURES`. `finish_reason` is "eos" (the model ended) or "length" (it was cut off).
+    `legibility.MEASURES`. `finish_reason` is "eos" (the model ended the text) or "length" (it was cut off).
     """
 
     schema: ClassVar[str] = "run"
@@ -51,7 +51,7 @@ class SweepRun(Result):
 
     @property
     def key(self) -> str:
-        """What tells the run from all others of its sweep."""
+        """A text that identifies the run within its sweep."""
         return _key(self.model, self.prompt, self.settings, self.sample)
 
 
@@ -70,7 +70,7 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class SweepPlan:
-    """What a sweep will run: prompts × every combination of the grid × samples, for each of the models."""
+    """What a sweep will run: prompts × combinations of settings (`cells`) × samples, for each of the models."""
 
     prompts: list[str]
     models: list[str]
@@ -82,12 +82,12 @@ class SweepPlan:
     scorer: str | None
 
     def groups(self) -> Iterator[Group]:
-        """Yield the groups of one model in the order they are run: a prompt's are neighbours."""
+        """Yield the groups of one model in the order in which they run, prompt by prompt."""
         for prompt, settings in itertools.product(self.prompts, self.cells):
             yield Group(prompt, settings, self.samples_of(settings))
 
     def samples_of(self, settings: Mapping[str, Any]) -> int:
-        """Return how many samples a setting gets: greedy ones would all be the same, so one."""
+        """Return how many samples a combination gets: one if it is greedy, because all would be the same."""
         return 1 if settings["temperature"] == 0 else self.samples
 
     @property
@@ -113,9 +113,10 @@ class SweepPlan:
         if seed is not None and run.seed != seed_of(seed, run.prompt, run.settings, run.sample):
             differs = ["seed"]
         if differs:
+            verb = "differs" if len(differs) == 1 and differs != ["settings"] else "differ"
             raise InputError(
-                f"the saved runs come from another sweep: {', '.join(differs)} differs",
-                hint="resume with the options it was begun with, or write to another file",
+                f"the saved runs come from another sweep: {', '.join(differs)} {verb}",
+                hint="resume with the options of that sweep, or write to another file",
             )
 
     def __post_init__(self) -> None:
@@ -150,11 +151,10 @@ def plan_of(runs: Iterable[SweepRun]) -> SweepPlan:
 def settings_grid(
     settings: Mapping[str, Sequence[Any] | float | None] | None, *, max_new_tokens: int = 64, chat: bool = False
 ) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
-    """Return the values of each setting that is named, and every combination of them, all settings spelled out.
+    """Return the values of each given setting, and every combination of them with all settings filled in.
 
-    If none of them varies and the temperature is not among them, it takes `DEFAULT_SETTINGS`. A repeated value is
-    taken once. Raises `InputError` for an unknown setting, an empty list or a value that
-    is out of range.
+    If no setting varies and the temperature is not given, `DEFAULT_SETTINGS` vary it. A repeated value counts once.
+    Raises `InputError` for an unknown setting, an empty list or a value out of range.
 
     >>> grid, cells = settings_grid({"temperature": [0.7, 1.3], "top_p": [0.8, 1.0, 1.0]})
     >>> grid["top_p"], len(cells)
@@ -168,10 +168,10 @@ def settings_grid(
         values = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
         grid[name] = list(dict.fromkeys(_value(name, value) for value in values))
         if not grid[name]:
-            raise InputError(f"{name} has no value", hint=f"give one or several, such as {name}=[{usual[name]}]")
+            raise InputError(f"`{name}` has no value", hint=f"give at least one: `{name}=[{usual[name]}]`")
     if "temperature" not in grid and all(len(values) == 1 for values in grid.values()):
         grid |= {name: list(values) for name, values in DEFAULT_SETTINGS.items()}
-    # The slowest first: a prompt in a chat template is another prompt to the model.
+    # `chat` varies slowest: a prompt in a chat template is another prompt to the model.
     names = sorted(grid, key=lambda name: name != "chat")
     cells = [usual | dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*(grid[n] for n in names))]
     for cell in cells:
@@ -181,16 +181,15 @@ def settings_grid(
 
 
 def sampling_of(settings: Mapping[str, Any]) -> Sampling:
-    """Return what the samplers need of a run's settings."""
+    """Return the part of a run's settings that the samplers need."""
     return Sampling(**{name: settings[name] for name in _SAMPLING})
 
 
 def seed_of(seed: int, prompt: str, settings: Mapping[str, Any], sample: int) -> int:
-    """Return the seed of a run's own stream, from 0 to 2**53 - 1: whole numbers that every reader of JSON keeps.
+    """Return the seed of a run's own stream, from 0 to 2**53 - 1: numbers that every JSON reader keeps exactly.
 
-    It follows from the sweep's seed, the prompt's text, the settings that are not left as they are and the sample's
-    number, and so from no other run: more prompts or more settings change nothing. Lengths are left out: a longer
-    limit lets the same text go on.
+    It depends on the sweep's seed, the prompt, the settings that differ from the defaults and the sample's number. So
+    more prompts or settings do not change it. Lengths do not count: with a higher limit the same text goes on.
 
     >>> seed_of(0, "The cat", {"temperature": 0.7}, 0)
     1950449258443642
@@ -201,7 +200,7 @@ def seed_of(seed: int, prompt: str, settings: Mapping[str, Any], sample: int) ->
 
 
 def whole_prompts(prompts: str | Iterable[str]) -> list[str]:
-    """Return the prompts, each once, in the order in which they first come."""
+    """Return the prompts, each once, in order of first appearance."""
     return [prompts] if isinstance(prompts, str) else list(dict.fromkeys(prompts))
 
 

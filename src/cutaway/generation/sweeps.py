@@ -1,4 +1,4 @@
-"""`sweep`: prompts × models × settings × samples, one pass a model, and what each setting does to legibility."""
+"""`sweep`: prompts × models × settings × samples, in one pass per model, and what each setting does to legibility."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Sweep(Result):
     """Every run of a sweep, the mean of each measure at each combination, and the effect of each setting.
 
-    `summary` is the effects in sentences: only those whose 95 % interval leaves out that there is none. `grid` holds
-    the settings that were named, `measures` what the numbers mean.
+    `summary` has the effects in sentences, only those whose 95 % interval excludes zero. `grid` has the given settings,
+    `measures` what the numbers mean.
     """
 
     schema: ClassVar[str] = "sweep"
@@ -53,7 +53,7 @@ class Sweep(Result):
         return [row for found in self.runs for row in found.rows()]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the sweep as what the suffix says; `.jsonl` is a line a run, which `read_runs` reads again."""
+        """Write the sweep in the format of the suffix; `.jsonl` has one run per line, which `read_runs` reads back."""
         return save_results(self.runs if Path(path).suffix == ".jsonl" else [self], path)
 
 
@@ -76,17 +76,17 @@ def sweep(
 ) -> Sweep:
     """Run every prompt under every combination of settings and measure how legible each completion is.
 
-    `settings` has a list for each setting that varies: any of `Sampling`, `max_new_tokens`, `min_new_tokens`, `chat`.
-    If none varies the temperature takes 0, 0.7, 1 and 1.5, otherwise it is 1 unless it is named. A value or a prompt
-    that comes twice is taken once. Greedy settings run once, whatever `samples` says. A run's text follows from its
-    own prompt, settings and sample number and from `seed`, not from what else is swept.
+    `settings` has a list for each setting that varies: those of `Sampling`, `max_new_tokens`, `min_new_tokens`, `chat`.
+    If none varies, the temperature takes 0, 0.7, 1 and 1.5; otherwise it is 1 unless given. A repeated value or prompt
+    counts once. Greedy settings run once, whatever `samples` says. A run's text depends on its own prompt, settings and
+    sample number and on `seed`, not on what else is swept.
 
-    `on_run` is given each run, in order, as soon as it is measured. `done` are runs of the same sweep from before:
-    they are not run again. `on_progress(tokens, of)` tells how far it is. `scorer` is the model that measures surprise,
-    in full precision: it reads prompt and completion as one text, in tokens of its own, so that writers compare, itself
-    among them. In a chat it reads the prompt, an empty line and the answer.
+    `on_run` gets each run, in order, as soon as it is measured. Runs in `done`, from the same sweep before, are not run
+    again. `on_progress(tokens, total)` reports progress. `scorer` is the model that measures surprise, in full
+    precision: it reads prompt and completion as one text in its own tokens, so that different writers can be compared.
+    For a chat it reads the prompt, an empty line and the answer.
 
-    Raises `InputError`, `MissingText`, `PromptTooLong` or a `ModelError`, as far as can be before anything is run.
+    Raises `InputError`, `MissingText`, `PromptTooLong` or a `ModelError`, if possible before anything is run.
 
     >>> found = sweep("The capital of France is", settings={"temperature": [0, 2]}, samples=2, max_new_tokens=3)
     >>> [run.settings["temperature"] for run in found.runs]
@@ -112,7 +112,7 @@ def sweep(
 
 
 def read_sweep(path: str | os.PathLike[str]) -> Sweep:
-    """Return the sweep whose runs a JSON-lines file holds; a run that is there twice counts once, as it was last.
+    """Return the sweep whose runs are in a JSON-lines file; of a run that is there twice, the last one counts.
 
     Raises `InputError` for a file without runs, with a line that is not a run, or with runs of several sweeps.
     """
@@ -121,7 +121,7 @@ def read_sweep(path: str | os.PathLike[str]) -> Sweep:
 
 
 def summed_up(plan: SweepPlan, runs: Sequence[SweepRun]) -> Sweep:
-    """Return the sweep of some runs of a plan: all of them, or those there are when it was broken off."""
+    """Return the sweep of all runs of a plan, or of those that an interrupted sweep has."""
     table = Table(plan)
     for one in runs:
         table.add(one.model, one.prompt, one.settings, one.sample, one.metrics)

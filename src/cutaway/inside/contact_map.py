@@ -102,7 +102,7 @@ class Contacts(Result):
         return self.head_maps[layer, head].astype(np.float32)
 
     def arrays(self) -> dict[str, Map]:
-        """Return the maps [P, P] of the mean, the best head and the known contacts, and those of all heads [N, P, P]."""
+        """Return the maps [P, P] of the mean, the best head and the known contacts; and of all heads [N, P, P]."""
         found: dict[str, Map] = {"scores": self.scores.array(), "residues": np.array(self.residues)}
         if self.best_scores is not None:
             found["best_scores"] = self.best_scores.array()

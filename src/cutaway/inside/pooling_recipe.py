@@ -102,7 +102,7 @@ class Encoded:
 
 
 def apply_recipe(model: Model, recipe: Recipe, text: str, number: int, truncate: str | None) -> Encoded:
-    """Encode a text, the `number`-th of several, and cut it to the limit of the recipe or, with `truncate`, the context.
+    """Encode the `number`-th text; cut it to the limit of the recipe or, with `truncate`, of the context.
 
     Raises `MissingText`, `InputError`, or `PromptTooLong` if there is neither.
     """
