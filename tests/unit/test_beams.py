@@ -171,5 +171,5 @@ def test_weights_that_are_not_numbers():
     model = lively("gpt2")
     with torch.no_grad():
         next(model.module.parameters())[9] = torch.nan
-    with pytest.raises(ModelError, match="not numbers"):
+    with pytest.raises(ModelError, match="logits are NaN"):
         ours(model, [[9, 9]], 2, 4)

@@ -82,7 +82,7 @@ def test_a_corpus_gives_static_vectors_beside_the_models_own(capsys, tiny_gpt2, 
     assert {n["token"] for n in static["queries"][0]["neighbours"]} == {"the", "sat", "dog"}
     _, out, _ = run(capsys, *asked)
     assert "corpus.txt" in out
-    assert "mean over a word's places" in out
+    assert "mean over a word's occurrences" in out
     _, out, _ = run(capsys, "map", "the cat dog sat", "--corpus", str(corpus), "-m", str(tiny_gpt2), "--json")
     assert [[p["token"] for p in json.loads(line)["points"]] for line in out.splitlines()] == [
         ["the", "cat", "dog", "sat"]

@@ -231,7 +231,7 @@ def test_a_pickle_in_npy_is_not_opened(tmp_path):
         (SEQUENCE, {"separation": 0}, InputError, "`separation` is 0"),
         (SEQUENCE, {"layers": [3]}, InputError, "no layer 3"),
         (SEQUENCE, {"heads": [0, 2]}, InputError, "no head 2"),
-        (SEQUENCE, {"truth": [(1, 29)]}, InputError, "array of 1 × 2, the sequence has 28"),
+        (SEQUENCE, {"truth": [(1, 29)]}, InputError, "array of 1 × 2, but the sequence has 28"),
         (SEQUENCE, {"truth": np.ones((3, 3))}, InputError, "array of 3 × 3"),
         (SEQUENCE, {"truth": np.full((28, 28), 7.5)}, InputError, "looks like a matrix of distances"),
     ],

@@ -240,7 +240,7 @@ def test_a_pseudocount_of_nothing(masked, tmp_path):
 
 
 def test_models_of_the_wrong_kind(tiny_bert_classifier, tiny_gpt2):
-    with pytest.raises(WrongKind, match="gives letters no probabilities"):
+    with pytest.raises(WrongKind, match="gives no probabilities of letters"):
         mutate("MKTA", tiny_bert_classifier)
 
 

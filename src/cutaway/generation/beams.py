@@ -43,11 +43,11 @@ def beam_search(
 ) -> list[list[Beam]]:
     """Return for each row its best continuations, the best one first.
 
-    A row gives its prompt, its lengths, its repetition penalty, its processors and how many alternatives to keep; it is
-    left as it is. A `length_penalty` above 0 favours long texts; `early_stopping` ends a search as soon as `num_beams`
-    texts have ended; otherwise it goes on while the best open one, taken at its present length (with "never": at the
-    longest allowed), would score more than the worst that ended. As many prompts go together as there are beams for in
-    `batch_size`. Raises `InputError` and `ModelError`.
+    A row gives its prompt, lengths, repetition penalty, processors and the number of alternatives; it is not changed.
+    A `length_penalty` above 0 favours long texts. `early_stopping` ends a search as soon as `num_beams` texts have
+    ended. Without it, the search goes on while the best open beam, scored at its present length (with "never": at the
+    longest allowed), scores more than the worst finished one. Prompts are searched together as long as their beams fit
+    into `batch_size`. Raises `InputError` and `ModelError`.
     """
     for row in rows:
         check_beams(num_beams, num_return_sequences, length_penalty, row.sampling, row.stop)
@@ -59,7 +59,7 @@ def beam_search(
 
 
 def finished_rows(decoder: Decoder, row: Row, beams: Sequence[Beam]) -> list[Row]:
-    """Return a row a beam as the engine would have left it, with the beam's tokens for its own."""
+    """Return one finished row for each beam, as the engine would have left it."""
     finished = []
     for beam in beams:
         one = dataclasses.replace(row, ids=[], logprobs=[], entropies=[], alternatives=[], steps=[])
@@ -95,7 +95,7 @@ def _search(
         decoder.begin(row)
         context = decoder.model.context
         room = row.max_new_tokens if context is None else max(1, context - len(row.seen))
-        # All but the first start hopeless, so that the first step does not choose the same tokens for each.
+        # All beams but the first start with a hopeless score, so that the first step does not choose equal beams.
         empty = [dataclasses.replace(_NONE, score=0.0)] + [_NONE] * (num_beams - 1)
         searches.append(_Search(row, min(row.max_new_tokens, room), empty, [_NONE] * num_beams))
     try:
@@ -118,22 +118,22 @@ def _search(
             logits_BV = decoder.step([beam.ids[-1] for search in active for beam in search.open])
     finally:
         decoder.keep([])
-    # What was never filled is left out; where every way on was forbidden, the open beams are all there is.
+    # Places that were never filled are left out. If no beam could end, the open ones are returned.
     return [[beam for beam in search.done if beam.ids] or search.open for search in searches]
 
 
 def _step(
     search: _Search, logits_KV: torch.Tensor, decoder: Decoder, length_penalty: float, *, early_stopping: bool | str
 ) -> list[int] | None:
-    """Choose the open beams of the next step; return the slot that each goes on from, or None when all is done."""
+    """Choose the open beams of the next step; return the slot that each one continues, or None when all is done."""
     ends, num_beams = decoder.model.end_ids, len(search.open)
     logprobs_KV = logits_KV.log_softmax(-1)
     if logprobs_KV.isnan().any():
-        raise ModelError("the model's logits are not numbers", hint="try `dtype='float32'`, or fetch the weights again")
+        raise ModelError("the model's logits are NaN", hint="try `dtype='float32'`, or fetch the weights again")
     step = len(search.open[0].ids) + 1
     scores_KV = _ruled(search, logprobs_KV, ends)
     before_K = torch.tensor([beam.score for beam in search.open])
-    candidates = max(2, 1 + len(ends)) * num_beams  # enough to go on where the best of every beam ends
+    candidates = max(2, 1 + len(ends)) * num_beams  # enough even if the best token of every beam ends it
     total_KV = scores_KV + before_K[:, None]
     best_C, index_C = total_KV.flatten().topk(min(candidates, total_KV.numel()))
     parents, tokens = (index_C // total_KV.shape[1]).tolist(), (index_C % total_KV.shape[1]).tolist()
@@ -153,7 +153,7 @@ def _step(
     chosen_K = running_C.topk(num_beams).indices.tolist()
     opened = [beam(c, float(running_C[c])) for c in chosen_K]
 
-    # Those among the first `num_beams` that ended, beside what had ended before.
+    # Beams that end now, if they are among the first `num_beams`, compete with those that ended before.
     mean_C = best_C / step**length_penalty
     full = early_stopping is True and all(b.score > _NEVER / 2 for b in search.done)
     may_end_C = ended_C & (torch.arange(len(ended)) < num_beams)
@@ -169,7 +169,7 @@ def _step(
     ]
     search.open = opened
 
-    # Can an open beam still come to score more than the worst that ended?
+    # Can an open beam still score more than the worst finished one?
     length = search.longest if early_stopping == "never" and length_penalty > 0 else step
     possible = float(torch.tensor(opened[0].score) / length**length_penalty)
     finished = [b.score > _NEVER / 2 for b in search.done]

@@ -19,15 +19,15 @@ from cutaway.generation.rows import Row
 from cutaway.generation.samplers import COLDEST, penalised
 from cutaway.generation.settings import Sampling
 
-FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; if they are too few, the whole row is looked at
+FEW, MANY = 64, 256  # candidates sorted for top-k and top-p; if they are too few, the whole row is used
 _GROUP = 16  # tokens
-_PART = 1 << 20  # logits at a time, whole rows: their numbers stay in the processor's cache
+_PART = 1 << 20  # most logits at a time, in whole rows, so that they stay in the processor's cache
 _RARE = -80.0  # nats
 
 
 @dataclasses.dataclass(frozen=True)
-class SampledTokens:
-    """For each of B rows the id that was chosen, its log-probability and the entropy, nats, both before any sampler.
+class SampledToken:
+    """For each of B rows the chosen id, its log-probability and the entropy, both in nats and before any sampler.
 
     The entropy is None for a row that is neither measured nor traced.
     """
@@ -39,12 +39,12 @@ class SampledTokens:
 
 def choose(
     logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
-) -> SampledTokens:
-    """Choose every row's next id by its own settings and its own stream, from `scores_BV` if processors made some.
+) -> SampledToken:
+    """Choose every row's next id by its own settings and its own stream, from `scores_BV` if processors made them.
 
-    What is drawn has the `distribution` of its row, and is the same to the bit whatever rows are beside it: one uniform
-    number a row, in float64, is looked up in the row's cumulative distribution. A row below its `min_new_tokens` can't
-    choose an id that ends it. Raises `ModelError` if logits are not numbers.
+    One uniform number for each row, in float64, is looked up in the cumulative `distribution` of that row. So the id
+    does not depend on the other rows of the batch. A row below its `min_new_tokens` can't choose an id that ends it.
+    Raises `ModelError` if logits are not finite.
     """
     logits_BV = logits_BV.float()
     some = max(1, _PART // logits_BV.shape[-1])
@@ -58,15 +58,15 @@ def choose(
 
 
 class _Space(threading.local):
-    """Room for a part's numbers, kept from step to step: fresh megabytes cost more than what is written to them."""
+    """Memory that is reused from step to step: allocating megabytes takes longer than writing to them."""
 
     def __init__(self) -> None:
         self.kept: dict[str, torch.Tensor] = {}
 
     def of(self, name: str, rows: int, size: int) -> torch.Tensor:
-        """Return the room of that name as [rows, size]; what was in it is lost."""
+        """Return the memory of that name as [rows, size]; its old contents are lost."""
         if name not in self.kept or self.kept[name].numel() < rows * size:
-            with torch.inference_mode(False):  # one made in that mode could not be written to outside it
+            with torch.inference_mode(False):  # a tensor made in inference mode can't be written to outside it
                 self.kept[name] = torch.empty(rows * size)
         return self.kept[name][: rows * size].view(rows, size)
 
@@ -91,7 +91,7 @@ def _choose(
         _draw(edited_BV, rows, drawing, model_BV if as_model else None, ids_B)
     said_B, logprobs_B = (x.gather(1, ids_B[:, None])[:, 0].double() for x in (logits_BV, model_BV))
     logprobs_B = logprobs_B.log()
-    for b in (logprobs_B < _RARE).nonzero()[:, 0].tolist():  # float32 has few digits, or none, for so small a number
+    for b in (logprobs_B < _RARE).nonzero()[:, 0].tolist():  # float32 has few or no digits for so small a number
         logprobs_B[b] = said_B[b] - logits_BV[b].double().logsumexp(-1)
     entropies: list[float | None] = [None] * len(rows)
     for b, row in enumerate(rows):
@@ -108,7 +108,7 @@ def _check_numbers(first_B: torch.Tensor, rows: Sequence[Row]) -> None:
         short = first if len(first) <= 40 else f"{first[:39]}…"
         raise ModelError(
             f"the model's logits after {short!r} are not finite numbers, so no token can be chosen",
-            hint="try `dtype='float32'` or `tier='exact'`; if you have that already, the weights hold NaN or infinity",
+            hint="try `dtype='float32'` or `tier='exact'`; if that does not help, the weights have NaN or infinity",
         )
 
 
@@ -136,7 +136,7 @@ def _draw(
 ) -> None:
     """Draw an id for each row of `drawing` into `ids_B`.
 
-    `model_BV` are the probabilities of the scores at temperature 1, if all rows are drawn at that.
+    `model_BV` are the probabilities of the scores, if all rows are drawn at temperature 1.
     """
     size, settings = scores_BV.shape[-1], [row.sampling for row in rows]
     uniform_B = torch.zeros(len(rows), dtype=torch.float64)
@@ -163,7 +163,7 @@ def _draw(
         if whole != summed or any(settings[b].min_p or b in cut for b in whole):
             weights_BV = _space.of("weights", len(whole), size)
             for weights_V, b in zip(weights_BV, whole, strict=True):
-                # What top-k leaves of a row was not summed where it is little, but for ties in great number.
+                # A row with a small top-k was not summed; it comes here only if there are very many ties.
                 weights_V[:] = shares_BV[at[b]] if b in at else _shares(scores_BV, settings, [b], weights_V[None])[0]
                 _truncate(weights_V.numpy(), settings[b])
         ids_B[whole] = _draw_whole(weights_BV, uniform_B[whole])
@@ -182,7 +182,7 @@ def _shares(
     room_BV = torch.index_select(scores_BV if model_BV is None else model_BV, 0, torch.tensor(rows).long(), out=room_BV)
     if model_BV is not None:
         return room_BV
-    # Less the largest first, which changes no probability: a tiny temperature then can't overflow.
+    # Subtracting the largest changes no probability, and a tiny temperature then can't overflow.
     room_BV -= room_BV.amax(-1, keepdim=True)
     room_BV /= torch.tensor([max(settings[b].temperature, COLDEST) for b in rows], dtype=torch.float32)[:, None]
     return torch.softmax(room_BV, -1, out=room_BV)
@@ -191,11 +191,11 @@ def _shares(
 def _draw_sorted(
     values_BC: torch.Tensor, size: int, settings: Sequence[Sampling], masses_B: torch.Tensor, uniform_B: torch.Tensor
 ) -> tuple[torch.Tensor, list[bool]]:
-    """Draw from the largest of `size` scores, in falling order, and say of which rows they held all that can be drawn.
+    """Draw from the largest of `size` scores, in falling order; also say for which rows these were enough.
 
     `masses_B` are the sums over the whole vocabulary of exp((score - largest score) / T); unused with top-k.
     """
-    # Tokens tied with the last candidate may be outside: only what lies above it is known whole.
+    # Tokens tied with the last candidate may be missing: only those above it are known to be complete.
     known_BC = values_BC > (values_BC[:, -1:] if values_BC.shape[-1] < size else -torch.inf)
     temperature_B1 = torch.tensor([[s.temperature] for s in settings], dtype=torch.float64)
     weights_BC = ((values_BC - values_BC[:, :1]).double() / temperature_B1).exp()
@@ -206,7 +206,7 @@ def _draw_sorted(
     running_BC = weights_BC.cumsum(-1)
     top_p_B = torch.tensor([1.0 if s.top_p is None else s.top_p for s in settings], dtype=torch.float64)
     nucleus_B = (top_p_B * torch.where(limited_B, running_BC[:, -1], masses_B)).where(top_p_B < 1, torch.inf)
-    # Of top-k all ties at its edge have to be known, of a nucleus everything up to its edge.
+    # Top-k needs all ties at its edge, a nucleus everything up to its edge.
     top_k_known_B = known_BC.gather(1, kth_B1)[:, 0] & (k_B1[:, 0] <= values_BC.shape[-1])
     top_p_known_B = (weights_BC * known_BC).sum(-1) >= nucleus_B
     enough_B = torch.where(limited_B, top_k_known_B, top_p_known_B)
@@ -217,9 +217,9 @@ def _draw_sorted(
 
 
 def _largest(scores_BV: torch.Tensor, rows: list[int], most: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the `most` largest values_BC of those rows in falling order, and their ids_BC: equal ones by their id.
+    """Return the `most` largest values_BC of those rows in falling order, and their ids_BC; ties in order of their ids.
 
-    Which of several tokens equal to the last are returned is not defined.
+    If several tokens tie with the last one, it is undefined which are returned.
     """
     size = scores_BV.shape[-1]
     if size <= most:
@@ -227,8 +227,8 @@ def _largest(scores_BV: torch.Tensor, rows: list[int], most: int) -> tuple[torch
     if size < 4 * _GROUP * most:
         values_BC, ids_BC = scores_BV[rows].topk(most)
     else:
-        # The largest tokens lie in the groups of the largest maxima. Group g is the tokens g, g + G, g + 2 G, …: so the
-        # maxima of all groups are taken at the speed of memory. Tokens after the last full group are added.
+        # The largest tokens are in the groups with the largest maxima. Group g has the tokens g, g + G, g + 2 G, …, so
+        # that all maxima are found at the speed of memory. Tokens after the last full group are added.
         groups = size // _GROUP
         maxima_BG = scores_BV[:, : _GROUP * groups].view(-1, _GROUP, groups).amax(1)
         top_BC = maxima_BG[rows].topk(most, sorted=False).indices
@@ -248,11 +248,11 @@ def _largest(scores_BV: torch.Tensor, rows: list[int], most: int) -> tuple[torch
 
 
 def _truncate(weights_V: npt.NDArray[np.float32], sampling: Sampling) -> None:
-    """Set to 0 in place what top-k, top-p and min-p take from one row of probabilities."""
+    """Set to 0, in place, the tokens that top-k, top-p and min-p remove from one row of probabilities."""
     if sampling.top_k is not None and sampling.top_k < len(weights_V):
         weights_V[weights_V < np.partition(weights_V, -sampling.top_k)[-sampling.top_k]] = 0
     if sampling.top_p is not None and sampling.top_p < 1:
-        # A histogram instead of a sort: classes of 1/16 of an octave, and only the class at the edge is sorted.
+        # A histogram instead of a sort: its classes are 1/16 of an octave wide, and only the one at the edge is sorted.
         class_V = weights_V.view(np.int32) >> 19
         above = np.bincount(class_V, weights=weights_V)[::-1].cumsum()[::-1]
         nucleus = sampling.top_p * above[0]
@@ -268,7 +268,7 @@ def _truncate(weights_V: npt.NDArray[np.float32], sampling: Sampling) -> None:
 
 
 def _draw_whole(weights_BV: torch.Tensor, uniform_B: torch.Tensor) -> torch.Tensor:
-    """Look up each row's number in its whole vocabulary: the group first, then the token in it."""
+    """Look up each row's number in its whole vocabulary: first the group, then the token in it."""
     size = weights_BV.shape[-1]
     groups = -(-size // _GROUP)
     if size % _GROUP:
@@ -284,7 +284,7 @@ def _look_up(weights_BX: torch.Tensor, uniform_B: torch.Tensor) -> tuple[torch.T
     """Return where a number from 0 to 1 falls in each row's cumulative weights, and how far into that weight."""
     running_BX = weights_BX.double().cumsum(-1)
     total_B = running_BX[:, -1]
-    # Rounding must not reach the total itself: no token lies after it.
+    # Rounding must not reach the total itself, because no token comes after it.
     aim_B = torch.minimum(uniform_B * total_B, total_B.nextafter(torch.zeros(())))
     index_B1 = torch.searchsorted(running_BX, aim_B[:, None], right=True)
     end_B, weight_B = (x.gather(1, index_B1)[:, 0].double() for x in (running_BX, weights_BX))

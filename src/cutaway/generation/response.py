@@ -16,10 +16,10 @@ class Generation(Result):
 
     `logprobs` are in nats, under the model itself, before any sampler. `finish_reason` is "eos" (the model ended the
     text), "stop" (a stop string came) or "length". `seed` repeats this response: `generate(prompt, seed=seed)`. If the
-    prompt was a chat, `prompt` is the text of its last message and `settings["messages"]` has all of them. `trace` has
-    what each sampler did at each step, if it was asked for. `score` belongs to a beam: the sum of its log-probabilities
-    (nats) divided by its length to the power of the length penalty. `continues` says whether the completion goes on
-    from the prompt's last character; what answers a chat, or comes from an encoder-decoder, stands alone.
+    prompt was a chat, `prompt` is the text of its last message and `settings["messages"]` has all messages. `trace` has
+    what each sampler did at each step, if requested. `score` is that of a beam: the sum of its log-probabilities (nats)
+    divided by its length to the power of the length penalty. `continues`: the completion follows the prompt
+    directly; an answer in a chat, or of an encoder-decoder, stands alone.
     """
 
     schema: ClassVar[str] = "generation"
@@ -52,7 +52,7 @@ class Generation(Result):
 
 
 def response_of(model: TextModel, row: Row, settings: dict[str, Any], score: float | None = None) -> Generation:
-    """Return the response that a row has become."""
+    """Turn a finished row into a response."""
     translates = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
     return Generation(
         model=model.name,

@@ -1,4 +1,4 @@
-"""A row: one prompt being completed, with its own settings, its own random stream and its own end."""
+"""A row: one prompt being completed, with its own settings and its own random stream."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Alternative:
 
 @dataclasses.dataclass(frozen=True)
 class TraceOption:
-    """A token that could have come: its probability before and after the samplers, and the sampler that removed it."""
+    """A possible token: its probability before and after the samplers, and the sampler that removed it."""
 
     token: str
     id: int
@@ -41,9 +41,9 @@ class TraceOption:
 class SamplerEffect:
     """What one sampler did at one step.
 
-    `moved` is how much probability it shifted from token to token (total variation: half the sum of the changes);
-    `removed` how many tokens can no longer be drawn, `mass` the probability that these held when it acted, and
-    `mass_before` what they held under the model itself.
+    `moved` is how much probability it moved between tokens (total variation: half the sum of the absolute changes).
+    `removed` is how many tokens can no longer be drawn, `mass` the probability that they had just before, and
+    `mass_before` the probability that they had under the model itself.
     """
 
     sampler: str
@@ -58,8 +58,8 @@ class SamplerEffect:
 class TraceStep:
     """One token and its distribution before the samplers (the model's own) and after (what was drawn from).
 
-    Ranks count from 1, entropies and the surprisal are in bits. `options` are the likeliest tokens before and after and
-    the one that was chosen, likeliest first; `effects` are the samplers in the order in which they act.
+    Ranks count from 1; entropies and the surprisal are in bits. `options` are the likeliest tokens before and after the
+    samplers and the chosen one, likeliest first; `effects` are the samplers in the order in which they act.
     """
 
     token: str
@@ -76,12 +76,12 @@ class TraceStep:
 
 @dataclasses.dataclass(eq=False)
 class Row:
-    """A prompt's ids, how to continue them, and what has come of it so far.
+    """A prompt's ids, how to continue them, and the tokens so far.
 
-    Row after row draws from the stream of its own `seed`, so that its chances do not depend on who is decoded beside
-    it. `ids` and `logprobs` (nats, under the model itself, before any sampler) grow by one a step; `entropies` (the
-    same), `alternatives` and `steps` only where they are asked for. `finish` is None while the row runs, then "eos",
-    "stop", "length" or "cancelled".
+    Each row draws from the stream of its own `seed`, so that its tokens do not depend on the other rows of the batch.
+    `ids` and `logprobs` (nats, under the model itself, before any sampler) grow by one each step; so do `entropies`
+    (also in nats), `alternatives` and `steps`, if requested. `finish` is None while the row runs, then "eos", "stop",
+    "length" or "cancelled".
     """
 
     prompt: str
@@ -91,11 +91,11 @@ class Row:
     max_new_tokens: int = 64
     min_new_tokens: int = 0
     stop: Sequence[str] = ()
-    keep: int = 0  # so many alternatives are kept at each step
+    keep: int = 0  # how many alternatives are kept at each step
     measured: bool = False  # `entropies` are kept
     traced: bool = False  # `entropies` and `steps` are kept
     processors: Sequence[Processor] = ()  # change the logits before any sampler: transformers' `LogitsProcessor`s
-    start_ids: list[int] | None = None  # what an encoder-decoder's decoder starts from; None: the prompt is continued
+    start_ids: list[int] | None = None  # ids from which the decoder of an encoder-decoder starts; None: the prompt's
 
     ids: list[int] = dataclasses.field(default_factory=list)
     logprobs: list[float] = dataclasses.field(default_factory=list)
@@ -109,7 +109,7 @@ class Row:
     def __post_init__(self) -> None:
         check_lengths(self.min_new_tokens, self.max_new_tokens)
         self.seed = check_seed(self.seed)
-        # Decoded behind the prompt's last tokens: several decoders drop the space at the start of what they are given.
+        # Decoded together with the prompt's last tokens, because several tokenizers drop a space at the start.
         self._window = self._tail
         self._read = len(self._window)
         self._settled = ""
@@ -117,7 +117,7 @@ class Row:
 
     @functools.cached_property
     def chance(self) -> np.random.Generator:
-        """The random stream that the row's tokens are drawn from."""
+        """The random stream from which the row's tokens are drawn."""
         return stream(self.seed, "tokens")
 
     @property
@@ -145,10 +145,10 @@ class Row:
         ends = [at for text in self.stop if (at := self.text.find(text, from_)) >= 0]
         if ends:
             self.text, finish = self.text[: min(ends)], "stop"
-        self.finish = finish  # last: whoever interrupts finds no row that has ended without its text
+        self.finish = finish  # last, so that after an interruption every finished row has its text
 
     def certain(self) -> str:
-        """Return the text not shown yet that no later token can change: no half character, no beginning of a stop."""
+        """Return the new text that no later token can change: without half characters and beginnings of a stop."""
         end = len(self.text)
         if self.finish is None:
             end = len(self.text.rstrip("\ufffd"))
@@ -161,7 +161,7 @@ class Row:
         return text
 
     def _unsettled(self, token_id: int, tokenizer: Tokenizer) -> str:
-        # Only the last tokens are decoded again, so that a long text costs no more a token than a short one.
+        # Only the last tokens are decoded again, so that the time per token does not grow with the text.
         self._window.append(token_id)
         before = tokenizer.decode(self._window[: self._read])
         whole = tokenizer.decode(self._window)

@@ -16,12 +16,12 @@ import torch
 if TYPE_CHECKING:
     from cutaway.models.text_model import Model
 
-_AT_ONCE = 512  # positions whose logits are held together: 100 MB of a vocabulary of 49,152
+_AT_ONCE = 512  # positions whose logits are held at once: 100 MB for a vocabulary of 49,152
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """A continuation under a model: nats in all, over so many tokens."""
+    """The surprisal of a continuation under a model: its sum in nats, and the number of tokens."""
 
     nats: float
     tokens: int
@@ -29,11 +29,11 @@ class Scored:
 
 @torch.inference_mode()
 def score_continuations(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Scored | None]:
-    """Return −ln p of each second text after its first under a causal model, in nats; None if there is no token.
+    """Return for each pair −ln p of its second text after the first under a causal model, in nats.
 
-    Both are encoded as one text, and a token counts if it ends after the first text's end: a token that spans the
-    border is scored whole. A pair too long for the context loses its beginning. The numbers follow from the pairs
-    and their order alone.
+    The two are encoded as one text. A token is scored if it ends after the end of the first text, so a token across the
+    border is scored as a whole. A pair too long for the context loses its beginning. The result is None if the second
+    text has no token. The numbers depend only on the pairs and their order.
     """
     found: list[Scored | None] = [None] * len(pairs)
     cut = {i: ids for i, pair in enumerate(pairs) if (ids := _encoded(model, *pair)) is not None}
@@ -47,10 +47,10 @@ def score_continuations(model: Model, pairs: Sequence[tuple[str, str]]) -> list[
 
 
 def _encoded(model: Model, before: str, text: str) -> tuple[list[int], list[int]] | None:
-    """Return the ids that are read and the ids that are scored."""
+    """Return the ids before the scored ones, and the scored ids."""
     encoding = model.tokenizer.encode(before + text)
     edge = next((t for t, (_, end) in enumerate(encoding.offsets) if end > len(before)), len(encoding.ids))
-    # The first token of all has nothing before it to be predicted from; special tokens at the end are no text.
+    # The very first token can't be scored, because nothing comes before it; special tokens at the end are not text.
     edge = max(1, edge)
     end = len(encoding.ids)
     while end > edge and encoding.special[end - 1]:
@@ -67,7 +67,7 @@ def _encoded(model: Model, before: str, text: str) -> tuple[list[int], list[int]
 def _scored(
     model: Model, which: list[int], cut: dict[int, tuple[list[int], list[int]]], found: list[Scored | None]
 ) -> list[Scored | None]:
-    # The borders are put below each other, so that only the positions behind them need logits.
+    # The rows are aligned at their borders, so that only the positions after them need logits.
     left = max(len(cut[i][0]) for i in which)
     right = max(len(cut[i][1]) for i in which)
     ids_BT = torch.zeros(len(which), left + right, dtype=torch.long)

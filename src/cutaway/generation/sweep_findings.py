@@ -17,7 +17,7 @@ _TOLD = ("scorer_perplexity", "perplexity", "dictionary_words", "repeated_4grams
 _PLAIN = {
     "scorer_perplexity": ("more surprising", "more predictable"),
     "repeated_4grams": ("more repetitive", "less repetitive"),
-    "dictionary_words": ("fuller of English words", "poorer in English words"),
+    "dictionary_words": ("richer in English words", "poorer in English words"),
     "self_bleu": ("more alike from sample to sample", "more varied from sample to sample"),
     "finished": ("more often finished", "more often cut off"),
 }

@@ -12,15 +12,15 @@ from cutaway.generation.samplers import distribution
 from cutaway.generation.settings import Sampling
 from cutaway.tokens import Tokenizer
 
-LISTED = 10  # options listed, unless the row keeps another number of alternatives
+LISTED = 10  # options listed, unless the row says how many alternatives to keep
 
 
 def trace(
     logits_V: torch.Tensor, row: Row, token_id: int, tokenizer: Tokenizer, end_ids: frozenset[int] = frozenset()
 ) -> TraceStep:
-    """Return what led to `token_id`: the samplers of the row, put on one after the other by the plain `distribution`.
+    """Return what each sampler of the row did before `token_id` was chosen, computed with the plain `distribution`.
 
-    `row` is as it was when the token was chosen, without it.
+    `row` is as it was before the token was added.
     """
     model_V = _shares(logits_V, Sampling(temperature=1.0), row)
     effects, removals = list[SamplerEffect](), list[tuple[str, torch.Tensor]]()
@@ -66,7 +66,7 @@ _NOTHING = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "temperature": 1
 
 
 def _stages(logits_V: torch.Tensor, row: Row, end_ids: frozenset[int]) -> list[tuple[str, float, torch.Tensor]]:
-    """Return each sampler that is on: its name, its setting, and the probabilities_V once it has acted."""
+    """Return each active sampler: its name, its setting, and the probabilities_V after it."""
     found, so_far = list[tuple[str, float, torch.Tensor]](), Sampling(temperature=1.0)
     if len(row.ids) < row.min_new_tokens and end_ids:
         logits_V = logits_V.index_fill(0, torch.tensor(sorted(end_ids)), -torch.inf)

@@ -162,7 +162,7 @@ def contextual_vectors(
                 wanted[word] += 1
     if not chosen:
         raise InputError(
-            f"none of the {counted(len(words), 'word')} occurs in the corpus", hint="give other words or another corpus"
+            f"the corpus has none of the words ({len(words):,} given)", hint="give other words or another corpus"
         )
     sums: dict[str, np.ndarray[Any, Any]] = {}
     counts: collections.Counter[str] = collections.Counter()

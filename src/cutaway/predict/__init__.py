@@ -1,4 +1,4 @@
-"""What a model makes of a given text: how probable it finds it, which label, and what a changed letter does to it.
+"""Predictions about a given text: its probability, its label, and the effect of changing a letter.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

@@ -1,4 +1,4 @@
-"""`classify`: a label for a text, with every step from ids to probabilities.
+"""`classify`: the label of a text, with every step from ids to probabilities.
 
 A model with a classification head gives its own logits. A language model scores each given label as the continuation
 of the text. Its preference for the label without the text is subtracted: a label's logit is
@@ -39,10 +39,10 @@ class LabelToken:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Classification(Result):
-    """A label and the way to it: ids → `logits` (one a label) → softmax → `probabilities` → the largest.
+    """A label and the steps to it: ids → `logits` (one for each label) → softmax → `probabilities` → the largest.
 
-    `method` is "head" or "language model". For the latter a logit is the sum of its `label_tokens`' logprobs minus its
-    `priors` entry, which is the same sum after the prompt without the text.
+    `method` is "head" or "language model". With a language model, a logit is the sum of the logprobs of `label_tokens`
+    minus the entry in `priors`, which is the same sum for the prompt without the text.
     """
 
     schema: ClassVar[str] = "classification"
@@ -78,8 +78,8 @@ def classify(
 ) -> Classification:
     """Label a text with a classification model or, given `labels`, with a language model.
 
-    `template` is the prompt for a language model and holds {text}, and {labels} if you like. The default asks for the
-    sentiment; for other labels give your own, such as "{text} The topic of this text is". Raises `MissingText`,
+    `template` is the prompt for a language model; it must contain {text} and may contain {labels}. The default asks for
+    the sentiment; for other labels give your own, such as "{text} The topic of this text is". Raises `MissingText`,
     `PromptTooLong`, `InputError`, or a `ModelError`.
 
     >>> classify("A lovely film.", labels=["negative", "positive"]).label  # doctest: +SKIP
@@ -112,14 +112,16 @@ def _by_language_model(
 ) -> Classification:
     if len(set(labels)) < 2 or not all(label.strip() for label in labels) or len(set(labels)) < len(labels):
         raise InputError(
-            f"`labels` are {', '.join(labels)!r}", hint="give at least two different ones: `labels=['a', 'b']`"
+            f"`labels` are {', '.join(labels)!r}; at least two are needed, all different and none empty",
+            hint="for example `labels=['negative', 'positive']`",
         )
     if "{text}" not in template or not template.replace("{text}", "").strip():
         raise InputError(
-            f"`template` is {template!r}; it must hold {{text}} and some other words", hint=f"for example {TEMPLATE!r}"
+            f"`template` is {template!r}; it must contain {{text}} and other words", hint=f"for example {TEMPLATE!r}"
         )
     prompt, empty = (_prompt(template, labels, given) for given in (text, ""))
-    # The space belongs to the label's first token: a prompt that ends in one would be cut differently from training.
+    # The space belongs to the label's first token: a prompt that ends in a space would be tokenized differently from
+    # the training texts.
     behind = [_label_ids(model, prompt, label) for label in labels]
     room = max(len(tokens) for tokens in behind)
     ids, empty_ids = (
@@ -137,7 +139,7 @@ def _prompt(template: str, labels: list[str], text: str) -> str:
 
 
 def _label_ids(model: Model, prompt: str, label: str) -> list[int]:
-    # As cut behind this very prompt: some tokenizers put a space of their own before any text that stands alone.
+    # Tokenized together with the prompt, because some tokenizers add a space before a text that stands alone.
     ids, whole = model.tokenizer.encode(prompt).ids, model.tokenizer.encode(f"{prompt} {label}").ids
     apart = model.tokenizer.encode(f" {label}", add_special_tokens=False).ids
     return whole[len(ids) :] if whole[: len(ids)] == ids and len(whole) > len(ids) else apart
@@ -163,7 +165,7 @@ def _result(
     label_tokens: list[list[LabelToken]],
     priors: list[float],
 ) -> Classification:
-    # In multi-label classification each label has a probability of its own; otherwise they sum to 1.
+    # In multi-label classification each label has its own probability; otherwise they sum to 1.
     together = method == "head" and model.config.problem_type == "multi_label_classification"
     probabilities = (logits_L.sigmoid() if together else logits_L.softmax(-1)).tolist()
     best = max(range(len(labels)), key=probabilities.__getitem__)

@@ -30,17 +30,17 @@ from cutaway.tokens.alphabet_detection import ALPHABETS, check_letters, letters_
 from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Encoding
 
-_LOGITS = 64_000_000  # numbers of a batch's logits at most: 256 MB
+_LOGITS = 64_000_000  # most logits of a batch: 256 MB
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Mutations(Result):
     """The effects of all substitutions: `effects`[p][a] is that of `letters`[a] at `positions`[p] (from 1), in nats.
 
-    The wild type has effect 0; below 0 the model finds the mutant less probable. `changes` counts what the rules of the
-    alphabet changed or found in the given sequence (lower case, a stop at the end). `wild_logprobs` are the logprobs of
-    the wild type's letter when it is masked (None for a causal model). `unscored` counts tokens that are not one of the
-    letters. If an alignment was given, `profile` is the baseline that needs no model.
+    The wild type has effect 0; a negative effect means that the model finds the mutant less probable. `changes` counts
+    what the rules of the alphabet changed or found in the given sequence (lower case, a stop at the end).
+    `wild_logprobs` are the logprobs of the wild type's letter when it is masked (None for a causal model). `unscored`
+    counts tokens that are not one of the letters. If an alignment was given, `profile` is the baseline without a model.
     """
 
     schema: ClassVar[str] = "mutations"
@@ -61,7 +61,7 @@ class Mutations(Result):
     profile: Profile | None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one row for each substitution: its name, as in A23T, its effect, and the profile's effect."""
+        """Return one row for each substitution: its name, such as A23T, its effect, and the profile's effect."""
         found = []
         for p, (position, wild) in enumerate(zip(self.positions, self.wild, strict=True)):
             for a, letter in enumerate(self.letters):
@@ -96,11 +96,11 @@ def mutate(
 
     The `alphabet` is protein, dna or rna; by default it follows from the tokenizer's single letters, or from the text
     if the tokenizer has all characters. White space is left out, and the alphabet's rules for records apply. `letters`
-    are the substitutes to try ("ACGT", or a list of tokens), in the text as it is; by default the 20 amino acids, or A,
-    C, G and T or U. A text for a tokenizer of SMILES must be a SMILES. `alignment` is a FASTA or A3M file with the
-    sequence in it, for the column-profile baseline and its rank correlation with the model. If a causal model's
-    tokenizer puts nothing before the text, the first letter has no probability of its own: only what follows it counts.
-    Raises `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
+    are the substitutes to try ("ACGT", or a list of tokens), and leave the text as it is; by default they are the 20
+    amino acids, or A, C, G and T or U. A text for a tokenizer of SMILES must be a SMILES. `alignment` is a FASTA or A3M
+    file that contains the sequence, for the column-profile baseline and its rank correlation with the model. If a
+    causal model's tokenizer puts no token before the text, the first letter itself is not scored, only its effect on
+    what follows. Raises `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
 
     >>> effects = mutate("EVQLVESGGGLVQPGGSLRLSCAAS")  # doctest: +SKIP
     >>> effects.rows()[0]["mutation"]  # doctest: +SKIP
@@ -168,14 +168,14 @@ def _language_model(model: ModelLike) -> tuple[Model, int | None]:
         loaded = shared(model, "causal")
     except WrongKind as error:
         raise WrongKind(
-            f"{loaded.name} is a {type(loaded.module).__name__}: it gives letters no probabilities",
+            f"{loaded.name} is a {type(loaded.module).__name__}, which gives no probabilities of letters",
             hint=f"use a masked or a causal language model of sequences, for example `model={DEFAULT_PROTEIN!r}`",
         ) from error
     return loaded, None
 
 
 def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:
-    """Return the tokens of text other than white space: their positions among the ids, and their text."""
+    """Return the tokens of the text except white space: their positions among the ids, and their text."""
     pieces = [(at, text[a:b]) for at, (a, b) in enumerate(encoding.offsets) if not encoding.special[at]]
     return [(at, piece) for at, piece in pieces if piece.strip()]
 

@@ -1,4 +1,4 @@
-"""The baseline of mutation effects: how often each letter occurs in a column of an alignment.
+"""The baseline for mutation effects: how often each letter occurs in a column of an alignment.
 
 Axis letters: P positions, A letters.
 """
@@ -22,8 +22,8 @@ from cutaway.sequences import read_alignment
 class Profile:
     """Log-odds of an alignment's column frequencies, in nats, and their correlation with the model's effects.
 
-    effects[p][a] = ln (n_a + pseudocount) / (n_wild + pseudocount), n the counts of `rows` rows in that
-    column. `spearman` is the rank correlation over `pairs` substitutions, None if one side is constant.
+    effects[p][a] = ln (n_a + pseudocount) / (n_wild + pseudocount), where n counts letters in that column of `rows`
+    rows. `spearman` is the rank correlation over `pairs` substitutions, None if one side is constant.
     """
 
     alignment: str
@@ -43,21 +43,21 @@ def column_profile(
 ) -> tuple[int, npt.NDArray[np.float64]]:
     """Return how many rows an alignment has and its log-odds [P, A], nats.
 
-    `sequence` are the tokens of the text, `wild` the positions among them (from 0) that are scored, and their letters.
-    The alignment has a row that is the sequence, which says which column is which position. Raises `InputError`.
+    `sequence` are the tokens of the text; `wild` are the scored positions among them (from 0) and their letters. One
+    row of the alignment must be the sequence: it says which column is which position. Raises `InputError`.
     """
     if not pseudocount > 0:
         raise InputError(
-            f"`pseudocount` is {pseudocount:g}", hint="it must be above 0, because some letters may occur in no row"
+            f"`pseudocount` is {pseudocount:g}; it must be above 0, because a letter may be in no row",
+            hint="leave it out to use 1",
         )
     rows = read_alignment(Path(alignment))
     text = "".join(sequence).upper()
     query = next((row for _, row in rows if row.replace("-", "") == text), None)
     if query is None or len(text) != len(sequence):
         raise InputError(
-            f"no row of {os.fspath(alignment)!r} equals the sequence ({counted(len(text), 'letter')}), "
-            "even without gaps",
-            hint="put the sequence itself into the alignment as its first row; insertions in lower case need .a3m",
+            f"no row of {os.fspath(alignment)!r} is the sequence with gaps ({len(text):,} letters)",
+            hint="add the sequence to the alignment as its first row; lower-case insertions need the suffix .a3m",
         )
     columns = [column for column, letter in enumerate(query) if letter != "-"]
     table = np.array([list(row) for _, row in rows])

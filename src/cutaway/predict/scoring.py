@@ -55,7 +55,7 @@ class NextToken:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Score(Result):
-    """How probable a model finds a text: totals are over `tokens`, which are all but the `first`."""
+    """How probable a text is under a model; totals are over `tokens`, which are all but the `first`."""
 
     schema: ClassVar[str] = "score"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
@@ -79,8 +79,8 @@ class Score(Result):
 def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None, next_tokens: int = 10) -> Score:
     """Score every token after the first under a causal model, and say what it expects next.
 
-    `perplexity` is exp of the mean negative logprob; `bits_per_byte` divides by the UTF-8 bytes that the scored tokens
-    stand for, and so compares across tokenizers. Raises `MissingText`, `PromptTooLong` or a `ModelError`.
+    `perplexity` is exp of the mean negative logprob. `bits_per_byte` divides by the UTF-8 bytes of the scored tokens, so it
+    can be compared across tokenizers. Raises `MissingText`, `PromptTooLong` or a `ModelError`.
 
     >>> round(score("The capital of France is Paris").tokens[-1].surprisal_bits, 1)  # doctest: +SKIP
     0.9
@@ -126,7 +126,7 @@ def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None,
 def token_logprobs(logits_TV: torch.Tensor, targets: list[int]) -> tuple[list[float], list[int], list[float]]:
     """Return the targets' logprobs_T (nats), ranks_T (1 is the likeliest) and the distributions' entropies_T (nats).
 
-    Works in blocks of positions, so that a long text never holds a second T × V array.
+    Works in blocks of positions, so that no second T × V array is held.
     """
     logprobs: list[float] = []
     ranks: list[int] = []
@@ -145,5 +145,5 @@ def _scored_bytes(tokenizer: Tokenizer, text: str, encoding: Encoding, cut_left:
     scored = range(cut_left + 1, cut_left + kept)
     if tokenizer.byte_level:  # each character of such a token stands for one byte; special tokens are spelled in ASCII
         return max(1, sum(len(encoding.tokens[t]) for t in scored if encoding.offsets[t][1]))
-    # From the end of the first kept token, so that the space which some tokenizers leave between two offsets counts.
+    # From the end of the first kept token, so that spaces between offsets, which some tokenizers leave, count.
     return max(1, len(text[encoding.offsets[cut_left][1] : max(encoding.offsets[t][1] for t in scored)].encode()))

@@ -1,4 +1,4 @@
-"""What to try if responses came out empty, or if a question was continued instead of answered."""
+"""What to try if responses are empty, or if a question was continued instead of answered."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
-    """Return why responses are empty and what to try, or that a question asks for `chat=True`, or None.
+    """Return why responses are empty and what to try, or that a question needs `chat=True`, or None.
 
-    `answers` says that the model was trained to answer messages, so that it has a chat template.
+    `answers` says that the model was trained to answer messages: it has a chat template.
 
     >>> advice([], answers=True) is None
     True
@@ -28,8 +28,8 @@ def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
             chance = math.exp(one.logprobs[0])
             why = f"the first token was {one.tokens[0]}, which ends a text (the model gave it probability {chance:.2f})"
         which = "the response is" if len(results) == 1 else f"{len(empty):,} of {len(results):,} responses are"
-        what = to_answer if answers and not chat else "`min_new_tokens=16` keeps it from ending before"
+        what = to_answer if answers and not chat else "`min_new_tokens=16` keeps it from ending so early"
         return f"{which} empty: {why}; {what}"
     if answers and not chat and any(result.prompt.rstrip().endswith("?") for result in results):
-        return f"a prompt that is a question was continued as it stands; {to_answer}"
+        return f"the prompt is a question, but it was continued, not answered; {to_answer}"
     return None
