@@ -79,8 +79,8 @@ class Score(Result):
 def score(text: str, model: ModelLike = DEFAULT, *, truncate: str | None = None, next_tokens: int = 10) -> Score:
     """Score every token after the first under a causal model, and say what it expects next.
 
-    `perplexity` is exp of the mean negative logprob. `bits_per_byte` divides by the UTF-8 bytes of the scored tokens, so it
-    can be compared across tokenizers. Raises `MissingText`, `PromptTooLong` or a `ModelError`.
+    `perplexity` is exp of the mean negative logprob. `bits_per_byte` divides by the UTF-8 bytes of the scored tokens,
+    so that tokenizers make no difference. Raises `MissingText`, `PromptTooLong` or a `ModelError`.
 
     >>> round(score("The capital of France is Paris").tokens[-1].surprisal_bits, 1)  # doctest: +SKIP
     0.9
