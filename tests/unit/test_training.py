@@ -187,8 +187,8 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
     ("settings", "message"),
     [
         ({"arch": "rnn"}, "no architecture 'rnn'"),
-        ({"width": 30, "heads": 4}, "width of 30 can't be divided among 4 heads"),
-        ({"arch": "llama", "width": 12, "heads": 4}, "`width` / `heads` is 3, an odd number"),
+        ({"width": 30, "heads": 4}, "`width` is 30, which can't be divided among 4 heads"),
+        ({"arch": "llama", "width": 12, "heads": 4}, "`width` is 12, 3 for each head"),
         ({"layers": 0}, "`layers` is 0"),
         ({"heads": 0}, "`heads` is 0"),
         ({"batch_size": -1}, "`batch_size` is -1"),
@@ -196,20 +196,20 @@ def test_configuration_has_the_numbers_asked_for(arch: str) -> None:
         ({"steps": True}, "`steps` is True"),
         ({"validate_every": 0}, "`validate_every` is 0"),
         ({"warmup": -1}, "`warmup` is -1"),
-        ({"warmup": 11, "steps": 10}, "`warmup` is 11 steps, but the whole run has 10"),
+        ({"warmup": 11, "steps": 10}, "`warmup` is 11 steps, more than the whole run, which has 10"),
         ({"learning_rate": 0.0}, "`learning_rate` is 0"),
         ({"learning_rate": math.nan}, "`learning_rate` is nan"),
         ({"weight_decay": -0.1}, "`weight_decay` is -0.1"),
-        ({"seed": -1}, "`seed` is -1"),
-        ({"seed": 2**63}, "`seed` is 9223372036854775808"),
-        ({"seed": True}, "`seed` is True"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"seed": True}, "seed is True"),
         ({"seconds": 0.0}, "`seconds` is 0.0; it must be above 0"),
         ({"seconds": math.nan}, "`seconds` is nan"),
         ({"threads": 0}, "`threads` is 0"),
         ({"device": "abacus"}, "no device 'abacus'"),
     ],
 )
-def test_settings_that_can_not_be(settings: dict[str, Any], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         train(**{**TINY, **settings})
 
@@ -463,7 +463,7 @@ def test_the_card_says_that_the_clock_cut_a_run_short(tmp_path: Path) -> None:
     )  # fmt: skip
     steps = len((tmp_path / "out" / "metrics.jsonl").read_text().splitlines())
     card = (tmp_path / "out" / "README.md").read_text()
-    assert f"| {steps:,} steps of 4 rows" in card and "cut short by the clock" in card and "1 thread;" in card
+    assert f"| {steps:,} steps of 4 rows" in card and "followed the clock from step" in card and "1 thread;" in card
 
 
 # --- files
@@ -481,7 +481,7 @@ def test_training_on_a_text_file(text_file: Path) -> None:
 def test_data_that_can_not_be_read(tmp_path: Path) -> None:
     short = tmp_path / "short.txt"
     short.write_text("too short")
-    with pytest.raises(InputError, match=r"short\.txt' has 9 tokens, and 64 are needed"):
+    with pytest.raises(InputError, match=r"short\.txt' has 9 tokens; training needs at least 64"):
         train(short, **TINY)
     with pytest.raises(InputError, match="no file 'absent"):
         train("absent.txt", **TINY, output=tmp_path / "out")

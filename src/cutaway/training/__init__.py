@@ -1,7 +1,7 @@
-"""Training a model from nothing: rows of a text or of the built-in source, a GPT-2 or a Llama, and a loop.
+"""Training a model from scratch: rows of a text or of the built-in source, a GPT-2 or a Llama, and a loop.
 
-A row depends on nothing but the seed, the step and its place in the batch, so a run can be repeated, or cut over any
-number of processes, without a loader that remembers where it was.
+A row depends only on the seed, the step and its place in the batch. So a run can be repeated, or divided among any
+number of processes, without a data loader that has a state.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

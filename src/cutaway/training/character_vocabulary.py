@@ -1,7 +1,7 @@
 """A vocabulary of single characters, saved in the format every `tokenizers` and transformers program reads.
 
-Every text gets `<|end|>` in front. It is what the first character is predicted from, in training and afterwards, so
-that a model can be scored from the first character on and can write from nothing.
+Every text gets `<|end|>` in front. The first character is predicted from it, so that a model can score a text from its
+first character on and can write without a prompt.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cutaway.tokens import Tokenizer, characters
 from cutaway.tokens.char_word import END as END
 from cutaway.tokens.char_word import UNKNOWN as UNKNOWN
 
-# The library takes time quadratic in the length of one text; pieces of this many characters keep it linear.
+# The library takes quadratic time in the length of a text; pieces of this many characters keep it linear.
 _PIECE: Final = 16_384
 
 
@@ -36,12 +36,12 @@ def character_tokenizer(texts: Iterable[str]) -> Tokenizer:
     plain.backend.post_processor = processors.TemplateProcessing(
         single=f"{END} $A", pair=f"{END} $A {END} $B", special_tokens=[(END, plain.vocabulary[END])]
     )
-    # The end token also pads, as is usual for models of this kind: a mask hides the padding.
+    # The end token is also the padding token, as usual for causal models: a mask hides the padding.
     return Tokenizer(plain.backend, {**plain.config, "pad_token": END}, plain.name)
 
 
 def text_ids(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """Return the ids of a whole text, without special tokens; one that is spelled out in it counts as characters."""
+    """Return the ids of a whole text, without special tokens; if the text spells one out, it is read as characters."""
     reader = tokenizers.Tokenizer.from_str(tokenizer.backend.to_str())
     reader.encode_special_tokens = True
     pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]

@@ -29,13 +29,12 @@ class Settings:
     """Everything that decides what a run computes; the same settings give the same losses on the same machine.
 
     `data` is "built-in" (sentences whose entropy is known exactly) or the path of a UTF-8 text; one that holds records
-    is refused unless `as_text`. The learning rate is
-    per step of AdamW; `warmup` is in steps, a tenth of them unless given.
+    is refused unless `as_text`. `learning_rate` is the peak; `warmup` is in steps, by default a tenth of all.
 
-    With `seconds` the run has as many steps as fit in that time, at most `steps`; how many those are depends on the
-    machine and on what else it does. `threads` is the number of threads on a CPU: unless given, one for a small model,
-    and for a larger one as many as make a step faster now. The losses can differ in their last digits from one number
-    of threads to another. Raises `InputError` for what can't be.
+    With `seconds` the run makes as many steps as fit in that time, at most `steps`; how many depends on the machine and
+    its load. `threads` is the number of CPU threads: by default one for a small model, and for a larger one as many as
+    make a step faster now. Losses can differ in their last digits between numbers of threads. Raises `InputError` for a
+    setting out of range.
     """
 
     data: str | os.PathLike[str] = BUILT_IN
@@ -61,9 +60,7 @@ class Settings:
             if isinstance(value := getattr(self, field.name), np.generic):
                 object.__setattr__(self, field.name, value.item())
         if self.arch not in ARCHITECTURES:
-            raise InputError(
-                f"there is no architecture {self.arch!r}", hint=f"choose one of: {', '.join(ARCHITECTURES)}"
-            )
+            raise InputError(f"there is no architecture {self.arch!r}", hint=f"choose {' or '.join(ARCHITECTURES)}")
         for name in ("layers", "heads", "width", "context", "batch_size", "steps", "validate_every"):
             _at_least(1, name, getattr(self, name))
         object.__setattr__(self, "seed", check_seed(self.seed))
@@ -83,18 +80,18 @@ class Settings:
             _at_least(0, "warmup", self.warmup)
         if self.warmup_steps > self.steps:
             raise InputError(
-                f"`warmup` is {counted(self.warmup_steps, 'step')}, but the whole run has {self.steps}",
-                hint="warm up for a tenth of the steps, or leave warmup out",
+                f"`warmup` is {self.warmup_steps} steps, more than the whole run, which has {self.steps}",
+                hint="warm up for a tenth of the steps, or leave `warmup` out",
             )
         if self.width % self.heads:
             raise InputError(
-                f"a width of {self.width} can't be divided among {self.heads} heads",
-                hint=f"take a multiple of {self.heads}, for example {self.heads * max(1, self.width // self.heads)}",
+                f"`width` is {self.width}, which can't be divided among {self.heads} heads",
+                hint=f"take a multiple of {self.heads}: `width={self.heads * max(1, self.width // self.heads)}`",
             )
         if self.arch == "llama" and (self.width // self.heads) % 2:
             raise InputError(
-                f"`width` / `heads` is {self.width // self.heads}, an odd number; llama needs an even one",
-                hint=f"take a width that is a multiple of {2 * self.heads}",
+                f"`width` is {self.width}, {self.width // self.heads} for each head; llama needs an even number",
+                hint=f"take a `width` that is a multiple of {2 * self.heads}",
             )
         check_device(self.device)
 
@@ -107,15 +104,15 @@ class Settings:
 
     @property
     def warmup_steps(self) -> int:
-        """Steps until the learning rate is at its peak."""
+        """How many steps the learning rate takes to reach its peak."""
         return self.steps // 10 if self.warmup is None else self.warmup
 
 
 def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTrainedConfig:
     """Return the transformers configuration of a new model: L layers of H heads, width D, T positions, V tokens.
 
-    There is no dropout: a run this short sees no row twice. Input and output embeddings are tied. `end` is the id of
-    the token that texts begin and end with.
+    There is no dropout, because a run this short does not see a row twice. Input and output embeddings are tied. `end`
+    is the id of the token with which texts begin and end.
 
     Example:
         >>> configuration(Settings(layers=2), vocab_size=30).n_layer
@@ -123,7 +120,7 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
     """
     from transformers import GPT2Config, LlamaConfig
 
-    # GPT-2's 0.02 belongs to its width of 768. A narrow model that starts so small spends half of a short run growing.
+    # GPT-2's 0.02 belongs to its width of 768. A narrow model that starts with such small weights learns too slowly.
     spread = 0.02 * math.sqrt(768 / settings.width)
     if settings.arch == "gpt2":
         return GPT2Config(
@@ -135,7 +132,7 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
             resid_pdrop=0.0,
             embd_pdrop=0.0,
             attn_pdrop=0.0,
-            # The same function as GPT-2's own gelu_new, in one kernel instead of eight.
+            # The same function as GPT-2's gelu_new, but one kernel instead of eight.
             activation_function="gelu_pytorch_tanh",
             initializer_range=spread,
             bos_token_id=end,
@@ -147,7 +144,7 @@ def configuration(settings: Settings, *, vocab_size: int, end: int = 0) -> PreTr
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.heads,
         hidden_size=settings.width,
-        # A gated layer has three matrices, a plain one two: 8/3 of the width costs as much as 4 widths there.
+        # A gated layer has three matrices, a plain one two: with 8/3 of the width it costs as much as that with 4.
         intermediate_size=math.ceil(8 * settings.width / 3 / 8) * 8,
         max_position_embeddings=settings.context,
         tie_word_embeddings=True,

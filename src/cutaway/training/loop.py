@@ -1,4 +1,4 @@
-"""The loop: rows in, a better model and a record of every step out.
+"""The training loop: rows in, a trained model and a record of every step out.
 
 `B` batch, `T` positions, `V` vocabulary. Losses are in nats per token.
 """
@@ -28,8 +28,8 @@ _LAST_FRACTION: Final = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class StepRecord:
-    """One update: the loss before it (nats per token), its learning rate, the gradient's norm before clipping, and
-    the tokens predicted so far."""
+    """One step: the loss before the update (nats per token), the learning rate, the gradient's norm before clipping,
+    and the number of tokens predicted so far."""
 
     step: int
     loss: float
@@ -40,9 +40,9 @@ class StepRecord:
 
 @dataclasses.dataclass(frozen=True)
 class ValidationRecord:
-    """The loss on the validation rows after `step` updates, and the source's own exact loss on the very same rows.
+    """The loss on the validation rows after `step` updates, and the exact loss of the source on the same rows.
 
-    Both in nats per token; `floor` is None for a file: its entropy is unknown.
+    Both are in nats per token; `floor` is None for a file, because its entropy is unknown.
     """
 
     step: int
@@ -51,10 +51,10 @@ class ValidationRecord:
 
 
 def learning_rate(step: float, *, peak: float, warmup: int, steps: int) -> float:
-    """Return the learning rate of a step, counted from 1: up in a line to `peak`, down a cosine to a tenth of it.
+    """Return the learning rate of a step, counted from 1: linear warm-up to `peak`, then a cosine to a tenth of it.
 
-    The peak is at step `warmup`, the tenth at step `steps`. A run that hurries passes through it with a `step` between
-    whole ones. (Loshchilov & Hutter 2017, without restarts.)
+    The peak is at step `warmup`, the tenth at step `steps`. If time runs short, `step` may be a fraction. (Loshchilov &
+    Hutter 2017, without restarts.)
 
     Example:
         >>> learning_rate(5, peak=1.0, warmup=10, steps=100)
@@ -68,14 +68,15 @@ def learning_rate(step: float, *, peak: float, warmup: int, steps: int) -> float
 
 
 def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | ValidationRecord]:
-    """Train a causal language model in place, yielding a record of every step and of every validation as it happens.
+    """Train a causal language model in place; yield a record of every step and of every validation as it happens.
 
-    Validation comes before the first step, after every `validate_every` steps and after the last. AdamW (Loshchilov &
-    Hutter 2019) with weight decay on matrices only, gradients clipped to norm 1. Raises `TrainingError` naming the
-    step at which the loss or the gradient stops being a number; the model is then as it was before that step.
+    The model is validated before the first step, after every `validate_every` steps and after the last. The optimizer
+    is AdamW (Loshchilov & Hutter 2019) with weight decay on matrices only; gradients are clipped to norm 1. Raises
+    `TrainingError`, which names the step, if the loss or the gradient becomes NaN or infinite; the model then stays as
+    it was before that step.
 
-    With `settings.seconds` the run hurries if the steps would not be done in time: the learning rate then follows the
-    clock, so that it has come down when the time is over, and that step is the last.
+    With `settings.seconds`, if there is not enough time for all steps, the learning rate follows the clock: it reaches
+    its end when the time is over, and that step is the last.
 
     Example:
         >>> from cutaway.training import Settings, TrainingRun
@@ -117,14 +118,14 @@ def _check_finite(name: str, value: float, step: int, settings: Settings) -> Non
     if not math.isfinite(value):
         raise TrainingError(
             f"the {name} is {value} at step {step}",
-            hint=f"lower the learning rate (it is {settings.learning_rate:g}) or warm up for longer",
+            hint=f"lower `learning_rate` (it is {settings.learning_rate:g}) or raise `warmup`",
         )
 
 
 def _place(step: int, settings: Settings, elapsed: float) -> float:
-    """Return where in the schedule a step is: its number, or further on if the time runs out sooner than the steps.
+    """Return the place of a step in the schedule: its number, or further on if time runs out before the steps do.
 
-    The first tenth of the time does not count: a step that is slow at the start says little of the others.
+    In the first tenth of the time it is always the number, because slow first steps say little about the others.
     """
     if settings.seconds is None or elapsed < settings.seconds / 10:
         return step
@@ -148,13 +149,13 @@ def rows_of(rows: Rows, settings: Settings, step: int) -> np.ndarray[Any, np.dty
 def losses_of(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
     """Return the loss of each of the N = B × T predictions, in nats."""
     ids_BT = torch.from_numpy(rows_BT).to(module.device)
-    # No cache and no mask: packed rows are causal and nothing else, which also is attention's fastest path.
+    # Rows have no padding, so they need no mask; without a mask attention takes its fastest path.
     logits_BTV = module(input_ids=ids_BT[:, :-1], use_cache=False).logits
     return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten(), reduction="none")
 
 
 def _optimizer(module: Any, settings: Settings) -> torch.optim.Optimizer:
-    """Decay matrices (embeddings included) and leave biases and normalisation alone."""
+    """Make an AdamW that decays matrices (embeddings included) but not biases and normalisation."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},

@@ -1,8 +1,8 @@
-"""How fast a run can go on this machine now: how many threads help, and how many steps fit in a budget of seconds.
+"""How fast a run can go on this machine now: how many threads help, and how many steps fit in the given seconds.
 
-Two threads of torch wait for each other many times a step. On a machine with other work a second thread can make a step
-many times slower, so a larger model is timed before it is trained, and a small one is trained on one thread: there a
-second saves a third of the time at best.
+Threads of torch wait for each other many times in a step. On a busy machine a second thread can make a step many times
+slower, so a larger model is timed before it is trained. A small one is trained on one thread, because a second would
+save a third of the time at best.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from cutaway.training.config import Settings
 from cutaway.training.loop import VALIDATION_ROWS, losses_of, rows_of
 from cutaway.training.rows import Rows
 
-# Steps of fewer operations take one thread, measured or not: their losses then never depend on how busy a machine was.
+# Steps of fewer operations always take one thread, so that their losses do not depend on how busy the machine is.
 SMALL: Final = 4e9
-_WORTH: Final = 0.85  # more threads are taken if a step then takes at most this share of the time
+_WORTH: Final = 0.85  # more threads are used if a step then takes at most this share of the time
 _MARGIN: Final = 0.9
 _TIMED: Final = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """The threads to train on, and the steps to make: all of them, or as many as fit in the seconds allowed."""
+    """How many threads to train on, and how many steps to make: all, or as many as fit in the given seconds."""
 
     threads: int
     steps: int
 
 
 def measured(module: Any, rows: Rows, settings: Settings) -> Pace:
-    """Time a few steps that leave the model as it is, and return the pace to train at.
+    """Time a few steps that do not change the model, and return the pace to train at.
 
-    On a GPU, and if `settings.threads` says how many, threads are not measured. The steps planned are those that the
-    fastest of the timed steps promises, with a tenth of the time to spare; if the others are slower, the run hurries.
+    Threads are not measured on a GPU, or if `settings.threads` says how many. The number of steps follows from the
+    fastest timed step, with a tenth of the time to spare; if others are slower, the schedule follows the clock.
     """
     began = time.perf_counter()
     available = torch.get_num_threads()
@@ -72,7 +72,7 @@ def measured(module: Any, rows: Rows, settings: Settings) -> Pace:
 
 @contextlib.contextmanager
 def threads_set(threads: int) -> Iterator[None]:
-    """Compute on so many threads inside, and on as many as before afterwards."""
+    """Let torch use so many threads inside the block, and as many as before after it."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -82,7 +82,7 @@ def threads_set(threads: int) -> Iterator[None]:
 
 
 def _step_seconds(module: Any, rows: Rows, settings: Settings) -> float:
-    """Return the seconds that a step takes without its update: the shortest time of a few."""
+    """Return the seconds of a step without its update: the shortest of a few."""
     best = math.inf
     for _ in range(_TIMED):
         began = time.perf_counter()

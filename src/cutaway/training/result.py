@@ -1,4 +1,4 @@
-"""What a training run was: its settings, its losses step by step, and its result."""
+"""The result of a training run: what was trained, how, and its losses step by step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from cutaway.training.loop import StepRecord, ValidationRecord
 class Training(Result):
     """How a model was trained. Losses and floors are in nats per token.
 
-    `floor` is the entropy rate of the source, and `final_floor` the source's exact loss on the validation rows: the
-    number that `final_loss` can be held against. Both are None for a file. `seconds` is the time the loop took,
-    validation included. `steps` were made on `threads` threads. `hurried_at` is the step from which on the learning
-    rate followed the clock, since the seconds allowed were running out; if it is None, the same settings with these
-    `steps` and `threads` and no limit of time give the same weights. `metrics` has a record for
-    every step, `validation` one for every validation.
+    `floor` is the entropy rate of the source, and `final_floor` the exact loss of the source on the validation rows;
+    compare `final_loss` with it. Both are None for a file. `seconds` is the time of the loop, validation included.
+    `steps` were made on `threads` threads. `hurried_at` is the step from which on the learning rate followed the clock,
+    because time was running out. If it is None, the same settings with these `steps` and `threads` and without a time
+    limit give the same weights. `metrics` has a record for every step, `validation` one for every validation.
     """
 
     schema: ClassVar[str] = "training"

@@ -1,8 +1,8 @@
-"""Rows to train on, each a pure function of (seed, step, index): no state, no order, no loader.
+"""Rows to train on; each is a pure function of (seed, step, index), so no data loader with a state is needed.
 
 A row is T + 1 ids: `<|end|>`, then T tokens. Positions 0 to T - 1 are read and positions 1 to T predicted. Steps count
-from 1; step 0 is never trained on, and its rows are the ones to validate on. Those don't depend on the seed, so that
-runs with different seeds are measured on the same rows.
+from 1; the rows of step 0 are for validation only. These don't depend on the seed, so that runs with different seeds
+are measured on the same rows.
 
 `B` batch, `T` positions.
 """
@@ -31,7 +31,7 @@ _HELD_OUT: Final = 0.05
 
 
 class Rows(Protocol):
-    """What the loop needs to know about its data."""
+    """What the training loop needs from its data."""
 
     def row(self, seed: int, step: int, index: int) -> IntArray:
         """Return row `index` of step `step` (from 1): T + 1 ids."""
@@ -45,7 +45,7 @@ class Rows(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class SourceRows:
-    """Fresh sentences of a source, one after another from the start of a sentence, cut to T characters."""
+    """Rows of new sentences of a source; a row begins with the start of a sentence and is cut to T characters."""
 
     source: Source
     tokenizer: Tokenizer
@@ -76,7 +76,7 @@ class SourceRows:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TextRows:
-    """Windows of a text: anywhere in it to train on, side by side in its last twentieth to validate on."""
+    """Windows of a text: random ones to train on; in the last twentieth of the text, adjacent ones to validate on."""
 
     training_ids: IntArray
     held_out_ids: IntArray
@@ -85,16 +85,16 @@ class TextRows:
 
     @classmethod
     def of(cls, text: str, tokenizer: Tokenizer, context: int, path: str | os.PathLike[str]) -> TextRows:
-        """Split a text into what is trained on and what is held out: its last twentieth, or one row if that is more.
+        """Split a text into a part to train on and a held-out part: its last twentieth, or one row if that is more.
 
         Raises `InputError` if the text has fewer tokens than one row of each needs.
         """
         ids = text_ids(text, tokenizer)
         if len(ids) < 2 * context:
             raise InputError(
-                f"{os.fspath(path)!r} has {counted(len(ids), 'token')}, and {2 * context:,} are needed: "
+                f"{os.fspath(path)!r} has {counted(len(ids), 'token')}; training needs at least {2 * context:,}: "
                 f"one row of {context:,} to train on and one to validate on",
-                hint="give a longer text or a smaller context",
+                hint="give a longer text or a smaller `context`",
             )
         held_out = max(context, round(_HELD_OUT * len(ids)))
         return cls(ids[:-held_out], ids[-held_out:], tokenizer.vocabulary[END], context)
@@ -106,13 +106,13 @@ class TextRows:
         return self._window(self.training_ids, start)
 
     def validation(self, count: int) -> IntArray:
-        """Return up to `count` windows of the held-out end, spread over it and never overlapping."""
+        """Return up to `count` windows of the held-out part, spread over it without overlap."""
         whole = len(self.held_out_ids) // self.context
         chosen = np.linspace(0, whole - 1, min(count, whole)).round().astype(int)
         return np.stack([self._window(self.held_out_ids, int(index) * self.context) for index in chosen])
 
     def floor(self, rows_BT: IntArray) -> None:
-        """Return None: nobody knows the entropy of a text."""
+        """Return None, because the entropy of a text is unknown."""
 
     def _window(self, ids: IntArray, start: int) -> IntArray:
         return np.concatenate([np.array([self.end], dtype=np.int64), ids[start : start + self.context]])

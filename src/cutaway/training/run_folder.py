@@ -1,4 +1,4 @@
-"""What a run leaves on the disk: its records line by line while it goes on, and a card beside the model."""
+"""The files of a run: its records, written line by line during training, and the model's card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cutaway.training.result import Training
 
 
 def made(directory: Path) -> Path:
-    """Make the folder of a run and return it. Raises `OutputError` if the disk does not allow it."""
+    """Make the folder of a run and return it. Raises `OutputError` if that fails."""
     with _explained(directory):
         directory.mkdir(parents=True, exist_ok=True)
     return directory
@@ -25,9 +25,9 @@ def made(directory: Path) -> Path:
 
 @contextlib.contextmanager
 def record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | ValidationRecord], None]]:
-    """Give a function that appends a record to its file as one whole line; without a directory it does nothing.
+    """Provide a function that appends a record to its file as one whole line; without a directory it does nothing.
 
-    A `TrainingError` takes the files away again, and the folder with them: the same command can be given once more.
+    After a `TrainingError` the files are removed, and the folder if it is empty, so that the command can be repeated.
     """
     if directory is None:
         yield lambda record: None
@@ -35,7 +35,7 @@ def record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | Vali
     with contextlib.ExitStack() as files:
 
         def opened(name: str) -> TextIO:
-            # Line-buffered: whoever watches the file, or finds it after an interruption, sees whole lines.
+            # Line-buffered, so that the file has whole lines at any time, even after an interruption.
             return files.enter_context((directory / name).open("a", encoding="utf-8", buffering=1))
 
         with _explained(directory):
@@ -51,31 +51,31 @@ def record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | Vali
             files.close()
             for name in ("metrics.jsonl", "validation.jsonl"):
                 (directory / name).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # something else is in it
+            with contextlib.suppress(OSError):  # the folder is not empty
                 directory.rmdir()
             raise
 
 
 @contextlib.contextmanager
 def _explained(directory: Path) -> Iterator[None]:
-    """Turn what the disk says into an error that says where."""
+    """Turn an `OSError` into an error that names the folder."""
     try:
         yield
     except OSError as error:
         raise cannot_write(
             f"can't write to {str(directory)!r}: {error.strerror or error}",
             error,
-            hint="name a folder on a disk that you may write to and that has room",
+            hint="choose a folder that you may write to, on a disk with free space",
         ) from error
 
 
 def card(training: Training, settings: Settings) -> str:
     """Return the README.md of a trained model."""
-    floor = "" if training.final_floor is None else f" (the source's own, exact: {training.final_floor:.4f})"
+    floor = "" if training.final_floor is None else f" (exact loss of the source: {training.final_floor:.4f})"
     hurried = (
         ""
         if training.hurried_at is None
-        else f"; cut short by the clock, which the learning rate followed from step {training.hurried_at:,} on"
+        else f"; time ran short, so the learning rate followed the clock from step {training.hurried_at:,} on"
     )
     written = "sentences of the built-in source" if training.source == BUILT_IN else f"`{Path(training.source).name}`"
     return f"""---
@@ -87,14 +87,14 @@ tags:
 
 # {training.name}
 
-A {training.architecture} of characters with {training.parameters:,} parameters, trained from nothing on {written}.
+A {training.architecture} of characters with {training.parameters:,} parameters, trained from scratch on {written}.
 It continues text of that kind and knows nothing else.
 
 | | |
 |---|---|
 | layers × heads × width | {settings.layers} × {settings.heads} × {settings.width} |
 | context | {training.context:,} characters |
-| vocabulary | one token a character; every text begins with `{END}` |
+| vocabulary | one token per character; every text begins with `{END}` |
 | training | {counted(training.steps, "step")} of {counted(training.batch_size, "row")}, \
 {training.tokens_seen:,} characters, seed {settings.seed}, {counted(training.threads, "thread")}{hurried} |
 | optimizer | AdamW, learning rate {settings.learning_rate:g} after \
