@@ -1,4 +1,4 @@
-"""What a section of the tour is made of, and how its lines for Python and the shell are written."""
+"""The parts of a section of the tour, and helpers that write its lines for Python and the shell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Lesson:
     settings: Settings  # of the training run
     folder: Path | None = None  # where the trained model is kept
     trained: Model | None = None
-    writer: ModelLike | None = None  # the model by its name, if it was given so: it then starts from its kept weights
+    writer: ModelLike | None = None  # the model as it was given; by its name it starts fast, from prepared weights
 
 
 @dataclasses.dataclass
@@ -39,7 +39,7 @@ class Draft:
 
 
 def bare(token: str) -> str:
-    """Return a token as it can stand between backticks."""
+    """Return a token so that it can stand between backticks."""
     return token.strip().replace("`", "'") or "a blank"
 
 
@@ -52,12 +52,12 @@ def python_line(call: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """Return the text as one word of a shell, in double quotes if it can be: a person would write it so."""
+    """Return the text as one word for a shell, if possible in double quotes, as a person would write it."""
     return shlex.quote(text) if set(text) & set('"$`\\!\n') else f'"{text}"'
 
 
 def python_text(text: str) -> str:
-    # A Python string in double quotes: it then needs no escape inside the shell's single ones.
+    # A Python string in double quotes needs no escape inside the single quotes of the shell.
     return json.dumps(text, ensure_ascii=False)
 
 

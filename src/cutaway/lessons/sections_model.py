@@ -1,6 +1,6 @@
 """Sections 5 to 7 of the tour: how a model is built, what its heads attend to, and classification.
 
-What the sentences say about numbers comes from the results of the same run.
+All numbers in the sentences come from the results of the same run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def architecture(lesson: Lesson) -> Draft:
             "vector that is added at the start, or by turning the vectors that attention compares (rotary positions).",
             f"At the end, the vector of the last position is compared with {result.vocab_size:,} token vectors. That "
             "gives one number for each possible next token, its logit. The softmax turns logits into probabilities.",
-            "This model is a decoder: a position sees only positions before it. That is what it takes to write. An "
+            "This model is a decoder: a position sees only itself and the positions before it. Writing needs that. An "
             "encoder such as BERT sees both sides; it reads and fills gaps. An encoder–decoder, made to translate, "
             "has one of each.",
         ],
@@ -81,11 +81,12 @@ def heads(lesson: Lesson) -> Draft:
             f"One such set of weights is a head. {lesson.model.name} has {depth} layers of {width} heads, so that many "
             "links can be followed at once. No one told them what to look for.",
             shown,
-            "Read the map so: a row is a token that looks, a column is a token that it looks at, and a strong colour "
-            "is a large weight."
+            "How to read the map: a row is a token that looks, a column is a token that it looks at, and a strong "
+            "colour is a large weight."
             + (" The hatched half is empty because no token may look ahead." if stack.causal else "")
             + " The lines next to the map show the same row.",
-            "Below are all heads, small. Choose some. Three patterns are common: a strong diagonal (looks at itself), "
+            "Below are small maps of all heads. Choose some. Three patterns are common: a strong diagonal (looks at "
+            "itself), "
             "a strong line beside it (looks one token back), and a strong first column. A head that finds nothing "
             "still has to put its weight somewhere, and the first token serves as that place. It is called an "
             "attention sink.",

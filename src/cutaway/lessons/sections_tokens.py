@@ -1,6 +1,6 @@
 """Sections 1 to 4 of the tour: probabilities, generated text, tokens and their vectors.
 
-What the sentences say about numbers comes from the results of the same run.
+All numbers in the sentences come from the results of the same run.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def sequences(lesson: Lesson) -> Draft:
             "of a protein, the atoms of a molecule, the hours of a weather record. Its items are called tokens: "
             "$t_1$, $t_2$, … $t_N$.",
             "A language model does one thing. It reads the tokens so far and gives every possible next token a "
-            "probability. In signs: $P(t_N | t_1, …, t_{N−1})$, the probability of token $t_N$ given all tokens before "
-            "it. These probabilities add up to 1.",
+            "probability. As a formula: $P(t_N | t_1, …, t_{N−1})$, the probability of token $t_N$ given all tokens "
+            "before it. These probabilities add up to 1.",
             "That is enough for many tasks. To write, take a likely next token, again and again. To find an error or a "
             "mutation, look for a token that the model thinks unlikely. To label a text, ask which label is likelier.",
             f"The figure shows your prompt as {lesson.model.name} reads it. The stronger a token's "
             "colour, the more it surprised the model. "
-            f"Surprise is counted in bits: 0 bits if the token was certain, 1 bit if it had a chance of one half, and "
+            f"Surprise is measured in bits: 0 bits if the token was certain, 1 bit if it had a chance of one half, and "
             f"one bit more each time the chance is halved. `{bare(hardest.token)}` surprised it most: "
             f"{hardest.surprisal_bits:.1f} bits.",
             f"The lower bars show what the model expects after the last token. First comes `{bare(likeliest.token)}`"
@@ -131,10 +131,10 @@ def tokens(lesson: Lesson) -> Draft:
             f"The figure cuts one sentence in several ways. Tokens it takes: {counts}. Look at the rare word "
             "“Counselor” and at “human”: which tokenizers cut them?",
             (
-                f"From the ids a tokenizer makes text again. Here {listed(lossy)} did not give back the same text: "
+                f"A tokenizer can also turn ids back into text. Here {listed(lossy)} did not give back the same text: "
                 "capital letters or spaces were lost."
                 if lossy
-                else "From the ids a tokenizer makes text again. Here each one gave back the same text."
+                else "A tokenizer can also turn ids back into text. Here each one gave back the same text."
             ),
             *missing,
         ],
@@ -165,8 +165,8 @@ def embeddings(lesson: Lesson) -> Draft:
             "direction, 0 for a right angle. The lists give the nearest tokens to a few words. Spelling does not "
             "count here: only the vectors are compared.",
             f"The map draws {len(plane.points)} of these vectors on paper. The paper has 2 directions and the vectors "
-            f"have {width}, so most of what tells them apart is lost: the map keeps {shown:.0%} of it. Trust which "
-            "words lie together more than the distances between groups.",
+            f"have {width}, so the map can show only {shown:.0%} of their differences. Trust which words lie together "
+            "more than the distances between groups.",
         ],
         python=(
             f"import cutaway\n\ncutaway.neighbours({queries!r}, model={lesson.model.name!r})\n"
@@ -184,7 +184,7 @@ def embeddings(lesson: Lesson) -> Draft:
 
 
 def _words(model: Model) -> tuple[list[str], dict[str, list[str]]]:
-    """Choose words that are single tokens of this model; one that knows none of ours shows some of its own."""
+    """Choose words that are single tokens of this model; if too few of ours are, take some of its own tokens."""
     queries = [word for word in QUERIES if _is_token(model, word)]
     groups = {name: [word for word in group if _is_token(model, word)] for name, group in GROUPS.items()}
     groups = {name: group for name, group in groups.items() if group}

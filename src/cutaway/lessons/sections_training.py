@@ -1,6 +1,6 @@
 """Sections 8 to 10 of the tour: train a model, save it, and find others.
 
-What the sentences say about numbers comes from the results of the same run.
+All numbers in the sentences come from the results of the same run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def training(lesson: Lesson) -> Draft:
         shell=f"cutaway train --steps {result.steps} --seed {lesson.seed} -o my-model",
         results=[
             (
-                "The curve falls fast, then slowly towards the floor. On average it never gets below.",
+                "The curve falls fast, then slowly towards the floor. On average it never falls below it.",
                 result,
             ),
             ("Before training: 120 letters from random numbers.", before),
@@ -78,14 +78,14 @@ def saving(lesson: Lesson) -> Draft:
         name = "my-model"
         with tempfile.TemporaryDirectory() as scratch:
             result = dataclasses.replace(save(lesson.trained, Path(scratch) / name, card_text=card), directory=name)
-        where = f"This time the folder was only made for the test. The line of section 8 makes it for you: `{name}`."
+        where = f"This time the folder was temporary. The line of section 8 makes one for you: `{name}`."
     return Draft(
         key="saving",
         title="Save, load, check",
         paragraphs=[
             "A saved model is a folder. `config.json` says how to build the model, `model.safetensors` holds its "
-            "numbers, and the tokenizer's files say which piece of text is which id. `README.md` is the card: it tells "
-            "people what the model is. Without its tokenizer a model is of no use, so both are saved together.",
+            "numbers, and the tokenizer's files say which text has which id. `README.md` is the card: it tells "
+            "people what the model is. A model is useless without its tokenizer, so both are saved together.",
             f"The model of section 8 was saved, loaded again, and given the same text. The largest difference between "
             f"the old and the new logits was {result.max_abs_difference:g}.",
             where,

@@ -1,4 +1,4 @@
-"""`tour`: every step of the lesson run for real, timed, with the lines that reproduce it."""
+"""`tour`: every step of the lesson, run for real and timed, with the lines that reproduce it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cutaway.result import Result
 from cutaway.training import Settings
 
 PROMPT = "What is the ALCF?"
-# From 300 steps on the trained model writes in words, and they take 12 s on one core; a busy machine gets time, too.
+# After 300 steps the trained model writes words. They take 12 s on one core; a busy machine gets more time.
 TRAINING_SECONDS = 45.0
 
 SECTIONS = (
@@ -38,7 +38,7 @@ SECTIONS = (
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """One step: what it is about, what came out in this run, how to repeat it, and how long it took.
+    """One step: what it is about, its results in this run, how to repeat it, and how long it took.
 
     `results` are the results' own JSON objects, each with a `caption`.
     """
@@ -75,11 +75,11 @@ def tour(
     folder: str | os.PathLike[str] | None = None,
     on_section: Callable[[int, int, Section], None] | None = None,
 ) -> Tour:
-    """Run the hands-on in order on a real model: from a sequence's probabilities to a model trained and saved.
+    """Run the hands-on in order on a real model: from the probabilities of a sequence to a trained and saved model.
 
-    `steps` is the length of the training run (None: 500, or as many as fit in 45 s). The trained model is kept in
-    `folder`, a new one, or nowhere; `on_section(number, of, section)` is called as each is done. Raises `MissingText`
-    for an empty prompt, `PromptTooLong`, `OutputError` for a folder that is there, or a `ModelError`.
+    `steps` is the length of the training run (None: 500, or as many as fit in 45 s). The trained model is saved in the
+    new folder `folder`, if given. `on_section(number, total, section)` is called after each section. Raises
+    `MissingText` for an empty prompt, `PromptTooLong`, `OutputError` if the folder exists, or a `ModelError`.
 
     >>> tour().save("tour.html")  # doctest: +SKIP
     PosixPath('tour.html')

@@ -1,4 +1,4 @@
-"""The folder beside the tour's page that keeps the model the tour trained."""
+"""The folder beside the tour's page in which the trained model is saved."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 NAME = "tiny-model"
-CARD = "Trained by `cutaway tour` on the built-in grammar."  # by this sentence a later tour knows the folder as its own
+CARD = "Trained by `cutaway tour` on the built-in grammar."  # a later tour recognises the folder by this sentence
 WRITTEN = {"README.md", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json"}
 WRITTEN |= {"tokenizer_config.json", "special_tokens_map.json"}
 
 
 def new_folder(beside: Path, *, replace: bool) -> Path:
-    """Return `tiny-model` in the folder `beside`, or `tiny-model-2` and so on if something of that name is there.
+    """Return `tiny-model` in the folder `beside`, or `tiny-model-2` and so on if that name is taken.
 
     With `replace`, a folder that an earlier tour wrote may be used again, unless files were added to it.
     """
@@ -25,7 +25,7 @@ def new_folder(beside: Path, *, replace: bool) -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Remove a folder that a tour wrote; any other is left as it is."""
+    """Remove a folder if a tour wrote it; leave any other folder as it is."""
     if _by_a_tour(folder):
         shutil.rmtree(folder)
 
