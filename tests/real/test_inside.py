@@ -39,7 +39,7 @@ def test_the_atlas_finds_previous_token_heads_on_english(smollm2: str) -> None:
     assert all(head.certainty > 0.6 for head in found[:2])
 
 
-def test_without_induction_heads_a_repeat_is_no_longer_foreseen(smollm2: str) -> None:
+def test_without_induction_heads_a_repeat_is_not_predicted(smollm2: str) -> None:
     model = cutaway.load(smollm2)
     induction = [(18, 6), (17, 3), (17, 4)]
     dice = np.random.default_rng(0)
@@ -65,7 +65,7 @@ def test_pages_of_270_heads_stay_small(smollm2: str, size: int, most: float) -> 
     assert len(page([maps.to_dict()]).encode()) <= most * 1e6
 
 
-def test_minilm_is_seen_both_ways(minilm: str) -> None:
+def test_minilm_attends_both_ways(minilm: str) -> None:
     atlas = cutaway.heads(ENGLISH, minilm)
     assert (atlas.layers, atlas.heads_per_layer) == (6, 12)
     assert all(head.next is not None for head in atlas.heads)
@@ -73,7 +73,7 @@ def test_minilm_is_seen_both_ways(minilm: str) -> None:
     assert not maps.stacks[0].causal and maps.stacks[0].maps.layout == "full"
 
 
-def test_a_map_of_words_finds_them_as_they_stand_inside_a_text(smollm2: str) -> None:
+def test_a_map_of_words_looks_them_up_as_inside_a_text(smollm2: str) -> None:
     words = ["Monday", "Friday", "river"]
     found = cutaway.embedding_map({"": words}, smollm2, kind="words").to_dict()
     assert found == cutaway.embedding_map({"": [f" {word}" for word in words]}, smollm2).to_dict()

@@ -24,7 +24,7 @@ def test_a_hot_model_is_surprising_and_short_of_english(smollm2: str) -> None:
     assert any(line.startswith("Temperature from 0.3 to 1.8 makes the text more surprising") for line in found.summary)
 
 
-def test_the_surprise_is_that_of_score_also_where_the_writer_is_the_scorer(smollm2: str) -> None:
+def test_surprise_equals_score_even_if_the_writer_is_the_scorer(smollm2: str) -> None:
     found = sweep(PROMPTS[:2], smollm2, settings={"temperature": [0.0]}, max_new_tokens=8, tier="exact")
     model = cutaway.load(smollm2)
     for run in found.runs:

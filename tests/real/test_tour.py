@@ -43,7 +43,7 @@ def test_sections_come_in_order_with_words_results_and_lines(result):
     assert result.seconds >= sum(section.seconds for section in result.sections) * 0.99
 
 
-def test_the_page_holds_the_results_to_the_letter_and_is_small(result, tmp_path):
+def test_the_page_contains_the_exact_results_and_is_small(result, tmp_path):
     path = result.save(tmp_path / "tour.html")
     page = path.read_text(encoding="utf-8")
     assert path.stat().st_size < 5_000_000

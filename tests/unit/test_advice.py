@@ -50,7 +50,7 @@ def test_an_empty_response_is_explained(capsys, ends_at_once):
     assert "empty" not in run(capsys, "generate", "The sea", "-m", folder, "-q")[2]
 
 
-def test_a_model_with_a_chat_template_is_to_be_asked_with_chat(capsys, ends_at_once):
+def test_a_model_with_a_chat_template_gets_the_advice_to_use_chat(capsys, ends_at_once):
     folder = ends_at_once(template=True)
     code, _, err = run(capsys, "generate", "The sea", "-m", folder, "--json")
     assert code == 0 and err.count("--chat") == 1 and "is empty" in err
@@ -69,7 +69,7 @@ def test_a_question_that_is_continued(capsys, ends_at_once, tiny_gpt2, tmp_path)
         assert code == 0 and "--chat" not in err
 
 
-def test_an_answer_in_a_chat_is_not_glued_to_its_prompt(capsys, ends_at_once, monkeypatch):
+def test_an_answer_in_a_chat_is_printed_apart_from_its_prompt(capsys, ends_at_once, monkeypatch):
     folder = ends_at_once(template=True)
     args = ["generate", "The sea", "-m", folder, "--min-new-tokens", 4, "--max-new-tokens", 4]
     [answer] = [json.loads(run(capsys, *args, "--json", "--chat")[1])["completion"]]

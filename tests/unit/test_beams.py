@@ -77,7 +77,7 @@ def test_other_architectures(name):
         assert [beam.ids for beam in beams] == [said for said, _ in theirs(model, ids, 4, 12)]
 
 
-def test_prompts_that_go_together_do_not_meet():
+def test_prompts_searched_together_do_not_affect_each_other():
     model = ending("llama")
     alone = [ours(model, [ids], 3, 16)[0] for ids in PROMPTS]
     for batch_size in (1, 7, 64):
@@ -98,7 +98,7 @@ def test_a_beams_score_and_logprobs_are_those_of_a_plain_forward_pass():
         assert best == logprobs_TV.topk(3).indices.tolist()
 
 
-def test_what_a_model_forces_and_a_processor_forbids():
+def test_forced_and_forbidden_tokens():
     model = ending("bart")
     settings = model.module.generation_config
     settings.forced_bos_token_id, settings.forced_eos_token_id = 9, settings.eos_token_id[0]
@@ -122,7 +122,7 @@ def _until_end(model, ids):
     return ids[: end + 1]
 
 
-def test_a_context_that_fills_up_ends_every_beam(tiny_gpt2):
+def test_a_full_context_ends_every_beam(tiny_gpt2):
     model = load(tiny_gpt2)
     results = generate("a" * 60, model, max_new_tokens=30, num_beams=3, num_return_sequences=3)
     assert all(len(r.token_ids) == 4 or r.finish_reason == "eos" for r in results)
@@ -167,7 +167,7 @@ def test_settings_that_beam_search_does_not_support_are_refused(tiny_gpt2, setti
     assert raised.value.hint
 
 
-def test_weights_that_are_not_numbers():
+def test_nan_weights_are_refused():
     model = lively("gpt2")
     with torch.no_grad():
         next(model.module.parameters())[9] = torch.nan

@@ -36,7 +36,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("verb", "option", "value", "said"), CASES)
-def test_the_bound_of_the_option_is_said(verb: str, option: str, value: Any, said: str, tiny_gpt2, capsys) -> None:
+def test_an_error_names_the_bound_of_the_option(
+    verb: str, option: str, value: Any, said: str, tiny_gpt2, capsys
+) -> None:
     words = ["train"] if verb == "train" else [verb, "text", "-m", tiny_gpt2]
     code, out, err = run(capsys, *words, f"{option}={value}" if option.startswith("--") else f"{option}{value}")
     assert (code, out) == (2, "") and said in err, err
@@ -44,7 +46,7 @@ def test_the_bound_of_the_option_is_said(verb: str, option: str, value: Any, sai
     assert name in err.replace("_", "-") and len(err.splitlines()) <= 2
 
 
-def test_two_lengths_that_do_not_go_together(tiny_gpt2, capsys) -> None:
+def test_settings_that_contradict_each_other_are_refused(tiny_gpt2, capsys) -> None:
     words = ["generate", "text", "-m", tiny_gpt2, "--min-new-tokens", 5, "--max-new-tokens", 4]
     code, _, err = run(capsys, *words)
     assert code == 2 and "--min-new-tokens is 5, more than --max-new-tokens, which is 4\n" in err

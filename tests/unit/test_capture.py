@@ -148,7 +148,7 @@ def test_generation_with_a_cache_is_seen_step_by_step(name: str) -> None:
         assert torch.allclose(found.shares["current"].double(), weights.diagonal(weights.shape[-1] - len(rows), 2, 3))
 
 
-def test_no_tensor_of_n_by_n_is_made() -> None:
+def test_no_n_by_n_tensor_is_made() -> None:
     length, largest = 512, 0
 
     class Sizes(torch.utils._python_dispatch.TorchDispatchMode):
@@ -197,7 +197,7 @@ def test_a_model_without_attention_is_refused() -> None:
         pytest.fail("it ran")
 
 
-def test_a_layer_out_of_sight_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_that_was_not_seen_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     model = architectures.build("llama")
     layer = model.module.model.layers[1].self_attn
     monkeypatch.setattr(layer, "config", copy.deepcopy(layer.config))  # keeps sdpa while the others are watched
@@ -230,7 +230,7 @@ def test_the_model_is_as_before_after_an_error() -> None:
         assert model.module(**architectures.inputs("gemma2"), output_attentions=True).attentions[0] is not None
 
 
-def test_sdpa_hands_out_no_weights_by_itself() -> None:
+def test_transformers_returns_no_weights_with_sdpa() -> None:
     """Why all this is needed: asked for attentions, sdpa gives nothing and no error."""
     with torch.no_grad():
         output = architectures.build("llama").module(**architectures.inputs("llama"), output_attentions=True)

@@ -116,13 +116,13 @@ def test_bytes_of_one_character_stay_together() -> None:
     assert [part.start for part in align(4, [spans(TOKENIZERS["bytes"], text)] * 2)] == [0, 1, 2]
 
 
-def test_what_one_tokenizer_drops_goes_with_what_follows() -> None:
+def test_characters_that_a_tokenizer_drops_join_the_next_segment() -> None:
     text = " one two  "
     found = align(len(text), [spans(TOKENIZERS["words"], text), spans(TOKENIZERS["lowered"], text)])
     assert [text[part.start : part.end] for part in found] == [" one", " two  "]
 
 
-def test_tokens_of_no_characters_are_held_and_special_ones_are_not() -> None:
+def test_empty_tokens_belong_to_segments_but_special_ones_do_not() -> None:
     found = align(3, [[(0, 0), (0, 1), (1, 3), (3, 3)], [None, (0, 3), None]])
     assert [(part.start, part.end, part.tokens) for part in found] == [(0, 3, [[0, 1, 2, 3], [1]])]
     assert align(3, [[(0, 3)], [None, None]]) == [] and align(0, [[], []]) == []
@@ -220,9 +220,7 @@ def test_depths_are_the_means_of_heads(tiny_llama: Any, tiny_bert_classifier: An
 
 
 @pytest.mark.parametrize(("truncate", "length"), [(None, 40), ("right", 90), ("left", 90)])
-def test_shares_of_attention_are_over_tokens_as_eager_attention_has_them(
-    truncate: str | None, length: int, tiny_gpt2: Any, tiny_llama: Any
-) -> None:
+def test_shares_of_attention_equal_eager(truncate: str | None, length: int, tiny_gpt2: Any, tiny_llama: Any) -> None:
     # A word piece is many segments of the other's letters, or one: tokens and segments are not as many.
     model, letters = words_and_ends(), load(tiny_llama, "any")
     text = ("the cat sat on the mat, " * 10)[:length]

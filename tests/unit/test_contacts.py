@@ -91,7 +91,7 @@ def corrected(scores):
     return out
 
 
-def test_the_correction_is_the_formula():
+def test_apc_equals_its_formula():
     scores = np.random.default_rng(1).random((9, 9))
     scores += scores.T
     assert np.allclose(apc(scores), corrected(scores), rtol=0, atol=1e-12)
@@ -101,7 +101,7 @@ def test_the_correction_is_the_formula():
 
 @pytest.mark.parametrize(("kind", "causal"), [("random_bert", False), ("random_gpt2", True)])
 @pytest.mark.parametrize("correct", [True, False])
-def test_the_map_is_that_of_eager_attention(request, kind, causal, correct):
+def test_the_map_equals_one_from_eager_attention(request, kind, causal, correct):
     folder = request.getfixturevalue(kind)
     found = contacts(SEQUENCE, folder, correct=correct)
     maps = eager(folder, SEQUENCE, causal)
@@ -119,7 +119,7 @@ def test_the_map_is_that_of_eager_attention(request, kind, causal, correct):
     assert list(found.residues) == list(SEQUENCE) and found.truth is None and found.best is None
 
 
-def test_a_head_named_twice_is_used_once(random_bert, tiny_gpt2):
+def test_a_repeated_head_counts_once(random_bert, tiny_gpt2):
     once, twice = (contacts(SEQUENCE, random_bert, layers=[0], heads=heads) for heads in ([1, 0], [1, 0, 1]))
     assert twice.heads == once.heads and len(twice.heads) == 2
     assert np.array_equal(once.scores.array(), twice.scores.array())
@@ -205,7 +205,7 @@ def test_files_without_contacts_are_refused(tmp_path, name, text, words):
 
 
 @pytest.mark.parametrize("mark", [",", ", ", ";", "\t", " ; "])
-def test_a_head_of_several_words_is_left_out(tmp_path, mark):
+def test_a_header_of_several_words_is_skipped(tmp_path, mark):
     for head in (("Residue 1", "Residue 2"), ('"Residue 1"', '"Residue 2"')):
         (tmp_path / "a.csv").write_text("\n".join([mark.join(head), mark.join("13"), "2 4", ""]))
         assert np.argwhere(np.triu(read_contacts(tmp_path / "a.csv", 4))).tolist() == [[0, 2], [1, 3]]
@@ -249,7 +249,7 @@ def test_white_space_is_not_a_residue(random_bert, tiny_gpt2):
     assert found.residues == list("MKTAYIAkQRQ") and found.text == "MKTAY\nIAkQ RQ" and found.changes == {}
 
 
-def test_a_short_sequence_has_no_pairs_far_apart(random_bert):
+def test_a_short_sequence_has_no_distant_pairs(random_bert):
     found = contacts("MKTAY", random_bert, truth=[(1, 5)])
     assert found.pairs == [] and found.precisions == [] and found.best is None
     assert cutaway.contacts("MKTAY", random_bert, separation=2).pairs[0].j >= 3

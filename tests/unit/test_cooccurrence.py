@@ -30,7 +30,7 @@ def counts_by_hand(lines, words, window):
 
 
 @pytest.mark.parametrize("window", [1, 2, 5])
-def test_counts_and_ppmi_are_what_a_hand_counts(window):
+def test_counts_and_ppmi_by_hand(window):
     counts = counts_by_hand(split(LINES), WORDS, window)
     found_VV = cooccurrences(split(LINES), WORDS, window)
     assert found_VV.toarray().tolist() == [[counts[w, c] for c in WORDS] for w in WORDS]
@@ -47,7 +47,7 @@ def test_counts_and_ppmi_are_what_a_hand_counts(window):
     assert (found_VV > 0).any()
 
 
-def test_without_smoothing_ppmi_is_symmetric_and_with_it_rare_contexts_lose():
+def test_smoothing_lowers_the_ppmi_of_rare_contexts():
     counts_VV = cooccurrences(split(LINES), WORDS, 2)
     plain_VV, smooth_VV = ppmi(counts_VV, 1.0).toarray(), ppmi(counts_VV).toarray()
     np.testing.assert_allclose(plain_VV, plain_VV.T, atol=1e-12)
@@ -129,7 +129,7 @@ def test_contextual_vectors_are_means_over_a_words_places(tiny_bert_classifier):
         contextual_vectors(lines, ["fish"], model)
 
 
-def test_contextual_vectors_read_of_a_line_what_fits_the_context(tiny_bert_classifier):
+def test_contextual_vectors_cut_lines_to_the_context(tiny_bert_classifier):
     line = "cat " * 40  # 160 tokens, the context is 64
     assert contextual_vectors([line], ["cat"], load(tiny_bert_classifier, "any")).counts == [16]
 

@@ -35,7 +35,7 @@ def test_the_head_that_links_two_words_is_found_by_the_last_token_of_each() -> N
     assert found.weight == pytest.approx(0.7, abs=1 / 510) and found.first == pytest.approx(0.2, abs=1 / 510)
 
 
-def test_a_larger_weight_counts_less_beside_a_larger_one_on_the_first_token() -> None:
+def test_the_weight_on_the_first_token_is_subtracted() -> None:
     pair = maps((3, 0, 5, 2, 0.45), (7, 1, 5, 2, 0.4))
     pair[0][2][0, 5, 0] = 140  # 0.55 of it rests on the first token
     pair[1][2][1, 5, 0] = 10
@@ -43,18 +43,18 @@ def test_a_larger_weight_counts_less_beside_a_larger_one_on_the_first_token() ->
     assert found is not None and (found.layer, found.head) == (7, 4)
 
 
-def test_without_words_the_clearest_link_is_neither_the_first_token_nor_a_neighbour_nor_a_sign() -> None:
+def test_without_words_the_link_avoids_the_first_token_neighbours_and_punctuation() -> None:
     links = maps((3, 0, 5, 4, 0.9), (3, 1, 7, 2, 0.85), (7, 0, 5, 2, 0.6), (7, 1, 6, 3, 0.88))
     found = find_focus(links, (PIECES, PIECES), (WORDS, WORDS), {6}, None)
     assert found is not None and (found.layer, found.head, found.query, found.key) == (7, 0, 5, 2)
 
 
-def test_a_text_with_no_pair_has_no_focus() -> None:
+def test_a_text_without_pairs_has_no_focus() -> None:
     one = [(0, [0], np.full((1, 1, 1), 255, np.uint8))]
     assert find_focus(one, (["Hi"], ["Hi"]), ([0], [0]), set()) is None
 
 
-def test_a_word_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_an_error_for_a_missing_word_lists_the_words_of_the_text() -> None:
     with pytest.raises(InputError, match="the word 'dog' is not in the text") as problem:
         find_focus(maps(), (PIECES, PIECES), (WORDS, WORDS), set(), ("it", "dog"))
     assert "animal" in str(problem.value.hint)

@@ -103,7 +103,7 @@ def test_a_stop_string_ends_the_text_before_it(model):
     assert cut.finish_reason == "stop"
 
 
-def test_the_end_token_ends_a_row_and_min_new_tokens_holds_it_off(tiny_gpt2):
+def test_min_new_tokens_delays_the_end_token(tiny_gpt2):
     results = generate("The", load(tiny_gpt2), max_new_tokens=40, num_return_sequences=40)
     ended = [r for r in results if r.finish_reason == "eos"]
     assert ended, "none of 40 rows drew the end token: the test shows nothing"
@@ -185,7 +185,7 @@ def test_a_prompt_may_be_a_chat(tiny_llama, tmp_path):
         generate([*one, "hi"], model)
 
 
-def test_a_callback_that_fails_leaves_nothing_running(tiny_gpt2, monkeypatch):
+def test_a_failing_callback_stops_the_decoder(tiny_gpt2, monkeypatch):
     kept = []
     decoder = open_decoder(load(tiny_gpt2), "exact")
     monkeypatch.setattr(generating, "open_decoder", lambda *_: decoder)
@@ -200,7 +200,7 @@ def test_a_callback_that_fails_leaves_nothing_running(tiny_gpt2, monkeypatch):
     assert kept[-1] == []
 
 
-def test_generating_inside_and_outside_of_inference_mode_gives_the_same(tiny_llama):
+def test_inference_mode_does_not_change_the_text(tiny_llama):
     settings = {"max_new_tokens": 6, "temperature": 1.0, "top_p": 0.9, "repetition_penalty": 1.2}
     found = []
     for inside in (True, False, True):

@@ -76,7 +76,7 @@ def test_chance_is_what_even_attention_scores(tiny_llama: Path, monkeypatch: pyt
     ("aim", "role"),
     [(0, "same token"), (-1, "previous token"), (None, "first token")],
 )
-def test_a_head_made_for_a_role_is_given_it(aim: int | None, role: str) -> None:
+def test_constructed_heads_get_their_roles(aim: int | None, role: str) -> None:
     length = 40
     weights = torch.full((length, length), 0.02).tril()
     for t in range(length):
@@ -88,7 +88,7 @@ def test_a_head_made_for_a_role_is_given_it(aim: int | None, role: str) -> None:
     assert head.role == role and head.certainty > 0.85
 
 
-def test_an_induction_head_is_named_and_few_positions_make_nothing_sure() -> None:
+def test_an_induction_head_is_found_and_few_positions_give_low_certainty() -> None:
     ids = torch.cat([torch.arange(20), torch.arange(20)])
     weights = torch.full((40, 40), 0.01).tril()
     for t in range(20, 40):
@@ -173,7 +173,7 @@ def test_attention_equals_eager_in_every_form(tiny_llama: Path, tmp_path: Path) 
     assert np.abs(rolled.sum(-1) - 1).max() < 0.05
 
 
-def test_chosen_layers_and_heads_and_what_is_not_there(tiny_llama: Path) -> None:
+def test_chosen_layers_and_heads_and_missing_ones(tiny_llama: Path) -> None:
     maps = cutaway.attention(TEXT, str(tiny_llama), layers=[1], heads=[2, 0])
     [stack] = maps.stacks
     assert (stack.layers, stack.heads, len(stack.scores)) == ([1], [2, 0], 2)
@@ -197,7 +197,7 @@ def test_chosen_layers_and_heads_and_what_is_not_there(tiny_llama: Path) -> None
         maps.row(1, 0, 99)
 
 
-def test_generated_tokens_are_looked_at_as_they_were_made(tiny_llama: Path) -> None:
+def test_attention_of_generated_tokens_equals_that_of_cached_steps(tiny_llama: Path) -> None:
     """What the page of a generation shows, from one run over all of it, is what its cached steps computed."""
     model = cutaway.load(str(tiny_llama))
     [made] = cutaway.generate(TEXT, model, max_new_tokens=8, temperature=0.0)
@@ -363,7 +363,7 @@ def test_silencing_by_the_mean_and_together(tiny_llama: Path) -> None:
         cutaway.ablate("a", str(tiny_llama))
 
 
-def test_random_tokens_come_twice_and_the_same_again(tiny_gpt2: Path) -> None:
+def test_random_tokens_are_repeated_and_reproducible(tiny_gpt2: Path) -> None:
     first, second = (random_repeated(str(tiny_gpt2), 16, seed=3).ids for _ in range(2))
     assert first == second and first[:16] == first[16:] and len(set(first)) > 4
     assert random_repeated(str(tiny_gpt2), 16, seed=4).ids != first
@@ -382,7 +382,7 @@ def test_awkward_texts(tiny_gpt2: Path, text: str) -> None:
     assert all(np.isfinite(head.entropy_bits) for head in atlas.heads)
 
 
-def test_a_text_that_is_too_long_says_what_it_would_take(tiny_gpt2: Path) -> None:
+def test_an_error_for_a_long_text_says_how_much_memory_it_needs(tiny_gpt2: Path) -> None:
     with pytest.raises(
         PromptTooLong, match=r"(?s)100,000 tokens and .* takes 64.*4 heads would take 40\.0 GB.*truncate"
     ):
@@ -397,7 +397,7 @@ def test_a_text_is_cut_so_that_what_is_written_fits(tiny_gpt2: Path) -> None:
     assert maps.generated <= 4 and maps.stacks[0].maps.rows == 60 + maps.generated
 
 
-def test_more_memory_than_there_is_is_refused_before_the_run(tiny_long: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported_before_the_run(tiny_long: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sysconf", lambda name: 1)
     monkeypatch.setattr("cutaway.inside.attention_limits.ACTIVATIONS", 1e6)
     with pytest.raises(InputError, match=r"(?s)need about .* GB.*`layers`.*cutaway heads"):
@@ -423,7 +423,7 @@ def test_a_target_is_for_encoder_decoders_and_a_model_without_attention_is_refus
             verb("some text", mamba)
 
 
-def test_whole_words_of_wordpiece_are_words_of_their_own(tmp_path) -> None:
+def test_adjacent_wordpiece_words_are_separate_words(tmp_path) -> None:
     """A text of common words has no token with ##, and no space stands in its pieces."""
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "i", "am", "##s", "it"]
     (tmp_path / "vocab.txt").write_text("\n".join(tokens))

@@ -41,7 +41,7 @@ def test_distinct_divides_by_all_units_as_li_et_al_do() -> None:
     assert distinct([], 1) is None and distinct(["a"], 2) is None
 
 
-def test_repeated_is_one_less_the_share_of_different_4_grams() -> None:
+def test_repeated_is_one_minus_the_share_of_different_4_grams() -> None:
     assert repeated("a b c d e f".split()) == 0
     assert repeated("a b c d a b c d".split()) == pytest.approx(1 / 5)
     assert repeated(["x"] * 10) == pytest.approx(6 / 7)
@@ -91,7 +91,7 @@ def test_self_bleu_compares_each_sample_with_the_others() -> None:
     assert self_bleu([one, two]) == [bleu(one, [two]), bleu(two, [one])]
 
 
-def test_compression_ratio_is_whispers() -> None:
+def test_compression_ratio_equals_that_of_whisper() -> None:
     text = "No, I am your father. " * 20
     assert compression_ratio(text) == len(text.encode()) / len(zlib.compress(text.encode()))
     assert compression_ratio(text) > 2.4 > 1.5 > compression_ratio("The quick brown fox jumps over the lazy dog.")  # type: ignore[operator]
@@ -109,7 +109,7 @@ def test_reading_ease_of_published_examples() -> None:
     assert reading_ease("One two. Three 3.5 four") == pytest.approx(206.835 - 1.015 * 2 - 84.6)
 
 
-def test_syllables_of_words_that_are_not_as_they_are_written() -> None:
+def test_syllables_of_irregular_words() -> None:
     expected = {
         "the": 1, "me": 1, "table": 2, "churches": 2, "loved": 1, "wanted": 2, "science": 2, "people": 2, "area": 3,
         "idea": 3, "playing": 2, "academically": 5, "nation": 2, "radio": 3, "rhythm": 1, "queue": 1,
@@ -126,7 +126,7 @@ def test_dictionary_words() -> None:
     assert dictionary_words("42 !") is None and dictionary_words("Marco") is None
 
 
-def test_the_word_list_says_where_it_is_from() -> None:
+def test_the_word_list_names_its_source() -> None:
     words = legibility._english()
     assert 60_000 < len(words) < 70_000 and {"a", "i", "colour", "color", "transformer"} <= words
     assert all(word.isalpha() and word.islower() for word in words)

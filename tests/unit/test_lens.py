@@ -138,7 +138,7 @@ def test_the_last_layer_is_the_models_own_output(kind, tokenizer):
 
 
 @pytest.mark.parametrize("kind", [*DECODERS, *MASKED])
-def test_the_states_read_are_those_that_transformers_hands_out(kind, tokenizer):
+def test_the_states_equal_transformers_hidden_states(kind, tokenizer):
     """Layer l is what enters block l: the same as `output_hidden_states`, but for the last, which is normed there."""
     model = build(kind, tokenizer)
     ids = tokenizer.encode(TEXT).ids
@@ -193,7 +193,7 @@ def test_chunks_positions_and_one_token(model, monkeypatch):
     assert (one.tokens, len(one.grid[0].cells), one.grid[0].cells[0].target) == (["a"], 1, None)
 
 
-def test_the_model_is_left_as_it_was(model):
+def test_the_model_is_not_changed(model):
     before = {name: id(part) for name, part in model.module.named_modules()}
     ids = torch.tensor([model.tokenizer.encode(TEXT).ids])
     with torch.inference_mode():
@@ -249,7 +249,7 @@ def test_half_precision_passes_its_own_check(tokenizer):
 
 
 @pytest.mark.parametrize("text", ["", None])
-def test_no_text(model, text):
+def test_an_empty_text_is_refused(model, text):
     with pytest.raises(MissingText):
         lens(text, model)
 
@@ -269,7 +269,7 @@ def test_bad_numbers_and_long_texts(tiny_gpt2):
     assert len(lens("a" * 80, model, truncate="left", positions=[0]).tokens) == 64
 
 
-def test_models_without_a_vocabulary_to_read_by(tiny_bert_classifier, tokenizer):
+def test_models_without_an_output_vocabulary_are_refused(tiny_bert_classifier, tokenizer):
     with pytest.raises(WrongKind, match="no output vocabulary") as caught:
         lens(TEXT, tiny_bert_classifier)
     assert "smollm2-135m" in caught.value.hint
@@ -281,7 +281,7 @@ def test_models_without_a_vocabulary_to_read_by(tiny_bert_classifier, tokenizer)
         lens(TEXT, Model("t5", None, transformers.T5ForConditionalGeneration(config).eval(), tokenizer))
 
 
-def test_weights_that_are_no_numbers(tokenizer):
+def test_nan_weights_are_refused(tokenizer):
     model = build("llama", tokenizer)
     model.module.base_model.layers[1].mlp.up_proj.weight.data[0, 0] = math.nan
     with pytest.raises(ModelError, match="NaN"):

@@ -76,7 +76,7 @@ def test_masked_marginals_are_those_of_a_loop(masked):
     assert np.ptp(found.effects) > 1
 
 
-def test_a_model_that_reads_words_gets_the_letters_apart(tmp_path):
+def test_a_model_of_words_gets_letters_separated_by_spaces(tmp_path):
     """ProtBERT's tokenizer: a sequence without spaces is one unknown word to it."""
     (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *AMINO, "X"]))
     theirs = transformers.BertTokenizer(str(tmp_path / "vocab.txt"), do_lower_case=False)
@@ -150,7 +150,7 @@ def test_rows_and_arrays(masked, tmp_path):
         found.text = ""
 
 
-def test_letters_of_ones_own(masked):
+def test_given_letters_are_used(masked):
     found = mutate("MKTA", masked, letters="KM")
     assert found.letters == ["K", "M"] and found.positions == [1, 2] and found.unscored == 2
     assert found.alphabet == "letters"
@@ -191,7 +191,7 @@ def test_a3m_leaves_insertions_out(masked, tmp_path):
     assert dict(zip(AMINO, found.profile.effects[1], strict=True))["R"] == pytest.approx(math.log(2 / 3))
 
 
-def test_ranks_with_ties_and_without_any_difference():
+def test_rank_correlation_with_ties_and_of_a_constant():
     assert spearman(np.array([1.0, 2, 2, 3]), np.array([4.0, 3, 3, 1])) == pytest.approx(-1)
     assert spearman(np.array([1.0, 2]), np.array([1.0, 1])) is None
 
@@ -208,7 +208,7 @@ def test_ranks_with_ties_and_without_any_difference():
         (">one\nMKTW\n", "no row .* is the sequence"),
     ],
 )
-def test_files_that_are_no_alignment_of_the_sequence(masked, tmp_path, text, words):
+def test_files_that_do_not_align_the_sequence_are_refused(masked, tmp_path, text, words):
     with pytest.raises(InputError, match=words):
         mutate("MKTA", masked, alignment=alignment(tmp_path, text))
 
@@ -234,7 +234,7 @@ def test_bad_input(masked, text, options, error, words):
         mutate(text, masked, **options)
 
 
-def test_a_pseudocount_of_nothing(masked, tmp_path):
+def test_a_pseudocount_of_0_is_refused(masked, tmp_path):
     with pytest.raises(InputError, match="`pseudocount` is 0"):
         mutate("MKTA", masked, alignment=alignment(tmp_path, FAMILY), pseudocount=0)
 
@@ -261,14 +261,14 @@ def test_a_model_of_all_characters_reads_what_the_text_is(tiny_gpt2, text, alpha
     assert mutate(text, tiny_gpt2).alphabet == alphabet
 
 
-def test_white_space_takes_no_place_whatever_the_tokenizer_has(tiny_gpt2, masked):
+def test_white_space_does_not_count_as_a_position(tiny_gpt2, masked):
     assert " " in cutaway.load(tiny_gpt2).tokenizer.vocabulary
     for folder, text in ((tiny_gpt2, "GATT\nAC A"), (masked, "MKTA\nYI A")):
         whole, broken = mutate(text.replace("\n", "").replace(" ", ""), folder), mutate(text, folder)
         assert broken == whole and broken.positions == list(range(1, 8)) and broken.unscored == 0
 
 
-def test_a_text_with_letters_of_ones_own_stays_as_it_is(tiny_gpt2):
+def test_given_letters_leave_the_text_as_it_is(tiny_gpt2):
     found = mutate("a cat\nsat", tiny_gpt2, letters="ab")
     assert found.text == "a cat\nsat" and found.changes == {}
     assert found.positions == [1, 3, 6] and found.unscored == 4  # c, t, s, t
@@ -282,7 +282,7 @@ def test_the_rules_of_the_alphabet_are_those_of_records(masked):
     assert mutate("MKTA", masked).changes == {}
 
 
-def test_dna_for_a_model_of_proteins_is_said(masked, capfd):
+def test_dna_for_a_protein_model_is_refused(masked, capfd):
     mutate("MKTA", masked)
     assert "looks like" not in capfd.readouterr().err
     mutate("ACGTACGTTGCA", masked)
@@ -299,7 +299,7 @@ def test_tokens_of_several_letters(tmp_path):
         mutate("MKTA", tmp_path)
 
 
-def test_weights_that_hold_nan(masked):
+def test_nan_weights_are_refused(masked):
     loaded = cutaway.load(masked, "any")
     broken = cutaway.models.loading.Model("broken", None, transformers.BertForMaskedLM(loaded.config), loaded.tokenizer)
     broken.module.cls.predictions.bias.data.fill_(math.nan)
@@ -381,7 +381,7 @@ def test_a_broken_smiles_is_refused_before_the_weights_are_loaded(chemical, tmp_
         ([" "], "no sequence"),
     ],
 )
-def test_what_no_model_is_needed_for_is_told_before_it_is_looked_for(more, words):
+def test_mistakes_are_reported_before_the_model_is_looked_up(more, words):
     said = CliRunner().invoke(cli, ["mutate", "-m", "./no-such-model", *more])
     assert isinstance(said.exception, InputError | MissingText) and words in said.exception.message
 

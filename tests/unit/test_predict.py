@@ -64,7 +64,7 @@ def test_too_long_says_by_how_many_and_truncate_keeps_the_asked_end(tiny_gpt2):
 
 
 @pytest.mark.parametrize("text", ["", "a"])
-def test_nothing_to_score(tiny_gpt2, text):
+def test_a_text_with_nothing_to_score_is_refused(tiny_gpt2, text):
     with pytest.raises(MissingText):
         score(text, load(tiny_gpt2))
 
@@ -99,7 +99,7 @@ def test_language_model_logits_are_differences_of_scores(tiny_llama):
 
 
 @pytest.mark.parametrize("labels", [[], ["one"], ["a", "a"], ["a", " "]])
-def test_labels_that_are_no_choice(tiny_llama, labels):
+def test_too_few_or_equal_labels_are_refused(tiny_llama, labels):
     with pytest.raises(InputError, match="labels"):
         classify("The sea", load(tiny_llama), labels=labels)
 

@@ -161,7 +161,7 @@ def test_logprobs_and_entropies_are_the_models_own():
     assert set(found.entropies[1::2]) == {None}
 
 
-def test_an_impossible_token_is_no_obstacle():
+def test_tokens_of_probability_zero_are_never_drawn():
     logits_V = logits_like_a_models(5003)
     logits_V[::2] = -torch.inf
     found = choose(logits_V[None], [row(Sampling(1.0, top_p=0.9), measured=True)], frozenset())

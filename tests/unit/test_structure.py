@@ -62,7 +62,7 @@ def test_contacts_are_distances_between_beta_carbons(pdb):
 
 
 @pytest.mark.parametrize("gone", [10, 11])
-def test_numbers_say_which_of_two_alike_is_missing(tmp_path, gone):
+def test_residue_numbers_tell_which_of_two_equal_residues_is_missing(tmp_path, gone):
     lines = [atom(i, "CA", letter, "A", i + 1, CB_P3[i]) for i, letter in enumerate(SEQUENCE) if i != gone]
     (tmp_path / "loop.pdb").write_text("".join(lines) + "END\n")
     near = np.linalg.norm(CB_P3[:, None] - CB_P3[None], axis=-1) < 8
@@ -71,7 +71,7 @@ def test_numbers_say_which_of_two_alike_is_missing(tmp_path, gone):
     assert np.array_equal(read_structure(tmp_path / "loop.pdb", SEQUENCE).contacts, near)
 
 
-def test_residue_numbers_that_jump_without_a_gap_do_no_harm(tmp_path):
+def test_a_jump_in_residue_numbers_without_a_gap_is_harmless(tmp_path):
     numbers = [i + 1 + 7 * (i > 9) + 2000 * (i > 14) for i in range(len(SEQUENCE))]
     lines = [atom(i, "CA", x, "A", n, CB_P3[i]) for i, (x, n) in enumerate(zip(SEQUENCE, numbers, strict=True))]
     (tmp_path / "kabat.pdb").write_text("".join(lines) + "END\n")
@@ -108,7 +108,7 @@ def test_gzipped_mmcif_gives_the_same(pdb, tmp_path):
         ("bytes.pdb", bytes(range(128, 256)), "Biopython cannot read"),
     ],
 )
-def test_a_structure_of_another_sequence_is_refused(pdb, tmp_path, name, content, words):
+def test_files_that_are_not_a_structure_of_the_sequence_are_refused(pdb, tmp_path, name, content, words):
     path = tmp_path / name
     path.write_bytes(pdb.read_bytes() if content is None else content)
     sequence = SEQUENCE[1:7] + "W" * 30 + "SHWS" if content is None else SEQUENCE
@@ -116,6 +116,6 @@ def test_a_structure_of_another_sequence_is_refused(pdb, tmp_path, name, content
         read_structure(path, sequence)
 
 
-def test_a_missing_file_is_refused(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(InputError, match="there is no file"):
         read_structure(tmp_path / "nothing.pdb", SEQUENCE)

@@ -97,7 +97,7 @@ def test_a_longer_limit_goes_on_with_the_same_text(model):
     assert [a.token_ids == b.token_ids[:4] for a, b in zip(short, long, strict=True)] == [True] * 3
 
 
-def test_a_prompt_is_read_once_and_its_runs_are_neighbours(model, monkeypatch):
+def test_a_prompt_is_read_once_and_its_runs_follow_each_other(model, monkeypatch):
     read = []
     opened = sweep_passes.open_decoder(model)
 
@@ -239,7 +239,7 @@ def test_intervals_are_students_t():
     assert interval([1.0]) == (1.0, None, None) and interval([]) == (None, None, None)
 
 
-def test_pairing_by_prompt_finds_an_effect_far_smaller_than_the_prompts_differ():
+def test_pairing_by_prompt_finds_effects_smaller_than_the_spread_of_prompts():
     _, table = made(effect=3.0)
     ease, perplexity = effects_of(table)[::-1]
     [change] = ease.changes
@@ -251,7 +251,7 @@ def test_pairing_by_prompt_finds_an_effect_far_smaller_than_the_prompts_differ()
     assert any("reading ease rises from" in line and "perplexity to itself rises" in line for line in told)
 
 
-def test_an_interval_ends_where_the_measure_ends():
+def test_an_interval_stays_within_the_range_of_the_measure():
     spread = {"finished": (0.0, 1.0), "perplexity": (1.01, 900.0), "tokens": (1.0, 90.0), "reading_ease": (-90.0, 90.0)}
     spans = {"finished": (0, 1), "perplexity": (1, math.inf), "tokens": (0, math.inf)}
     for metric, (low, high) in spread.items():
@@ -265,7 +265,7 @@ def test_an_interval_ends_where_the_measure_ends():
         assert (level.low, level.high) == pytest.approx((max(free[1], least), min(free[2], most)))
 
 
-def test_of_intervals_without_an_effect_about_one_in_twenty_leaves_zero_out():
+def test_about_one_interval_in_twenty_excludes_zero_by_chance():
     clear = [
         change.clear
         for seed in range(400)
@@ -354,7 +354,7 @@ def test_against_greedy_every_sample_of_the_one_prompt_counts():
     assert "over the samples of the one prompt; they say nothing about other prompts" in told
 
 
-def test_other_settings_do_not_pass_for_chance_with_one_prompt():
+def test_with_one_prompt_other_settings_add_no_variance():
     settings = {"temperature": [0.5, 1.5], "top_p": [0.5, 1.0]}
     numbers = {(0.5, 0.5): [10.0, 11.0], (0.5, 1.0): [90.0, 92.0], (1.5, 0.5): [15.0, 15.5], (1.5, 1.0): [97.0, 96.0]}
     [change] = changes(table_of({"a": numbers}, settings)).changes
@@ -366,7 +366,7 @@ def test_other_settings_do_not_pass_for_chance_with_one_prompt():
     assert change.clear and change.n == 8
 
 
-def test_a_change_is_over_what_both_levels_have_and_its_ends_are_told_so():
+def test_a_change_uses_only_prompts_that_both_levels_have():
     settings = {"temperature": [0.5, 1.5], "top_p": [0.5, 1.0]}
     own = {(0.5, 0.5): [10.0], (0.5, 1.0): [90.0], (1.5, 0.5): [16.0]}
     numbers = {"a": own, "b": {level: [value[0] + 1.5] for level, value in own.items()} | {(1.5, 0.5): [20.0]},
@@ -376,7 +376,7 @@ def test_a_change_is_over_what_both_levels_have_and_its_ends_are_told_so():
     assert (change.before, change.after, change.change, change.n) == pytest.approx((10.75, 18.0, 7.25, 2))
 
 
-def test_levels_that_go_up_and_down_are_told_so():
+def test_a_measure_that_goes_up_and_down_is_reported():
     def told(*levels):
         own = {f"p{i}": {0.5 * k: [mean + 7 * i + 0.1 * k * i] for k, mean in enumerate(levels)} for i in range(4)}
         return " ".join(sentences(table := table_of(own), effects_of(table)))
@@ -388,7 +388,7 @@ def test_levels_that_go_up_and_down_are_told_so():
     assert ", not steadily: 20.5, 90.7, 40.8 at 0, 0.5, 1" in peak
 
 
-def test_the_largest_clear_effect_on_the_way_is_told():
+def test_the_largest_clear_effect_between_levels_is_reported():
     own = {f"p{i}": {0.0: [10.0 + i], 0.5: [15.0 + 1.1 * i], 1.0: [60.0 + 1.2 * i], 1.5: [10.0 + i + 9 * (-1) ** i]}
            for i in range(6)}  # fmt: skip
     told = " ".join(sentences(table := table_of(own), effects_of(table)))
@@ -396,7 +396,7 @@ def test_the_largest_clear_effect_on_the_way_is_told():
     assert ", not steadily: 12.5, 17.8, 63, 12.5 at 0, 0.5, 1, 1.5" in told
 
 
-def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
+def test_one_sample_of_one_prompt_has_no_interval():
     for numbers, why in (
         ({0.5: [10.0], 1.5: [60.0]}, "one prompt and 1 sample are too few"),
         ({0.0: [10.0], 1.5: [60.0]}, "one prompt and 1 sample are too few"),
@@ -411,7 +411,7 @@ def test_one_sample_of_one_prompt_has_no_interval_and_says_so():
     assert "at temperature 0 it always gives the same text" in sentences(greedy, effects_of(greedy))[-1]
 
 
-def test_a_few_equal_values_are_no_proof():
+def test_a_few_equal_values_are_not_a_clear_effect():
     few = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(3)}, metric="finished")).changes[0]
     many = changes(table_of({f"p{i}": {0.5: [0.0], 1.5: [1.0]} for i in range(6)}, metric="finished")).changes[0]
     grid, cells = settings_grid({"temperature": [0.5, 1.5]})
@@ -426,7 +426,7 @@ def test_a_few_equal_values_are_no_proof():
     assert (few.low, few.clear) == (None, False) and (many.low, many.high, many.clear) == (1.0, 1.0, True)
 
 
-def test_samples_that_are_compared_with_each_other_are_no_independent_ones():
+def test_self_bleu_of_one_prompt_has_no_interval():
     numbers = {0.5: [0.9, 0.8, 0.85], 1.5: [0.1, 0.2, 0.15]}
     [one] = changes(table_of({"a": numbers}, metric="self_bleu")).changes
     assert one.change == pytest.approx(-0.7) and (one.low, one.clear) == (None, False)
@@ -742,7 +742,7 @@ def interrupting(monkeypatch, model, steps):
     monkeypatch.setattr(sweep_passes, "open_decoder", opened)
 
 
-def test_ctrl_c_loses_no_run_that_has_ended(model, monkeypatch):
+def test_ctrl_c_keeps_every_finished_run(model, monkeypatch):
     """The short runs of a block have ended, the long ones beside them have not; fewer than are measured together."""
     asked = {"settings": {"max_new_tokens": [40, 3], "temperature": [0, 1.3]}, "scorer": model, "samples": 2}
     whole = sweep(PROMPTS, model, **asked)
@@ -758,7 +758,7 @@ def test_ctrl_c_loses_no_run_that_has_ended(model, monkeypatch):
         assert_same_run(one, other)
 
 
-def test_ctrl_c_while_runs_are_measured_loses_none(model, monkeypatch):
+def test_ctrl_c_while_measuring_keeps_every_finished_run(model, monkeypatch):
     """All rows end at the same step: the engine has not yet said so of those behind the first 16."""
     asked = {"settings": {"temperature": [0.5, 1.3]}, "max_new_tokens": 4, "samples": 5, "scorer": model}
     prompts, real = [f"Prompt {i}" for i in range(5)], score_continuations
@@ -776,7 +776,7 @@ def test_ctrl_c_while_runs_are_measured_loses_none(model, monkeypatch):
     assert len({run.key for run in kept}) == len(kept) == 50
 
 
-def test_a_file_of_runs_that_is_there_names_resume(capsys, tiny_llama, tmp_path):
+def test_an_error_for_an_existing_file_names_resume(capsys, tiny_llama, tmp_path):
     path = tmp_path / "runs.jsonl"
     path.touch()
     code, _, err = run(capsys, "sweep", "x", "-m", tiny_llama, "-o", path)
@@ -852,7 +852,7 @@ def test_ten_thousand_prompts_are_planned_at_once_and_run_one_block_at_a_time(mo
     runs.close()
 
 
-def test_a_model_of_numbers_that_are_none_says_so_at_once(tiny_llama):
+def test_a_model_with_nan_weights_is_reported_at_once(tiny_llama):
     broken = load(tiny_llama)
     with torch.no_grad():
         kept = broken.module.lm_head.weight.clone()
@@ -874,7 +874,7 @@ def test_a_cut_line_is_cut_off(tmp_path):
     assert keep_whole_lines(path) == 2
 
 
-def test_a_sweep_goes_on_from_the_runs_of_its_file(tiny_llama, tmp_path):
+def test_a_sweep_resumes_from_the_runs_of_its_file(tiny_llama, tmp_path):
     asked = {"settings": {"temperature": [0, 1]}, "samples": 2, "max_new_tokens": 3, "scorer": None}
     plan, ready, judge = sweeps_module.plan_sweep(["The", "a"], tiny_llama, **asked)
     whole = list(sweeps_module.runs_of(plan, ready, judge))

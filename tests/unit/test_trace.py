@@ -77,7 +77,7 @@ def test_the_token_its_rank_and_the_entropies():
     assert [option.before for option in found.options] == sorted((o.before for o in found.options), reverse=True)
 
 
-def test_greedy_takes_all_but_one_and_the_ban_on_ending_early_comes_first():
+def test_greedy_removes_all_tokens_but_one_after_the_ban_on_ending():
     logits_V = logits()
     best = int(logits_V.argmax())
     found = trace(logits_V, row(Sampling(), min_new_tokens=3), int(logits_V.argsort()[-2]), Words(), frozenset([best]))

@@ -120,7 +120,7 @@ def test_the_floor_is_the_surprisal_of_the_very_rows() -> None:
     assert rows.floor(validation_BT) == pytest.approx(float(expected))
 
 
-def test_validation_rows_are_no_training_rows() -> None:
+def test_validation_rows_are_never_trained_on() -> None:
     rows = SourceRows(SENTENCES, TOKENIZER, 200)
     held_out = {tuple(row.tolist()) for row in rows.validation(8)}
     trained = {tuple(rows.row(0, step, index).tolist()) for step in range(1, 9) for index in range(8)}
@@ -326,7 +326,7 @@ def test_fit_yields_records_as_they_happen() -> None:
     ]
 
 
-def test_losses_told_are_means_in_float64_over_every_prediction() -> None:
+def test_reported_losses_are_float64_means_over_all_predictions() -> None:
     settings = Settings(**{**TINY, "steps": 1, "batch_size": 48})  # 64 rows are no multiple of it
     run = TrainingRun(settings)
     rows = {0: run.rows.validation(64), 1: np.stack([run.rows.row(settings.seed, 1, i) for i in range(48)])}
@@ -342,7 +342,7 @@ def test_losses_told_are_means_in_float64_over_every_prediction() -> None:
     assert step.loss == pytest.approx(expected[1], abs=5e-8)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step() -> None:
+def test_a_nan_loss_ends_the_run_and_names_the_step() -> None:
     run = TrainingRun(Settings(**TINY))
 
     def spoil(record: StepRecord) -> None:
@@ -353,7 +353,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_names_the_step() -> None:
         run.train(on_step=spoil)
 
 
-def test_a_run_that_ends_in_nan_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_run_that_ends_in_nan_leaves_no_files(tmp_path: Path) -> None:
     output = tmp_path / "out"
     run = TrainingRun(Settings(**TINY))
 
@@ -380,7 +380,7 @@ def test_settings_may_be_numbers_of_numpy(tmp_path: Path) -> None:
     assert record["metrics"][-1]["learning_rate"] == pytest.approx(0.0005, rel=1e-3)
 
 
-def test_an_interruption_goes_through_and_leaves_whole_lines_and_no_model(tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_whole_lines_and_no_model(tmp_path: Path) -> None:
     def interrupt(record: StepRecord) -> None:
         if record.step == 2:
             raise KeyboardInterrupt
@@ -422,7 +422,7 @@ def test_a_machine_that_becomes_slower_shortens_the_run_and_not_its_schedule() -
     assert rates[-1] == pytest.approx(Settings.learning_rate / 10)
 
 
-def test_measuring_the_pace_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measuring_the_pace_does_not_change_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     first = train(**TINY)
     monkeypatch.setattr(pace, "SMALL", 0.0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # so that one thread it is, but measured
@@ -478,7 +478,7 @@ def test_training_on_a_text_file(text_file: Path) -> None:
     assert json.loads(result.to_json())["validation"][0]["floor"] is None
 
 
-def test_data_that_can_not_be_read(tmp_path: Path) -> None:
+def test_unreadable_data_are_refused(tmp_path: Path) -> None:
     short = tmp_path / "short.txt"
     short.write_text("too short")
     with pytest.raises(InputError, match=r"short\.txt' has 9 tokens; training needs at least 64"):
@@ -538,7 +538,7 @@ def test_an_output_folder_must_be_empty_and_a_folder(tmp_path: Path) -> None:
             train(**TINY, output=place)
 
 
-def test_a_folder_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_is_not_writable_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Path, *args: object, **kwargs: object) -> None:
         raise PermissionError(13, "Permission denied")
 

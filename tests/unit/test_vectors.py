@@ -79,7 +79,7 @@ def test_pooling_is_over_the_tokens_of_a_text_and_never_over_padding(model, pool
     np.testing.assert_allclose(unit, expected_ND / lengths_N[:, None], atol=1e-5)
 
 
-def test_cls_is_the_token_in_front_where_there_is_one(tiny_gpt2, tiny_bert_classifier):
+def test_cls_is_the_first_token_if_it_is_a_classification_token(tiny_gpt2, tiny_bert_classifier):
     bert = load(tiny_bert_classifier, "any")
     with pytest.raises(InputError, match="needs a classification token"):
         embed(TEXTS, bert, pooling="cls")
@@ -187,7 +187,7 @@ def test_a_cut_text_keeps_its_special_tokens_at_both_ends(tmp_path):
     assert "".join(found.tokens[0]) == f"<|end|>{'c' * 62}<|end|>" and found.cut == [8]
 
 
-def test_a_recipe_that_can_not_be_followed_is_not_passed_off_as_one(tmp_path):
+def test_an_unsupported_recipe_is_refused(tmp_path):
     folder = encoder(tmp_path, modules=("Transformer", "Pooling", "Dense", "Normalize"))
     with pytest.raises(InputError, match=r"(?s)a step that embed does not support: Dense.*`pooling='mean'`"):
         embed(LONG, folder)
@@ -206,7 +206,7 @@ def test_a_recipe_that_can_not_be_followed_is_not_passed_off_as_one(tmp_path):
         embed(LONG, folder, max_tokens=2)
 
 
-def test_a_limit_is_checked_for_a_model_without_one_of_its_own(tmp_path):
+def test_a_limit_is_checked_for_a_model_without_a_context_limit(tmp_path):
     backend = characters([" abcdefghijklmnopqrstuvwxyz"]).backend
     transformers.PreTrainedTokenizerFast(tokenizer_object=backend).save_pretrained(tmp_path)
     config = transformers.T5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
@@ -256,7 +256,7 @@ def test_the_record_holds_exactly_the_same_float32_numbers(tiny_gpt2):
     assert "Embeddings(" in repr(result)
 
 
-def test_what_can_not_be_embedded_is_said(tiny_gpt2):
+def test_requests_that_embed_can_not_fulfil_are_refused(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     for wrong, match in (
         ({"layer": 3}, r"(?s)no layer 3.*0 \(what enters the first block\) to 2"),
@@ -284,7 +284,7 @@ def damaged(folder):
     return Model("damaged", None, module, model.tokenizer)
 
 
-def test_vectors_that_are_no_numbers_are_said(tiny_gpt2):
+def test_nan_vectors_are_reported(tiny_gpt2):
     model = damaged(tiny_gpt2)
     bad, good = model.tokenizer.piece(5), model.tokenizer.piece(9)
     with pytest.raises(ModelError, match="gives NaN or infinity"):
@@ -345,7 +345,7 @@ def test_a_word_in_its_context_is_compared_with_words_in_theirs(tiny_bert_classi
     assert found.cosine == pytest.approx(cosine(asked, there), abs=1e-5)
 
 
-def test_neighbours_that_can_not_be_found_are_said(tiny_gpt2):
+def test_requests_that_neighbours_can_not_fulfil_are_refused(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     for call, match in (
         (lambda: neighbours(["ab"], model), "'ab' is not one token of .*, but 'a' \\+ 'b'"),
@@ -376,7 +376,7 @@ def test_texts_beyond_the_context_are_refused_or_cut(tiny_gpt2):
         neighbours([long], model, among=["a cat"], word="dog", truncate="left")
 
 
-def test_one_record_alone_has_no_neighbour_but_is_one(tiny_gpt2):
+def test_a_single_record_is_a_neighbour_but_has_none(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     assert neighbours("a", model, among=["a"]).queries[0].neighbours == []
     assert [n.token for n in neighbours("b", model, among=["a"]).queries[0].neighbours] == ["a"]
@@ -479,7 +479,7 @@ def test_a_map_of_records_keeps_their_groups_and_their_whole_text(tiny_gpt2):
     assert result.arrays()["names"].tolist() == [long, "No", "cats"]
 
 
-def test_a_map_that_can_not_be_drawn_is_said(tiny_gpt2):
+def test_requests_that_map_can_not_fulfil_are_refused(tiny_gpt2):
     model = load(tiny_gpt2, "any")
     for groups, options, match in (
         (["a"], {}, "a map needs at least 3 points; got 1"),
@@ -504,7 +504,7 @@ def test_public_names_are_the_same_things(tiny_gpt2):
     assert characters(["ab"]).kind == "WordLevel"
 
 
-def test_every_name_of_a_map_in_a_terminal_is_on_it_or_below_it():
+def test_the_terminal_shows_every_name_on_the_map_or_below_it():
     import io
 
     from rich.console import Console
