@@ -31,5 +31,5 @@ def advice(results: Sequence[Generation], *, answers: bool) -> str | None:
         what = to_answer if answers and not chat else "`min_new_tokens=16` keeps it from ending so early"
         return f"{which} empty: {why}; {what}"
     if answers and not chat and any(result.prompt.rstrip().endswith("?") for result in results):
-        return f"the prompt is a question, but it was continued, not answered; {to_answer}"
+        return f"a question was continued, not answered; {to_answer}"
     return None
