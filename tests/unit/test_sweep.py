@@ -24,6 +24,7 @@ import cutaway
 from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, PromptTooLong
 from cutaway.generation import generate, legibility, read_runs, read_sweep, sweep, sweep_passes
+from cutaway.generation import sweep_passes
 from cutaway.generation import sweeps as sweeps_module
 from cutaway.generation.legibility import MEASURES
 from cutaway.generation.scorer import score_continuations
@@ -351,7 +352,7 @@ def test_against_greedy_every_sample_of_the_one_prompt_counts():
     table = table_of({"a": {0.0: [6.38], 1.5: hot}}, metric="scorer_perplexity")
     told = " ".join(sentences(table, effects_of(table)))
     assert "perplexity to the scorer rises from 6.38 to 73.7 (× 11.5, " in told
-    assert "over the samples of the one prompt; they say nothing about other prompts" in told
+    assert "over the samples of the one prompt, which says nothing about other prompts" in told
 
 
 def test_with_one_prompt_other_settings_add_no_variance():
@@ -696,7 +697,7 @@ def test_killed_and_resumed_it_gives_the_same_lines(tiny_llama, tmp_path):
 
 
 def test_ctrl_c_prints_what_is_done_and_ends_with_130(capsys, tiny_llama, tmp_path, monkeypatch):
-    real = sweeps_module.runs_of
+    real = sweep_passes.runs_of
 
     def interrupted(*args, **options):
         for number, found in enumerate(real(*args, **options)):
@@ -704,7 +705,7 @@ def test_ctrl_c_prints_what_is_done_and_ends_with_130(capsys, tiny_llama, tmp_pa
                 raise KeyboardInterrupt
             yield found
 
-    monkeypatch.setattr(sweeps_module, "runs_of", interrupted)
+    monkeypatch.setattr(sweep_passes, "runs_of", interrupted)
     args = arguments(tmp_path, tiny_llama)
     code, out, err = run(capsys, *args)
     assert code == 130 and "stopped after 20 of 30 runs" in err and "3 prompts × 6 settings" in out
