@@ -24,7 +24,6 @@ import cutaway
 from cutaway.cli import main
 from cutaway.errors import InputError, MissingText, PromptTooLong
 from cutaway.generation import generate, legibility, read_runs, read_sweep, sweep, sweep_passes
-from cutaway.generation import sweep_passes
 from cutaway.generation import sweeps as sweeps_module
 from cutaway.generation.legibility import MEASURES
 from cutaway.generation.scorer import score_continuations
