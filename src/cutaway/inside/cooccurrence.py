@@ -161,9 +161,8 @@ def contextual_vectors(
             for word in found:
                 wanted[word] += 1
     if not chosen:
-        raise InputError(
-            f"the corpus has none of the words ({len(words):,} given)", hint="give other words or another corpus"
-        )
+        which = repr(next(iter(words))) if len(words) == 1 else f"any of the {len(words):,} words"
+        raise InputError(f"the corpus does not contain {which}", hint="give a corpus that does")
     sums: dict[str, np.ndarray[Any, Any]] = {}
     counts: collections.Counter[str] = collections.Counter()
     at = layers = 0

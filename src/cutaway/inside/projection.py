@@ -108,11 +108,6 @@ def embedding_map(
         raise InputError(f"`kind` is {kind!r}", hint=f"choose one of {', '.join(KINDS)}")
     chosen = map_points(groups, method, perplexity, seed)
     words = [word for _, word in chosen]
-    if perplexity is not None and not 0 < perplexity < len(words):
-        raise InputError(
-            f"`perplexity` is {perplexity:g} for {len(words)} points; it must be above 0 and below {len(words)}",
-            hint="it says about how many neighbours a point has",
-        )
     if isinstance(model, Embeddings):
         ids = [find_row(model, word) for word in words]
         name, space, names = model.model, model.space, [model.texts[i] for i in ids]

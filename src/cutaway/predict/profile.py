@@ -56,7 +56,7 @@ def column_profile(
     query = next((row for _, row in rows if row.replace("-", "") == text), None)
     if query is None or len(text) != len(sequence):
         raise InputError(
-            f"no row of {os.fspath(alignment)!r} is the sequence with gaps ({len(text):,} letters)",
+            f"no row of {os.fspath(alignment)!r} is the sequence with gaps ({counted(len(text), 'letter')})",
             hint="add the sequence to the alignment as its first row; lower-case insertions need the suffix .a3m",
         )
     columns = [column for column, letter in enumerate(query) if letter != "-"]

@@ -80,7 +80,7 @@ class Settings:
             _at_least(0, "warmup", self.warmup)
         if self.warmup_steps > self.steps:
             raise InputError(
-                f"`warmup` is {self.warmup_steps} steps, more than the whole run, which has {self.steps}",
+                f"`warmup` is {counted(self.warmup_steps, 'step')}, more than the whole run, which has {self.steps}",
                 hint="warm up for a tenth of the steps, or leave `warmup` out",
             )
         if self.width % self.heads:
