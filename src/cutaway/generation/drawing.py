@@ -26,7 +26,7 @@ _RARE = -80.0  # nats
 
 
 @dataclasses.dataclass(frozen=True)
-class SampledToken:
+class SampledTokens:
     """For each of B rows the chosen id, its log-probability and the entropy, both in nats and before any sampler.
 
     The entropy is None for a row that is neither measured nor traced.
@@ -39,7 +39,7 @@ class SampledToken:
 
 def choose(
     logits_BV: torch.Tensor, rows: Sequence[Row], end_ids: frozenset[int], scores_BV: torch.Tensor | None = None
-) -> SampledToken:
+) -> SampledTokens:
     """Choose every row's next id by its own settings and its own stream, from `scores_BV` if processors made them.
 
     One uniform number for each row, in float64, is looked up in the cumulative `distribution` of that row. So the id

@@ -237,5 +237,5 @@ def _loaded(scorer: ModelLike) -> Model:
     except NotFetched as error:
         raise NotFetched(
             f"the scorer is not available: {error.message}",
-            hint="fetch it first, choose another, or give `scorer` none",
+            hint="fetch it first, name another, or leave it out: `scorer=None`",
         ) from error
