@@ -75,4 +75,4 @@ def test_every_command_that_writes_says_so_with_2(place, tiny_gpt2, capsys) -> N
         make = ["tokenizer", "train", "file", "--format", "txt", "--kind", "char", "-o"]
         for words in (make, ["train", "--steps", 1, "-o"]):
             code, _, err = run(capsys, *words, place)
-            assert code == 2 and "'file/x'" in err, (words, err)
+            assert code == 2 and "'file" in err, (words, err)  # the name given, or the file that is in its way

@@ -846,7 +846,7 @@ def test_ten_thousand_prompts_are_planned_at_once_and_run_one_block_at_a_time(mo
     plan, ready, judge = sweeps_module.plan_sweep(prompts, model, settings={"temperature": [1.0]}, samples=1,
                                                   max_new_tokens=1, scorer=None)  # fmt: skip
     begun = time.monotonic()
-    runs = sweeps_module.runs_of(plan, ready, judge)
+    runs = sweep_passes.runs_of(plan, ready, judge)
     first = [next(runs) for _ in range(3)]
     assert [one.prompt for one in first] == prompts[:3] and time.monotonic() - begun < 20
     runs.close()
@@ -877,7 +877,7 @@ def test_a_cut_line_is_cut_off(tmp_path):
 def test_a_sweep_resumes_from_the_runs_of_its_file(tiny_llama, tmp_path):
     asked = {"settings": {"temperature": [0, 1]}, "samples": 2, "max_new_tokens": 3, "scorer": None}
     plan, ready, judge = sweeps_module.plan_sweep(["The", "a"], tiny_llama, **asked)
-    whole = list(sweeps_module.runs_of(plan, ready, judge))
+    whole = list(sweep_passes.runs_of(plan, ready, judge))
     path = tmp_path / "runs.jsonl"
     assert list(resume_runs(plan, path)) == [] and not path.exists()
     kept = "".join(f"{run.to_json()}\n" for run in (whole[0], whole[1], whole[1]))

@@ -34,7 +34,7 @@ def list_command() -> None:
 @command.command("get")
 @click.argument("names", nargs=-1, required=True)
 @offline_option
-@output_options
+@output_options()
 def get_command(names: tuple[str, ...]) -> None:
     """Download data sets and print their folders. Other programs can read these.
 

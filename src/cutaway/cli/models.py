@@ -8,16 +8,7 @@ import click
 
 from cutaway.cli.common import note, offline_option, someone_to_ask
 from cutaway.cli.help import Group
-from cutaway.cli.output import (
-    asked,
-    debug_option,
-    emit,
-    folder_options,
-    json_option,
-    output_options,
-    quiet_option,
-    verbose_option,
-)
+from cutaway.cli.output import asked, emit, folder_options, output_options, printing_options
 from cutaway.errors import InputError, sized
 from cutaway.progress import paused
 
@@ -48,7 +39,7 @@ def list_command() -> None:
 @click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @click.option("--accept-licence", is_flag=True, help="Say that you have read the model's terms and accept them.")
 @offline_option
-@output_options
+@output_options()
 def get_command(names: tuple[str, ...], revision: str | None, accept_licence: bool) -> None:
     """Download models and print their folders. The transformers library can load these.
 
@@ -81,7 +72,7 @@ def _accepts(name: str) -> bool:
 @click.argument("name")
 @click.option("--revision", help="Which branch, tag or commit of a Hugging Face Hub model to take.")
 @offline_option
-@output_options
+@output_options()
 def info_command(name: str, revision: str | None) -> None:
     """Show a model's folder, its source and its licence.
 
@@ -99,10 +90,7 @@ def info_command(name: str, revision: str | None) -> None:
 @command.command("card")
 @click.argument("name")
 @offline_option
-@json_option
-@quiet_option
-@verbose_option
-@debug_option
+@printing_options
 def card_command(name: str) -> None:
     """Print a model's card: what it is, what it was trained on, its licence.
 
@@ -148,10 +136,7 @@ def save_command(name: str, directory: str | None) -> None:
 
 @command.command("rm")
 @click.argument("names", nargs=-1, required=True)
-@json_option
-@quiet_option
-@verbose_option
-@debug_option
+@printing_options
 def rm_command(names: tuple[str, ...]) -> None:
     """Remove models from this computer (the cache). Models of the shelf can be downloaded again.
 

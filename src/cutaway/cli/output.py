@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -111,25 +111,6 @@ force_option = click.option(
 )
 
 
-@overload
-def output_options(first: F) -> F: ...
-
-
-@overload
-def output_options(first: str, *more: str) -> Callable[[F], F]: ...
-
-
-def output_options(first: Any, *more: str) -> Any:
-    """Add --json, -o, --force, -q, -v and --debug.
-
-    `@output_options(".svg", ".csv")` names what the command's result can be saved as besides a page and JSON: what its
-    class says in `formats`, said again so that nothing heavy need be imported to refuse a name.
-    """
-    if not isinstance(first, str):
-        return _output_options(first, Result.formats)
-    return lambda function: _output_options(function, (*Result.formats, first, *more))
-
-
 json_option = click.option(
     "--json",
     is_flag=True,
@@ -137,6 +118,31 @@ json_option = click.option(
     callback=_json,
     help="Print JSON: one object, or one per line if there are several.",
 )
+
+
+printing_options = chain(json_option, quiet_option, verbose_option, debug_option)
+
+
+def _with_output(output: Callable[[Any], Any]) -> Callable[[F], F]:
+    return chain(quiet_option, verbose_option, json_option, output, force_option, debug_option)
+
+
+def output_options(*more: str) -> Callable[[F], F]:
+    """Add --json, -o, --force, -q, -v and --debug.
+
+    `@output_options(".svg", ".csv")` names what the command's result can be saved as besides a page and JSON: what its
+    class says in `formats`, said again so that nothing heavy need be imported to refuse a name.
+    """
+    formats = (*Result.formats, *more)
+
+    def check(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            check_output(value, formats)
+        ctx.meta[_OUTPUT] = value
+
+    others = ", ".join(suffix for suffix in formats if suffix != ".html")
+    said = f"Save to FILE instead of printing. Its suffix sets the format: .html (a page), {others}."
+    return _with_output(click.option("-o", "--output", metavar="FILE", expose_value=False, callback=check, help=said))
 
 
 _SUFFIXES = (".html", ".json", ".jsonl", ".csv", ".npz", ".svg", ".png", ".pdf", ".txt")
@@ -163,47 +169,11 @@ def folder_options(*more: str) -> Callable[[F], F]:
         ctx.params["directory"] = folders[0] if folders else None
         ctx.meta[_OUTPUT] = files[0] if files else None
 
-    return chain(
-        quiet_option,
-        verbose_option,
-        json_option,
-        click.option(
-            "-o",
-            "--output",
-            multiple=True,
-            metavar="DIR",
-            expose_value=False,
-            callback=sort_out,
-            help=f"Save into the new folder DIR. A file name ({', '.join(formats)}) saves the result instead. You "
-            "can give -o twice.",
-        ),
-        force_option,
-        debug_option,
+    files = ", ".join(formats)
+    said = f"Save into the new folder DIR. A file name ({files}) saves the result instead. You can give -o twice."
+    return _with_output(
+        click.option("-o", "--output", multiple=True, metavar="DIR", expose_value=False, callback=sort_out, help=said)
     )
-
-
-def _output_options(function: F, formats: tuple[str, ...]) -> F:
-    def check(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-        if value is not None:
-            check_output(value, formats)
-        ctx.meta[_OUTPUT] = value
-
-    others = ", ".join(suffix for suffix in formats if suffix != ".html")
-    return chain(
-        quiet_option,
-        verbose_option,
-        json_option,
-        click.option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            expose_value=False,
-            callback=check,
-            help=f"Save to FILE instead of printing. Its suffix sets the format: .html (a page), {others}.",
-        ),
-        force_option,
-        debug_option,
-    )(function)
 
 
 def emit(results: Sequence[Result], draw: Callable[[], RenderableType] | None, to: Asked | None = None) -> None:

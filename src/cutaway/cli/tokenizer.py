@@ -11,7 +11,7 @@ import click
 
 from cutaway.cli.common import AtLeast, Seed, note, offline_option, rename_option
 from cutaway.cli.help import Group
-from cutaway.cli.output import debug_option, emit, json_option, output_options, quiet_option, verbose_option
+from cutaway.cli.output import emit, output_options, printing_options
 from cutaway.cli.text_input import check_file
 from cutaway.errors import InputError
 
@@ -81,10 +81,7 @@ def command() -> None:
 @click.option("--skip-bad", is_flag=True, help="Leave out broken records and count them.")
 @rename_option
 @click.option("--force", is_flag=True, help="Overwrite a tokenizer that is in DIR.")
-@json_option
-@quiet_option
-@verbose_option
-@debug_option
+@printing_options
 def train_command(files: tuple[str, ...], kind: str, directory: str, **options: Any) -> None:
     """Train a tokenizer on the sequences in FILEs, and save it as a folder that transformers loads.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--prompt", default="What is the ALCF?", help="The prompt of the first two sections.")
 @click.option("--steps", type=AtLeast(2), help="Number of training steps.  [default: as many as fit in 45 s]")
 @click.option("--seed", type=Seed(), default=0, help="Seed of all random numbers in the tour.")
-@output_options
+@output_options()
 def command(model: str, prompt: str, steps: int | None, seed: int, **options: Any) -> None:
     """Run the whole lesson on a real model and write it as one page.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from cutaway.errors import NotFetched, counted
@@ -62,7 +63,7 @@ def runs_of(
     with step(counted(plan.runs_per_model * len(plan.models), "run"), total) as shown:
         for name, model in zip(plan.models, models, strict=True):
             opened: tuple[_Pass, Model | None] | None = None
-            for block in _blocks(plan, batch_size * _BLOCK):
+            for block in _blocks(plan.groups(), batch_size * _BLOCK):
                 if all(key in done for group in block for key in group.keys(name)):
                     advance(sum(group.samples * group.settings["max_new_tokens"] for group in block))
                     continue
@@ -92,7 +93,8 @@ class _Pass:
         ended: dict[tuple[int, int], Row] = {}
         number: dict[Row, tuple[int, int]] = {}
         counted: dict[Row, int] = {}
-        parts = list(_parts(block))
+        numbers = iter(range(len(block)))
+        parts = [list(itertools.islice(numbers, len(part))) for part in _blocks(block, _TOGETHER)]
         measured: deque[SweepRun] = deque()
 
         def measure(part: Sequence[int]) -> None:
@@ -204,9 +206,10 @@ def _opened(
     return _Pass(plan, name, decoder, truncate), None if scorer is None else _loaded(scorer)
 
 
-def _blocks(plan: SweepPlan, size: int) -> Iterator[list[Group]]:
+def _blocks(groups: Iterable[Group], size: int) -> Iterator[list[Group]]:
+    """Yield groups together that have at least `size` rows; the last block may have fewer."""
     block, rows = list[Group](), 0
-    for group in plan.groups():
+    for group in groups:
         block.append(group)
         rows += group.samples
         if rows >= size:
@@ -214,19 +217,6 @@ def _blocks(plan: SweepPlan, size: int) -> Iterator[list[Group]]:
             block, rows = [], 0
     if block:
         yield block
-
-
-def _parts(block: Sequence[Group]) -> Iterator[list[int]]:
-    """Yield lists of groups that are measured together, by their numbers."""
-    part, rows = list[int](), 0
-    for g, group in enumerate(block):
-        part.append(g)
-        rows += group.samples
-        if rows >= _TOGETHER:
-            yield part
-            part, rows = [], 0
-    if part:
-        yield part
 
 
 def _loaded(scorer: ModelLike) -> Model:
