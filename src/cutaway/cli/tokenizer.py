@@ -15,8 +15,6 @@ from cutaway.cli.output import emit, output_options, printing_options
 from cutaway.cli.text_input import check_file
 from cutaway.errors import InputError
 
-__all__ = ["command"]
-
 _KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smiles", "selfies", "bins", "states")
 _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 

@@ -10,8 +10,6 @@ from cutaway.cli.common import AtLeast, Seed, device_option
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, folder_options
 
-__all__ = ["command"]
-
 _SECTIONS = {
     "Model": ("--arch", "--layers", "--heads", "--width", "--context"),
     "Training": (

@@ -33,8 +33,6 @@ from cutaway.models.loading import shared
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import ModelLike
 
-__all__ = ["attention"]
-
 SEARCHED = 256  # up to so many tokens, the clearest link is searched for
 ROLLED = 1024  # up to so many tokens, the rollout matrix is computed
 

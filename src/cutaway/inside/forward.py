@@ -17,8 +17,6 @@ from cutaway.progress import step
 from cutaway.random_streams import stream
 from cutaway.tokens.encoding import encode_text
 
-__all__ = ["Reading", "no_tokens", "not_finite", "random_repeated", "read"]
-
 TARGET = 64  # most tokens that an encoder-decoder writes if no target is given
 
 

@@ -16,8 +16,6 @@ from cutaway.tokens.builder import LETTERS, PRINTABLE, SPECIALS, UNKNOWN, assemb
 from cutaway.tokens.char_word import BY_CHARACTER, BY_WORD
 from cutaway.tokens.tokenizer import Tokenizer
 
-__all__ = ["KINDS", "check_kind", "train_tokenizer"]
-
 KINDS: Final = {
     "bpe": ("text", "dna", "rna", "protein", "codon", "smiles"),
     "wordpiece": ("text", "dna", "rna", "protein"),

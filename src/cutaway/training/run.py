@@ -35,8 +35,6 @@ from cutaway.training.result import Training
 from cutaway.training.rows import Rows, SourceRows, TextRows
 from cutaway.training.run_folder import card, made, record_files
 
-__all__ = ["TrainingRun", "train"]
-
 _SAY_EVERY: Final = 10.0  # seconds
 
 _logger = get_logger(__name__)

@@ -21,7 +21,7 @@ export function sideBySide(record, values, of) {
   const few = record.prompts.length <= NAMED;
   const prompt = few
     ? choice(
-        record.prompts.map((text, i) => [i, legible([...text].slice(0, 60).join(""), { spaces: false })]),
+        record.prompts.map((text, i) => [i, legible([...text].slice(0, 60).join(""), { spaces: false }).textContent]),
         (i) => {
           state.prompt = Number(i);
           draw();
