@@ -11,8 +11,11 @@ DATA := chloroplast lambda
 tour: .venv/installed
 	@$(BIN)/cutaway tour -o tour.html --force
 
-test: lint types models
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
+# The files of tests run in the order of their names: the long ones, of pages and real models, come first, and none
+# runs alone at the end.
+test: .venv/installed-dev
+	@$(MAKE) --no-print-directory -j 2 lint types models
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-dev
 	@$(BIN)/ruff check .
@@ -39,14 +42,19 @@ models: .venv/installed-dev
 
 # Install torch first, by its exact version, so that pip does not download gigabytes of GPU libraries.
 # Without --no-compile, pip compiles tens of thousands of unused modules, which takes half of the install time.
-.venv/installed: .venv/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check $(TORCH)
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e .
+PIP := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check
+
+.venv/installed-torch: .venv/bin/python
+	$(PIP) $(TORCH)
 	@touch $@
 
-.venv/installed-dev: .venv/installed
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,science]"
+.venv/installed: .venv/installed-torch pyproject.toml constraints.txt
+	$(PIP) -c constraints.txt -e .
 	@touch $@
+
+.venv/installed-dev: .venv/installed-torch pyproject.toml constraints.txt
+	$(PIP) -c constraints.txt -e ".[dev,science]"
+	@touch .venv/installed $@
 
 clean:
 	rm -rf .venv tour.html tiny-model
