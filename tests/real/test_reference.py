@@ -39,19 +39,19 @@ def reference(model, ids, length):
 
 
 def test_greedy_equals_transformers_token_for_token(smollm2):
-    """20 prompts × 128 tokens; where padding moved transformers' batch off, the prompt alone is what counts."""
+    """20 prompts × 64 tokens; where padding moved transformers' batch off, the prompt alone is what counts."""
     model = load(smollm2, "generator")
     assert model.end_ids == {2}
     ids = [encode_prompt(model, prompt) for prompt in PROMPTS]
-    rows = [Row(prompt, i, max_new_tokens=128) for prompt, i in zip(PROMPTS, ids, strict=True)]
+    rows = [Row(prompt, i, max_new_tokens=64) for prompt, i in zip(PROMPTS, ids, strict=True)]
     for _ in run(open_decoder(model, "exact"), rows, batch_size=20):
         pass
-    expected = reference(model, ids, 128)
+    expected = reference(model, ids, 64)
     for row, wanted in zip(rows, expected, strict=True):
         if row.ids != wanted:
-            wanted = reference(model, [row.prompt_ids], 128)[0]
+            wanted = reference(model, [row.prompt_ids], 64)[0]
         assert row.ids == wanted, row.prompt
-    assert sum(len(row.ids) for row in rows) > 1_500
+    assert sum(len(row.ids) for row in rows) > 900
 
 
 def test_beams_equal_transformers(smollm2):

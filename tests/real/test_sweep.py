@@ -1,4 +1,4 @@
-"""The homework, small: SmolLM2 under eight settings, and what temperature does to its text."""
+"""The homework, small: SmolLM2 under six settings, and what temperature does to its text."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ PROMPTS = ["The capital of France is", "Once upon a time, a fox", "Photosynthesi
 
 
 def test_a_hot_model_is_surprising_and_short_of_english(smollm2: str) -> None:
-    settings = {"temperature": [0.3, 0.7, 1.0, 1.8], "top_p": [0.8, 1.0]}
+    settings = {"temperature": [0.3, 1.0, 1.8], "top_p": [0.8, 1.0]}
     found = sweep(PROMPTS, smollm2, settings=settings, samples=2, max_new_tokens=16)
-    assert len(found.runs) == 4 * 8 * 2
+    assert len(found.runs) == 4 * 6 * 2
     effects = {(effect.setting, effect.measure): effect for effect in found.effects}
     hot = effects["temperature", "scorer_perplexity"].changes[-1]
     assert hot.clear and hot.low is not None and hot.low > 3

@@ -84,8 +84,12 @@ def test_the_lines_give_the_numbers_on_the_page(result, monkeypatch, tmp_path, c
         assert printed == shown
 
 
-def test_a_script_in_the_prompt_is_text(smollm2, minilm, gpt2_vocab, tmp_path, monkeypatch):
+def test_a_script_in_the_prompt_is_text_and_the_lines_run_beside_the_page(
+    smollm2, minilm, gpt2_vocab, tmp_path, monkeypatch, capsys
+):
+    """The folder that the page names is there."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     prompt = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
     with pytest.raises(SystemExit) as end:
         main(["tour", "--prompt", prompt, "--steps", "10", "-o", "tour.html"])
@@ -94,18 +98,6 @@ def test_a_script_in_the_prompt_is_text(smollm2, minilm, gpt2_vocab, tmp_path, m
     page = (tmp_path / "tour.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page
     assert "<img" not in page
-
-
-def test_the_folder_that_the_page_names_is_there_and_its_lines_run_beside_the_page(
-    smollm2, minilm, gpt2_vocab, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    with pytest.raises(SystemExit) as end:
-        main(["tour", "--steps", "10", "-o", "tour.html"])
-        raise SystemExit(0)
-    assert end.value.code == 0
-    page = (tmp_path / "tour.html").read_text(encoding="utf-8")
     [block] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
     saving = json.loads(block)[0]["sections"][8]
     command = Path(sys.executable).absolute().parent / "cutaway"
