@@ -270,7 +270,7 @@ def exact_weights(neuron: Record, causal: bool) -> Any:
 
 
 def pooled(maps: Any, pool: int) -> Any:
-    """Return maps [H, T, S] with p × p tokens a cell: summed over its keys, averaged over its queries."""
+    """Return maps [H, T, S] with p × p tokens per cell: summed over its keys, averaged over its queries."""
     rows, columns = (range(0, size, pool) for size in maps.shape[1:])
     return np.add.reduceat(np.add.reduceat(maps, columns, 2), rows, 1) / np.diff([*rows, maps.shape[1]])[None, :, None]
 

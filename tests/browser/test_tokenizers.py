@@ -46,7 +46,7 @@ def test_the_bars_are_of_the_chosen_measure(sheet: Any, tmp_path: Path) -> None:
     marks = [" (lossy)" if lost else "" for lost in lossy]
     assert said == [f"{cell['fertility']:.3f}{mark}" for cell, mark in zip(record["cells"], marks, strict=True)]
     assert tab.locator(".bars .rest").count() == sum(lossy) > 0
-    tab.locator("select").select_option(label="bits a symbol, bigram model")
+    tab.locator("select").select_option(label="bits per symbol, bigram model")
     said = tab.locator(".bars .value").all_inner_texts()
     assert [value.endswith(" (lossy)") for value in said] == lossy
     tab.locator("select").select_option(label="exact round trip")

@@ -62,7 +62,7 @@ def tokens(result: Tokens) -> RenderableType:
         pieces.append("│", style="dim")
     rest = f" … and {count - drawn:,} more (--json has all)" if drawn < count else ""
     ids = Text(" ".join(str(i) for i in result.ids[:drawn]) + rest)
-    per = f", {len(result.text) / count:.2f} characters a token" if count else ""
+    per = f", {len(result.text) / count:.2f} characters per token" if count else ""
     trip = "exact" if result.round_trip else f"not exact: {shorten(result.decoded)!r}"
     facts = fact_table(
         [
@@ -131,7 +131,7 @@ def score(result: Score) -> RenderableType:
             "total",
             f"{result.total_bits:.3f} bits ({result.total_nats:.3f} nats) over {counted(len(result.tokens), 'token')}",
         ),
-        ("mean", f"{result.bits_per_token:.3f} bits a token, {result.bits_per_byte:.3f} bits a byte"),
+        ("mean", f"{result.bits_per_token:.3f} bits per token, {result.bits_per_byte:.3f} bits per byte"),
         ("perplexity", f"{result.perplexity:.3f}"),
         ("next", following),
     ]
@@ -164,8 +164,8 @@ def training(result: Training) -> RenderableType:
             f"{result.architecture}, {result.parameters:,} parameters, context {counted(result.context, 'token')}",
         ),
         ("data", f"{result.source}: {result.tokens_seen:,} tokens in {counted(len(result.metrics), 'step')}"),
-        ("loss", f"{first:.4f} nats a token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
-        ("floor", "" if floor is None else f"{floor:.4f} nats a token on the same rows ({result.floor_label})"),
+        ("loss", f"{first:.4f} nats per token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
+        ("floor", "" if floor is None else f"{floor:.4f} nats per token on the same rows ({result.floor_label})"),
         ("took", f"{took} on {counted(result.threads, 'thread')}{hurried}"),
         ("saved", result.directory or ""),
     ]
@@ -182,7 +182,9 @@ def models(result: ModelList) -> RenderableType:
 
 
 def _far(far: Divergence) -> str:
-    return f"KL to float32 {far.mean:.4f} nats a token; a single log-probability is off by up to {far.largest:.2f} nats"
+    return (
+        f"KL to float32 {far.mean:.4f} nats per token; a single log-probability is off by up to {far.largest:.2f} nats"
+    )
 
 
 def model(result: ModelInfo) -> RenderableType:

@@ -106,7 +106,7 @@ def ablation(result: Ablation) -> RenderableType:
     ordered = sorted(result.heads, key=lambda head: -head.change)
     shown = ordered if len(ordered) <= 24 else [*ordered[:16], *ordered[-8:]]
     most = max((abs(head.change) for head in result.heads), default=0) or 1
-    table = new_table("head", ">change, nats a token", ">loss", "")
+    table = new_table("head", ">change, nats per token", ">loss", "")
     for head in shown:
         change = bar(30 * abs(head.change) / most, "red" if head.change > 0 else "cyan")
         table.add_row(f"{head.layer}.{head.head}", f"{head.change:+.4f}", f"{head.loss:.4f}", change)
@@ -114,7 +114,7 @@ def ablation(result: Ablation) -> RenderableType:
     text = shorten(result.text, 80) if result.text else "random tokens, twice: loss of the second half"
     facts = [
         ("text", f"{text} ({counted(len(result.tokens), 'token')})"),
-        ("loss", f"{result.loss:.4f} nats a token with all heads of {result.model}"),
+        ("loss", f"{result.loss:.4f} nats per token with all heads of {result.model}"),
         ("method", "a head's output replaced by " + ("zeros" if result.method == "zero" else "its mean over the text")),
     ]
     return Group(table, *more(left, "heads between"), "", fact_table(facts))

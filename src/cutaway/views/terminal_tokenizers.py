@@ -231,16 +231,16 @@ def _measures(cell: TokenizerCell, sample: ComparedSample) -> dict[str, str]:
     last = {"error": error} if sample.alphabet == "series" else {"exact": _percent(cell.exact)}
     return {
         "tokens": f"{cell.tokens:,}",
-        f"tokens a {unit}": "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
-        f"{sample.symbol}s a token": _size(cell.symbols_per_token),
-        "bytes a token": _size(cell.bytes_per_token),
+        f"tokens per {unit}": "< 0.001" if 0 < cell.fertility < 0.001 else f"{cell.fertility:.3f}",
+        f"{sample.symbol}s per token": _size(cell.symbols_per_token),
+        "bytes per token": _size(cell.bytes_per_token),
         "unknown": _percent(cell.unknown),
         "as bytes": _percent(cell.byte_fallback),
         **last,
         "used": _percent(cell.used),
         "replaced": "–" if cell.substitution is None else f"{cell.substitution:.2f}",
         "in/out": "–" if cell.indel is None else f"{cell.indel:.2f}",
-        f"bits a {sample.symbol}": bits if cell.comparable else f"({bits})",
+        f"bits per {sample.symbol}": bits if cell.comparable else f"({bits})",
         "MB/s": f"{cell.encode_mb_per_s:.2g}",
     }
 

@@ -14,7 +14,7 @@ from cutaway.views.terminal_tables import MOST, fact_table, more, new_table, std
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
 
-# Two bits a step, as on the page: from what was certain to what nobody would have said.
+# Two bits per step, as on the page: from what was certain to what nobody would have said.
 _STYLES = (
     "default",
     "green",

@@ -30,7 +30,9 @@ def draw(record: dict[str, Any]) -> Sheet:
     left, top = 46.0, 90 + NUMBER_HEIGHT
     sheet = Sheet(max(left + layers * cell + 20, 660), top + heads * cell + 82, f"Ablation of {record['model']}")
     method = _METHODS.get(record["method"], record["method"])
-    hint = f"Each head alone switched off ({method}): how much the loss rises above {record['loss']:.3f} nats/token."
+    hint = (
+        f"Each head was switched off alone ({method}): how much the loss rises above {record['loss']:.3f} nats/token."
+    )
     sheet.heading("Ablation", record["model"], hint)
     sheet.quote(record["text"])
     sheet.text(20, top - 22, "layers across, heads down", size=11, colour=MUTED)

@@ -94,7 +94,7 @@ def _lines(sheet: Sheet, record: dict[str, Any], bits: list[float], top: float) 
         sheet.text(right + 8, low, name, size=10.5, colour=colour)
     mean = [value for value in bits if value == value]
     said = (
-        f"{counted(len(record['tokens']), 'token')}, {number(sum(mean) / len(mean))} bits a token"
+        f"{counted(len(record['tokens']), 'token')}, {number(sum(mean) / len(mean))} bits per token"
         if mean
         else "no token"
     )

@@ -108,7 +108,7 @@ def _names(sheet: Sheet, points: list[dict[str, Any]], groups: list[str], spots_
     ]
     left_out = len(points) - sum(named)
     if left_out:
-        note = f"{counted(left_out, 'name')} left out for want of room"
+        note = f"{counted(left_out, 'name')} left out: no room for them"
         sheet.text(_WIDTH - 20, _TOP + 8, note, size=11, colour=MUTED, ha="right")
 
 

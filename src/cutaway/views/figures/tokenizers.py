@@ -63,8 +63,8 @@ def _plot(sheet: Sheet, title: str, measure: str, cells: list[dict[str, Any]], p
 
 def _called(measure: str, sample: dict[str, Any]) -> str:
     return {
-        "fertility": f"tokens a {sample['unit']}",
-        "bits_per_symbol": f"bits a {sample['symbol']}, bigram",
+        "fertility": f"tokens per {sample['unit']}",
+        "bits_per_symbol": f"bits per {sample['symbol']}, bigram",
         "exact": "records that come back",
         "used": "of the vocabulary used",
         "substitution": "tokens changed: replaced",

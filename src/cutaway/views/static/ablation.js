@@ -57,9 +57,9 @@ export function drawAblation(element, record) {
   element.append(
     heading("Ablation", record.model),
     hint(
-      `Each of ${count(record.heads.length)} heads alone switched off ` +
-        `(${METHODS[record.method] ?? record.method}), and the text scored again. + marks heads that are ` +
-        "missed, − heads the text is better off without.",
+      `Each of ${count(record.heads.length)} heads was switched off alone ` +
+        `(${METHODS[record.method] ?? record.method}), and the text was scored again. +: the loss is higher ` +
+        "without the head; −: it is lower.",
     ),
     facts([
       ["loss with all heads", `${fixed(record.loss, 3)} nats/token`],
@@ -109,8 +109,8 @@ function describe(entry) {
       ? `${fixed(change, 3)} more: the text becomes exp(${fixed(change, 3)}) = ${fixed(Math.exp(change), 2)} ` +
         "times as perplexing"
       : change < 0
-        ? `${fixed(-change, 3)} less: this text is better off without it`
-        : "as with it";
+        ? `${fixed(-change, 3)} less: the model predicts this text better without it`
+        : "the same as with it";
   return [
     el("b", {}, `Head ${entry.layer}.${entry.head}`),
     `: without it the loss is ${fixed(loss, 3)} nats per token, ${verdict}.`,

@@ -23,7 +23,7 @@ export function drawClassification(element, record) {
     [head ? "The text" : "The text, put as a question", textStep(record)],
     [`${count(record.ids.length)} token ids`, idsStep(record)],
     [
-      head ? "Logits: one number a label" : "Logits: how much more likely the text makes each label, nats",
+      head ? "Logits: one number per label" : "Logits: how much more likely the text makes each label, nats",
       logitsStep(record),
     ],
     ["Softmax: numbers that add up to 1", softmaxStep(record)],

@@ -7,8 +7,8 @@ const share = (value) => percent(value),
 const MEASURES = [
   {
     key: "fertility",
-    name: (sample) => `tokens a ${sample.unit}`,
-    label: "tokens a word or symbol",
+    name: (sample) => `tokens per ${sample.unit}`,
+    label: "tokens per word or symbol",
     said: (value) => small(value, 3),
     why:
       "Fewer tokens: more fits in a context. Words stand between spaces; sequences without words are counted by " +
@@ -16,8 +16,8 @@ const MEASURES = [
   },
   {
     key: "bits_per_symbol",
-    name: (sample) => `bits a ${sample.symbol}`,
-    label: "bits a symbol, bigram model",
+    name: (sample) => `bits per ${sample.symbol}`,
+    label: "bits per symbol, bigram model",
     said: (value) => small(value, 3),
     why:
       "A bigram model of the tokens, learned on half of the records and scored on the other half: all its bits, " +
@@ -26,17 +26,17 @@ const MEASURES = [
   },
   {
     key: "symbols_per_token",
-    name: (sample) => `${sample.symbol}s a token`,
-    label: "symbols a token",
+    name: (sample) => `${sample.symbol}s per token`,
+    label: "symbols per token",
     said: (value) => small(value, 2),
     why: "How much a token holds: characters, or numbers of a series.",
   },
   {
     key: "bytes_per_token",
-    name: () => "bytes a token",
-    label: "bytes a token",
+    name: () => "bytes per token",
+    label: "bytes per token",
     said: (value) => small(value, 2),
-    why: "Bytes of UTF-8, or eight a number, for each token.",
+    why: "Bytes per token: of UTF-8 for text; a number of a series counts as eight.",
   },
   {
     key: "exact",
@@ -197,9 +197,9 @@ function numbers(record) {
     { head: "tokenizer", of: (entry) => shown(entry.tokenizer) },
     number("vocabulary", "vocabulary"),
     number("tokens", "tokens"),
-    number("tokens a word or symbol", "fertility"),
-    number("symbols a token", "symbols_per_token"),
-    number("bytes a token", "bytes_per_token"),
+    number("tokens per word or symbol", "fertility"),
+    number("symbols per token", "symbols_per_token"),
+    number("bytes per token", "bytes_per_token"),
     number("unknown", "unknown"),
     number("tokens that are bytes", "byte_fallback"),
     number("come back", "exact"),
@@ -207,7 +207,7 @@ function numbers(record) {
     number("vocabulary used", "used"),
     number("changed: replaced", "substitution"),
     number("changed: in or out", "indel"),
-    number("bits a symbol", "bits_per_symbol"),
+    number("bits per symbol", "bits_per_symbol"),
     { head: "bits comparable", of: (entry) => (entry.comparable ? "yes" : "no: lossy") },
     number("MB/s, measured", "encode_mb_per_s"),
   ];

@@ -301,7 +301,7 @@ export function ramp(name = "s") {
   };
 }
 
-// Surprisal is shaded on one scale everywhere, two bits a step, so that pages can be compared.
+// Surprisal is shaded on one scale everywhere, two bits per step, so that pages can be compared.
 export function surprise(value) {
   return typeof value === "number" ? step(value / 16) : "s0";
 }

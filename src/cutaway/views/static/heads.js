@@ -191,13 +191,11 @@ function scaleKey(record, scores, score) {
     return shadeKey(
       "0",
       "1",
-      "certainty: the share of the positions at which the role holds, the low end of what so few positions " +
-        "allow (95 %)",
+      "certainty: the share of positions at which the role holds; the lower end of its 95 % interval",
       "pale",
     );
   const whole = SHARES.some(([key]) => key === score);
-  const said =
-    typeof chance === "number" ? `; equal weight on all that may be seen would give ${fixed(chance, 3)}` : "";
+  const said = typeof chance === "number" ? `; equal weight on all visible tokens would give ${fixed(chance, 3)}` : "";
   return shadeKey(
     "0",
     whole ? "1" : fixed(most(record, score), 2),

@@ -113,7 +113,7 @@ export function drawLens(element, record) {
     const steps = Array.from({ length: STEPS }, (_, i) =>
       el("span", { class: `s${i}` }, quantity.text(quantity.at(i / (STEPS - 1), most))),
     );
-    key.replaceChildren(quantity.label, el("span", { class: "steps" }, steps), "stronger shade: surer");
+    key.replaceChildren(quantity.label, el("span", { class: "steps" }, steps), "stronger shade: more certain");
     strip.shade();
     refresh();
   }

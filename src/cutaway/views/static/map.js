@@ -59,7 +59,7 @@ export function drawMap(element, record) {
     few = neighbourly(record)
       ? "Points that are near each other are similar to the model. How far apart clusters lie, and how large " +
         "they are, says little."
-      : "Near on the sheet: alike to the model, as far as two dimensions can show.";
+      : "Points that are near each other are similar to the model, as far as two dimensions can show.";
   element.append(
     heading(`Map · ${record.method ?? ""}`, record.model),
     facts([
@@ -250,7 +250,7 @@ function labels(points, groups, spots, width, height, pad) {
       svg(
         "text",
         { class: "m", x: pad.left, y: height - 6 },
-        `${count(left)} name${left === 1 ? "" : "s"} left out for want of room`,
+        `${count(left)} name${left === 1 ? "" : "s"} left out: no room for them`,
       ),
     );
   return parts;

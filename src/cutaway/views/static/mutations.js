@@ -76,8 +76,8 @@ export function drawMutations(element, record) {
   element.append(
     heading("Mutations", record.model),
     hint(
-      "What each single substitution does to how probable the model finds the sequence. Below 0: less " +
-        "probable than the wild type; above 0: more probable. Method: " +
+      "How each single substitution changes the probability that the model gives to the sequence. Below 0: " +
+        "less probable than the wild type; above 0: more probable. Method: " +
         `${record.method}${METHODS[record.method] ? `: ${METHODS[record.method]}` : ""}.`,
     ),
     facts([
@@ -85,7 +85,7 @@ export function drawMutations(element, record) {
       [record.alphabet, letters.join(" ")],
       ...changed(record),
       record.unscored ? ["tokens not scored", count(record.unscored)] : null,
-      ["position that tolerates least", `${strictest[1]} (mean ${signed(strictest[0])} ${record.unit})`],
+      ["least tolerant position", `${strictest[1]} (mean ${signed(strictest[0])} ${record.unit})`],
       profile
         ? [
             "Spearman, model and profile",

@@ -80,7 +80,7 @@ export function exactHeads(figure) {
   return el(
     "div",
     { class: "controls hint" },
-    own.length ? ["Exact rows are here for: ", buttons] : "This record carries no exact rows.",
+    own.length ? ["Exact rows are here for: ", buttons] : "This page contains no exact rows.",
     neuronOf(figure.now()) ? null : el("span", {}, `For head ${name}: `, text),
   );
 }

@@ -54,8 +54,8 @@ const TERMS = {
     "The attention between two residues, both ways added up and averaged over the heads. It has no unit; a " +
     "higher score suggests a contact.",
   "average product correction":
-    "Some residues attend to everything. From each pair is subtracted what the totals of its two residues " +
-    "lead one to expect: total of one × total of the other ÷ total of all.",
+    "Some residues attend to everything. From the score of each pair is subtracted what the totals of its two " +
+    "residues let us expect: total of one × total of the other ÷ total of all.",
   "precision at L":
     "L is the number of residues. Of the L pairs with the highest scores, the share that are known contacts.",
   "settled layer": "The lowest layer from which the output's top token stays on top in every layer up to the output.",

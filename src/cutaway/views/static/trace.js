@@ -14,7 +14,8 @@ const UNITS = {
 };
 
 export function describeStep(step) {
-  const drawn = step.after > 0.99999 ? "nothing else could be drawn" : `it was drawn with ${percent(step.after)}`;
+  const drawn =
+    step.after > 0.99999 ? "nothing else could be drawn" : `it was drawn with probability ${percent(step.after)}`;
   return [
     `The model gave it ${percent(step.before)} (rank ${count(step.rank)}, ${fixed(step.surprisal_bits, 2)} ` +
       `bits); after the samplers ${drawn}. Entropy before ${fixed(step.entropy_bits, 2)} bits, after ` +
@@ -153,7 +154,7 @@ function options(step) {
         { class: "head", role: "presentation" },
         el("span"),
         el("span", {}, "before: P(token | text so far)"),
-        el("span", {}, "after: what was drawn from"),
+        el("span", {}, "after: P(token) when it was drawn"),
       ),
       step.options.map(row),
     ),
@@ -162,7 +163,7 @@ function options(step) {
 }
 
 function effects(step) {
-  if (!step.effects.length) return hint("No sampler was on: what was drawn from is the model's own distribution.");
+  if (!step.effects.length) return hint("No sampler was on: the token was drawn from the model's own distribution.");
   const rows = step.effects.map((effect) => [
     effect.sampler,
     `${effect.setting}${UNITS[effect.sampler] ?? ""}`,

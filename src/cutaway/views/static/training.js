@@ -49,7 +49,7 @@ function summary(record) {
     ["tokens seen", count(record.tokens_seen)],
     ["time", seconds(record.seconds)],
     ["context, tokens", count(record.context)],
-    ["sequences a step", count(record.batch_size)],
+    ["sequences per step", count(record.batch_size)],
     ["final loss, bits per token", fixed(bits(record.final_loss), 3)],
   ]);
 }
