@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -36,26 +36,10 @@ def bpe(texts: Iterable[str], vocab_size: int = 8192) -> Tokenizer:
     """
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     room_for(vocab_size, len(letters) + len(SPECIALS), "256 bytes")
-    learned = tokenizers.Tokenizer(models.BPE())
-    learned.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    learned.train_from_iterator(
-        _with_words(texts),
-        trainers.BpeTrainer(
-            vocab_size=vocab_size,
-            min_frequency=2,
-            special_tokens=list(SPECIALS),
-            initial_alphabet=letters,
-            show_progress=False,
-        ),
-    )
-    return assemble(
-        learned.model,
-        "bpe",
-        "text",
-        splitter=learned.pre_tokenizer,
-        decoder=decoders.ByteLevel(),
-        loses={},
-    )
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    how: dict[str, Any] = {"min_frequency": 2, "special_tokens": list(SPECIALS), "initial_alphabet": letters}
+    learned = _learned(models.BPE(), splitter, _with_words(texts), trainers.BpeTrainer, vocab_size, **how)
+    return assemble(learned.model, "bpe", "text", splitter=splitter, decoder=decoders.ByteLevel(), loses={})
 
 
 def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text") -> Tokenizer:
@@ -71,17 +55,10 @@ def wordpiece(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "tex
     letters, splitter = _letters_and_splitter(alphabet)
     base = [*letters, *(f"##{letter}" for letter in letters if letter != "#")]
     room_for(vocab_size, len(base) + len(SPECIALS), counted(len(base), "letter"))
-    learned = tokenizers.Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-    learned.pre_tokenizer = splitter
-    learned.train_from_iterator(
-        texts,
-        trainers.WordPieceTrainer(
-            vocab_size=vocab_size,
-            min_frequency=2,
-            special_tokens=[*SPECIALS, *base],  # numbered beforehand: the library would number ## at random
-            show_progress=False,
-        ),
-    )
+    # Letters are numbered beforehand: the library would number those with ## at random.
+    how: dict[str, Any] = {"min_frequency": 2, "special_tokens": [*SPECIALS, *base]}
+    unlearned = models.WordPiece(unk_token=UNKNOWN)
+    learned = _learned(unlearned, splitter, texts, trainers.WordPieceTrainer, vocab_size, **how)
     found = learned.get_vocab(with_added_tokens=False)
     kept = numbered([*base, *sorted(found, key=found.__getitem__)])
     fuse = decoders.ByteLevel() if alphabet == "text" else decoders.Fuse()
@@ -105,18 +82,8 @@ def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text"
     """
     letters, splitter = _letters_and_splitter(alphabet)
     room_for(vocab_size, len(letters) + len(SPECIALS), counted(len(letters), "letter"))
-    learned = tokenizers.Tokenizer(models.Unigram())
-    learned.pre_tokenizer = splitter
-    learned.train_from_iterator(
-        texts,
-        trainers.UnigramTrainer(
-            vocab_size=vocab_size,
-            unk_token=UNKNOWN,
-            special_tokens=list(SPECIALS),
-            initial_alphabet=letters,
-            show_progress=False,
-        ),
-    )
+    how: dict[str, Any] = {"unk_token": UNKNOWN, "special_tokens": list(SPECIALS), "initial_alphabet": letters}
+    learned = _learned(models.Unigram(), splitter, texts, trainers.UnigramTrainer, vocab_size, **how)
     return assemble(
         models.Unigram(_settled(learned), unk_id=SPECIALS.index(UNKNOWN)),
         "unigram",
@@ -125,6 +92,21 @@ def unigram(texts: Iterable[str], vocab_size: int = 8192, alphabet: str = "text"
         decoder=decoders.ByteLevel() if alphabet == "text" else decoders.Fuse(),
         loses={} if alphabet == "text" else _UNKNOWN_LETTERS,
     )
+
+
+def _learned(
+    model: models.Model,
+    splitter: pre_tokenizers.PreTokenizer,
+    texts: Iterable[str],
+    trainer: Callable[..., trainers.Trainer],
+    vocab_size: int,
+    **how: Any,
+) -> tokenizers.Tokenizer:
+    """Train a tokenizer of the library."""
+    learned = tokenizers.Tokenizer(model)
+    learned.pre_tokenizer = splitter
+    learned.train_from_iterator(texts, trainer(vocab_size=vocab_size, show_progress=False, **how))
+    return learned
 
 
 def _with_words(texts: Iterable[str]) -> Iterator[str]:
