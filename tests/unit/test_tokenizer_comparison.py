@@ -137,7 +137,7 @@ def test_a_loss_is_not_rewarded() -> None:
     blind, letters = found.cells
     assert blind.bits_per_symbol is not None and letters.bits_per_symbol is not None
     assert blind.bits_per_symbol < letters.bits_per_symbol and not blind.comparable and letters.comparable
-    assert found.summary[0].startswith("On genes (dna) only char (dna) loses nothing: 2,400 tokens, 1 a character, ")
+    assert found.summary[0].startswith("On genes (dna) only char (dna) loses nothing: 2,400 tokens, 1 per character, ")
     assert 1.9 < letters.bits_per_symbol < 2.2  # random bases: two bits each
     alone = compare_tokenizers(tokenizers[:1], [Sample("genes", "dna", DNA)])
     assert "can't be compared" in alone.summary[0]

@@ -47,7 +47,7 @@ def training(lesson: Lesson) -> Draft:
             "letter by letter. The reason at the end of a sentence depends on the animal at its start, about forty "
             "letters earlier. A model that can't look back can't learn that.",
             "How much chance is in these sentences is known exactly: their entropy. No model can have a lower loss. "
-            f"That is the floor in the figure. The loss on sentences kept out of training was {first:.2f} bits a "
+            f"That is the floor in the figure. The loss on sentences kept out of training was {first:.2f} bits per "
             f"letter before the first step and {last:.3f} after the last; the floor is {floor:.3f}.{short}",
             "Below the curve: what the model wrote before the first step, and after the last. Look for whole words, "
             "then for sentences that make sense.",

@@ -308,8 +308,8 @@ def _sentence(facts: ComparedSample, cells: Sequence[TokenizerCell]) -> str:
         return f"On {of} every tokenizer loses something, so their bits can't be compared."
     fewest = min(whole, key=lambda cell: cell.tokens)
     best = min(whole, key=lambda cell: cell.bits_per_symbol or 0.0)
-    few = f"{counted(fewest.tokens, 'token')}, {fewest.fertility:.3g} a {facts.unit}"
-    bits = "" if best.bits_per_symbol is None else f"{best.bits_per_symbol:.3f} bits a {facts.symbol}"
+    few = f"{counted(fewest.tokens, 'token')}, {fewest.fertility:.3g} per {facts.unit}"
+    bits = "" if best.bits_per_symbol is None else f"{best.bits_per_symbol:.3f} bits per {facts.symbol}"
     if len(whole) == 1:
         only = "" if len(cells) == 1 else "only "
         return f"On {of} {only}{fewest.tokenizer} loses nothing: {few}{bits and f', {bits}'}."
