@@ -52,6 +52,7 @@ def _block_network(monkeypatch):
             raise OSError(f"the unit tests have no network: {address}")
         return connect(self, address)
 
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # pip is a process of its own
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
 

@@ -107,7 +107,7 @@ def test_a_lone_surrogate_in_the_argument(run, verb, text, where):
 def test_bytes_of_another_encoding_in_the_argument(tiny_gpt2, argument):
     """As a terminal that isn't set to UTF-8 hands them over."""
     command = [sys.executable, "-m", "cutaway", "tokenize", argument, "-m", str(tiny_gpt2)]
-    done = subprocess.run(command, capture_output=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, timeout=300)
     assert (done.returncode, done.stdout) == (2, b"")
     place = len(argument.decode("utf-8", "surrogateescape").rstrip("".join(map(chr, range(0xDC80, 0xDD00)))))
     assert f"at character {place} (byte 0x{argument[place]:02x}".encode() in done.stderr
@@ -169,7 +169,7 @@ def test_ten_megabytes_from_a_pipe(tmp_path, tiny_gpt2):
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=words([line]).backend)
     fast.save_pretrained(tmp_path / "words")
     command = [sys.executable, "-m", "cutaway", "tokenize", "-q", "-m", str(tmp_path / "words")]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{len(text) - 1:,} characters" in done.stdout and "round trip  exact" in done.stdout
     assert len(done.stdout) < 20_000
@@ -337,7 +337,7 @@ def test_a_disk_that_fills_up_keeps_what_was_there(tiny_gpt2, tmp_path, suffix):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
     command = [sys.executable, "-c", f"{limit}; from cutaway.cli import main; main()", "tokenize", "text"]
     done = subprocess.run(
-        [*command, "-m", str(tiny_gpt2), "-o", str(target), "--force"], capture_output=True, text=True, timeout=60
+        [*command, "-m", str(tiny_gpt2), "-o", str(target), "--force"], capture_output=True, text=True, timeout=300
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "File too large" in done.stderr and len(done.stderr.splitlines()) == 2
@@ -348,7 +348,7 @@ def test_a_disk_that_fills_up_keeps_what_was_there(tiny_gpt2, tmp_path, suffix):
 def test_a_full_disk_behind_stdout(tiny_gpt2, arguments):
     command = [sys.executable, "-m", "cutaway", "tokenize", "text", "-m", str(tiny_gpt2), *arguments]
     with open("/dev/full", "w") as full:  # noqa: PTH123
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
     assert done.returncode == 1 and "No space left" in done.stderr
     assert "should not have happened" not in done.stderr
 
@@ -360,7 +360,7 @@ def test_a_disk_that_takes_a_part_of_one_long_line(tiny_gpt2, tmp_path, unbuffer
     command = [sys.executable, "-m", "cutaway", "tokenize", "-", "-m", str(tiny_gpt2), "--json"]
     with (tmp_path / "out.json").open("w") as target:
         done = subprocess.run(
-            command, input="a text " * 20_000, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60,
+            command, input="a text " * 20_000, stdout=target, stderr=subprocess.PIPE, text=True, timeout=300,
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
         )  # fmt: skip

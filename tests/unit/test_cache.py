@@ -45,7 +45,7 @@ def never(_aside: Path) -> dict[str, str]:
 def start(code: str) -> subprocess.Popen[str]:
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
-    watchdog = threading.Timer(60, process.kill)  # a test that waits in vain fails, it does not hang
+    watchdog = threading.Timer(300, process.kill)  # a test that waits in vain fails, it does not hang
     watchdog.daemon = True
     watchdog.start()
     return process
@@ -154,7 +154,7 @@ except cache.CacheError as error:
     print(error)
 """
     process = start(code)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert "the disk is full" in out and err == ""
     assert in_the_cache() == []
 
@@ -187,7 +187,7 @@ def test_what_a_killed_process_left_is_cleared(key):
     process = start(FILLER.replace(KEY, key))
     assert process.stdout.readline() == "filling\n"
     process.kill()
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     [leftover] = in_the_cache()
     assert leftover.startswith(f".{key}.part-")
     assert cache.record(key) is None and not cache.folder(key).exists()
@@ -205,8 +205,8 @@ def test_of_two_processes_at_once_one_fills_the_cache(word):
     second = start(FILLER.replace("the first", "the second"))
     assert "another process is fetching tiny-0.1: waiting" in second.stderr.readline()
 
-    first.communicate(word + "\n", timeout=60)
-    out, _ = second.communicate("go on\n", timeout=60)
+    first.communicate(word + "\n", timeout=300)
+    out, _ = second.communicate("go on\n", timeout=300)
     assert out.splitlines() == (["filling"] if word == "fail" else []) + [str(cache.folder(KEY))]
     assert cache.record(KEY) == {"by": "the second" if word == "fail" else "the first"}
     assert (cache.folder(KEY) / "weights").read_text() == "whole"

@@ -347,7 +347,7 @@ def test_command_get_names_the_options_of_records(shelve_data):
 
 def test_command_says_why_in_two_lines():
     command = [sys.executable, "-m", "cutaway", "data", "get", "mose"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == 2 and run.stdout == ""
     assert run.stderr.splitlines() == [
         "cutaway: there is no data set 'mose'", "  did you mean moses? (cutaway data list)"

@@ -227,7 +227,7 @@ def test_at_a_terminal_overwriting_is_asked_first(tmp_path: Path, tiny_gpt2: Pat
             shown += os.read(ours, 4096)
         except OSError:
             break
-    assert done.wait(timeout=60) == code
+    assert done.wait(timeout=300) == code
     os.close(ours)
     assert b"Write over it?" in shown
     assert (target.read_text() == "mine") == (answer == "n")

@@ -355,7 +355,7 @@ def test_an_architecture_that_transformers_can_not_build(tmp_path, monkeypatch):
 
 def cutaway(*arguments):
     command = [sys.executable, "-m", "cutaway", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
 def test_command_a_file_that_is_cut_short(tmp_path, quantised):
@@ -371,6 +371,6 @@ def test_command_a_full_disk(quantised):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
     code = f"{limit}; from cutaway.cli import main; main()"
     command = [sys.executable, "-c", code, "tokenize", "hello", "-m", str(quantised[0])]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert run.returncode == 1 and "the disk is full" in run.stderr and "Traceback" not in run.stderr
     assert in_the_cache() == []

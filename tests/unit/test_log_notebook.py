@@ -29,7 +29,7 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} ")
 @pytest.mark.usefixtures("kernel")
 def test_a_notebook_shows_the_lines_of_a_terminal(tmp_path: Path) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CODE)])
-    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
     outputs = notebook.cells[0].outputs
 
     # Text and nothing else: no display data, no HTML, no result.

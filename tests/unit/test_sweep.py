@@ -669,16 +669,16 @@ def test_resuming_another_sweep_is_refused(capsys, tiny_llama, tmp_path):
 
 
 def test_killed_and_resumed_it_gives_the_same_lines(tiny_llama, tmp_path):
-    """A real SIGKILL in the middle of 300 runs, twice."""
+    """A real SIGKILL in the middle of 120 runs, twice."""
     prompts = tmp_path / "many.txt"
-    prompts.write_text("".join(f"Prompt {i}\n" for i in range(25)))
+    prompts.write_text("".join(f"Prompt {i}\n" for i in range(20)))
     args = [sys.executable, "-m", "cutaway", "sweep", "-f", str(prompts), "-m", str(tiny_llama), "--temperature",
-            "0.5,1,2", "-n", "4", "--max-new-tokens", "12", "--scorer", str(tiny_llama),
-            "--batch-size", "8"]  # fmt: skip
+            "0.5,1,2", "-n", "2", "--max-new-tokens", "12", "--scorer", str(tiny_llama),
+            "--batch-size", "4"]  # fmt: skip
     whole, path = tmp_path / "whole.jsonl", tmp_path / "runs.jsonl"
     subprocess.run([*args, "-o", str(whole)], check=True, capture_output=True)
     killed = 0
-    for least in (20, 120):
+    for least in (10, 50):
         with subprocess.Popen([*args, "--resume", "-o", str(path)], stderr=subprocess.DEVNULL) as process:
             while process.poll() is None:
                 if path.exists() and path.read_bytes().count(b"\n") >= least:
@@ -687,7 +687,7 @@ def test_killed_and_resumed_it_gives_the_same_lines(tiny_llama, tmp_path):
                 time.sleep(0.002)
         lines = path.read_bytes().count(b"\n")
         assert lines >= least
-        killed += lines < 300
+        killed += lines < 120
         with path.open("ab") as stream:
             stream.write(b'{"schema": "cutaway.run/1", "model": "half a li')
     assert killed == 2
@@ -845,10 +845,10 @@ def test_ten_thousand_prompts_are_planned_at_once_and_run_one_block_at_a_time(mo
     prompts = [f"Prompt number {i}" for i in range(10_000)]
     plan, ready, judge = sweeps_module.plan_sweep(prompts, model, settings={"temperature": [1.0]}, samples=1,
                                                   max_new_tokens=1, scorer=None)  # fmt: skip
-    begun = time.monotonic()
+    begun = time.process_time()
     runs = sweep_passes.runs_of(plan, ready, judge)
     first = [next(runs) for _ in range(3)]
-    assert [one.prompt for one in first] == prompts[:3] and time.monotonic() - begun < 20
+    assert [one.prompt for one in first] == prompts[:3] and time.process_time() - begun < 20
     runs.close()
 
 
