@@ -231,7 +231,7 @@ def test_a_sample_ends_at_the_limit(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n3,4\n5,6\n")
     found = read_sample(tmp_path / "x.csv", "series", symbols=5, column=["a", "b"])
     assert [list(map(list, channels)) for channels in found.sequences] == [[[1.0, 3.0], [2.0, 4.0]]] and not found.whole
-    with pytest.raises(InputError, match="too few for one step"):
+    with pytest.raises(InputError, match="can't hold one step"):
         read_sample(tmp_path / "x.csv", "series", symbols=1, column=["a", "b"])
 
 
