@@ -24,7 +24,7 @@ from PIL import Image
 from cutaway.array_codec import pack_maps
 from cutaway.result import Result
 from cutaway.views import figure
-from cutaway.views.figures import ablation, attention, style
+from cutaway.views.figures import ablation, attention, heat, style
 from tests.browser.samples import hostile
 from tests.unit import figure_records
 
@@ -203,7 +203,8 @@ def test_fewer_cells_still_add_up_to_1() -> None:
 
 
 def test_signs_are_written_where_a_head_matters() -> None:
-    assert [ablation._sign(value, 2.0) for value in (2.0, 0.09, -0.09, -0.11, 0.0, float("nan"))] == [
+    shades, _ = heat.around_zero(np.array([2.0, 0.09, -0.09, -0.11, 0.0, float("nan")]))
+    assert [ablation._sign(shade) for shade in shades] == [
         "+", "", "", "−", "", "",
     ]  # fmt: skip
 
