@@ -51,7 +51,7 @@ def texts(contender: Any, scratch: Path) -> dict[str, Any]:
     ragged = [4 + 7 * i % 37 for i in range(50)]
     material = {
         "speed": [ids[24 * i : 24 * i + 32] for i in range(64)],
-        "prefill": ids[:512],
+        "prefill": (ids * 4)[:2048],
         "greedy": [ids[40 * i : 40 * i + 16] for i in range(20)],
         "ragged": [ids[31 * i : 31 * i + size] for i, size in enumerate(ragged)],
         "alone": [english[:257]],
@@ -90,8 +90,8 @@ def decode(contender: Any, scratch: Path, rows: int, new: int) -> dict[str, Any]
     return {"tokens_per_second": asked * (new - 1) / (all_ - first), "rows_run": asked}
 
 
-def prefill(contender: Any, scratch: Path) -> dict[str, Any]:
-    ids = _material(scratch)["prefill"]
+def prefill(contender: Any, scratch: Path, tokens: int) -> dict[str, Any]:
+    ids = _material(scratch)["prefill"][:tokens]
     return {"tokens_per_second": len(ids) / _seconds(contender.continued, [ids], 1)}
 
 
@@ -108,7 +108,7 @@ def memory(contender: Any, scratch: Path) -> dict[str, Any]:
     lines = Path("/proc/self/status").read_text().splitlines()  # this program's peak; ru_maxrss includes its parent's
     return {
         "peak_mb": int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024 / 1e6,
-        "weights_mb": getattr(contender, "held_bytes", contender.weight_bytes) / 1e6,
+        "weights_mb": contender.weight_bytes / 1e6,
     }
 
 

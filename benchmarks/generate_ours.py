@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from cutaway.generation.cpu.decoder import CpuDecoder
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.drawing import choose
 from cutaway.generation.engine import Decoder, run
-from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
 from cutaway.generation.settings import Sampling
 from cutaway.models import encode_prompt
 
-# Bytes per parameter: layers as read by a single row, the head, and the extra copy for many rows.
-# 4-bit weights have two bfloat16 numbers for every 32.
-BYTES = {"exact": (4, 4, 0), "near": (2, 2, 0), "turbo": (0.625, 2, 2)}
+# Bytes per parameter of the layers and of the head; 4-bit weights have two float16 numbers for every 32, 8-bit one.
+BYTES = {"exact": (4, 4), "near": (2, 2), "turbo": (0.625, 1.0625)}
 
 
 class Unending:
@@ -51,21 +50,19 @@ class Ours:
     batches_logits = True
 
     def __init__(self, name: str, place: SimpleNamespace) -> None:
-        torch.set_num_threads(place.threads)
         self.scratch = Path(place.scratch)
         whole: Any = open_decoder(place.model, name)
         self.shipped = Unending(whole)
         # Prompt lookup depends on the text, so it is off here; section lookup measures it.
         self.decoder: Any = Unending(
-            FusedDecoder(whole.model, whole.fused) if isinstance(whole, FusedDecoder) else whole
+            CpuDecoder(whole.model, whole.weights, whole.code) if isinstance(whole, CpuDecoder) else whole
         )
         # The head is read once per step, tied or not. The one row of the embedding table is not counted.
         config = json.loads(Path(place.folder, "config.json").read_text())
         head = config["vocab_size"] * config["hidden_size"]
         body = _parameters(place.folder) - head * (1 if config.get("tie_word_embeddings") else 2)
-        per_body, per_head, beside = BYTES[name]
+        per_body, per_head = BYTES[name]
         self.weight_bytes = round(body * per_body + head * per_head)  # read by one step of a single row
-        self.held_bytes = self.weight_bytes + round(body * beside)
 
     def rows(self, rows: int) -> int:
         return rows
@@ -82,15 +79,13 @@ class Ours:
         self._run(rows)
         return {"tokens": sum(len(row.ids) for row in rows), "note": "whole"}
 
-    @torch.inference_mode()
     def logits(self, ids_BT: np.ndarray, given: int) -> np.ndarray:
         """Read `given` tokens, then one more per step, as decoding does."""
         rows = ids_BT.tolist()
-        found = [self.decoder.add([row[:given] for row in rows], [1] * len(rows)).clone()]
-        for t in range(given, ids_BT.shape[1] - 1):
-            found.append(self.decoder.step([row[t] for row in rows]).clone())
+        found = [self.decoder.add([row[:given] for row in rows], [1] * len(rows))]
+        found += [self.decoder.step([row[t] for row in rows]) for t in range(given, ids_BT.shape[1] - 1)]
         self.decoder.keep([])
-        return torch.stack(found, 1).numpy()
+        return np.stack(found, 1)
 
     def identity(self, prompts: int, new: int) -> dict[str, Any]:
         """Count the prompts whose greedy text is the same alone and in ragged batches of 2 to 64 rows."""
@@ -143,7 +138,6 @@ class Ours:
             found[kind] = {"times_faster": taken[False] / taken[True], "same": same}
         return {"kinds": found}
 
-    @torch.inference_mode()
     def sampler(self, rows: int, steps: int) -> dict[str, Any]:
         """Measure the share of a step that choosing tokens takes, with the sweep's settings."""
         from generate_measures import SWEEP_SETTINGS

@@ -36,9 +36,9 @@ def report(found: Found, options: argparse.Namespace) -> str:
 
 
 def _speed(found: Found, names: list[str]) -> list[str]:
-    rows = [["tokens/s (× transformers fp32)", "1 row", "8 rows", "32 rows", "prefill 512"]]
-    columns = [(size, found.get("rows", {}).get(size, {})) for size in ("1", "8", "32")]
-    columns.append(("prefill", found.get("prefill", {})))
+    rows = [["tokens/s (× transformers fp32)", "1 row", "8 rows", "32 rows", "64 rows", "prefill 512", "prefill 2048"]]
+    columns = [(size, found.get("rows", {}).get(size, {})) for size in ("1", "8", "32", "64")]
+    columns += [(f"prefill {size}", column) for size, column in found.get("prefill", {}).items()]
     if not any(column for _, column in columns):
         return []
     for name in names:

@@ -7,24 +7,24 @@ Prompt lookup (Saxena 2023; a speculation in the sense of Leviathan et al. 2023 
 tokens, finds them earlier in the context and guesses that the same tokens follow again. One forward over k + 1
 positions checks k guesses. A guess is kept only if the row's own draw chose the same token, so the distribution stays
 the same, and a text drawn without lookup shows exactly how many guesses would have been kept. The cost of a forward
-over several positions is measured on the matrix products of each tier, in processor time of one thread.
+over several positions is measured in each tier, in processor time of one thread.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
-
-import torch
 
 import cutaway
+from cutaway.generation.cpu.decoder import CpuDecoder
+from cutaway.generation.decoders import open_decoder
 from cutaway.generation.settings import TIERS
-from cutaway.models import encode_prompt, load, packed_linear
+from cutaway.models import encode_prompt, load
 
 HERE = Path(__file__).parent
 POSITIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 16)
@@ -67,29 +67,21 @@ def _guess(context: list[int], guesses: int, longest: int, shortest: int) -> lis
     return []
 
 
-def costs(hidden: int, wide: int, small: int, layers: int, vocabulary: int) -> dict[str, dict[int, float]]:
-    """Return the processor time of one forward's products over `positions`, ms, for each tier."""
-    shapes = [(hidden + 2 * small, hidden), (hidden, hidden), (2 * wide, hidden), (hidden, wide)] * layers
+def costs(model: str, threads: int) -> dict[str, dict[int, float]]:
+    """Return the processor time of one step of a row over `positions`, ms, for each tier."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     found: dict[str, dict[int, float]] = {}
     for tier in TIERS:
-        linears = [packed_linear.make(tier)(torch.randn(shape) / 30, None) for shape in shapes]
-        linears.append(
-            packed_linear.make("near" if tier == "turbo" else tier)(torch.randn(vocabulary, hidden) / 30, None)
-        )
-        inputs = {count: {size: torch.randn(count, size) for size in (hidden, wide)} for count in POSITIONS}
-
-        def run(count: int, linears: list[Any] = linears, inputs: dict[int, Any] = inputs) -> None:
-            for linear in linears:
-                linear(inputs[count][linear.in_features])
-
-        for _ in range(packed_linear.PACK_AFTER + 1):
-            run(1)
+        decoder = open_decoder(model, tier, wait=True)
+        assert isinstance(decoder, CpuDecoder)
+        decoder.add([list(range(5, 133))], [1])
         times: dict[int, list[float]] = {count: [] for count in POSITIONS}
         for _ in range(9):  # in turns
             for count in POSITIONS:
                 start = time.process_time()
-                run(count)
+                decoder.extend([[5] * count])
                 times[count].append(time.process_time() - start)
+                decoder.rewind(count)
         found[tier] = {count: median(sorted(each)[:5]) * 1e3 for count, each in times.items()}
     return found
 
@@ -114,12 +106,8 @@ def main() -> None:
     parser.add_argument("--new", type=int, default=96)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     model = load(options.model)
-    config = model.config
-    small = config.hidden_size // config.num_attention_heads * config.num_key_value_heads
-    with torch.inference_mode():
-        cost = costs(config.hidden_size, config.intermediate_size, small, config.num_hidden_layers, config.vocab_size)
+    cost = costs(options.model, options.threads)
     print(json.dumps({"ms": {kind: {n: round(t, 2) for n, t in each.items()} for kind, each in cost.items()}}))
     for kind, asked in prompts().items():
         for temperature in (0.0, 0.7):

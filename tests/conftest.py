@@ -19,6 +19,20 @@ for _variable in ("CUTAWAY_MODEL", "CUTAWAY_DEBUG", "HF_HUB_OFFLINE", "HF_TOKEN"
 
 TIERS = ("unit", "real", "browser")
 
+# The decoding step is compiled once for a machine, into the user's cache, and shared by all tests.
+KERNELS = Path(os.environ.get("CUTAWAY_HOME") or Path.home() / ".cache" / "cutaway") / "kernels"
+
+
+def pytest_sessionstart(session):
+    import filelock
+
+    from cutaway.generation.cpu import machine_code
+
+    KERNELS.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(KERNELS / ".lock"):
+        if machine_code.is_supported() and machine_code.load() is None:
+            machine_code.compile_step()
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -31,9 +45,13 @@ def _tier(request, monkeypatch, tmp_path_factory):
     for variable in ("HF_HUB_OFFLINE", "CUTAWAY_DEBUG"):  # --debug sets one: gone after each test
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
+    if request.path.name not in {"test_progress.py", "test_steps.py"}:  # on a slow machine a line would come in between
+        monkeypatch.setattr("cutaway.progress.Lines.first", 3600.0)
     if request.node.get_closest_marker("real"):
         return
-    monkeypatch.setenv("CUTAWAY_HOME", str(tmp_path_factory.mktemp("home")))
+    home = tmp_path_factory.mktemp("home")
+    (home / "kernels").symlink_to(KERNELS)
+    monkeypatch.setenv("CUTAWAY_HOME", str(home))
     if request.node.get_closest_marker("unit"):
         _block_network(monkeypatch)
 

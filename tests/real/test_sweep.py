@@ -12,7 +12,7 @@ PROMPTS = ["The capital of France is", "Once upon a time, a fox", "Photosynthesi
 
 def test_a_hot_model_is_surprising_and_short_of_english(smollm2: str) -> None:
     settings = {"temperature": [0.3, 1.0, 1.8], "top_p": [0.8, 1.0]}
-    found = sweep(PROMPTS, smollm2, settings=settings, samples=2, max_new_tokens=16)
+    found = sweep(PROMPTS, smollm2, settings=settings, samples=2, max_new_tokens=16, tier="exact")
     assert len(found.runs) == 4 * 6 * 2
     effects = {(effect.setting, effect.measure): effect for effect in found.effects}
     hot = effects["temperature", "scorer_perplexity"].changes[-1]

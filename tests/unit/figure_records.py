@@ -386,9 +386,9 @@ def generation(size: int = 22) -> dict[str, Any]:
     for _ in range(size):
         logits_V = torch.randn(4000, generator=dice)
         logits_V[: len(PIECES)] += 10 * torch.rand(len(PIECES), generator=dice)
-        chosen = choose(logits_V[None], [row], frozenset())
+        chosen = choose(logits_V[None].numpy(), [row], frozenset())
         row.logprobs += chosen.logprobs
-        row.steps.append(trace(logits_V, row, chosen.ids[0], words))
+        row.steps.append(trace(logits_V.numpy(), row, chosen.ids[0], words))
         row.take(chosen.ids[0], words, frozenset())
     return {
         "schema": "cutaway.generation/1",

@@ -16,13 +16,15 @@ from torch import nn
 
 import cutaway
 from cutaway.errors import InputError
+from cutaway.generation import decoders
+from cutaway.generation.cpu import weights
+from cutaway.generation.cpu.decoder import CpuDecoder
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import run
-from cutaway.generation.fused_decoder import FusedDecoder
 from cutaway.generation.rows import Row
 from cutaway.lessons.draft import Lesson
 from cutaway.lessons.sections_training import training
-from cutaway.models import load, packed_linear, quickstart
+from cutaway.models import load, prepared
 from cutaway.models.digest import digest, is_altered
 from cutaway.models.text_model import Model
 from cutaway.sequences import SENTENCES
@@ -216,13 +218,13 @@ def test_what_is_undone_leaves_nothing_behind(name: str, tier: str) -> None:
 
 def test_an_unchanged_model_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model, built = lively("llama"), []
-    make = packed_linear.make
-    monkeypatch.setattr(packed_linear, "make", lambda tier: built.append(tier) or make(tier))
+    lay_out = decoders.lay_out
+    monkeypatch.setattr(decoders, "lay_out", lambda *of: built.append(of[2]) or lay_out(*of))
     first = said(model, "near")
     assert built
     built.clear()
     assert said(model, "near") == first and not built
-    assert isinstance(open_decoder(model, "exact"), FusedDecoder)
+    assert isinstance(open_decoder(model, "exact"), CpuDecoder)
 
 
 def test_a_user_s_hook_sees_every_call_and_keeps_what_it_saw() -> None:
@@ -372,17 +374,17 @@ def test_a_folder_trained_again_is_another_model_under_the_same_name(
     assert greedy(name, tier) == greedy(mine, tier) != first
 
 
-@pytest.mark.skipif(not packed_linear.fast_bfloat16(), reason="nothing is kept where bfloat16 is slow")
 def test_only_what_a_folder_has_is_kept_on_the_disk(tiny_llama: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_llama, tmp_path / "model")
     name = os.fspath(folder)
     greedy(load(name), "near")
-    assert quickstart.read(name, folder) is None
+    assert prepared.read(name, folder, "near") is None
     greedy(name, "near")
-    kept = quickstart.read(name, folder)
-    plain = load(name).module.get_input_embeddings().weight
-    if kept is not None:  # where bfloat16 is near enough for these random weights
-        assert torch.equal(kept.parts["embed"].float(), plain.detach().bfloat16().float())
+    kept = prepared.read(name, folder, "near")
+    plain = load(name).module.get_input_embeddings().weight.detach()
+    if kept is not None:  # if bfloat16 is near enough for these random weights
+        found = weights.unpacked(kept.parts["embed"], weights.BF16, *plain.shape)
+        assert torch.equal(torch.from_numpy(found), plain.bfloat16().float())
 
 
 # The digest

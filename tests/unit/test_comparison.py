@@ -398,7 +398,7 @@ def test_the_second_finding_is_the_largest_clear_difference_between_heads(tiny_g
 def test_bad_input(tiny_gpt2: Any, tiny_llama: Any) -> None:
     with pytest.raises(MissingText):
         compare(tiny_gpt2, tiny_llama, "")
-    with pytest.raises(MissingText, match="two parts"):
+    with pytest.raises(MissingText, match="two common parts"):
         compare(tiny_gpt2, tiny_llama, "x")
     with pytest.raises(ModelError):
         compare(tiny_gpt2, "no-such-model", TEXT)

@@ -85,7 +85,7 @@ def test_generate_draws_from_the_distribution_it_states(tiny_gpt2):
     ids = model.tokenizer.encode("The animal").ids
     with torch.inference_mode():
         logits_V = model.module(input_ids=torch.tensor([ids])).logits[0, -1]
-    stated_V = distribution(logits_V[None], Sampling(temperature=1.0, top_k=4))[0]
+    stated_V = torch.from_numpy(distribution(logits_V[None], Sampling(temperature=1.0, top_k=4))[0])
     results = generate(
         "The animal", model, max_new_tokens=1, temperature=1.0, top_k=4, num_return_sequences=2000, batch_size=500
     )

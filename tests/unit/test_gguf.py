@@ -224,7 +224,7 @@ def test_the_first_token_is_as_the_file_says_or_its_pre_tokenizer(tmp_path, pre,
     [
         ({"pre": "nobody-knows"}, "'nobody-knows'.*tokenizer.ggml.pre"),
         ({"pre": "default"}, "tokenizer.ggml.pre is 'default'"),
-        ({"pre": None}, "tokenizer.ggml.pre is 'missing'"),
+        ({"pre": None}, "tokenizer.ggml.pre is missing"),
         ({"kind": "rwkv"}, "kind 'rwkv'.*tokenizer.ggml.model"),
     ],
 )

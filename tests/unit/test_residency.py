@@ -107,10 +107,10 @@ def test_an_evicted_model_and_its_decoder_leave_the_memory(tiny_gpt2, tiny_llama
     other = shared(tiny_llama)
     generate("The", str(tiny_gpt2), max_new_tokens=2, tier="exact")
     module = weakref.ref(shared(str(tiny_gpt2), "causal").module)
-    assert decoders._prepared.keys()
+    assert decoders._loaded.keys()
     residency.evict({"name": str(tiny_gpt2), "folder": tiny_gpt2, "all": None}[by])
     gc.collect()
-    assert module() is None and decoders._prepared.keys() == []
+    assert module() is None and decoders._loaded.keys() == []
     assert by == "all" or shared(tiny_llama) is other
 
 

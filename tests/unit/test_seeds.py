@@ -85,7 +85,7 @@ def test_every_bit_counts_and_the_same_seed_gives_the_same(take: Callable[[Path,
 @pytest.mark.parametrize("take", [*TAKERS, edits, layout], ids=lambda take: take.__name__)
 @pytest.mark.parametrize("seed", [-1, 2**63, 2**80, 1.5, True, "5", math.nan])
 def test_bad_seeds_are_refused(take: Callable[[Path, int], Any], seed: Any, tiny_llama: Path) -> None:
-    with pytest.raises(InputError, match="seed is"):
+    with pytest.raises(InputError, match="`seed` is"):
         take(tiny_llama, seed)
 
 

@@ -110,7 +110,7 @@ def test_a_prompt_is_read_once_and_its_runs_follow_each_other(model, monkeypatch
             read.append((len(prompts), sum(copies)))
             return opened.add(prompts, copies)
 
-    monkeypatch.setattr(sweep_passes, "open_decoder", lambda model, tier: Counting())
+    monkeypatch.setattr(sweep_passes, "open_decoder", lambda *_, **__: Counting())
     sweep(PROMPTS, model, settings=SETTINGS, max_new_tokens=4, scorer=None)
     assert read == [(3, 30)]
 
@@ -726,7 +726,7 @@ def interrupting(monkeypatch, model, steps):
     """Let the engine be interrupted after so many steps; later engines run through."""
     real = sweep_passes.open_decoder
 
-    def opened(*args):
+    def opened(*args, **more):
         decoder, left = real(*args), [steps]
 
         def step(ids):

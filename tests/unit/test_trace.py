@@ -37,7 +37,7 @@ def logits(size=1500):
 
 def test_each_sampler_did_what_transformers_processor_of_the_name_does():
     logits_V = logits()
-    found = trace(logits_V, row(Sampling(0.7, 40, 0.8, 0.05, 1.3)), 900, Words())
+    found = trace(logits_V.numpy(), row(Sampling(0.7, 40, 0.8, 0.05, 1.3)), 900, Words())
     processors = [Repetition(1.3), Temperature(0.7), TopK(40), TopP(0.8), MinP(0.05)]
     scores_BV, ids = logits_V[None], torch.tensor([PROMPT + SAID])
     model_V = before_V = logits_V.double().softmax(-1)
@@ -65,9 +65,12 @@ def test_each_sampler_did_what_transformers_processor_of_the_name_does():
 def test_the_token_its_rank_and_the_entropies():
     logits_V = logits()
     sampling = Sampling(1.2, top_k=30)
-    model_V, drawn_V = logits_V.double().softmax(-1), distribution(logits_V[None], sampling)[0].double()
+    model_V, drawn_V = (
+        logits_V.double().softmax(-1),
+        torch.from_numpy(distribution(logits_V[None].numpy(), sampling)[0]),
+    )
     token_id = int(logits_V.argsort(descending=True)[4])
-    found = trace(logits_V, row(sampling), token_id, Words())
+    found = trace(logits_V.numpy(), row(sampling), token_id, Words())
     assert (found.token, found.id, found.rank) == (f"<{token_id}>", token_id, 5)
     assert (found.before, found.after) == pytest.approx((float(model_V[token_id]), float(drawn_V[token_id])), abs=1e-6)
     assert found.surprisal_bits == pytest.approx(-math.log2(model_V[token_id]), abs=1e-5)
@@ -80,11 +83,13 @@ def test_the_token_its_rank_and_the_entropies():
 def test_greedy_removes_all_tokens_but_one_after_the_ban_on_ending():
     logits_V = logits()
     best = int(logits_V.argmax())
-    found = trace(logits_V, row(Sampling(), min_new_tokens=3), int(logits_V.argsort()[-2]), Words(), frozenset([best]))
+    found = trace(
+        logits_V.numpy(), row(Sampling(), min_new_tokens=3), int(logits_V.argsort()[-2]), Words(), frozenset([best])
+    )
     ban, greedy = found.effects
     assert (ban.sampler, ban.removed, greedy.sampler, greedy.removed) == ("min new tokens", 1, "greedy", 1498)
     assert (found.after, found.entropy_after_bits, found.options[0].removed_by) == (1.0, 0.0, "min new tokens")
-    assert trace(logits_V, row(Sampling(1.0)), best, Words()).effects == []
+    assert trace(logits_V.numpy(), row(Sampling(1.0)), best, Words()).effects == []
 
 
 @pytest.fixture(params=["tiny_gpt2", "tiny_llama"])

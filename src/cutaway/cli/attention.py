@@ -12,8 +12,6 @@ from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
 from cutaway.errors import InputError
 
-__all__ = ["command", "heads_from", "numbers_from"]
-
 
 @click.command("attention", cls=Command)
 @text_options

@@ -27,8 +27,6 @@ from cutaway.cli.text_input import prompts_from, text_options
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
 
-__all__ = ["command"]
-
 
 @click.command("generate", cls=Command, sections=GENERATING)
 @text_options

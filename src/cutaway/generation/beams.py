@@ -99,7 +99,7 @@ def _search(
         empty = [dataclasses.replace(_NONE, score=0.0)] + [_NONE] * (num_beams - 1)
         searches.append(_Search(row, min(row.max_new_tokens, room), empty, [_NONE] * num_beams))
     try:
-        logits_BV = decoder.add([row.prompt_ids for row in rows], [num_beams] * len(rows))
+        logits_BV = torch.from_numpy(decoder.add([row.prompt_ids for row in rows], [num_beams] * len(rows)))
         active = list(searches)
         while True:
             order, going = [], []
@@ -115,7 +115,7 @@ def _search(
                 break
             active = going
             decoder.keep(order)
-            logits_BV = decoder.step([beam.ids[-1] for search in active for beam in search.open])
+            logits_BV = torch.from_numpy(decoder.step([beam.ids[-1] for search in active for beam in search.open]))
     finally:
         decoder.keep([])
     # Places that were never filled are left out. If no beam could end, the open ones are returned.
@@ -144,7 +144,7 @@ def _step(
         slot, token = parents[candidate], tokens[candidate]
         parent, alternatives = search.open[slot], search.open[slot].alternatives
         if search.row.keep:
-            alternatives = (*alternatives, alternatives_of(decoder.model, logits_KV[slot], search.row.keep))
+            alternatives = (*alternatives, alternatives_of(decoder.model, logits_KV[slot].numpy(), search.row.keep))
         logprobs = (*parent.logprobs, float(logprobs_KV[slot, token]))
         return Beam((*parent.ids, token), logprobs, alternatives, score, token in ends)
 
@@ -190,4 +190,4 @@ def _ruled(search: _Search, logprobs_KV: torch.Tensor, ends: frozenset[int]) -> 
         scores_KV = scores_KV.scatter(1, ids_KT, seen_KT * penalty)
     if len(open_[0].ids) < row.min_new_tokens:
         scores_KV = scores_KV.index_fill(1, torch.tensor(sorted(ends), dtype=torch.long), -torch.inf)
-    return processed(scores_KV, as_rows)
+    return torch.from_numpy(processed(scores_KV.numpy(), as_rows))

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -16,13 +18,13 @@ from cutaway.generation.inputs import PROBE, agree, last_logits, own_rules, padd
 from cutaway.generation.rows import Row
 from cutaway.models.text_model import Model
 
-__all__ = ["PairDecoder"]
-
 
 class PairDecoder:
     """An encoder-decoder of transformers: each prompt is encoded once, the decoder starts from the model's own id."""
 
     joins = False  # decoders with learned positions count columns: all rows have to be of one length
+
+    divergence = None
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -49,7 +51,7 @@ class PairDecoder:
         row.processors = [*own_rules(self.model, row), *row.processors]
 
     @torch.inference_mode()
-    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
+    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> npt.NDArray[np.float32]:
         """Encode each prompt, run the decoder's first step, and repeat both."""
         ids_BT, self._mask_BT = padded(prompts, self.model, left=False)
         encoder = self.model.module.get_encoder()
@@ -75,7 +77,7 @@ class PairDecoder:
         self._ids_BT = self._ids_BT[index_B]
 
     @torch.inference_mode()
-    def step(self, ids: Sequence[int]) -> torch.Tensor:
+    def step(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Run one token a row through the decoder, or all of the row if its cache can't be used."""
         ids_B1 = torch.tensor(ids, device=self.model.device)[:, None]
         self._ids_BT = torch.cat([self._ids_BT, ids_B1], dim=1)

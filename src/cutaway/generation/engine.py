@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
 from cutaway.generation.drawing import choose
 from cutaway.generation.rows import Alternative, Row
+from cutaway.generation.samplers import log_softmax
 from cutaway.generation.trace import trace
+from cutaway.models.prepared import Divergence
 from cutaway.models.text_model import TextModel
 
-__all__ = ["Decoder", "alternatives_of", "processed", "run"]
+Floats = npt.NDArray[np.float32]
 
 
 class Decoder(Protocol):
@@ -30,16 +33,20 @@ class Decoder(Protocol):
     def model(self) -> TextModel:
         """Whose tokens these are."""
 
+    @property
+    def divergence(self) -> Divergence | None:
+        """How far its logits are from float32; None for float32 itself."""
+
     def begin(self, row: Row) -> None:
         """Tell a row, before its prompt is added, what the model itself asks: where to start, tokens it forces."""
 
-    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
+    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> Floats:
         """Read each prompt once, give it so many slots after the last, and return the logits_BV of the new slots."""
 
     def keep(self, slots: Sequence[int]) -> None:
         """Keep these slots, in this order; one may be named several times."""
 
-    def step(self, ids: Sequence[int]) -> torch.Tensor:
+    def step(self, ids: Sequence[int]) -> Floats:
         """Put one more token into every slot and return the logits_BV of the next."""
 
 
@@ -59,7 +66,7 @@ def run(decoder: Decoder, rows: Iterable[Row | None], *, batch_size: int = 64) -
     Raises `ModelError` if logits are not numbers.
     """
     waiting, active = iter(rows), list[Row]()
-    logits_BV = torch.empty(0, 0)
+    logits_BV = np.empty((0, 0), np.float32)
     try:
         while True:
             arrived, ended = _arrived(waiting, batch_size - len(active) if decoder.joins or not active else 0)
@@ -69,7 +76,7 @@ def run(decoder: Decoder, rows: Iterable[Row | None], *, batch_size: int = 64) -
                     decoder.begin(row)
                 prompts, copies = _grouped(new)
                 added_BV = decoder.add(prompts, copies)
-                logits_BV = torch.cat([logits_BV, added_BV]) if active else added_BV
+                logits_BV = np.concatenate([logits_BV, added_BV]) if active else added_BV
                 active += new
             if not active:
                 if ended:
@@ -101,7 +108,7 @@ def run(decoder: Decoder, rows: Iterable[Row | None], *, batch_size: int = 64) -
                 active = [active[slot] for slot in going]
                 decoder.keep(going)
             if active:
-                logits_BV = torch.empty(0, 0)  # those of the last step go before the next ones come
+                logits_BV = np.empty((0, 0), np.float32)  # those of the last step go before the next ones come
                 logits_BV = decoder.step([row.ids[-1] for row in active])
     finally:
         decoder.keep([])
@@ -137,15 +144,17 @@ def _closed(going: list[int]) -> list[int]:
     return [slot if slot in on else late.pop() for slot in range(end)]
 
 
-def processed(logits_BV: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
-    """Return the logits as each row's own processors leave them; the very same tensor if no row has any."""
+def processed(logits_BV: Floats, rows: Sequence[Row]) -> Floats:
+    """Return the logits as each row's own processors leave them; the very same array if no row has any."""
     if not any(row.processors for row in rows):
         return logits_BV
-    scores_BV = logits_BV.clone()
+    import torch  # processors are transformers' own, or written like them
+
+    scores_BV = logits_BV.copy()
     for slot, row in enumerate(rows):
-        ids_BT = torch.tensor([row.seen])
+        ids_BT, mine_BV = torch.tensor([row.seen]), torch.from_numpy(scores_BV[slot : slot + 1])
         for processor in row.processors:
-            scores_BV[slot] = processor(ids_BT, scores_BV[slot : slot + 1])[0]
+            mine_BV[0] = processor(ids_BT, mine_BV)[0]
     return scores_BV
 
 
@@ -161,8 +170,8 @@ def _grouped(rows: Sequence[Row]) -> tuple[list[list[int]], list[int]]:
     return prompts, copies
 
 
-def alternatives_of(model: TextModel, logits_V: torch.Tensor, keep: int) -> list[Alternative]:
+def alternatives_of(model: TextModel, logits_V: Floats, keep: int) -> list[Alternative]:
     """Return the `keep` likeliest next tokens."""
-    top = logits_V.log_softmax(-1).topk(min(keep, logits_V.shape[-1]))
-    pairs = zip(top.values.exp().tolist(), top.indices.tolist(), strict=True)
-    return [Alternative(model.tokenizer.piece(i), i, p) for p, i in pairs]
+    logprobs_V = log_softmax(logits_V)
+    ids = np.lexsort((np.arange(len(logits_V)), -logprobs_V))[:keep].tolist()
+    return [Alternative(model.tokenizer.piece(i), i, float(np.exp(logprobs_V[i]))) for i in ids]

@@ -7,7 +7,6 @@ import functools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cutaway.generation.beams import beam_search, finished_rows
 from cutaway.generation.decoders import open_decoder
 from cutaway.generation.engine import Decoder, run
 from cutaway.generation.request import Request
@@ -61,17 +60,17 @@ def generate(
     through the model's chat template; so does a text with `chat=True`. `system` puts a system message first.
 
     `temperature` None means greedy for one response and 1 (the model's own distribution) for several. Response r draws
-    from the random stream of `seed + r`, whatever else is in the batch; its logits are the same in any batch up to
-    rounding. `num_beams` above 1 searches for the likeliest whole texts and returns the best of them. No response ends
-    before `min_new_tokens`. `logits_processor` takes functions such as transformers' `LogitsProcessor`s: they get the
-    ids so far (1, T) and the logits (1, V) and return new logits, before the samplers.
+    from the random stream of `seed + r`, whatever else is in the batch; its logits are the same in any batch, to the
+    bit if our own decoder runs the model. `num_beams` above 1 searches for the likeliest whole texts and returns the
+    best of them. No response ends before `min_new_tokens`. `logits_processor` takes functions such as transformers'
+    `LogitsProcessor`s: they get the ids so far (1, T) and the logits (1, V) and return new logits, before the samplers.
 
     `alternatives` keeps that many of the likeliest tokens at each step; `trace` keeps what each sampler did.
     `on_text(r, text)` is called with each new piece of response r, once later tokens can't change it;
     `on_step(r, step, text)` with each step of a trace; `on_result(r, result)` as soon as response r is done.
 
-    `tier` is "exact" (float32), "near" (bfloat16 weights; a log-probability may be off by a few tenths of a nat) or
-    "turbo" (4 bits). A loaded model is used as it is now, with all changes made to it.
+    `tier` is "exact" (float32), "near" (bfloat16 weights) or "turbo" (4 bits, fastest for few responses at once). What
+    a tier changes is in the result's `divergence`. A loaded model is used as it is now, with all changes made to it.
 
     Raises `MissingText`, `PromptTooLong`, `InputError`, or a `ModelError`.
 
@@ -124,7 +123,7 @@ def respond(
     with contextlib.closing(ended):
         for number, row, score in ended:
             own = request.settings() | _chat_settings(given[number // count])
-            results[number] = response_of(decoder.model, row, own, score)
+            results[number] = response_of(decoder.model, row, own, score, decoder.divergence)
             if on_result is not None:
                 on_result(number, results[number])
     return Results(results[number] for number in sorted(results))
@@ -173,6 +172,8 @@ def _searched(
     decoder: Decoder, rows: Sequence[Row], how: Mapping[str, Any], on_text: OnText | None
 ) -> Generator[tuple[int, Row, float | None]]:
     """Run beam search for all rows; yield (number, row, score) for each beam that is returned."""
+    from cutaway.generation.beams import beam_search, finished_rows  # torch
+
     number = 0
     for start, beams in zip(rows, beam_search(decoder, rows, **how), strict=True):
         for row, beam in zip(finished_rows(decoder, start, beams), beams, strict=True):

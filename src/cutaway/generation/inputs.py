@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import transformers
 
 from cutaway.generation.rows import Row
 from cutaway.models.text_model import Model
-
-__all__ = ["PROBE", "agree", "last_logits", "own_rules", "padded"]
 
 PROBE = [3, 5, 4, 6, 3]  # ids that every vocabulary has, to try a model on
 
@@ -32,17 +32,17 @@ def padded(prompts: Sequence[Sequence[int]], model: Model, *, left: bool) -> tup
     return torch.tensor(ids, device=model.device), torch.tensor(mask, device=model.device)
 
 
-def last_logits(output: Any, at: int = -1) -> torch.Tensor:
-    """Return an output's logits_BV at one position, float32 and on the CPU."""
-    logits_BV: torch.Tensor = output.logits[:, at].float().cpu()
+def last_logits(output: Any, at: int = -1) -> npt.NDArray[np.float32]:
+    """Return an output's logits_BV at one position."""
+    logits_BV: npt.NDArray[np.float32] = output.logits[:, at].float().cpu().numpy()
     return logits_BV
 
 
-def agree(model: Model, found_BV: torch.Tensor, wanted_BV: torch.Tensor) -> bool:
+def agree(model: Model, found_BV: npt.NDArray[np.float32], wanted_BV: npt.NDArray[np.float32]) -> bool:
     """Say whether two logits differ by no more than two orders of adding do; a wrong position differs by more."""
-    spread = float((wanted_BV - wanted_BV.mean(-1, keepdim=True)).norm())
+    spread = float(np.linalg.norm(wanted_BV - wanted_BV.mean(-1, keepdims=True)))
     within = 1e-3 if model.module.dtype in {torch.float32, torch.float64} else 0.05
-    return float((found_BV - wanted_BV).norm()) <= within * spread
+    return float(np.linalg.norm(found_BV - wanted_BV)) <= within * spread
 
 
 def own_rules(model: Model, row: Row) -> list[Any]:

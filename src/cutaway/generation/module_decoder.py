@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import cache_utils
 
@@ -22,14 +24,12 @@ from cutaway.generation.rows import Row
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import Model
 
-__all__ = ["ModuleDecoder", "RecomputingDecoder", "open_module"]
-
 
 def open_module(model: Model) -> Decoder:
     """Return a decoder for a model of any build.
 
     A causal model whose padding or cache is of a rare kind is tried on a few tokens first, against its plain forward.
-    Raises `UnsupportedArchitecture` for one that looks ahead.
+    Raises `UnsupportedArchitecture` if its predictions depend on later tokens.
     """
     if model.config.is_encoder_decoder:
         return PairDecoder(model)
@@ -47,6 +47,8 @@ def open_module(model: Model) -> Decoder:
 
 class ModuleDecoder:
     """A causal transformers model with a cache; rows come and go one by one."""
+
+    divergence = None
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -67,7 +69,7 @@ class ModuleDecoder:
         row.processors = [*own_rules(self.model, row), *row.processors]
 
     @torch.inference_mode()
-    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
+    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> npt.NDArray[np.float32]:
         """Read each prompt once, repeat its cache, and put it behind the rows that run."""
         running = None if self._cache is None else (self._cache, self._mask_BT)
         ids_BT, self._mask_BT = padded(prompts, self.model, left=True)
@@ -98,7 +100,7 @@ class ModuleDecoder:
                 _cut_left(layer, unused)
 
     @torch.inference_mode()
-    def step(self, ids: Sequence[int]) -> torch.Tensor:
+    def step(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Run one token a row."""
         ids_BT = torch.tensor(ids, device=self.model.device)[:, None]
         positions_BT = self._mask_BT.sum(-1, keepdim=True)
@@ -110,7 +112,7 @@ class ModuleDecoder:
         self._cache.reorder_cache(index_B)
         self._mask_BT = self._mask_BT[index_B]
 
-    def _forward(self, ids_BT: torch.Tensor, positions_BT: torch.Tensor) -> torch.Tensor:
+    def _forward(self, ids_BT: torch.Tensor, positions_BT: torch.Tensor) -> npt.NDArray[np.float32]:
         inputs: dict[str, Any] = {"input_ids": ids_BT, "use_cache": True, self._cache_name: self._cache}
         # A state-space model keeps no columns: a mask is for what it reads now.
         reads_mask = self._cache is None or self._cache_name == "past_key_values"
@@ -131,14 +133,17 @@ class RecomputingDecoder:
 
     joins = True
 
+    divergence = None
+
     def __init__(self, model: Model) -> None:
         self.model = model
         self._rows: list[list[int]] = []
         # What comes after may not change what is said of a beginning, nor what was read before it.
         parts = [(self._run([PROBE[:length]]), self._run([PROBE], at=length - 1)) for length in (3, 1)]
-        if not all(short.isnan().any() or agree(model, short, long) for short, long in parts):
+        if not all(np.isnan(short).any() or agree(model, short, long) for short, long in parts):
             raise UnsupportedArchitecture(
-                f"{model.name} ({model.config.model_type}) looks ahead, or keeps something of one text for the next",
+                f"the predictions of {model.name} ({model.config.model_type}) depend on later tokens or on an earlier "
+                "text, so it can't generate token by token",
                 hint=f"take another decoder, for example `model={DEFAULT!r}`",
             )
 
@@ -147,7 +152,7 @@ class RecomputingDecoder:
         row.processors = [*own_rules(self.model, row), *row.processors]
 
     @torch.inference_mode()
-    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
+    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> npt.NDArray[np.float32]:
         """Read each prompt once."""
         self._rows += [list(ids) for ids, n in zip(prompts, copies, strict=True) for _ in range(n)]
         logits_BV = self._run(prompts)
@@ -158,14 +163,14 @@ class RecomputingDecoder:
         self._rows = [list(self._rows[slot]) for slot in slots]
 
     @torch.inference_mode()
-    def step(self, ids: Sequence[int]) -> torch.Tensor:
+    def step(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Put a token behind each row, and read all of it again."""
         for row, token_id in zip(self._rows, ids, strict=True):
             row.append(token_id)
         return self._run(self._rows)
 
-    def _run(self, rows: Sequence[Sequence[int]], at: int = -1) -> torch.Tensor:
-        found: dict[int, torch.Tensor] = {}
+    def _run(self, rows: Sequence[Sequence[int]], at: int = -1) -> npt.NDArray[np.float32]:
+        found: dict[int, npt.NDArray[np.float32]] = {}
         for length in {len(row) for row in rows}:
             slots = [slot for slot, row in enumerate(rows) if len(row) == length]
             ids_BT = torch.tensor([list(rows[slot]) for slot in slots], device=self.model.device)
@@ -173,7 +178,7 @@ class RecomputingDecoder:
                 found |= dict(
                     zip(slots, last_logits(self.model.module(input_ids=ids_BT, use_cache=False), at), strict=True)
                 )
-        return torch.stack([found[slot] for slot in range(len(rows))])
+        return np.stack([found[slot] for slot in range(len(rows))])
 
 
 _KEYS = {cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer}

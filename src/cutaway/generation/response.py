@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from cutaway.generation.rows import Alternative, Row, TraceStep
+from cutaway.models.prepared import Divergence
 from cutaway.models.text_model import TextModel
 from cutaway.result import Result
 
@@ -20,6 +21,7 @@ class Generation(Result):
     what each sampler did at each step, if requested. `score` is that of a beam: the sum of its log-probabilities (nats)
     divided by its length to the power of the length penalty. `continues`: the completion follows the prompt
     directly; an answer in a chat, or of an encoder-decoder, stands alone.
+    `divergence` is how far the tier is from float32 (nats), measured when the model was prepared; None for float32.
     """
 
     schema: ClassVar[str] = "generation"
@@ -38,6 +40,7 @@ class Generation(Result):
     trace: list[TraceStep] | None = None
     score: float | None = None
     continues: bool = True
+    divergence: Divergence | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per token, with the prompt and the seed of its response, and the numbers of a trace."""
@@ -51,8 +54,14 @@ class Generation(Result):
         return rows
 
 
-def response_of(model: TextModel, row: Row, settings: dict[str, Any], score: float | None = None) -> Generation:
-    """Turn a finished row into a response."""
+def response_of(
+    model: TextModel,
+    row: Row,
+    settings: dict[str, Any],
+    score: float | None = None,
+    divergence: Divergence | None = None,
+) -> Generation:
+    """Return the response that a row has become."""
     translates = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
     return Generation(
         model=model.name,
@@ -68,4 +77,5 @@ def response_of(model: TextModel, row: Row, settings: dict[str, Any], score: flo
         trace=row.steps if row.traced else None,
         score=score,
         continues=not (settings["chat"] or translates),
+        divergence=divergence,
     )

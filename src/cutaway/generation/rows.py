@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from cutaway.generation.settings import Sampling, check_lengths
 from cutaway.random_streams import check_seed, stream
 from cutaway.tokens import Tokenizer
 
+if TYPE_CHECKING:
+    import torch
+
 # Ids so far (1, T) and scores (1, V) → scores (1, V).
-Processor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Processor = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 
 
 @dataclasses.dataclass(frozen=True)

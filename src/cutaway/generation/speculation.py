@@ -2,42 +2,42 @@
 
 For a lone row a step is bound by reading the weights: several tokens cost hardly more than one. They are guessed from
 the text itself (Saxena 2023, prompt lookup decoding) and kept as far as the sampler, with its own stream of chance,
-chooses the same (Leviathan et al. 2023). The logits are those of single steps up to the order in which a kernel adds.
+chooses the same (Leviathan et al. 2023). The logits are those of single steps, to the bit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
+import numpy.typing as npt
 
-from cutaway.generation.fused_decoder import FusedDecoder
-from cutaway.models.fused import Fused
+from cutaway.generation.cpu.decoder import CpuDecoder
+from cutaway.generation.cpu.machine_code import Step
+from cutaway.generation.cpu.weights import Weights
 from cutaway.models.text_model import TextModel
-
-__all__ = ["LookupDecoder"]
 
 NGRAMS = (3, 2)  # tokens that have to have occurred before, the longer first
 PRICE = 0.5  # tokens that a guess has to bring on average, or there are no more guesses
 CREDIT = 16.0  # tokens to begin with
 
 
-class LookupDecoder(FusedDecoder):
-    """A `FusedDecoder` that looks ahead while it has one row; with more rows a step has no room for guesses."""
+class LookupDecoder(CpuDecoder):
+    """A `CpuDecoder` that looks ahead while it has one row; with more rows a step has no room for guesses."""
 
-    def __init__(self, model: TextModel, fused: Fused, guessed: int = 5) -> None:
-        super().__init__(model, fused)
+    def __init__(self, model: TextModel, weights: Weights, code: Step, guessed: int = 5) -> None:
+        super().__init__(model, weights, code)
         self._guessed = guessed  # tokens tried at once, besides the one that is known
         self._text: list[int] | None = None  # of a lone row: its prompt and what came since
         self._followers: dict[tuple[int, ...], int] = {}  # where what follows these tokens stands in it
         self._guess: list[int] = []
-        self._ahead_CV = torch.empty(0, 0)
+        self._ahead_CV = np.empty((0, 0), np.float32)
         self._credit = CREDIT
 
-    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> torch.Tensor:
+    def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> npt.NDArray[np.float32]:
         """Read prompts; the text of a lone row is what guesses are taken from."""
         self._forget()
-        alone = not self._cache.lengths and list(copies) == [1]
+        alone = not self.rows and list(copies) == [1]
         logits_BV = super().add(prompts, copies)
         self._text, self._followers, self._credit = [] if alone else None, {}, CREDIT
         if self._text is not None:
@@ -52,7 +52,7 @@ class LookupDecoder(FusedDecoder):
             self._text = None
         super().keep(slots)
 
-    def step(self, ids: Sequence[int]) -> torch.Tensor:
+    def step(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
         """Run one token a slot, or hand out what was computed ahead if it is the token that was guessed."""
         if self._text is None:
             return super().step(ids)

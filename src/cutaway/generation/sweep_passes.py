@@ -198,7 +198,7 @@ class _Pass:
 def _opened(
     plan: SweepPlan, name: str, model: ModelLike, scorer: ModelLike | None, truncate: str | None
 ) -> tuple[_Pass, Model | None]:
-    decoder = open_decoder(model, plan.tier)
+    decoder = open_decoder(model, plan.tier, wait=True)  # all runs of a sweep come from one code
     chats = {cell["chat"] for cell in plan.cells}
     for chat in chats:  # a prompt that is too long is refused before hours of work, not after
         for prompt in plan.prompts:

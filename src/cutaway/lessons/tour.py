@@ -14,6 +14,7 @@ import torch
 import transformers
 
 from cutaway._version import __version__
+from cutaway.generation.cpu import machine_code
 from cutaway.lessons.draft import Lesson
 from cutaway.lessons.sections_model import architecture, classification, heads
 from cutaway.lessons.sections_tokens import embeddings, generation, sequences, tokens
@@ -87,7 +88,10 @@ def tour(
     started = time.perf_counter()
     settings = Settings(seed=seed, seconds=TRAINING_SECONDS) if steps is None else Settings(seed=seed, steps=steps)
     kept = None if folder is None else Path(folder)
-    lesson = Lesson(shared(model), prompt, seed, settings, kept, writer=model)
+    machine_code.start()  # beside the download
+    loaded = shared(model)
+    machine_code.wait()
+    lesson = Lesson(loaded, prompt, seed, settings, kept, writer=model)
     done: list[Section] = []
     for number, make in enumerate(SECTIONS, 1):
         began = time.perf_counter()

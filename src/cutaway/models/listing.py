@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from cutaway.errors import CorruptFile, InputError, UnknownModel
 from cutaway.models import cache, residency
-from cutaway.models.quickstart import Divergence, divergence_of
+from cutaway.models.prepared import Divergence, divergence_of
 from cutaway.models.shelf import SHELF
 from cutaway.models.sources import resolve
 from cutaway.models.tokenizer_files import forget_tokenizer
@@ -185,9 +185,9 @@ def remove_model(name: str) -> int:
         )
     target = cache.folder(key)
     residency.evict(target)
-    from cutaway.models import quickstart  # torch
+    from cutaway.models import prepared
 
-    freed = sum(file.bytes for file in files_in(target)) + quickstart.forget(target) + forget_tokenizer(target)
+    freed = sum(file.bytes for file in files_in(target)) + prepared.forget(target) + forget_tokenizer(target)
     (target / cache.RECORD).unlink()  # incomplete from here on, even if we are interrupted
     shutil.rmtree(target)
     return freed

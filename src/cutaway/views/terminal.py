@@ -33,7 +33,7 @@ from cutaway.views.terminal_tables import (
 if TYPE_CHECKING:
     from cutaway.generation import Generation
     from cutaway.models import Architecture, ModelInfo, ModelList, Saved
-    from cutaway.models.quickstart import Divergence
+    from cutaway.models.prepared import Divergence
     from cutaway.predict import Classification, Score
     from cutaway.tokens import Tokens
     from cutaway.training import Training
