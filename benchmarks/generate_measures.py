@@ -31,6 +31,7 @@ CONTENDERS = {
     "pipeline loop bf16": ("generate_ours", "PipelineLoop"),
     "llama.cpp": ("generate_engines", "LlamaCpp"),
     "llama.cpp Q8_0": ("generate_engines", "LlamaCpp"),
+    "llama.cpp BF16": ("generate_engines", "LlamaCpp"),
     "openvino": ("generate_engines", "OpenVino"),
     "openvino Q8_0": ("generate_engines", "OpenVino"),
     "openvino F16": ("generate_engines", "OpenVino"),

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 TIERS = ("exact", "near", "turbo")
 REFERENCE = "transformers fp32"
 # The first of each engine reads the file itself, the others a copy with weights of that type.
-ENGINES = ("llama.cpp", "llama.cpp Q8_0", "openvino", "openvino Q8_0", "openvino F16", "ctranslate2")
+ENGINES = ("llama.cpp", "llama.cpp Q8_0", "llama.cpp BF16", "openvino", "openvino Q8_0", "openvino F16", "ctranslate2")
 CONTENDERS = (*TIERS, REFERENCE, "transformers bf16", "pipeline loop fp32", "pipeline loop bf16", *ENGINES)
 
 
