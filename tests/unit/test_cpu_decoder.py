@@ -241,6 +241,31 @@ def test_a_prompt_that_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatc
     assert np.array_equal(mixed[[2, 5]], fresh.step([7, 9]))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_that_join_leave_repeat_and_move_have_the_bits_of_rows_alone(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    laid, model = laid_out(tiny("llama")), tiny("llama")
+    prompts = [dice.integers(5, 150, dice.integers(1, 40)).tolist() for _ in range(5)]
+    decoder, rows = CpuDecoder(model, laid, code()), list[list[int]]()
+    logits_BV = np.empty((0, VOCAB), np.float32)
+    for _ in range(30):
+        if len(rows) < 7 and (not rows or dice.random() < 0.5):
+            chosen = [prompts[i] for i in dice.choice(5, dice.integers(1, 4), replace=False)]
+            copies = dice.integers(1, 3, len(chosen)).tolist()
+            logits_BV = np.concatenate([logits_BV, decoder.add(chosen, copies)])
+            rows += [list(ids) for ids, number in zip(chosen, copies, strict=True) for _ in range(number)]
+        elif dice.random() < 0.4:
+            order = dice.integers(0, len(rows), dice.integers(1, len(rows) + 2)).tolist()
+            decoder.keep(order)
+            rows, logits_BV = [list(rows[i]) for i in order], logits_BV[order]
+        else:
+            said = dice.integers(5, 150, len(rows)).tolist()
+            logits_BV = decoder.step(said)
+            rows = [[*row, i] for row, i in zip(rows, said, strict=True)]
+        for at in {0, len(rows) - 1, int(dice.integers(len(rows)))}:
+            assert np.array_equal(CpuDecoder(model, laid, code()).add([rows[at]], [1])[0], logits_BV[at])
+
+
 def test_the_cache_grows_and_keeps_what_it_holds() -> None:
     ids = [5 + i % 150 for i in range(700)]
     small, large = decoder_of(tiny("llama")), decoder_of(tiny("llama"))

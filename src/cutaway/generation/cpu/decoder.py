@@ -65,32 +65,35 @@ class CpuDecoder:
     def add(self, prompts: Sequence[Sequence[int]], copies: Sequence[int]) -> Array:
         """Read each prompt, unless the cache still holds it, and copy its keys and values for each of its rows."""
         self._reserve(len(self._slots) + sum(copies), max(max(map(len, prompts)) + 1, min(self._later, AHEAD)))
-        new = [tuple(prompt) for prompt in dict.fromkeys(map(tuple, prompts)) if tuple(prompt) not in self._read]
-        places = dict[tuple[int, ...], int]()
-        for prompt in new:
-            places[prompt] = self._free_place(besides=places.values())
+        texts = [tuple(prompt) for prompt in prompts]
+        sources = {text: self._read[text] for text in texts if text in self._read}
+        places = {place for place, _ in sources.values()}  # these may not be written over
+        new = dict[tuple[int, ...], int]()
+        for text in dict.fromkeys(texts):
+            if text not in sources:
+                new[text] = self._free_place(places)
+                places.add(new[text])
         if new:
-            ids = [i for prompt in new for i in prompt]
-            slots = [places[prompt] for prompt in new for _ in prompt]
-            positions = [at for prompt in new for at in range(len(prompt))]
-            last = np.cumsum([len(prompt) for prompt in new]) - 1
-            for prompt, logits_V in zip(new, self._run(ids, slots, positions, last), strict=True):
-                self._read[prompt] = (places[prompt], logits_V)
-        found = []
-        for prompt, number in zip(map(tuple, prompts), copies, strict=True):
-            source, logits_V = self._read[prompt]
+            ids = [i for text in new for i in text]
+            slots = [place for text, place in new.items() for _ in text]
+            positions = [at for text in new for at in range(len(text))]
+            last = np.cumsum([len(text) for text in new]) - 1
+            found = zip(new.items(), self._run(ids, slots, positions, last), strict=True)
+            sources |= {text: (place, logits_V) for (text, place), logits_V in found}
+        for text, number in zip(texts, copies, strict=True):
+            source = sources[text][0]
             for _ in range(number):
-                place = source if source not in self._slots else self._free_place(besides=[source])
+                place = self._free_place(places) if source in self._slots else source
                 if place != source:
-                    self._copy(source, place, len(prompt))
+                    self._copy(source, place, len(text))
                 self._slots.append(place)
-                self._lengths.append(len(prompt))
-            found += [logits_V] * number
-        return np.stack(found)
+                self._lengths.append(len(text))
+        self._read |= sources
+        return np.stack([sources[text][1] for text, number in zip(texts, copies, strict=True) for _ in range(number)])
 
     def _free_place(self, besides: Iterable[int] = ()) -> int:
-        """Return a place that no row has and take it: one that holds no prompt, if there is one."""
-        held = {place: prompt for prompt, (place, _) in self._read.items()}
+        """Return a place that no row has and that is not among these: one that holds no prompt, if there is one."""
+        held = {place: text for text, (place, _) in self._read.items()}
         taken = {*self._slots, *besides}
         free = [place for place in range(self._places) if place not in taken]
         if not free:

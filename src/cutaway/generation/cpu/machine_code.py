@@ -114,7 +114,7 @@ def compile_step() -> Step:
     binding.initialize_native_asmprinter()
     signature = step.signatures[0]
     function = step.overloads[signature].fndesc.llvm_func_name
-    module = binding.parse_assembly(_stripped(step.inspect_llvm(signature), function))
+    module = binding.parse_assembly(_stripped(step.inspect_llvm(signature)))
     code = _target(binding).emit_object(module)
     head = json.dumps({"function": function, "sha256": hashlib.sha256(code).hexdigest()}).encode()
     aside = _file().with_suffix(f".{os.getpid()}.part")
@@ -128,7 +128,7 @@ def compile_step() -> Step:
     return _loaded[_name()][0]
 
 
-def _stripped(text: str, function: str) -> str:
+def _stripped(text: str) -> str:
     """Leave out the wrappers that Python calls a function by: they need Python's own functions."""
     kept, skipping = [], False
     for line in text.splitlines():
