@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import errno
+import json
 import math
 import os
+import threading
 import types
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,12 @@ MODELS: dict[str, tuple[Any, Any]] = {
         transformers.LlamaForCausalLM,
         transformers.LlamaConfig(**SMALL | {"num_attention_heads": 16, "num_key_value_heads": 1}, head_dim=8),
     ),
+    "narrow gpt2": (
+        transformers.GPT2LMHeadModel,
+        transformers.GPT2Config(
+            vocab_size=VOCAB, n_embd=40, n_inner=96, n_layer=2, n_head=5, n_positions=128, bos_token_id=1
+        ),
+    ),
     "gpt2": (
         transformers.GPT2LMHeadModel,
         transformers.GPT2Config(
@@ -149,6 +157,23 @@ def test_logits_equal_eager_transformers(name: str) -> None:
     decoder = decoder_of(model)
     found = [decoder.add([ids[:60]], [1])[0], *(decoder.step([i])[0] for i in ids[60:])]
     assert np.abs(np.stack(found) - expected_TV[59:]).max() < 1e-5 * np.abs(expected_TV).max()
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2"])
+@pytest.mark.parametrize("gate", [-40.0, -88.0, -90.0, -100.0, -177.0, -1000.0, 100.0, 1000.0])
+def test_gates_far_from_zero_are_open_or_closed(name: str, gate: float) -> None:
+    model = tiny(name)
+    linears = [part for path, part in model.module.named_modules() if path.endswith(("gate_proj", "c_fc"))]
+    with torch.no_grad():
+        weight = linears[1].weight
+        weight.mul_(abs(gate) / 8)  # activations are a few units wide: products reach many times the gate
+        if linears[1].bias is not None:
+            linears[1].bias[:5] = gate
+    ids = [5 + (11 * i + i * i) % 150 for i in range(40)]
+    expected_TV = whole(model, ids)
+    found_V = decoder_of(model).add([ids], [1])[0]
+    assert np.isfinite(expected_TV).all()
+    assert np.abs(found_V - expected_TV[-1]).max() < 1e-4 * np.abs(expected_TV).max()
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2"])
@@ -408,6 +433,50 @@ def test_damaged_machine_code_is_not_loaded_but_made_anew(
     assert machine_code.load() is not None
 
 
+def test_threads_that_load_the_code_at_once_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_code, "_loaded", {})
+    model, laid = tiny("llama"), laid_out(tiny("llama"))
+    found = list[npt.NDArray[np.float32]]()
+
+    def load_and_run() -> None:
+        decoder = CpuDecoder(model, laid, code(), 1)
+        found.append(np.concatenate([decoder.add([PROMPTS[1][: 60 + i]], [1]) for i in range(11)]))
+
+    threads = [threading.Thread(target=load_and_run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all(np.array_equal(one, found[0]) for one in found)
+
+
+def test_ids_and_positions_outside_the_model_are_refused() -> None:
+    decoder = decoder_of(tiny("gpt2"))
+    for ids in ([VOCAB], [-1], [10**9], [5, VOCAB + 3]):
+        with pytest.raises(InputError, match="an id must be from 0 to"):
+            decoder.add([ids], [1])
+    with pytest.raises(InputError, match="128 positions"):
+        decoder.add([[5] * 129], [1])
+
+
+def test_a_decoder_keeps_its_weights_if_the_model_changes() -> None:
+    model = tiny("gpt2")
+    decoder = decoder_of(model)
+    before = decoder.add([PROMPTS[1]], [1])
+    decoder.keep([])
+    with torch.no_grad():
+        for weight in model.module.parameters():
+            weight.mul_(2)
+    assert np.array_equal(decoder.add([PROMPTS[1]], [1]), before)
+
+
+def test_the_compiler_is_started_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = list[Any]()
+    monkeypatch.setattr(machine_code, "_compiling", [])
+    monkeypatch.setattr(machine_code.subprocess, "Popen", lambda *of, **how: begun.append(of) or object())
+    assert [machine_code.start_compiling() for _ in range(3)] == [True, False, False] and len(begun) == 1
+
+
 def test_a_processor_without_vectors_runs_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_code, "_features", lambda: {"avx2": False, "fma": True})
     assert isinstance(open_decoder(tiny("llama")), ModuleDecoder)
@@ -488,6 +557,39 @@ def test_prepared_weights_start_the_same_model_until_its_folder_changes(tiny_lla
     assert prepared.read(name, tiny_llama, "near") is None and not models.model_info(name).divergence
     config.write_text(text)
     assert prepared.forget(tiny_llama) > 0 and prepared.read(name, tiny_llama, "near") is None
+
+
+def damaged(content: bytes, change: Any) -> bytes:
+    length = int.from_bytes(content[:8], "little")
+    head = json.loads(content[8 : 8 + length])
+    change(head)
+    text = json.dumps(head).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda head: head["0.qkv"].update(data_offsets=[]),
+        lambda head: head["0.qkv"].update(data_offsets=[-100, 0]),
+        lambda head: head["0.qkv"].update(data_offsets=[0, 1 << 60]),
+        lambda head: head["0.qkv"].update(shape=[1], data_offsets=[0, 1]),
+        lambda head: head["norm"].update(dtype="F64"),
+        lambda head: head.pop("0.down"),
+        lambda head: head.update(__metadata__={"cutaway": "[" * 100_000}),
+        lambda head: head.update(__metadata__={}),
+    ],
+)
+def test_prepared_weights_with_a_damaged_head_are_written_again(tiny_llama: Path, change: Any) -> None:
+    name = os.fspath(tiny_llama)
+    open_decoder(name, "exact")
+    file = prepared._file(tiny_llama, "exact")
+    content = file.read_bytes()
+    file.write_bytes(damaged(content, change))
+    assert isinstance(models.model_info(name).divergence, dict)
+    residency.evict()
+    [found] = generate("The animal", name, max_new_tokens=3, tier="exact")
+    assert file.read_bytes() == content and len(found.token_ids) == 3
 
 
 @pytest.mark.parametrize("size", [0, 5, 100, -1])

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from transformers import LogitsProcessorList
@@ -241,3 +242,23 @@ def test_the_presence_penalty_counts_once_and_only_what_was_generated():
 def test_a_presence_penalty_out_of_range_is_named(penalty):
     with pytest.raises(InputError, match="`presence_penalty` is"):
         Sampling(presence_penalty=penalty)
+
+
+def test_a_top_k_above_the_vocabulary_leaves_top_p_to_decide():
+    logits_V = logits_like_a_models(50, 1) / 8
+    sampling = Sampling(1.0, top_k=60, top_p=0.9)
+    rows = [row(sampling, seed=seed) for seed in range(800)]
+    ids = choose(logits_V.expand(800, -1), rows, frozenset()).ids
+    assert len(set(ids)) > 15 and set(ids) <= set(distribution(logits_V[None], sampling)[0].nonzero()[:, 0].tolist())
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(1.0), Sampling(1.0, top_k=5), Sampling(1.0, top_p=0.9)])
+def test_scores_of_processors_that_are_not_numbers_are_an_error(wrong, sampling):
+    logits_BV = logits_like_a_models(50, 1)[None]
+    scores_BV = logits_BV.clone()
+    scores_BV[0, 7] = wrong
+    with pytest.raises(ModelError, match="not finite"):
+        choose(logits_BV, [row(sampling)], frozenset(), scores_BV.numpy())
+    with pytest.raises(ModelError, match="not finite"):
+        choose(logits_BV, [row(sampling)], frozenset(), np.full((1, 50), -np.inf, np.float32))

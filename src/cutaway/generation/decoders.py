@@ -109,7 +109,10 @@ def _of_prepared(key: residency.Resident, code: Step) -> Callable[[], Decoder]:
     if kept is None:
         raise LookupError(key.name)
     _say(key.name, key.kind, kept.divergence)
-    weights = Weights(Shape.of_json(dict(kept.shape)), kept.parts, key.kind, kept.divergence.get(key.kind))
+    try:
+        weights = Weights(Shape.of_json(dict(kept.shape)), kept.parts, key.kind, kept.divergence.get(key.kind))
+    except (TypeError, ValueError) as error:  # damaged: it will be written again
+        raise LookupError(key.name) from error
     return functools.partial(LookupDecoder, kept, weights, code, GUESSED[key.kind])
 
 

@@ -84,6 +84,8 @@ def _choose(logits_BV: Floats, scores_BV: Floats, rows: Sequence[Row], end_ids: 
     total_B = model_BV.sum(-1)
     _check_numbers(total_B, rows)
     edited_BV = _edited(scores_BV, rows, end_ids)
+    if edited_BV is not logits_BV:
+        _check_numbers(edited_BV.max(-1), rows)  # of processors; NaN is the largest of all
     ids_B = np.empty(len(rows), np.int64)
     drawing = [b for b, row in enumerate(rows) if row.sampling.temperature > 0]
     for b in set(range(len(rows))) - set(drawing):
@@ -140,7 +142,7 @@ def _draw(scores_BV: Floats, rows: Sequence[Row], drawing: list[int], model_BV: 
         uniform_B[b] = rows[b].chance.random()
     cut = [b for b in drawing if settings[b].top_k is not None or (settings[b].top_p or 1.0) < 1]
     # A row that keeps few tokens needs no sum over the whole vocabulary.
-    summed = [b for b in drawing if (settings[b].top_k or MANY) >= MANY]
+    summed = [b for b in drawing if (settings[b].top_k or size) >= min(MANY, size)]
     shares_BV = _space.of("shares", len(summed), size)
     for shares_V, b in zip(shares_BV, summed, strict=True):
         if model_BV is not None and settings[b].temperature == 1:

@@ -24,7 +24,7 @@ class PairDecoder:
 
     joins = False  # decoders with learned positions count columns: all rows have to be of one length
 
-    divergence = None
+    tier = divergence = None
 
     def __init__(self, model: Model) -> None:
         self.model = model

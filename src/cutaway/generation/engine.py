@@ -34,6 +34,10 @@ class Decoder(Protocol):
         """Whose tokens these are."""
 
     @property
+    def tier(self) -> str | None:
+        """The tier that it runs in; None for a model of transformers."""
+
+    @property
     def divergence(self) -> Divergence | None:
         """How far its logits are from float32; None for float32 itself."""
 

@@ -122,7 +122,8 @@ def respond(
     results: dict[int, Generation] = {}
     with contextlib.closing(ended):
         for number, row, score in ended:
-            own = request.settings() | _chat_settings(given[number // count])
+            own = request.settings() | {"tier": decoder.tier or request.tier}
+            own |= _chat_settings(given[number // count])
             results[number] = response_of(decoder.model, row, own, score, decoder.divergence)
             if on_result is not None:
                 on_result(number, results[number])

@@ -48,7 +48,7 @@ def open_module(model: Model) -> Decoder:
 class ModuleDecoder:
     """A causal transformers model with a cache; rows come and go one by one."""
 
-    divergence = None
+    tier = divergence = None
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -133,7 +133,7 @@ class RecomputingDecoder:
 
     joins = True
 
-    divergence = None
+    tier = divergence = None
 
     def __init__(self, model: Model) -> None:
         self.model = model

@@ -6,14 +6,16 @@ of the model has changed. The file is ordinary safetensors; what was measured is
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cutaway._version import __version__
 from cutaway.log import get_logger
@@ -89,13 +91,15 @@ def write(
         _save(aside, known, parts)
         aside.replace(target)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         get_logger(__name__).warning(
             "%s starts slowly each time: can't write to the cache (%s)",
             model.name,
             "the disk is full" if full else error.strerror or error,
         )
+    finally:  # also after an interruption
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def _save(file: Path, known: Mapping[str, Any], parts: Parts) -> None:
@@ -118,17 +122,24 @@ def _save(file: Path, known: Mapping[str, Any], parts: Parts) -> None:
             stream.write(part.data.cast("B"))
 
 
-def _head(file: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
-    """Return what is known, what the file holds, and where its numbers begin."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if length > size:
-            raise ValueError("not a safetensors file")
-        head = json.loads(stream.read(length))
+_BAD = (OSError, LookupError, ValueError, TypeError, AttributeError, RecursionError)  # what a damaged file may raise
+
+
+def _head(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Return what is known, what the file holds, and where its numbers begin. Raises one of `_BAD`."""
+    size = os.fstat(stream.fileno()).st_size
+    length = int.from_bytes(stream.read(8), "little")
+    if length > min(size, 1 << 27):
+        raise ValueError("not a file of prepared weights")
+    head = json.loads(stream.read(length))
     known = json.loads(head.pop("__metadata__")["cutaway"])
-    if any(8 + length + entry["data_offsets"][1] > size for entry in head.values()):
-        raise ValueError("the file is cut off")
+    for entry in head.values():
+        begin, end = entry["data_offsets"]
+        numbers = math.prod(entry["shape"]) * {"U8": 1, "F32": 4}[entry["dtype"]]
+        if not 0 <= begin <= end <= size - 8 - length or end - begin != numbers:
+            raise ValueError("the file is cut off, or its parts are not where it says")
+        if entry["dtype"] == "F32" and begin % 64:
+            raise ValueError("numbers do not begin at a multiple of 64 bytes")
     return known, head, 8 + length
 
 
@@ -139,14 +150,14 @@ def read(name: str, path: Path, tier: str) -> Prepared | None:
     """
     import numpy as np
 
-    file = _file(path, tier)
     try:
-        known, head, begin = _head(file)
-        if known["key"] != _key(cache.stamp(path)):
-            return None
-        whole = np.memmap(file, np.uint8, "r")
+        with _file(path, tier).open("rb") as stream:
+            known, head, start = _head(stream)
+            if known["key"] != _key(cache.stamp(path)):
+                return None
+            whole = np.memmap(stream, np.uint8, "r")
         parts = {
-            part: whole[begin + entry["data_offsets"][0] : begin + entry["data_offsets"][1]]
+            part: whole[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]]
             .view(np.float32 if entry["dtype"] == "F32" else np.uint8)
             .reshape(entry["shape"])
             for part, entry in head.items()
@@ -154,7 +165,7 @@ def read(name: str, path: Path, tier: str) -> Prepared | None:
         }
         divergence = {tier: Divergence(**far) for tier, far in known["divergence"].items()}
         rows, context, ends = int(known["shape"]["vocabulary"]), known["context"], frozenset(known["end_ids"])
-    except (OSError, KeyError, ValueError, TypeError, AttributeError):
+    except _BAD:
         return None  # not there, or not whole: it will be written again
     tokenizer = read_tokenizer(path, name)
     tokenizer.rows = lambda: rows
@@ -165,10 +176,11 @@ def divergence_of(path: Path) -> dict[str, Divergence]:
     """Return how far each tier of a folder's model is from float32; empty if that is not measured yet."""
     for tier in ("near", "turbo", "exact"):
         try:
-            known = _head(_file(path, tier))[0]
+            with _file(path, tier).open("rb") as stream:
+                known = _head(stream)[0]
             if known["key"] == _key(cache.stamp(path)):
                 return {name: Divergence(**far) for name, far in known["divergence"].items()}
-        except (OSError, KeyError, ValueError, TypeError, AttributeError):
+        except _BAD:
             continue
     return {}
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.generation.cpu.arithmetic import FAST, exp, norm, store, tanh
-from cutaway.generation.cpu.instructions import BF16, fetch_add, floats, longs, plain_product
+from cutaway.generation.cpu.instructions import BF16, bytes_, fetch_add, floats, longs, plain_product
 from cutaway.generation.cpu.products import kernel, tile_f32
 
 f32 = np.float32
@@ -128,6 +128,7 @@ def attend(
     its window, counts with the weight 0: it changes no sum.
     """
     did = 0
+    size = 2 if kind == BF16 else 4
     q = scratch
     mixed = q + MOST * K * 4
     s, s_step = mixed + MOST * padded * 4, room * 4
@@ -176,5 +177,10 @@ def attend(
                 found = floats(mixed + m * padded * 4, K)
                 for d in range(K):
                     found[d] *= share
-                size = 2 if kind == BF16 else 4
                 store(kind, out + (first + i) * out_step + (j * G + g) * K * size, mixed + m * padded * 4, K)
+        if j == J - 1:  # what fills the inputs up to a multiple of 32 has the weight 0, which NaN would survive
+            for i in range(rows):
+                end_of = out + (first + i) * out_step + J * G * K * size
+                filler = bytes_(end_of, -(J * G * K) % 32 * size)
+                for n in range(len(filler)):
+                    filler[n] = 0

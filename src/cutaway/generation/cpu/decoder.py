@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from cutaway.errors import InputError
 from cutaway.generation.cpu.machine_code import Step
 from cutaway.generation.cpu.threads import Team, thread_count
 from cutaway.generation.cpu.weights import Weights, filled
@@ -24,7 +25,7 @@ Array = npt.NDArray[Any]
 MOST = 512  # tokens of a step; more are read one part after another
 TOGETHER = 12  # queries of a key head that go through attention together, as in `attention.py`
 GROWTH = 512  # positions that the cache grows by at least
-AHEAD = 2048  # positions that it has room for at once at the most
+AHEAD = 512  # positions that it has room for at once at the most
 
 
 class CpuDecoder:
@@ -34,7 +35,7 @@ class CpuDecoder:
 
     def __init__(self, model: TextModel, weights: Weights, code: Step, threads: int | None = None) -> None:
         self.model, self.weights = model, weights
-        self.code, self.divergence = code, weights.divergence
+        self.code, self.divergence, self.tier = code, weights.divergence, weights.tier
         self._team = _team(threads or thread_count())
         shape = weights.shape
         self._layers, self._model = weights.layers.copy(), weights.model.copy()
@@ -141,8 +142,9 @@ class CpuDecoder:
 
     def _reserve(self, rows: int, positions: int) -> None:
         """Make room for so many rows and positions; memory that is not used yet is asked for and not touched."""
-        rows = max(rows, self._places)
-        room = self._room
+        if rows > self._places > 0:
+            rows = max(rows, 2 * self._places)  # rows that come one by one copy the cache seldom
+        rows, room = max(rows, self._places), self._room
         if positions > room:
             room = filled(max(positions, min(room + GROWTH, 2 * room)), 32)
         if (rows, room) == (self._places, self._room):
@@ -175,6 +177,11 @@ class CpuDecoder:
         """Put tokens into places of the cache and return the logits of those named in `take`."""
         shape = self.weights.shape
         given = [np.asarray(part, np.int64) for part in (ids, slots, positions, take)]
+        table = self.weights.parts.get("positions")
+        if given[0].min() < 0 or given[0].max() >= shape.vocabulary:  # a step reads memory by them
+            raise InputError(f"an id must be from 0 to {shape.vocabulary - 1}; got {min(ids)} to {max(ids)}")
+        if table is not None and given[2].max() >= len(table):
+            raise InputError(f"this model has {len(table)} positions; got {given[2].max() + 1}")
         logits = np.empty((len(take), filled(shape.vocabulary, 64)), np.float32)
         done = 0
         for at in range(0, len(given[0]), MOST):

@@ -7,6 +7,7 @@ that is damaged, or of another version or processor, is made anew.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -16,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,11 @@ _SOURCES = ("arithmetic.py", "attention.py", "instructions.py", "jobs.py", "prod
 
 
 def is_supported() -> bool:
-    """Say whether step can be compiled for this processor: one with AVX2 and FMA, and a Python that numba supports."""
+    """Say whether a step can be compiled: for a processor with AVX2, FMA and F16C, in a Python that numba supports."""
     if importlib.util.find_spec("numba") is None or importlib.util.find_spec("llvmlite") is None:
         return False
     features = _features()
-    return bool(features.get("avx2") and features.get("fma"))
+    return all(features.get(name) for name in ("avx2", "fma", "f16c"))
 
 
 @functools.cache
@@ -59,26 +61,28 @@ def _file() -> Path:
     return cache.home() / "kernels" / f"{_name()}.o"
 
 
-_loaded: dict[str, tuple[Step, Any]] = {}  # with what keeps its code in memory
+_loaded: dict[str, Step] = {}
+_changing = threading.RLock()  # one thread at a time loads or compiles
 
 
 def load() -> Step | None:
     """Return the compiled step, or None if its code is not in the cache or this processor can't run it."""
     if not is_supported():
         return None
-    if _name() not in _loaded:
-        try:
-            head, code = _file().read_bytes().split(b"\n", 1)
-            known = json.loads(head)
-            if known["sha256"] != hashlib.sha256(code).hexdigest():
+    with _changing:
+        if _name() not in _loaded:
+            try:
+                head, code = _file().read_bytes().split(b"\n", 1)
+                known = json.loads(head)
+                if known["sha256"] != hashlib.sha256(code).hexdigest():
+                    return None
+            except (OSError, ValueError, KeyError, TypeError):
                 return None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        _loaded[_name()] = _linked(known["function"], code)
-    return _loaded[_name()][0]
+            _loaded[_name()] = _linked(known["function"], code)
+        return _loaded[_name()]
 
 
-def _linked(function: str, code: bytes) -> tuple[Step, Any]:
+def _linked(function: str, code: bytes) -> Step:
     from llvmlite import binding
 
     binding.initialize_native_target()
@@ -91,10 +95,10 @@ def _linked(function: str, code: bytes) -> tuple[Step, Any]:
     )
     nothing = ctypes.create_string_buffer(64)  # numba's place for a returned value and for an exception: unused
 
-    def step(me: int, call: int) -> int:
+    def step(me: int, call: int, _kept: object = engine) -> int:  # the code lives as long as the engine does
         return int(called(ctypes.addressof(nothing), ctypes.addressof(nothing), me, call))
 
-    return step, (engine, nothing)
+    return step
 
 
 def _target(binding: Any) -> Any:
@@ -118,14 +122,15 @@ def compile_step() -> Step:
     code = _target(binding).emit_object(module)
     head = json.dumps({"function": function, "sha256": hashlib.sha256(code).hexdigest()}).encode()
     aside = _file().with_suffix(f".{os.getpid()}.part")
-    try:
+    with contextlib.suppress(OSError):
         aside.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(head + b"\n" + code)
         aside.replace(_file())
-    except OSError:
+    with contextlib.suppress(OSError):
         aside.unlink(missing_ok=True)
-    _loaded[_name()] = _linked(function, code)
-    return _loaded[_name()][0]
+    with _changing:
+        _loaded[_name()] = _linked(function, code)
+        return _loaded[_name()]
 
 
 def _stripped(text: str) -> str:
@@ -159,8 +164,8 @@ def wait() -> Step | None:
 
 
 def start_compiling() -> bool:
-    """Let another process compile the step, and say whether it began now: one that still runs is not begun again."""
-    if any(process.poll() is None for process in _compiling):
+    """Let another process compile the step, and say whether it began now: a process does so once."""
+    if _compiling:
         return False
     command = "from cutaway.generation.cpu.machine_code import compile_step; compile_step()"
     nowhere = subprocess.DEVNULL

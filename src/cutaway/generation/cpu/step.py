@@ -42,8 +42,6 @@ def step(me: int, call: int) -> None:
     D32, HK32, I32 = (D + 31) // 32 * 32, (H * K + 31) // 32 * 32, (inner + 31) // 32 * 32
     qkv_rows, D64 = ((H + 2 * J) * K + 63) // 64 * 64, (D + 63) // 64 * 64
     up_rows = 2 * I32 if activation < 2 else (inner + 63) // 64 * 64
-    if activation == 2:
-        I32 = up_rows
     narrow = 4 if D64 >= 1024 else 2  # blocks a piece of the narrow layers, so that there are enough pieces
     mine = scratch + me * scratch_step
     meet(job, embed(job, m[8], m[17], D32, from_bits(np.int32(m[16])), m[18], ids, positions, x, D, R), R)

@@ -35,10 +35,15 @@ class Team:
         Nobody waits for a thread that is late: it finds nothing left, or helps with the next work. An interruption
         (Ctrl-C) is raised when the work is done.
         """
-        self._work = work
-        try:
-            for go in self._go:
-                go.release()
-            work(0)
-        finally:
-            work(0)  # after an interruption it does what is left; otherwise there is nothing
+        self._work, waiting, interruption = work, list(self._go), None
+        while True:
+            try:
+                while waiting:
+                    waiting[-1].release()
+                    waiting.pop()
+                work(0)
+                break
+            except KeyboardInterrupt as error:
+                interruption = error
+        if interruption is not None:
+            raise interruption

@@ -128,7 +128,7 @@ def lay_out(shape: Shape, parts: Iterable[tuple[str, Any]], tier: str) -> dict[s
     for name, given in parts:
         part = np.asarray(given, np.float32)
         if name == "positions":
-            found[name] = np.ascontiguousarray(part)
+            found[name] = np.array(part, order="C")  # a copy: the module's own weights may change
         elif part.ndim == 2:
             rows = _interleaved(part) if name.endswith(".up") and shape.activation < 2 else part
             found[name] = packed(rows, ends if name in {"embed", "head"} else body)
@@ -137,7 +137,7 @@ def lay_out(shape: Shape, parts: Iterable[tuple[str, Any]], tier: str) -> dict[s
             found[name] = np.zeros(filled(len(rows), 64), np.float32)
             found[name][: len(rows)] = rows
         else:
-            found[name] = np.ascontiguousarray(part)
+            found[name] = np.array(part, order="C")
     return found
 
 
@@ -148,6 +148,25 @@ def _interleaved(rows: Array) -> Array:
     return halves.reshape(2, -1, 16, *rows.shape[1:]).swapaxes(0, 1).reshape(-1, *rows.shape[1:])
 
 
+def _check_sizes(shape: Shape, parts: Mapping[str, Array], body: int, ends: int) -> None:
+    """Raise `ValueError` if a part that every model has is missing, or has another size than a step reads."""
+    D, heads, inner = shape.width, shape.heads * shape.head_width, filled(shape.inner, 32)
+
+    def size(kind: int, outputs: int, inputs: int) -> int:
+        return filled(outputs, 64) // 16 * filled(inputs, 32) // 32 * (2048, 1024, 544, 320)[kind]
+
+    expected = {"embed": size(ends, shape.vocabulary, D), "norm": 4 * D}
+    layer = {
+        "qkv": size(body, heads + 2 * shape.key_heads * shape.head_width, D), "out": size(body, D, heads),
+        "up": size(body, 2 * inner if shape.activation < 2 else shape.inner, D), "down": size(body, D, inner),
+        "norm1": 4 * D, "norm2": 4 * D,
+    }  # fmt: skip
+    expected |= {f"{i}.{name}": bytes_ for i in range(shape.layers) for name, bytes_ in layer.items()}
+    for name, bytes_ in expected.items():
+        if name not in parts or parts[name].nbytes != bytes_:
+            raise ValueError(f"the weights have no {name} of {bytes_} bytes")
+
+
 class Weights:
     """What a step reads of a model: its parts, which must stay in memory, and the arrays of their addresses."""
 
@@ -156,6 +175,7 @@ class Weights:
     ) -> None:
         self.shape, self.parts, self.tier, self.divergence = shape, parts, tier, divergence
         body, ends = KINDS[tier]
+        _check_sizes(shape, parts, body, ends)
         self.rounded = body == BF16  # whether a linear layer reads bfloat16
 
         def address(name: str) -> int:
