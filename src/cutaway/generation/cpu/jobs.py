@@ -130,7 +130,7 @@ def gate(
                     for n in range(16):
                         g, v = found[32 * b + n], found[32 * b + 16 + n]
                         if activation == 0:
-                            found[16 * b + n] = f32(g / f32(f32(1) + exp(-g)) * v)
+                            found[16 * b + n] = f32(g / f32(f32(1) + exp(min(-g, f32(87)))) * v)
                         else:
                             found[16 * b + n] = f32(gelu(g) * v)
                 store(kind, out + r * out_step + p * 32 * size, at + r * wide_step, 32)
