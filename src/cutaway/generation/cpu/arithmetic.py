@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from cutaway.generation.cpu.instructions import BF16, bits, floats, from_bits, shorts
+from cutaway.generation.cpu.instructions import bits, floats, from_bits, shorts
+from cutaway.generation.cpu.layout import BF16
 from cutaway.generation.cpu.products import kernel
 
 f32 = np.float32

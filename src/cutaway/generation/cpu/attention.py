@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from cutaway.generation.cpu.arithmetic import FAST, exp, norm, store, tanh
-from cutaway.generation.cpu.instructions import BF16, bytes_, fetch_add, floats, longs, plain_product
+from cutaway.generation.cpu.instructions import bytes_, fetch_add, floats, longs, plain_product
+from cutaway.generation.cpu.layout import BF16, TOGETHER
 from cutaway.generation.cpu.products import kernel, tile_f32
 
 f32 = np.float32
-MOST = 12  # queries of one key head that are computed together
 
 _v1x4, _v2x4, _v3x4, _v4x4, _v1x1, _v4x1 = (
     plain_product(r, n) for r, n in ((1, 4), (2, 4), (3, 4), (4, 4), (1, 1), (4, 1))
@@ -130,8 +130,8 @@ def attend(
     did = 0
     size = 2 if kind == BF16 else 4
     q = scratch
-    mixed = q + MOST * K * 4
-    s, s_step = mixed + MOST * padded * 4, room * 4
+    mixed = q + TOGETHER * K * 4
+    s, s_step = mixed + TOGETHER * padded * 4, room * 4
     while True:
         t = fetch_add(job, 1)
         if t >= C * J:
@@ -145,8 +145,8 @@ def attend(
         kept = (slot * J + j) * room
         block = begin // 32 * 2
         blocks = (end + 31) // 32 * 2 - block
-        for low in range(0, rows * G, MOST):  # more than MOST only if a key head has more queries
-            M = min(MOST, rows * G - low)
+        for low in range(0, rows * G, TOGETHER):  # more than TOGETHER only if a key head has more queries
+            M = min(TOGETHER, rows * G - low)
             for m in range(M):
                 i, g = (low + m) // G, (low + m) % G
                 given = floats(wide + (first + i) * wide_step + (j * (G + 2) + g) * K * 4, K)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cutaway.errors import InputError
+from cutaway.generation.cpu.layout import TOGETHER
 from cutaway.generation.cpu.machine_code import Step
 from cutaway.generation.cpu.threads import Team, thread_count
 from cutaway.generation.cpu.weights import Weights, filled
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 MOST = 512  # tokens of a step; more are read one part after another
-TOGETHER = 12  # queries of a key head that go through attention together, as in `attention.py`
 GROWTH = 512  # positions that the cache grows by at least
 AHEAD = 512  # positions that it has room for at once at the most
 

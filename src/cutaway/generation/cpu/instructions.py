@@ -25,9 +25,9 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-F32, BF16, INT8, INT4 = range(4)
+from cutaway.generation.cpu.layout import BF16, F32, GROUP_BYTES, INT4, INT8
+
 AHEAD = 4096  # bytes from what is computed with to what is fetched into the processor's cache
-GROUP_BYTES = (2048, 1024, 544, 320)  # of 16 outputs × 32 inputs, by kind
 
 _F, _I8, _I16, _I32, _I64 = ir.FloatType(), ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 _VF, _VI, _VB8, _VH = (ir.VectorType(t, 16) for t in (_F, _I32, _I8, ir.HalfType()))

@@ -11,7 +11,8 @@ import numpy as np
 from numba import types
 
 from cutaway.generation.cpu.arithmetic import exp, gelu, norm, store
-from cutaway.generation.cpu.instructions import BF16, bytes_, fetch_add, floats, longs, shared
+from cutaway.generation.cpu.instructions import bytes_, fetch_add, floats, longs, shared
+from cutaway.generation.cpu.layout import BF16
 from cutaway.generation.cpu.products import block_bytes, kernel, tile, weights_of
 
 f32 = np.float32

@@ -27,7 +27,7 @@ from cutaway.progress import step as progress_step
 
 Step = Callable[[int, int], int]
 
-_SOURCES = ("arithmetic.py", "attention.py", "instructions.py", "jobs.py", "products.py", "step.py")
+_SOURCES = ("arithmetic.py", "attention.py", "instructions.py", "jobs.py", "layout.py", "products.py", "step.py")
 
 
 def is_supported() -> bool:

@@ -12,19 +12,8 @@ import numpy as np
 from llvmlite import binding
 from numba import njit, types
 
-from cutaway.generation.cpu.instructions import (
-    BF16,
-    F32,
-    GROUP_BYTES,
-    INT4,
-    INT8,
-    bytes_,
-    floats,
-    from_bits,
-    from_half,
-    product,
-    shorts,
-)
+from cutaway.generation.cpu.instructions import bytes_, floats, from_bits, from_half, product, shorts
+from cutaway.generation.cpu.layout import BF16, F32, GROUP_BYTES, INT4, INT8
 
 f32 = np.float32
 _TYPES = {"i": types.int64, "f": types.float32, "x": types.Array(types.float32, 1, "C"), "h": types.uint16}
@@ -129,11 +118,7 @@ _tile_int4 = _tile_of_whole_numbers(_q1x4, _q1x2, _q4x2, INT4)
 @kernel("ii", "i")
 def block_bytes(kind: int, K: int) -> int:
     """Return the bytes of 16 outputs."""
-    if kind == F32:
-        return K * 64
-    if kind == BF16:
-        return K * 32
-    return K // 32 * (544 if kind == INT8 else 320)
+    return K * GROUP_BYTES[kind] // 32
 
 
 @kernel("iiiiiiiii")
@@ -163,11 +148,11 @@ def weights_of(kind: int, w: int, K: int, row: int, out: int, n: int) -> None:
             written[k] = from_bits(np.int32(np.int32(pair[2 * lane + k % 2]) << np.int32(16)))
     elif kind == INT8:
         for k in range(n):
-            group = base + k // 32 * 544
+            group = base + k // 32 * GROUP_BYTES[INT8]
             written[k] = f32(f32(bytes_(group + 32 + k % 32 * 16, 16)[lane]) * from_half(shorts(group, 16)[lane]))
     else:
         for k in range(n):
-            group = base + k // 32 * 320
+            group = base + k // 32 * GROUP_BYTES[INT4]
             both = np.int32(bytes_(group + 64 + k % 32 // 2 * 16, 16)[lane])
             number = (both >> np.int32(4)) & np.int32(15) if k % 2 else both & np.int32(15)
             step, offset = from_half(shorts(group, 16)[lane]), from_half(shorts(group + 32, 16)[lane])

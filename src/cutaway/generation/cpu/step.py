@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from cutaway.generation.cpu.attention import attend, turn
-from cutaway.generation.cpu.instructions import BF16, from_bits, longs
+from cutaway.generation.cpu.instructions import from_bits, longs
 from cutaway.generation.cpu.jobs import add, embed, gate, linear, meet, move
+from cutaway.generation.cpu.layout import BF16
 from cutaway.generation.cpu.products import kernel
 
 # A job's two counters (pieces taken, pieces done) have 64 bytes, a line of the processor's cache.

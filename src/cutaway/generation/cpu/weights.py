@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cutaway.generation.cpu.layout import BF16, F32, GROUP_BYTES, INT4, INT8
 from cutaway.generation.cpu.shape import Shape
 from cutaway.models.prepared import Divergence
 
 Array = npt.NDArray[Any]
 
-F32, BF16, INT8, INT4 = range(4)  # as in `instructions.py`, which needs numba
 KINDS = {"exact": (F32, F32), "near": (BF16, BF16), "turbo": (INT4, INT8)}  # of the layers; of embedding and head
 _LAYER = (
     "qkv", "qkv.bias", "out", "out.bias", "up", "up.bias", "down", "down.bias", "norm1", "norm1.bias", "norm2",
@@ -153,7 +153,7 @@ def _check_sizes(shape: Shape, parts: Mapping[str, Array], body: int, ends: int)
     D, heads, inner = shape.width, shape.heads * shape.head_width, filled(shape.inner, 32)
 
     def size(kind: int, outputs: int, inputs: int) -> int:
-        return filled(outputs, 64) // 16 * filled(inputs, 32) // 32 * (2048, 1024, 544, 320)[kind]
+        return filled(outputs, 64) // 16 * filled(inputs, 32) // 32 * GROUP_BYTES[kind]
 
     expected = {"embed": size(ends, shape.vocabulary, D), "norm": 4 * D}
     layer = {
