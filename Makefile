@@ -53,7 +53,7 @@ PIP := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-c
 	@touch $@
 
 .venv/installed-dev: .venv/installed-torch pyproject.toml constraints.txt
-	$(PIP) -c constraints.txt -e ".[dev,science]"
+	$(PIP) -c constraints.txt -e ".[dev,science,train]"
 	@touch .venv/installed $@
 
 clean:
