@@ -6,9 +6,7 @@ The model is built on torch's meta device: shapes without storage, so a 70B mode
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -17,12 +15,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.initialization import no_init_weights
 
-from cutaway.errors import CorruptFile, CutawayError, UnknownModel, UnsafeFile, UnsupportedArchitecture
-from cutaway.extras import pip_install
+from cutaway.errors import CutawayError, UnsupportedArchitecture
 from cutaway.models.config_outline import BIDIRECTIONAL
-from cutaway.models.shelf import DEFAULT, SHELF
-from cutaway.models.sources import resolve
-from cutaway.models.text_model import Model
+from cutaway.models.configuration import read_configuration
+from cutaway.models.shelf import DEFAULT
 from cutaway.models.tokenizer_files import quiet_transformers
 from cutaway.progress import step
 from cutaway.result import Result
@@ -90,7 +86,7 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
     >>> architecture("gpt2").parameters
     124439808
     """
-    config, name, source = _config_of(model, revision)
+    config, name, source = read_configuration(model, revision)
     try:
         with torch.device("meta"), no_init_weights(), quiet_transformers():
             module = _build(config)
@@ -129,43 +125,6 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
         modules=_modules(module),
         tree=str(module),
     )
-
-
-def _config_of(model: Any, revision: str | None) -> tuple[Any, str, str]:
-    if isinstance(model, Model):
-        return model.config, model.name, f"the configuration of {model.name}"
-    if isinstance(model, transformers.PretrainedConfig):
-        return model, model.model_type, "a configuration object"
-    name = os.fspath(model)
-    if name not in SHELF and not Path(name).exists() and name in transformers.CONFIG_MAPPING:
-        return transformers.CONFIG_MAPPING[name](), name, f"transformers' default {name} configuration"
-    path = resolve(name, "config", revision)
-    if name in SHELF and SHELF[name].kind == "tokenizer":
-        raise UnknownModel(
-            f"{name} is a vocabulary without a model", hint="cutaway architecture gpt2 shows GPT-2 itself"
-        )
-    try:
-        config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except ValueError as error:
-        if "trust_remote_code" in str(error):
-            raise UnsafeFile(
-                f"{name} comes with Python code, which would run to build its module tree",
-                hint="read that code first; then cutaway generate --trust-remote-code runs it",
-            ) from error
-        raise UnsupportedArchitecture(
-            f"transformers {transformers.__version__} does not know the architecture of {name}: {_type_in(path)}",
-            hint=f"a newer transformers may know it: {pip_install()} -U transformers",
-        ) from error
-    except (OSError, json.JSONDecodeError, AttributeError, TypeError) as error:
-        raise CorruptFile(
-            f"can't read the configuration of {name}: {str(error).splitlines()[0]}",
-            hint="config.json must be a transformers configuration with a model_type",
-        ) from error
-    return config, name, f"{name if Path(name).is_file() else f'config.json of {name}'}"
-
-
-def _type_in(path: Path) -> str:
-    return str(json.loads((path / "config.json").read_text(encoding="utf-8")).get("model_type", "none named"))
 
 
 @step("building the model without its weights")

@@ -5,6 +5,14 @@ from .loop import (
     fit as fit,
     learning_rate as learning_rate,
 )
+from .model_sizes import (
+    ARCHITECTURES as ARCHITECTURES,
+    OBJECTIVES as OBJECTIVES,
+    SIZES as SIZES,
+    Size as Size,
+    model_class as model_class,
+    shaped_like as shaped_like,
+)
 from .rows import Rows as Rows, SourceRows as SourceRows, TextRows as TextRows
 from .result import Training as Training
 from .run import TrainingRun as TrainingRun, train as train
