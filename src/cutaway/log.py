@@ -18,7 +18,6 @@ to run. No line is redrawn, because `\\r` garbles notebooks.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 import re
@@ -28,15 +27,7 @@ import textwrap
 from datetime import datetime
 from typing import Final
 
-# (launcher, rank, rank on this node, number of processes). The innermost launcher goes first: processes that torchrun
-# or mpiexec starts inside a Slurm job all inherit the job's SLURM_PROCID, which is 0.
-_LAUNCHERS: Final = (
-    ("torchrun", "RANK", "LOCAL_RANK", "WORLD_SIZE"),
-    ("openmpi", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_SIZE"),
-    ("pals", "PALS_RANKID", "PALS_LOCAL_RANKID", "PALS_SIZE"),
-    ("pmi", "PMI_RANK", "PMI_LOCAL_RANK", "PMI_SIZE"),
-    ("slurm", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS"),
-)
+from cutaway.ranks import rank_for_log
 
 _HANDLER_NAME: Final = "cutaway"
 _NOTEBOOK_CELL: Final = re.compile(r"[\\/]ipykernel_\d+[\\/]\d+\.py$|^<ipython-input-")
@@ -45,45 +36,6 @@ _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800
 _WORDS: Final = {"W": "warning: ", "E": "error: ", "C": "error: "}
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 _COLOURS: Final = {"D": "\x1b[36m", "I": "\x1b[32m", "W": "\x1b[33m", "E": "\x1b[31m", "C": "\x1b[1;31m"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Rank:
-    """The place of this process among the processes of its job."""
-
-    rank: int = 0
-    local_rank: int = 0
-    size: int = 1
-    launcher: str | None = None
-
-
-def rank() -> Rank:
-    """Return this process's place in its job, from its launcher's variables; without a launcher, rank 0 of 1.
-
-    The launcher is the first of torchrun, OpenMPI, PALS, PMI and Slurm that sets a valid rank. A value that it does not
-    set (PALS often sets no size) is taken from the next one that does. If none does, the local rank is the rank, and
-    the size is the rank plus 1. Values that are not whole numbers are skipped.
-
-    Example:
-        >>> rank()
-        Rank(rank=0, local_rank=0, size=1, launcher=None)
-    """
-    for index, (launcher, rank_name, _, _) in enumerate(_LAUNCHERS):
-        number = _count(rank_name)
-        if number is None:
-            continue
-        # The variables of this launcher first, then those of all others.
-        known = (_LAUNCHERS[index], *_LAUNCHERS)
-        local_ranks = [_count(local_name) for _, _, local_name, _ in known]
-        sizes = [_count(size_name) for _, _, _, size_name in known]
-        return Rank(
-            rank=number,
-            local_rank=next((value for value in local_ranks if value is not None), number),
-            # A size that is not above the rank belongs to another launcher's job.
-            size=next((value for value in sizes if value is not None and value > number), number + 1),
-            launcher=launcher,
-        )
-    return Rank()
 
 
 def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
@@ -105,7 +57,7 @@ def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
     if level is not None:
         logger.setLevel(level)
     elif logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO if rank().rank == 0 else logging.ERROR)
+        logger.setLevel(logging.INFO if rank_for_log() == 0 else logging.ERROR)
     return logger
 
 
@@ -180,9 +132,3 @@ def _is_terminal(stream: object) -> bool:
 
 def _takes_colour(stream: object) -> bool:
     return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _count(name: str) -> int | None:
-    """Return the environment variable as a whole number from 0 up, or None if it isn't one."""
-    value = os.environ.get(name, "").strip()
-    return int(value) if value.isascii() and value.isdigit() else None

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pytest
 
-from cutaway.log import Rank, get_logger, long_form, rank
+from cutaway.log import get_logger, long_form
 
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}) ([DIWEC]) (\w+:\d+) (.*)")
 SHORT = re.compile(r"(\d\d:\d\d:\d\d) (.*)")
@@ -228,43 +228,6 @@ def test_the_long_form_on_a_terminal(monkeypatch: pytest.MonkeyPatch, name: str)
     finally:
         long_form(False)
     assert LINE.fullmatch(stream.getvalue().removesuffix("\n"))
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({}, Rank(0, 0, 1, None)),
-        ({"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"}, Rank(3, 1, 4, "torchrun")),
-        ({"SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_NTASKS": "8"}, Rank(5, 1, 8, "slurm")),
-        ({"PALS_RANKID": "2", "PALS_LOCAL_RANKID": "0", "PALS_SIZE": "6"}, Rank(2, 0, 6, "pals")),
-        ({"PMI_RANK": "2", "PMI_LOCAL_RANK": "2", "PMI_SIZE": "3"}, Rank(2, 2, 3, "pmi")),
-        (
-            {"OMPI_COMM_WORLD_RANK": "7", "OMPI_COMM_WORLD_LOCAL_RANK": "3", "OMPI_COMM_WORLD_SIZE": "8"},
-            Rank(7, 3, 8, "openmpi"),
-        ),
-        # PALS without a size: the size comes from whoever knows it.
-        ({"PALS_RANKID": "9", "PALS_LOCAL_RANKID": "1", "PMI_SIZE": "12"}, Rank(9, 1, 12, "pals")),
-        ({"PALS_RANKID": "9"}, Rank(9, 9, 10, "pals")),
-        # An interactive shell of Slurm, alone and with mpiexec's children in it.
-        ({"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NTASKS": "8"}, Rank(0, 0, 8, "slurm")),
-        (
-            {"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "OMPI_COMM_WORLD_RANK": "5", "OMPI_COMM_WORLD_LOCAL_RANK": "5"},
-            Rank(5, 5, 8, "openmpi"),
-        ),
-        # What is no count is skipped, wherever it stands.
-        ({"RANK": "first", "PMI_RANK": "1", "PMI_SIZE": "2"}, Rank(1, 1, 2, "pmi")),
-        ({"RANK": "-1"}, Rank(0, 0, 1, None)),
-        ({"RANK": ""}, Rank(0, 0, 1, None)),
-        ({"RANK": "²"}, Rank(0, 0, 1, None)),
-        ({"RANK": "1", "WORLD_SIZE": "many", "PMI_SIZE": "4"}, Rank(1, 1, 4, "torchrun")),
-        # A size without such a rank is another job's.
-        ({"RANK": "3", "WORLD_SIZE": "2", "SLURM_NTASKS": "4"}, Rank(3, 3, 4, "torchrun")),
-    ],
-)
-def test_rank_reads_the_launcher(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: Rank) -> None:
-    for key, value in variables.items():
-        monkeypatch.setenv(key, value)
-    assert rank() == expected
 
 
 def test_only_rank_0_logs_info_and_every_rank_logs_errors(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
