@@ -1,4 +1,4 @@
-"""Optional libraries: import one from the extra `science`, or say how to install it."""
+"""Optional libraries: import one from an extra, or say how to install it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from urllib.request import url2pathname
 from cutaway.errors import InputError
 
 
-def library(module: str, why: str, instead: str = "") -> Any:
-    """Return a module from the extra `science`. Raises `InputError` if it is not installed.
+def library(module: str, why: str, instead: str = "", extra: str = "science") -> Any:
+    """Return a module from an extra. Raises `InputError` if it is not installed.
 
     `why` says what needs which library; `instead` names an alternative for the hint.
 
@@ -27,7 +27,7 @@ def library(module: str, why: str, instead: str = "") -> Any:
         importlib.import_module(module.partition(".")[0])  # parts of a removed package may still be loaded
         return importlib.import_module(module)
     except ImportError as error:
-        line = install_line("science")
+        line = install_line(extra)
         hint = f"{line}{', or ' * bool(instead)}{instead}"
         raise InputError(f"{why}, which is not installed", hint=hint) from error
 

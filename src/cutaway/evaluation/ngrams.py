@@ -1,0 +1,133 @@
+"""How surprising symbols are to counts of what followed the last few symbols: interpolated Witten–Bell of any order.
+
+P(w | last k) = (c(last k, w) + n(last k) P(w | last k - 1)) / (c(last k) + n(last k)), where n counts the different
+symbols that followed. Without a context it falls back on 1 / (number of outcomes), so the probabilities of all outcomes
+sum to 1 after any context. Sources: Witten and Bell 1991, doi:10.1109/18.87000; Chen and Goodman 1999,
+doi:10.1006/csla.1999.0128, for the interpolation.
+
+Axis letters: `T` positions of all sequences, one after the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.evaluation.resampling import Floats
+
+Ints = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Order:
+    """What followed each context of one length; contexts are numbered in the order of their keys."""
+
+    contexts: Ints
+    seen: Ints
+    different: Ints
+    pairs: Ints
+    pair_counts: Ints
+
+
+class NGrams:
+    """Counts of what follows up to `order` symbols. Symbols are 0 to `size` - 1; `size` is the end of a record.
+
+    >>> model = NGrams([np.array([0, 1, 0, 1])], size=2, order=2, ends=True)
+    >>> chances = [np.exp(-model.nats([np.array([0, w])], [False])[-1][1]) for w in (0, 1)]
+    >>> len(chances), bool(chances[1] > 0.9)
+    (2, True)
+    """
+
+    def __init__(
+        self, sequences: Sequence[Ints], *, size: int, order: int, ends: bool, closed: Sequence[bool] | None = None
+    ) -> None:
+        """Count; `ends` says whether the end of a record is an outcome, `closed` which sequences have theirs."""
+        self._size, self._ends = size, ends
+        closed = [ends] * len(sequences) if closed is None else closed
+        symbols_T, places_T = _line(sequences, closed, size)
+        self._orders: list[_Order] = []
+        context_T = np.zeros(len(symbols_T), np.int64)
+        for length in range(order + 1):
+            if length:
+                context_T = context_T * self._wide + self._before(symbols_T, places_T, length)
+            contexts, context_T = np.unique(context_T, return_inverse=True)
+            pairs, counts = np.unique(context_T * self._wide + symbols_T, return_counts=True)
+            seen = np.bincount(context_T, minlength=len(contexts))
+            different = np.bincount(pairs // self._wide, minlength=len(contexts))
+            self._orders.append(_Order(contexts, seen, different, pairs, counts))
+
+    def nats(self, sequences: Sequence[Ints], closed: Sequence[bool], order: int | None = None) -> list[Floats]:
+        """Return the surprisal of every symbol, and of the end of each sequence that has one, in nats."""
+        *_, chance_T = self._chances(sequences, closed, order)
+        sizes = [len(ids) + int(end) for ids, end in zip(sequences, closed, strict=True)]
+        return np.split(-np.log(chance_T), np.cumsum(sizes)[:-1])
+
+    def means(self, sequences: Sequence[Ints], closed: Sequence[bool]) -> list[float]:
+        """Return the mean surprisal with contexts of 0, 1, … `order` symbols, in nats per symbol."""
+        return [float(-np.log(chance_T).mean()) for chance_T in self._chances(sequences, closed, None)]
+
+    @property
+    def _wide(self) -> int:
+        return self._size + 2  # the symbols, the end, and what stands before the first symbol
+
+    def _before(self, symbols_T: Ints, places_T: Ints, length: int) -> Ints:
+        shifted_T = np.roll(symbols_T, length)
+        return np.where(places_T >= length, shifted_T, self._size + 1)
+
+    def _chances(self, sequences: Sequence[Ints], closed: Sequence[bool], order: int | None) -> list[Floats]:
+        """Return the probability of every symbol with contexts of 0, 1, … symbols."""
+        symbols_T, places_T = _line(sequences, closed, self._size)
+        chance_T = np.full(len(symbols_T), 1 / (self._size + int(self._ends)))
+        context_T, found = np.zeros(len(symbols_T), np.int64), []
+        for length, counts in enumerate(self._orders[: None if order is None else order + 1]):
+            if length:
+                key_T = context_T * self._wide + self._before(symbols_T, places_T, length)
+                context_T = np.where(context_T >= 0, key_T, -1)
+            context_T = _find(counts.contexts, context_T)
+            known_T = context_T >= 0
+            pair_T = _find(counts.pairs, np.where(known_T, context_T * self._wide + symbols_T, -1))
+            times_T = np.where(pair_T >= 0, counts.pair_counts[pair_T], 0)
+            seen_T, different_T = counts.seen[context_T], counts.different[context_T]
+            mixed_T = (times_T + different_T * chance_T) / (seen_T + different_T)
+            chance_T = np.where(known_T, mixed_T, chance_T)
+            found.append(chance_T)
+        return found
+
+
+def chosen_order(sequences: Sequence[Ints], closed: Sequence[bool], *, size: int, ends: bool, most: int = 12) -> int:
+    """Return the length of context that predicts a tenth of the sequences best after the others were counted.
+
+    A lone sequence is divided: its last tenth is predicted.
+    """
+    if len(sequences) < 2:
+        cut = len(sequences[0]) - max(1, len(sequences[0]) // 10)
+        learned, tried = [(sequences[0][:cut], False)], [(sequences[0][cut:], closed[0])]
+    else:
+        pairs = list(zip(sequences, closed, strict=True))
+        every = min(10, len(pairs))
+        learned = [pair for i, pair in enumerate(pairs) if i % every]
+        tried = [pair for i, pair in enumerate(pairs) if i % every == 0]
+    if not any(len(ids) for ids, _ in learned) or not any(len(ids) for ids, _ in tried):
+        return 0
+    model = NGrams([ids for ids, _ in learned], size=size, order=most, ends=ends, closed=[end for _, end in learned])
+    return int(np.argmin(model.means([ids for ids, _ in tried], [end for _, end in tried])))
+
+
+def _line(sequences: Sequence[Ints], closed: Sequence[bool], size: int) -> tuple[Ints, Ints]:
+    """Return all symbols, the ends among them, and how many symbols of its sequence stand before each."""
+    end = np.array([size], np.int64)
+    parts = [np.concatenate([ids, end]) if ended else ids for ids, ended in zip(sequences, closed, strict=True)]
+    places = [np.arange(len(part)) for part in parts]
+    empty = np.zeros(0, np.int64)
+    return np.concatenate([empty, *parts]).astype(np.int64), np.concatenate([empty, *places]).astype(np.int64)
+
+
+def _find(sorted_N: Ints, wanted_T: Ints) -> Ints:
+    """Return where each wanted number is, or -1."""
+    if not len(sorted_N):
+        return np.full(len(wanted_T), -1)
+    at_T = np.searchsorted(sorted_N, wanted_T).clip(max=len(sorted_N) - 1)
+    return np.where(sorted_N[at_T] == wanted_T, at_T, -1)

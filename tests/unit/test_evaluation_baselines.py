@@ -1,0 +1,151 @@
+"""Baselines of symbols: each sums to 1, and on sources of known entropy each costs what theory says."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from cutaway.evaluation.ngrams import NGrams, chosen_order
+from cutaway.evaluation.symbol_baselines import Symbols, symbol_baselines
+from cutaway.tokens.ngrams import bigram_bits
+
+RANDOM = np.random.default_rng(8)
+LN2 = math.log(2)
+
+
+def markov(count, length, random=RANDOM):
+    """Return records of a chain of order 2 over four letters, its entropy rate in nats."""
+    chance = np.random.default_rng(1).dirichlet(np.full(4, 0.4), size=(4, 4))
+    cumulative = chance.cumsum(-1)
+    records = []
+    for _ in range(count):
+        ids = list(random.integers(4, size=2))
+        for u in random.random(length):
+            ids.append(min(3, int(np.searchsorted(cumulative[ids[-2], ids[-1]], u))))
+        records.append(np.array(ids))
+    pairs = np.full((4, 4), 1 / 16)
+    for _ in range(2000):
+        pairs = np.einsum("ab,abc->bc", pairs, chance)
+    return records, float(-(pairs[..., None] * chance * np.log(chance)).sum()), chance
+
+
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_probabilities_of_all_outcomes_sum_to_one(order, ends):
+    learned = [RANDOM.integers(5, size=n) for n in (0, 1, 7, 90)]
+    model = NGrams(learned, size=5, order=order, ends=ends)
+    for context in [*map(np.array, ([], [0], [4, 4, 4], [1, 2, 3, 4])), learned[3][:20]]:
+        context = context.astype(np.int64)
+        nexts = [np.append(context, w) for w in range(5)]
+        total = sum(math.exp(-nats[-1]) for nats in model.nats(nexts, [False] * 5))
+        if ends:
+            total += math.exp(-model.nats([context], [True])[0][-1])
+        assert total == pytest.approx(1)
+
+
+def test_a_bigram_costs_what_the_bigram_of_the_tokenizers_costs():
+    learned = [RANDOM.integers(6, size=50) for _ in range(9)]
+    scored = [RANDOM.integers(7, size=30), RANDOM.integers(7, size=4)]
+    model = NGrams(learned, size=7, order=1, ends=True)
+    nats = np.concatenate(model.nats(scored, [True, True])).sum()
+    # That one has the same symbol at both ends of a record, and counts it before the first, too.
+    assert nats / LN2 == pytest.approx(bigram_bits(learned, scored, 7))
+
+
+def test_the_formula_by_hand():
+    # c(0) = 2, c(1) = 1 of 3 symbols, 2 different; after 0 came 1 once and the record's last symbol nothing.
+    model = NGrams([np.array([0, 1, 0])], size=2, order=1, ends=False)
+    alone = (1 + 2 * 0.5) / (3 + 2)
+    assert math.exp(-model.nats([np.array([0, 1])], [False])[0][1]) == pytest.approx((1 + 1 * alone) / (1 + 1))
+    assert math.exp(-model.nats([np.array([1, 1])], [False])[0][1]) == pytest.approx((0 + 1 * alone) / (1 + 1))
+
+
+def test_on_a_markov_chain_the_order_is_found_and_the_loss_is_its_entropy():
+    learned, entropy, chance = markov(300, 400)
+    scored, _, _ = markov(60, 400)
+    closed = [False] * len(learned)
+    assert chosen_order(learned, closed, size=4, ends=False) == 2
+    train, test = ([Symbols(ids, closed=False) for ids in part] for part in (learned, scored))
+    found = {one.name: np.concatenate(one.nats) for one in symbol_baselines(train, test, size=4, what="letter")}
+    own = [-np.log(chance[a, b, c]) for ids in scored for a, b, c in zip(ids, ids[1:], ids[2:], strict=False)]
+    assert found["uniform"].mean() == pytest.approx(math.log(4))
+    assert found["n-gram"].mean() == pytest.approx(np.mean(own), abs=0.01)  # on the same draw
+    assert found["n-gram"].mean() == pytest.approx(entropy, abs=0.02)
+    assert found["n-gram"].mean() < found["unigram"].mean() < found["uniform"].mean()
+
+
+def test_every_baseline_pays_for_the_end_of_a_record():
+    train = [Symbols(RANDOM.integers(3, size=n), closed=True) for n in RANDOM.integers(4, 30, size=80)]
+    found = symbol_baselines(train, train[:9], size=3, what="letter")
+    for one in found:
+        assert [len(nats) for nats in one.nats] == [len(record.ids) + 1 for record in train[:9]]
+        assert all((nats > 0).all() for nats in one.nats)
+    mean = np.mean([len(one.ids) for one in train])
+    uniform = found[0].nats[0]
+    assert math.exp(-uniform[-1]) == pytest.approx(1 / (mean + 1))
+    assert 3 * math.exp(-uniform[0]) + math.exp(-uniform[-1]) == pytest.approx(1)
+
+
+def test_a_profile_is_made_only_of_records_of_one_length_and_sums_to_one():
+    columns = RANDOM.dirichlet(np.full(4, 0.2), size=12)
+
+    def rows(count):
+        return [Symbols(np.array([RANDOM.choice(4, p=p) for p in columns]), closed=True) for _ in range(count)]
+
+    train, test = rows(400), rows(100)
+    found = {one.name: one.nats for one in symbol_baselines(train, test, size=4, what="letter")}
+    entropy = float(-(columns * np.log(columns)).sum(1).mean())
+    profile = np.concatenate([nats[:-1] for nats in found["column profile"]])
+    assert profile.mean() == pytest.approx(entropy, abs=0.05)
+    assert all(nats[-1] == 0 for nats in found["column profile"])
+    some = [Symbols(np.array([w] * 12), closed=True) for w in range(4)]
+    chances = np.exp(
+        -np.stack({b.name: b for b in symbol_baselines(train, some, size=4, what="x")}["column profile"].nats)
+    )
+    assert chances[:, :12].sum(0) == pytest.approx(np.ones(12))
+    uneven = [*train, Symbols(np.array([0]), closed=True)]
+    assert "column profile" not in {one.name for one in symbol_baselines(uneven, test, size=4, what="letter")}
+
+
+def test_persistence_finds_how_often_a_number_repeats():
+    def walk(length):
+        ids = [int(RANDOM.integers(20))]
+        for u in RANDOM.random(length - 1):
+            ids.append(ids[-1] if u < 0.7 else int(RANDOM.integers(20)))
+        place = np.arange(length)
+        return Symbols(np.array(ids), False, True, np.zeros(length, np.int64), place - 1)
+
+    train, test = [walk(500) for _ in range(20)], [walk(500) for _ in range(5)]
+    found = {one.name: one for one in symbol_baselines(train, test, size=20, what="number")}
+    assert (
+        "(70%)" in found["persistence"].made
+        or "(69%)" in found["persistence"].made
+        or "(71%)" in found["persistence"].made
+    )
+    again = 0.7 + 0.3 / 20
+    entropy = -again * math.log(again) - 0.3 * 19 / 20 * math.log(0.3 / 20)
+    assert np.concatenate(found["persistence"].nats).mean() == pytest.approx(entropy, abs=0.05)
+    assert np.concatenate(found["climatology"].nats).mean() == pytest.approx(math.log(20), abs=0.02)
+    # A mixture of two distributions is one: it sums to 1 over all symbols that may come next.
+    last = test[0].ids[0]
+    nexts = [Symbols(np.array([last, w]), False, True, np.zeros(2, np.int64), np.array([-1, 0])) for w in range(20)]
+    chances = {
+        one.name: sum(math.exp(-n[1]) for n in one.nats) for one in symbol_baselines(train, nexts, size=20, what="x")
+    }
+    assert chances == pytest.approx(dict.fromkeys(chances, 1.0))
+
+
+def test_channels_have_their_own_climatology_and_their_own_past():
+    steps = np.array(list(itertools.chain.from_iterable([(1, 5), (2, 5)] * 50)))
+    slots, previous = np.arange(200) % 2, np.arange(200) - 2
+    one = Symbols(steps, False, True, slots, np.maximum(previous, -1))
+    found = {b.name: b.nats[0] for b in symbol_baselines([one], [one], size=8, what="number")}
+    assert found["climatology"][1::2].mean() < 0.1 < found["climatology"][::2].mean()
+
+
+def test_one_long_record_and_records_of_nothing():
+    text = RANDOM.integers(4, size=3000)
+    assert chosen_order([text], [False], size=4, ends=False) in range(13)
+    found = symbol_baselines([Symbols(text, closed=False)], [Symbols(text[:0], closed=True)], size=4, what="letter")
+    assert [len(one.nats[0]) for one in found] == [1] * len(found)
