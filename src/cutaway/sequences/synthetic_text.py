@@ -64,8 +64,13 @@ class Source:
     slots: tuple[Slot, ...]
     end: str = ".\n"
 
-    def sample(self, rng: np.random.Generator) -> str:
-        """Return a random sentence; draws one uniform number per slot."""
+    def sample(self, rng: np.random.Generator, length: int | None = None) -> str:
+        """Return a random sentence, or as many as `length` characters take, cut there; one uniform number per slot."""
+        if length is not None:
+            text = ""
+            while len(text) < length:
+                text += self.sample(rng)
+            return text[:length]
         chosen: list[int] = []
         pieces: list[str] = []
         for slot, steps, uniform in zip(self.slots, self._steps, rng.random(len(self.slots)), strict=True):

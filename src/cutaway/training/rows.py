@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cutaway.errors import InputError, counted
 from cutaway.random_streams import stream
-from cutaway.sequences import Source
+from cutaway.sequences import KnownSource
 from cutaway.tokens import Tokenizer
 from cutaway.tokens.char_word import END
 from cutaway.training.character_vocabulary import text_ids
@@ -45,20 +45,17 @@ class Rows(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class SourceRows:
-    """Rows of new sentences of a source; a row begins with the start of a sentence and is cut to T characters."""
+    """Rows of new texts of a source of known entropy; a row is the start of a text, cut to T characters."""
 
-    source: Source
+    source: KnownSource
     tokenizer: Tokenizer
     context: int
 
     def row(self, seed: int, step: int, index: int) -> IntArray:
         """Return row `index` of step `step`: T + 1 ids, the same whatever else was asked before."""
-        rng = stream(seed, "rows", step, index)
-        text = ""
-        while len(text) < self.context:
-            text += self.source.sample(rng)
+        text = self.source.sample(stream(seed, "rows", step, index), self.context)
         ids = self.tokenizer.vocabulary
-        return np.array([ids[END], *(ids[character] for character in text[: self.context])], dtype=np.int64)
+        return np.array([ids[END], *(ids[character] for character in text)], dtype=np.int64)
 
     def validation(self, count: int) -> IntArray:
         """Return `count` rows that no training step draws."""
