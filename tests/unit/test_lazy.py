@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-ROOMS = ("generation", "inside", "lessons", "models", "predict", "sequences", "tokens", "training")
+ROOMS = ("generation", "inside", "lessons", "models", "predict", "sequences", "shards", "tokens", "training")
 
 
 @pytest.mark.parametrize("room", ROOMS)

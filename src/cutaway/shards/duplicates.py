@@ -1,0 +1,30 @@
+"""Records that repeat another one exactly, found by their hashes without a table in memory."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+_AT_ONCE: Final = 1 << 22
+
+
+def first_of_each(hashes: NDArray[np.uint64]) -> IntArray:
+    """Return for each of N records the first one with the same 128-bit hash; `hashes` has the shape (N, 2).
+
+    >>> first_of_each(np.array([[7, 1], [7, 2], [7, 1]], dtype=np.uint64))
+    array([0, 1, 0])
+    """
+    first = np.arange(len(hashes))
+    groups = 1 << max(0, (len(hashes) // _AT_ONCE).bit_length())
+    group_of = (hashes[:, 0] >> np.uint64(48)).astype(np.int64) * groups >> 16
+    for group in range(groups):
+        records = np.flatnonzero(group_of == group)
+        ordered = records[np.lexsort((records, hashes[records, 1], hashes[records, 0]))]
+        new = np.ones(len(ordered), dtype=bool)
+        new[1:] = (hashes[ordered[1:]] != hashes[ordered[:-1]]).any(axis=1)
+        first[ordered] = ordered[np.maximum.accumulate(np.where(new, np.arange(len(ordered)), 0))]
+    return first
