@@ -45,6 +45,7 @@ class _Launcher:
     local_size: tuple[str, ...]
 
 
+OWN_LAUNCH: Final = "cutaway-"  # how the run id begins that our own launcher gives
 _BY_HAND: Final = "torchrun"  # its names are also what people and scripts export themselves
 _LAUNCHERS: Final = (
     _Launcher(_BY_HAND, "RANK", ("LOCAL_RANK",), ("WORLD_SIZE",), ("LOCAL_WORLD_SIZE",)),
@@ -113,7 +114,7 @@ def find_ranks(environ: Mapping[str, str] = os.environ) -> Ranks:
             )
         return Ranks(host=host)
     rank = found[chosen.name]
-    # Whoever counts this process alike is the same launcher by another name. It may know what the chosen one leaves out.
+    # Whoever counts this process alike is the same launcher by another name, and may know what the chosen one does not.
     alike = [
         other for other in _LAUNCHERS
         if found.get(other.name, rank) == rank and (other.name in found or other.name != "slurm")
