@@ -670,6 +670,7 @@ def every() -> dict[str, Record]:
         embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(),
+        figure_records.evaluation("classes"),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

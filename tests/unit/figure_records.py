@@ -502,6 +502,67 @@ def tokenizer_comparison(tokenizers: int = 5, samples: int = 4) -> dict[str, Any
     }
 
 
+def evaluation(objective: str = "causal") -> dict[str, Any]:
+    """Return the record of a model beside baselines: of next tokens, of labels, or of numbers."""
+    shown = {
+        "causal": [("bits_per_symbol", "bits per letter", "bits", "lower"), ("perplexity", "perplexity", "", "lower")],
+        "classes": [
+            ("accuracy", "accuracy", "", "higher"),
+            ("auroc", "AUROC", "", "higher"),
+            ("calibration_error", "calibration error", "", "lower"),
+        ],
+        "numbers": [("mae", "mean absolute error", "", "lower"), ("spearman", "Spearman", "", "higher")],
+    }[objective]
+    names = {"causal": ["uniform", "n-gram"], "classes": ["majority"], "numbers": ["mean"]}[objective]
+    bins = [(0.4, 0.467, 20, 0.44, 0.35), (0.6, 0.667, 55, 0.63, 0.6), (0.933, 1.0, 25, 0.97, 0.98)]
+
+    def measured(value: float | None, wide: float = 0.02) -> dict[str, float | None]:
+        return {"value": value, "low": value and value - wide, "high": value and value + wide}
+
+    return {
+        "schema": "cutaway.evaluation/1",
+        "model": "my-model",
+        "data": "held-out.fa",
+        "objective": objective,
+        "alphabet": "dna",
+        "symbol": "letter",
+        "n": 100,
+        "units": "records",
+        "draws": 2000,
+        "seed": 0,
+        "verdict": "The model needs 1.712 bits per letter [1.692, 1.732]: no clear difference from the best baseline.",
+        "headline": shown[0][0],
+        "metrics": {key: measured(0.7 + i) for i, (key, *_) in enumerate(shown)},
+        "baselines": {
+            name: {key: measured(None if key == "spearman" else 0.8 + 3 * b + i) for i, (key, *_) in enumerate(shown)}
+            for b, name in enumerate(names)
+        },
+        "differences": {
+            key: {"baseline": names[0], "value": -0.1, "low": -0.12, "high": -0.08, "clear": "better"}
+            for key, *_ in shown
+        },
+        "about": [
+            {"key": key, "title": title, "unit": unit, "better": better, "best": None, "meaning": f"About {title}."}
+            for key, title, unit, better in shown
+        ],
+        "made": dict.fromkeys(names, "how it was made"),
+        "counts": {"records": 100, "of": 120, "tokens": 4100, "symbols": 4000, "train records": 400},
+        "notes": ["Parts: the train part is another file.", "Intervals: 95 %."],
+        "labels": ["low", "high"] if objective == "classes" else [],
+        "calibration": [
+            {"low": low, "high": high, "count": count, "confidence": sure, "right": right}
+            for low, high, count, sure, right in bins
+            if objective == "classes"
+        ],
+        "confusion": [[40, 10], [5, 45]] if objective == "classes" else [],
+        "points": [
+            {"id": f"r{i}", "truth": 10 + i / 7, "predicted": 10 + (i * 3 % 17) / 5}
+            for i in range(40)
+            if objective == "numbers"
+        ],
+    }
+
+
 OPENINGS = ["The capital of France is", "Once upon a time, a fox", "Photosynthesis is", "My favourite thing is"]
 WORDS = ["the", "fox", "lights", "a", "green", "window", "and", "sleeps", "blorft", "under", "his", "warm", "engine"]
 
@@ -521,6 +582,9 @@ def every() -> dict[str, dict[str, Any]]:
         "ablation": ablation(),
         "mutations": mutations(),
         "contacts": contacts(),
+        "evaluation": evaluation(),
+        "evaluation of labels": evaluation("classes"),
+        "evaluation of numbers": evaluation("numbers"),
         "comparison": comparison(),
         "comparison of decoders": comparison(300, (True, True)),
         "comparison of encoders": comparison(3, (False, False)),

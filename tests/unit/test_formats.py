@@ -81,8 +81,9 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     kinds = {kind.schema: set(kind.formats) for kind in results_there_are()}
     schemas = {
         "tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification",
-        "train": "training", "architecture": "architecture", "tour": "tour", "attention": "attention",
-        "heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings", "neighbours": "neighbours",
+        "train": "training", "evaluate": "evaluation", "architecture": "architecture", "tour": "tour",
+        "attention": "attention", "heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings",
+        "neighbours": "neighbours",
         "map": "map", "sweep": "sweep", "mutate": "mutations", "contacts": "contacts", "compare": "comparison",
         "models list": "models", "models info": "model", "models get": "model", "models save": "saved",
         "data list": "datasets", "data get": "dataset",

@@ -8,7 +8,9 @@ from types import ModuleType
 
 import pytest
 
-ROOMS = ("generation", "inside", "lessons", "models", "predict", "sequences", "shards", "tokens", "training")
+ROOMS = (
+    "evaluation", "generation", "inside", "lessons", "models", "predict", "sequences", "shards", "tokens", "training",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("room", ROOMS)

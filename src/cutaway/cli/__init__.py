@@ -24,6 +24,7 @@ from cutaway.cli import (
     contacts,
     data,
     embed,
+    evaluate,
     generate,
     heads,
     lens,
@@ -65,7 +66,7 @@ def cli() -> None:
 _VERBS = (
     *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
-    *(records, data, train, models),
+    *(records, data, train, evaluate, models),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

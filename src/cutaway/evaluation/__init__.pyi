@@ -1,2 +1,5 @@
+from .descriptions import MetricNote as MetricNote
+from .evaluating import evaluate as evaluate, measure as measure
 from .resampling import Measured as Measured
+from .result import CalibrationBin as CalibrationBin, Difference as Difference, Evaluation as Evaluation, Point as Point
 from .symbol_baselines import SymbolBaseline as SymbolBaseline, Symbols as Symbols, symbol_baselines as symbol_baselines

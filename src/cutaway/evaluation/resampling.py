@@ -11,7 +11,8 @@ Axis letters: `D` draws, `N` records.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from cutaway.random_streams import stream
 
 Floats = NDArray[np.float64]
 Measure = Callable[[Floats], Floats]
+K = TypeVar("K", bound=Hashable)
 
 DRAWS = 2000
 _NUMBERS = 4_000_000  # weights held at once: 32 MB
@@ -34,14 +36,14 @@ class Measured:
     high: float | None
 
 
-def resampled(measures: Mapping[str, Measure], count: int, *, seed: int, draws: int = DRAWS) -> dict[str, Floats]:
+def resampled(measures: Mapping[K, Measure], count: int, *, seed: int, draws: int = DRAWS) -> dict[K, Floats]:
     """Return each measure's value on the `count` records themselves, followed by its values on `draws` draws.
 
     >>> values = resampled({"mean": lambda weights_DN: weights_DN @ np.arange(3.0) / 3}, 3, seed=0, draws=10)["mean"]
     >>> len(values), float(values[0])
     (11, 1.0)
     """
-    found: dict[str, list[Floats]] = {name: [] for name in measures}
+    found: dict[K, list[Floats]] = {name: [] for name in measures}
     for weights_DN in _weights(count, seed, draws):
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw may lack a class: its value is NaN
             for name, measure in measures.items():

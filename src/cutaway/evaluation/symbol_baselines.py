@@ -38,7 +38,7 @@ class Symbols:
 
 @dataclasses.dataclass(frozen=True)
 class SymbolBaseline:
-    """A baseline: its name, how it was made, and its surprisal (nats) of each test record's symbols and end."""
+    """A baseline: its name, how it was made, and its surprisal (nats) of each test record's symbols and its end."""
 
     name: str
     made: str
@@ -46,14 +46,15 @@ class SymbolBaseline:
 
 
 def symbol_baselines(
-    train: Sequence[Symbols], test: Sequence[Symbols], *, size: int, what: str, most: int = 12
+    train: Sequence[Symbols], test: Sequence[Symbols], *, size: int, what: str, ends: bool, most: int = 12
 ) -> list[SymbolBaseline]:
     """Return the baselines for test records, learned from the train records; V is `size`, `what` names a symbol.
 
-    `most` is the longest context that the n-grams may take.
+    `ends` says whether the end of a record is predicted, too. `most` is the longest context that the n-grams may take.
     """
-    ends = any(one.closed for one in test)
-    learned, closed = [one.ids for one in train], [one.closed and ends for one in train]
+    aligned = _aligned(train, test)
+    train, test = ([dataclasses.replace(one, closed=one.closed and ends) for one in part] for part in (train, test))
+    learned, closed = [one.ids for one in train], [one.closed for one in train]
     scored, finished = [one.ids for one in test], [one.closed for one in test]
     order = chosen_order(learned, closed, size=size, ends=ends, most=most)
     grams = NGrams(learned, size=size, order=max(order, 0), ends=ends, closed=closed)
@@ -69,8 +70,8 @@ def symbol_baselines(
     if order:
         made = f"counts of what follows the last {order} {what}s, interpolated Witten–Bell; {order} chosen on a tenth"
         found.append(SymbolBaseline("n-gram", f"{made} of the train part", grams.nats(scored, finished)))
-    if (length := _aligned(train, test)) is not None:
-        made = f"the letters of each of the {length:,} columns of the train part, interpolated Witten–Bell"
+    if aligned is not None:
+        made = f"the letters of each of the {aligned:,} columns of the train part, interpolated Witten–Bell"
         found.append(SymbolBaseline("column profile", made, _profile(train, test, grams, size)))
     if train[0].slots is not None:
         found += _series(train, test, size, stop)
@@ -114,7 +115,7 @@ def _profile(train: Sequence[Symbols], test: Sequence[Symbols], grams: NGrams, s
     alone_V /= alone_V.sum()
     different_P1 = (count_PV > 0).sum(1, keepdims=True)
     nats_PV = -np.log((count_PV + different_P1 * alone_V) / (len(train) + different_P1))
-    return [np.append(nats_PV[columns_P, one.ids], 0.0) for one in test]
+    return [np.append(nats_PV[columns_P, one.ids], [0.0] * one.closed) for one in test]
 
 
 def _series(train: Sequence[Symbols], test: Sequence[Symbols], size: int, stop: float) -> list[SymbolBaseline]:

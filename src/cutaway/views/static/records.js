@@ -8,6 +8,7 @@ import { drawComparison } from "./comparison.js";
 import { drawContacts } from "./contacts.js";
 import { el, heading, legible } from "./draw.js";
 import { drawEmbeddings } from "./embeddings.js";
+import { drawEvaluation } from "./evaluation.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
@@ -34,6 +35,7 @@ const VIEWS = {
   neighbours: drawNeighbours,
   map: drawMap,
   training: drawTraining,
+  evaluation: drawEvaluation,
   saved: drawSaved,
   models: drawModels,
   model: drawModel,

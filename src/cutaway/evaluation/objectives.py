@@ -1,0 +1,197 @@
+"""What each objective measures: language models their losses, encoder-decoders texts, too, classifiers their labels.
+
+Axis letters: `N` records, `K` labels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cutaway.errors import InputError, WrongKind
+from cutaway.evaluation import tasks
+from cutaway.evaluation.encoding import Encoded, Encoder
+from cutaway.evaluation.examples import Example, Parts
+from cutaway.evaluation.labels import class_numbers, label_sets, numbers
+from cutaway.evaluation.likelihood import causal_pieces, masked_pieces, room, target_pieces
+from cutaway.evaluation.neighbours import K, nearest
+from cutaway.evaluation.predictions import head_outputs, written_texts
+from cutaway.evaluation.result import CalibrationBin, Point
+from cutaway.evaluation.symbol_baselines import symbol_baselines
+from cutaway.models.text_model import Model
+from cutaway.progress import step
+
+TOKENS, SITES = 50_000, 2000
+_CONFUSION = 20  # labels that a table of confusions has room for
+_POINTS = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """At most so many tokens in all, of which the model reads `window` at once; the seed of what is drawn."""
+
+    tokens: int | None
+    window: int | None
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Measures, counts, and what a page draws of labels or numbers."""
+
+    task: tasks.Task
+    counts: dict[str, int]
+    notes: list[str] = dataclasses.field(default_factory=list)
+    labels: list[str] = dataclasses.field(default_factory=list)
+    calibration: list[CalibrationBin] = dataclasses.field(default_factory=list)
+    confusion: list[list[int]] = dataclasses.field(default_factory=list)
+    points: list[Point] = dataclasses.field(default_factory=list)
+
+
+def language_model(model: Model, parts: Parts, encoder: Encoder, limits: Limits, *, masked: bool) -> Outcome:
+    """Return the losses of a causal or a masked language model."""
+    encoded = _within(parts.test, encoder, TOKENS if masked else limits.tokens or TOKENS)
+    most, notes = room(model, limits.window), list[str]()
+    if masked:
+        mask = model.tokenizer.special_id("mask")
+        if mask is None:
+            raise WrongKind(
+                f"{model.name} is a masked model, but its tokenizer has no mask token",
+                hint="take the model and the tokenizer from one folder",
+            )
+        pieces = masked_pieces(model, encoded, mask, limits.tokens or SITES, limits.seed, limits.window)
+        notes.append(
+            "Masking: each token is replaced by the mask alone, all others stay, and it is predicted "
+            "(pseudo-log-likelihood; Salazar et al. 2020). Special tokens are not masked."
+        )
+        total = sum(len(one.body) for one in encoded)
+        if len(pieces) < total:
+            notes.append(f"Of {total:,} tokens {len(pieces):,} were masked, drawn evenly.")
+        notes.append(
+            "The baselines that count what follows see only what is before a letter; the model sees both sides."
+        )
+    else:
+        pieces = causal_pieces(model, encoded, limits.window)
+        if any(len(one) > most for one in encoded):
+            notes.append(
+                f"Records longer than {most:,} tokens are read in windows; each repeats half a window, so that every "
+                "token has at least that much before it."
+            )
+        if not any(one.prefix for one in encoded):
+            notes.append("The first token of a record is not scored, because nothing is before it.")
+    if not pieces:
+        raise InputError("no token could be scored: every record is a single token", hint="give longer records")
+    baselines = symbol_baselines(
+        [encoder.symbols(one) for one in parts.train],
+        [one.symbols for one in encoded],
+        size=encoder.size,
+        what="token of a number" if encoder.binned else encoder.symbol,
+        ends=not masked and any(one.suffix for one in encoded),
+    )
+    task = tasks.loss_task(pieces, encoded, baselines, whole=not parts.text, masked=masked)
+    counts = _counts(parts, encoded) | {"longer than the window": sum(len(one) > most for one in encoded)}
+    return Outcome(task, counts | {"scored tokens": sum(piece.tokens for piece in pieces)}, notes)
+
+
+def encoder_decoder(model: Model, parts: Parts, encoder: Encoder, limits: Limits) -> Outcome:
+    """Return the losses and the written texts of an encoder-decoder."""
+    from cutaway.evaluation.text_measures import signatures, text_measures
+
+    both = [*parts.test, *parts.train]
+    targets = Encoder(model.tokenizer, parts.alphabet, (str(one.label) for one in both))
+    wanted = _within([_target(one) for one in parts.test], targets, limits.tokens or TOKENS)
+    test, most = parts.test[: len(wanted)], room(model, limits.window)
+    sources = [encoder.encode(one) for one in test]
+    baselines = symbol_baselines(
+        [targets.symbols(_target(one)) for one in parts.train],
+        [one.symbols for one in wanted],
+        size=targets.size,
+        what=targets.symbol,
+        ends=any(one.suffix for one in wanted),
+    )
+    pieces = target_pieces(model, sources, wanted, limits.window)
+    losses = tasks.loss_task(pieces, wanted, baselines, whole=True, masked=False)
+    longest = min(most, 2 * max(len(one) for one in wanted) + 8)
+    near = nearest([one.sequence for one in parts.train], [one.sequence for one in test], K[parts.alphabet])
+    others = {
+        "copying the source": [str(one.sequence) for one in test],
+        "nearest neighbour": [str(parts.train[i].label) for i in near],
+    }
+    texts = written_texts(model, sources, longest, limits.window)
+    task = tasks.text_task(losses, texts, [str(one.label) for one in test], others, text_measures)
+    notes = [f"Texts are written greedily, in at most {longest:,} tokens."]
+    notes += [f"sacrebleu {name}: {said}" for name, said in signatures().items()]
+    return Outcome(task, _counts(parts, wanted) | {"cut": sum(len(one) > most for one in sources)}, notes)
+
+
+def labelled(model: Model, objective: str, parts: Parts, encoder: Encoder, limits: Limits) -> Outcome:
+    """Return the measures of a classifier ("classes", or "many" labels a record) or of a regression ("numbers")."""
+    names = [str(model.config.id2label[i]) for i in range(model.config.num_labels)]
+    test, train = parts.test, parts.train
+    truth, known = (_labels(part, objective, names) for part in (test, train))
+    encoded = [encoder.encode(one) for one in test]
+    counts = _counts(parts, encoded) | {"cut": sum(len(one) > room(model, limits.window) for one in encoded)}
+    learned, asked = ([encoder.codec.write(one.sequence) for one in part] for part in (train, test))
+    near = nearest(learned, asked, K[parts.alphabet])
+    outputs_NK = head_outputs(model, encoded, limits.window)
+    if objective == "numbers":
+        guess_N = outputs_NK[:, 0]
+        at = np.linspace(0, len(test) - 1, min(len(test), _POINTS)).astype(int)
+        points = [Point(test[i].id, float(truth[i]), float(guess_N[i])) for i in at]
+        return Outcome(tasks.number_task(truth, guess_N, known, near), counts, points=points)
+    if objective == "many":
+        chance_NK = 1 / (1 + np.exp(-outputs_NK))
+        right_NK = ((chance_NK > 0.5) == (truth > 0)).astype(np.float64)
+        bins = tasks.reliability(np.maximum(chance_NK, 1 - chance_NK), right_NK)
+        return Outcome(tasks.many_task(truth, chance_NK, known, near), counts, labels=names, calibration=bins)
+    chance_NK = np.exp(outputs_NK - outputs_NK.max(1, keepdims=True))
+    chance_NK /= chance_NK.sum(1, keepdims=True)
+    guess_N = chance_NK.argmax(1)
+    pairs = np.bincount(truth * len(names) + guess_N, minlength=len(names) ** 2).reshape(len(names), -1)
+    return Outcome(
+        tasks.class_task(truth, chance_NK, known, near),
+        counts,
+        labels=names,
+        calibration=tasks.reliability(chance_NK.max(1), (guess_N == truth).astype(np.float64)),
+        confusion=pairs.tolist() if len(names) <= _CONFUSION else [],
+    )
+
+
+def _labels(examples: Sequence[Example], objective: str, names: Sequence[str]) -> Any:
+    if objective == "numbers":
+        return numbers(examples)
+    return class_numbers(examples, names) if objective == "classes" else label_sets(examples, names)
+
+
+def _within(examples: Sequence[Example], encoder: Encoder, tokens: int) -> list[Encoded]:
+    """Return the first examples, encoded, as many as have at most so many tokens together; at least one."""
+    found, total = list[Encoded](), 0
+    with step("encoding records"):
+        for example in examples:
+            one = encoder.encode(example)
+            if found and total + len(one) > tokens:
+                break
+            total += len(one)
+            found.append(one)
+    return found
+
+
+def _target(example: Example) -> Example:
+    return Example(example.id, str(example.label))
+
+
+def _counts(parts: Parts, encoded: Sequence[Encoded]) -> dict[str, int]:
+    return {
+        "records": len(encoded),
+        "of": parts.test_of,
+        "tokens": sum(len(one.body) for one in encoded),
+        "symbols": sum(int(one.originals.sum()) for one in encoded),
+        "unknown tokens": sum(one.unknown for one in encoded),
+        "train records": len(parts.train),
+        "train of": parts.train_of,
+        "in the train part": parts.shared,
+        "skipped": parts.skipped,
+    }
