@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cutaway.errors import CutawayError, InputError
 from cutaway.ranks import find_ranks
+from cutaway.training.launch import UNFINISHED
 from cutaway.training.rank_watch import watched
 
 
@@ -42,7 +43,11 @@ def work(folder: Path, action: str, victim: int) -> None:
         (folder / f"{ranks.rank}.part").rename(folder / f"{ranks.rank}.json")
         if action == "sum":
             return
+        stop: list[int] = []
+        signal.signal(signal.SIGUSR1, lambda number, frame: stop.append(number))
         for step in range(10**9):
+            if stop:
+                raise SystemExit(UNFINISHED)
             if ranks.rank == victim and step == 5:
                 fail(action)
             if action in {"computes", "waits"}:

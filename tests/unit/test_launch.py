@@ -239,8 +239,8 @@ def test_our_own_launcher_says_in_one_line_what_failed(
     assert all(gone(json.loads(file.read_text())["pid"]) for file in tmp_path.glob("*.json"))
 
 
-def test_ctrl_c_reaches_all_processes_and_a_killed_launcher_leaves_no_orphans(tmp_path: Path) -> None:
-    for signal_number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+def test_signals_reach_all_processes_and_a_killed_launcher_leaves_no_orphans(tmp_path: Path) -> None:
+    for signal_number, code in ((signal.SIGINT, 130), (signal.SIGUSR1, 75), (signal.SIGKILL, -signal.SIGKILL)):
         folder = tmp_path / str(int(signal_number))
         folder.mkdir()
         launcher = start_processes(folder, 2, "waits")

@@ -24,15 +24,20 @@ from cutaway.errors import at_least
 from cutaway.models.processors import usable_processors
 from cutaway.ranks import OWN_LAUNCH
 
+UNFINISHED: Final = 75
+"""The exit code of a run that was told to stop (SIGUSR1) and wrote a checkpoint: the same command goes on from there.
+
+sysexits.h calls it EX_TEMPFAIL: try again later.
+"""
 _SAVING: Final = 600  # seconds for ranks that were asked to end, to write their checkpoint
 
 
 def start_processes(arguments: list[str], count: int, *, module: str = "cutaway") -> int:
     """Run `cutaway ARGUMENTS` (or another module) in `count` processes on this machine and return the exit code.
 
-    If a process fails, all end, and one line on stderr names its rank, host and cause. Ctrl-C and SIGTERM go to all
-    processes, which may write a checkpoint before they end. Each process computes with its share of the processors,
-    unless OMP_NUM_THREADS says how many threads it has.
+    If a process fails, all end, and one line on stderr names its rank, host and cause. Ctrl-C, SIGTERM and SIGUSR1 go
+    to all processes, which may write a checkpoint before they end; after SIGUSR1 the code is `UNFINISHED`. Each process
+    computes with its share of the processors, unless OMP_NUM_THREADS says how many threads it has.
 
     Raises `InputError` if `count` is below 1.
 
@@ -56,6 +61,7 @@ def start_processes(arguments: list[str], count: int, *, module: str = "cutaway"
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         local_addr="localhost",
+        signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
         shutdown_timeout=_SAVING,
     )
     with _environment(OMP_NUM_THREADS=str(max(1, usable_processors() // count))):
@@ -64,7 +70,7 @@ def start_processes(arguments: list[str], count: int, *, module: str = "cutaway"
         except ChildFailedError as error:
             return _failure(error.failures)
         except SignalException as ended:
-            return 130 if ended.sigval == signal.SIGINT else 128 + ended.sigval
+            return UNFINISHED if ended.sigval == signal.SIGUSR1 else 128 + ended.sigval
     return 0
 
 
