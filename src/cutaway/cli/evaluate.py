@@ -9,6 +9,7 @@ import click
 from cutaway.cli.common import LOADING, AtLeast, Seed, known, load_options, loaded
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
+from cutaway.errors import InputError
 
 _SECTIONS = {
     "Input": (
@@ -21,7 +22,7 @@ _SECTIONS = {
 
 @click.command("evaluate", cls=Command, sections=_SECTIONS)
 @click.argument("model")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
 @load_options
 @click.option(
     "--train-data",
@@ -58,7 +59,8 @@ def command(model: str, files: tuple[str, ...], file_format: str | None, **optio
     What is measured follows from the model: bits per letter and perplexity of a language model, accuracy, MCC and AUROC
     of a classifier (with --label-column), errors and R² of a regression, BLEU and chrF of an encoder-decoder (with
     --target-column). The baselines, such as letter frequencies or the nearest neighbour, learn from --train-data, or
-    from the part of FILEs that is not measured.
+    from the part of FILEs that is not measured. Without FILEs, the folder of a training run is measured on what it held
+    out.
 
     \b
     Examples:
@@ -70,7 +72,11 @@ def command(model: str, files: tuple[str, ...], file_format: str | None, **optio
     names = {name: options.pop(name) for name in tuple(options) if name not in LOADING}
     request = Request(files, format=file_format, **names)
     found = known(model, options)
-    request.column_for(found.built, found.is_encoder_decoder)
+    if files:
+        request.column_for(found.built, found.is_encoder_decoder)
+    elif not (found.path / "run.json").is_file():
+        why = f"there is no data, and {model!r} is not the folder of a run, which would name its own"
+        raise InputError(why, hint="give a FILE of records")
 
     from cutaway.evaluation import measure
     from cutaway.views import terminal_evaluation

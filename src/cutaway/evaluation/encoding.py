@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cutaway.evaluation.examples import Example
 from cutaway.evaluation.symbol_baselines import Symbols
+from cutaway.shards.record_rows import frame_of
 from cutaway.tokens.alphabet_detection import ALPHABETS, letters_apart
 from cutaway.tokens.codec import Codec, number_text
 from cutaway.tokens.states import States
@@ -63,14 +64,22 @@ class Encoder:
     """Encodes examples for one tokenizer. `train` and `test` say which letters there are, besides the usual ones.
 
     With `edges` every record begins with the tokenizer's beginning token and ends with its end token, as training lays
-    them; otherwise with what the tokenizer itself puts there.
+    them (targets have the end alone); otherwise with what the tokenizer itself puts there.
     """
 
-    def __init__(self, tokenizer: Tokenizer, alphabet: str, sequences: Iterable[Any], *, edges: bool = False) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        alphabet: str,
+        sequences: Iterable[Any],
+        *,
+        edges: bool = False,
+        targets: bool = False,
+    ) -> None:
         self.tokenizer, self.alphabet = tokenizer, alphabet
         self.codec = Codec.of(tokenizer, alphabet)
         self.binned = alphabet == "series" and self.codec.numbers is not None
-        self._edges = edges
+        self.edges, self._targets = edges, targets
         self._unknown = tokenizer.special_id("unk")
         self._table = np.full(256 if not self.binned else max(tokenizer.vocabulary.values()) + 1, -1)
         if self.binned:
@@ -103,9 +112,9 @@ class Encoder:
         first, last = _edges(encoding)
         body = np.array(encoding.ids[first:last], np.int64)
         prefix, suffix = encoding.ids[:first], encoding.ids[last:]
-        if self._edges:
-            begin, end = self.tokenizer.special_id("bos"), self.tokenizer.special_id("eos")
-            prefix = [] if begin is None else [begin]
+        if self.edges:
+            begin, end = frame_of(self.tokenizer)
+            prefix = [] if begin is None or self._targets else [begin]
             suffix = [] if end is None else [end]
         suffix = suffix if example.closed else []
         if self.binned:

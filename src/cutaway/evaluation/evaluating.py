@@ -9,10 +9,12 @@ from cutaway.errors import InputError, WrongKind, counted
 from cutaway.evaluation.descriptions import HEADLINE, MetricNote, notes_for
 from cutaway.evaluation.encoding import Encoder
 from cutaway.evaluation.examples import Parts, Reading, alphabet_for, parts_of_files
+from cutaway.evaluation.likelihood import room
 from cutaway.evaluation.objectives import Limits, Outcome, encoder_decoder, labelled, language_model
 from cutaway.evaluation.request import RECORDS, Request
 from cutaway.evaluation.resampling import DRAWS, Measured, measured, resampled
 from cutaway.evaluation.result import Evaluation
+from cutaway.evaluation.run_parts import parts_of_run, run_record
 from cutaway.evaluation.tasks import MODEL
 from cutaway.evaluation.verdict import differences, verdict
 from cutaway.models.loading import shared
@@ -23,7 +25,7 @@ from cutaway.sequences.records import Paths
 
 def evaluate(
     model: ModelLike,
-    data: Paths,
+    data: Paths = (),
     *,
     train_data: Paths = (),
     held_out: float = 0.2,
@@ -46,10 +48,11 @@ def evaluate(
     chrF. A classifier, with a `label_column`: accuracy, balanced accuracy, MCC, F1, AUROC, calibration error and Brier
     score. A regression: mean absolute error, RMSE, Spearman and R².
 
-    Baselines learn from `train_data`; without it the share `held_out` of the records is the test part and baselines
-    learn from the others. At most `records` records and `tokens` tokens are scored (by default 50,000, or 2,000 masked
-    ones), chosen by a hash. The model reads `window` tokens at once, at most 1,024 by default. Intervals come from
-    `draws` bootstrap draws of records.
+    Without `data` the model must be the folder of a run of `train`: it is measured on what the run held out, or on new
+    text of a known source. Otherwise baselines learn from `train_data`, or without it from the records that are left
+    when the share `held_out` is the test part. At most `records` records and `tokens` tokens (by default 50,000, or
+    2,000 masked ones) are scored, chosen by a hash. The model reads `window` tokens at once, at most 1,024 by default.
+    Intervals come from `draws` bootstrap draws of records, or of clusters of similar records if a run knows them.
 
     Raises `InputError` for a label that is missing or that the model lacks, an empty part, and whatever `read_records`
     refuses; a `ModelError` if the model has nothing to measure.
@@ -67,26 +70,43 @@ def evaluate(
 def measure(request: Request, model: ModelLike) -> Evaluation:
     """Return what `evaluate` returns for a request."""
     loaded, objective = _opened(model)
-    wanted = request.column_for(type(loaded.module).__name__, objective == "seq2seq")
+    run = run_record(loaded.path)
+    wanted = None
+    if request.files:
+        wanted = request.column_for(type(loaded.module).__name__, objective == "seq2seq")
+        parts = _parts_of_files(loaded, request, wanted)
+    elif run is None:
+        raise InputError(
+            f"there is no data, and {loaded.name!r} is not the folder of a run, which would name its own",
+            hint="give files as `data`",
+        )
+    else:
+        context = room(loaded, request.window)
+        parts = parts_of_run(run, loaded, context, records=request.records, seed=request.seed)
+    if wanted is not None:
+        _check_labels(parts, wanted)
+    data = _shown(request.files) if request.files else str((run or {}).get("source", ""))
+    return _measured(loaded, objective, parts, request, data, edges=run is not None)
+
+
+def _parts_of_files(model: Model, request: Request, wanted: str | None) -> Parts:
     files = request.files
-    alphabet = request.alphabet or alphabet_for(files, loaded.tokenizer, request.format)
-    reading = Reading(alphabet, request.format, request.column, wanted, request.skip_bad)
-    parts = parts_of_files(
+    alphabet = request.alphabet or alphabet_for(files, model.tokenizer, request.format)
+    return parts_of_files(
         files,
         request.train_files,
-        reading,
+        Reading(alphabet, request.format, request.column, wanted, request.skip_bad),
         held_out=request.held_out,
         records=request.records,
         seed=request.seed,
         labelled=wanted is not None,
     )
-    if wanted is not None:
-        _check_labels(parts, wanted)
-    return _measured(loaded, objective, parts, request, _shown(files))
 
 
-def _measured(model: Model, objective: str, parts: Parts, request: Request, data: str) -> Evaluation:
-    encoder = Encoder(model.tokenizer, parts.alphabet, (one.sequence for one in [*parts.test, *parts.train]))
+def _measured(model: Model, objective: str, parts: Parts, request: Request, data: str, *, edges: bool) -> Evaluation:
+    encoder = Encoder(
+        model.tokenizer, parts.alphabet, (one.sequence for one in [*parts.test, *parts.train]), edges=edges
+    )
     limits = Limits(request.tokens, request.window, request.seed)
     if objective in ("classes", "many", "numbers"):
         found = labelled(model, objective, parts, encoder, limits)
@@ -97,7 +117,7 @@ def _measured(model: Model, objective: str, parts: Parts, request: Request, data
     by, count = found.task.by, found.task.count
     flat = {(who, key): measure for who, measures in by.items() for key, measure in measures.items()}
     with step("drawing intervals"):
-        values = resampled(flat, count, seed=request.seed, draws=request.draws)
+        values = resampled(flat, count, seed=request.seed, draws=request.draws, groups=found.task.groups)
     drawn = {who: {key: values[who, key] for key in measures} for who, measures in by.items()}
     about = [note for note in notes_for(objective, encoder.symbol) if note.key in drawn[MODEL]]
     against = differences(drawn, about, MODEL)
@@ -167,8 +187,11 @@ def _check_labels(parts: Parts, column: str) -> None:
 def _how(outcome: Outcome, own: Mapping[str, Measured], about: Sequence[MetricNote], draws: int) -> list[str]:
     """Return the sentences on what was measured and how."""
     task, counts = outcome.task, outcome.counts
+    drawn = f"{task.count:,} {task.units}"
+    if task.groups is not None and len(set(task.groups)) < task.count:
+        drawn = f"{len(set(task.groups)):,} clusters of similar records"
     found = [
-        f"Intervals: 95 %, the 2.5 and 97.5 percentiles of {draws:,} bootstrap draws of {task.count:,} {task.units}; "
+        f"Intervals: 95 %, the 2.5 and 97.5 percentiles of {draws:,} bootstrap draws of {drawn}; "
         "the same draws for the model and all baselines."
     ]
     if counts["records"] < counts["of"]:

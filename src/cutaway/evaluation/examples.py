@@ -24,7 +24,7 @@ from cutaway.tokens.tokenizer import Tokenizer
 
 TRAIN_RECORDS, TRAIN_SYMBOLS = 20_000, 1_000_000
 _FEW = 10  # records that can be divided into two parts
-_CHUNK = 8192  # characters of a long text that are read as one
+_CHUNK = 8190  # characters of a long text that are read as one; whole codons
 _LETTERS = {"fasta", "fastq", "genbank"}
 
 
@@ -32,7 +32,8 @@ _LETTERS = {"fasta", "fastq", "genbank"}
 class Example:
     """A record or a part of one. `whole`: it begins with the record's first symbol; `closed`: it ends with the last.
 
-    `label` is a label, a number or a target text as it was read.
+    `label` is a label, a number or a target text as it was read. `group` numbers its cluster of similar records;
+    `exact` is the exact surprisal of its symbols (nats), if its source is known.
     """
 
     id: str
@@ -40,6 +41,8 @@ class Example:
     label: str | None = None
     whole: bool = True
     closed: bool = True
+    group: int | None = None
+    exact: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +114,7 @@ def parts_of_files(
     A plain text is one record, which is divided into pieces; one that is alone is cut: the end is the test part. Raises
     what `read_records` raises, and `InputError` if a part is empty.
     """
-    test, train = _Kept(records, None, seed), _Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
+    test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
     text = _are_texts(files, reading, labelled)
     skipped, split, shared, seen = 0, "", set[int](), 0
     with step("reading records"):
@@ -152,24 +155,31 @@ def symbols_in(example: Example) -> int:
     return len(sequence) if isinstance(sequence, str) else sum(len(channel) for channel in sequence)
 
 
-class _Kept:
+class Kept:
     """At most so many examples and symbols of a stream, those with the smallest hash of their number."""
 
     def __init__(self, records: int, symbols: int | None, seed: int) -> None:
         self.of = 0
         self._records, self._symbols, self._seed = records, symbols, seed
         self._heap: list[tuple[int, int, Example]] = []
-        self._held = 0
+        self._held = self._came = 0
 
     def add(self, example: Example) -> None:
+        """Take an example in, and let go of those that are too many."""
         place = hashlib.blake2b(repr((self._seed, self.of)).encode(), digest_size=8).digest()
         heapq.heappush(self._heap, (-int.from_bytes(place, "big"), self.of, example))
         self.of += 1
         self._held += symbols_in(example)
+        self._came += symbols_in(example)
         while len(self._heap) > 1 and (
             len(self._heap) > self._records or (self._symbols is not None and self._held > self._symbols)
         ):
             self._held -= symbols_in(heapq.heappop(self._heap)[2])
+
+    @property
+    def full(self) -> bool:
+        """Whether more symbols than are kept have come."""
+        return self._symbols is not None and self._came > self._symbols
 
     def examples(self) -> list[Example]:
         """Return the kept examples, the one with the smallest hash first."""
@@ -190,20 +200,20 @@ def _are_texts(files: Sequence[str], reading: Reading, labelled: bool) -> bool:
     return reading.alphabet == "text" and kinds == {"txt"} and not labelled and reading.format is None
 
 
-def _divide_texts(files: Sequence[str], train_files: Sequence[str], test: _Kept, train: _Kept, held_out: float) -> None:
+def _divide_texts(files: Sequence[str], train_files: Sequence[str], test: Kept, train: Kept, held_out: float) -> None:
     for file in files:
         text = read_text(file)
         cut = 0 if train_files else round(len(text) * (1 - held_out))
-        for example in _pieces(file, text[:cut], closed=False):
+        for example in cut_text(file, text[:cut], closed=False):
             train.add(example)
-        for example in _pieces(file, text[cut:], closed=True, whole=cut == 0):
+        for example in cut_text(file, text[cut:], closed=True, whole=cut == 0):
             test.add(example)
     for file in train_files:
-        for example in _pieces(file, read_text(file), closed=True):
+        for example in cut_text(file, read_text(file), closed=True):
             train.add(example)
 
 
-def _pieces(file: str, text: str, *, closed: bool, whole: bool = True) -> Iterator[Example]:
+def cut_text(file: str, text: str, *, closed: bool, whole: bool = True) -> Iterator[Example]:
     """Yield the pieces of a text, cut after a line or a word if one ends near."""
     start = 0
     while start < len(text):
@@ -215,17 +225,17 @@ def _pieces(file: str, text: str, *, closed: bool, whole: bool = True) -> Iterat
         start = stop
 
 
-def _cut_each(examples: Iterable[Example], held_out: float, records: int, seed: int) -> tuple[_Kept, _Kept]:
-    test, train = _Kept(records, None, seed), _Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
+def _cut_each(examples: Iterable[Example], held_out: float, records: int, seed: int) -> tuple[Kept, Kept]:
+    test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
     for one in examples:
         steps = len(one.sequence) if isinstance(one.sequence, str) else len(one.sequence[0])
         if 0 < (cut := round(steps * (1 - held_out))) < steps:
-            train.add(dataclasses.replace(one, sequence=_slice(one.sequence, 0, cut), closed=False))
-            test.add(dataclasses.replace(one, sequence=_slice(one.sequence, cut, steps), whole=False))
+            train.add(dataclasses.replace(one, sequence=slice_of(one.sequence, 0, cut), closed=False))
+            test.add(dataclasses.replace(one, sequence=slice_of(one.sequence, cut, steps), whole=False))
     return test, train
 
 
-def _slice(sequence: Any, start: int, stop: int) -> Any:
+def slice_of(sequence: Any, start: int, stop: int) -> Any:
     if isinstance(sequence, str):
         return sequence[start:stop]
     return tuple(channel[start:stop] for channel in sequence)

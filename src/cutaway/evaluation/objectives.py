@@ -20,7 +20,8 @@ from cutaway.evaluation.likelihood import causal_pieces, masked_pieces, room, ta
 from cutaway.evaluation.neighbours import K, nearest
 from cutaway.evaluation.predictions import head_outputs, written_texts
 from cutaway.evaluation.result import CalibrationBin, Point
-from cutaway.evaluation.symbol_baselines import symbol_baselines
+from cutaway.evaluation.symbol_baselines import SymbolBaseline, symbol_baselines
+from cutaway.evaluation.verdict import FLOOR
 from cutaway.models.text_model import Model
 from cutaway.progress import step
 
@@ -91,7 +92,12 @@ def language_model(model: Model, parts: Parts, encoder: Encoder, limits: Limits,
         what="token of a number" if encoder.binned else encoder.symbol,
         ends=not masked and any(one.suffix for one in encoded),
     )
-    task = tasks.loss_task(pieces, encoded, baselines, whole=not parts.text, masked=masked)
+    test = parts.test[: len(encoded)]
+    if not masked and all(one.exact is not None for one in test):
+        said = "the exact surprisal of the source: a model below it has seen what it must not see"
+        baselines.append(SymbolBaseline(FLOOR, said, [one.exact for one in test]))
+    groups = [one.group for one in test]
+    task = tasks.loss_task(pieces, encoded, baselines, whole=not parts.text, masked=masked, groups=groups)
     counts = _counts(parts, encoded) | {"longer than the window": sum(len(one) > most for one in encoded)}
     return Outcome(task, counts | {"scored tokens": sum(piece.tokens for piece in pieces)}, notes)
 
@@ -100,8 +106,8 @@ def encoder_decoder(model: Model, parts: Parts, encoder: Encoder, limits: Limits
     """Return the losses and the written texts of an encoder-decoder."""
     from cutaway.evaluation.text_measures import signatures, text_measures
 
-    both = [*parts.test, *parts.train]
-    targets = Encoder(model.tokenizer, parts.alphabet, (str(one.label) for one in both))
+    labels = [str(one.label) for one in [*parts.test, *parts.train]]
+    targets = Encoder(model.tokenizer, parts.alphabet, labels, edges=encoder.edges, targets=True)
     wanted = _within([_target(one) for one in parts.test], targets, limits.tokens or TOKENS)
     test, most = parts.test[: len(wanted)], room(model, limits.window)
     sources = [encoder.encode(one) for one in test]
@@ -113,7 +119,8 @@ def encoder_decoder(model: Model, parts: Parts, encoder: Encoder, limits: Limits
         ends=any(one.suffix for one in wanted),
     )
     pieces = target_pieces(model, sources, wanted, limits.window)
-    losses = tasks.loss_task(pieces, wanted, baselines, whole=True, masked=False)
+    groups = [one.group for one in test]
+    losses = tasks.loss_task(pieces, wanted, baselines, whole=True, masked=False, groups=groups)
     longest = min(most, 2 * max(len(one) for one in wanted) + 8)
     near = nearest([one.sequence for one in parts.train], [one.sequence for one in test], K[parts.alphabet])
     others = {
@@ -136,23 +143,28 @@ def labelled(model: Model, objective: str, parts: Parts, encoder: Encoder, limit
     counts = _counts(parts, encoded) | {"cut": sum(len(one) > room(model, limits.window) for one in encoded)}
     learned, asked = ([encoder.codec.write(one.sequence) for one in part] for part in (train, test))
     near = nearest(learned, asked, K[parts.alphabet])
+
+    def grouped(task: tasks.Task) -> tasks.Task:
+        return dataclasses.replace(task, groups=tasks.known_groups([one.group for one in test]))
+
     outputs_NK = head_outputs(model, encoded, limits.window)
     if objective == "numbers":
         guess_N = outputs_NK[:, 0]
         at = np.linspace(0, len(test) - 1, min(len(test), _POINTS)).astype(int)
         points = [Point(test[i].id, float(truth[i]), float(guess_N[i])) for i in at]
-        return Outcome(tasks.number_task(truth, guess_N, known, near), counts, points=points)
+        return Outcome(grouped(tasks.number_task(truth, guess_N, known, near)), counts, points=points)
     if objective == "many":
         chance_NK = 1 / (1 + np.exp(-outputs_NK))
         right_NK = ((chance_NK > 0.5) == (truth > 0)).astype(np.float64)
         bins = tasks.reliability(np.maximum(chance_NK, 1 - chance_NK), right_NK)
-        return Outcome(tasks.many_task(truth, chance_NK, known, near), counts, labels=names, calibration=bins)
+        task = tasks.many_task(truth, chance_NK, known, near)
+        return Outcome(grouped(task), counts, labels=names, calibration=bins)
     chance_NK = np.exp(outputs_NK - outputs_NK.max(1, keepdims=True))
     chance_NK /= chance_NK.sum(1, keepdims=True)
     guess_N = chance_NK.argmax(1)
     pairs = np.bincount(truth * len(names) + guess_N, minlength=len(names) ** 2).reshape(len(names), -1)
     return Outcome(
-        tasks.class_task(truth, chance_NK, known, near),
+        grouped(tasks.class_task(truth, chance_NK, known, near)),
         counts,
         labels=names,
         calibration=tasks.reliability(chance_NK.max(1), (guess_N == truth).astype(np.float64)),

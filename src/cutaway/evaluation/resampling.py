@@ -11,7 +11,7 @@ Axis letters: `D` draws, `N` records.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -36,15 +36,21 @@ class Measured:
     high: float | None
 
 
-def resampled(measures: Mapping[K, Measure], count: int, *, seed: int, draws: int = DRAWS) -> dict[K, Floats]:
+def resampled(
+    measures: Mapping[K, Measure], count: int, *, seed: int, draws: int = DRAWS, groups: Sequence[int] | None = None
+) -> dict[K, Floats]:
     """Return each measure's value on the `count` records themselves, followed by its values on `draws` draws.
+
+    With the `groups` of the records, whole groups are drawn: records that are alike don't count as independent.
 
     >>> values = resampled({"mean": lambda weights_DN: weights_DN @ np.arange(3.0) / 3}, 3, seed=0, draws=10)["mean"]
     >>> len(values), float(values[0])
     (11, 1.0)
     """
     found: dict[K, list[Floats]] = {name: [] for name in measures}
-    for weights_DN in _weights(count, seed, draws):
+    group_N = np.arange(count) if groups is None else np.unique(groups, return_inverse=True)[1]
+    for weights_DG in _weights(int(group_N.max()) + 1, seed, draws):
+        weights_DN = weights_DG[:, group_N]
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw may lack a class: its value is NaN
             for name, measure in measures.items():
                 found[name].append(measure(weights_DN))

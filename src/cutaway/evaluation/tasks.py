@@ -37,12 +37,16 @@ MODEL = "model"
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Measures by who predicts (`MODEL` or a baseline), of so many units; how each baseline was made."""
+    """Measures by who predicts (`MODEL` or a baseline), of so many units; how each baseline was made.
+
+    `groups` are the clusters of the units; the bootstrap draws these, if they are known.
+    """
 
     by: dict[str, dict[str, Measure]]
     made: dict[str, str]
     count: int
     units: str
+    groups: list[int] | None = None
 
 
 def loss_task(
@@ -52,11 +56,15 @@ def loss_task(
     *,
     whole: bool,
     masked: bool,
+    groups: Sequence[int | None] = (),
 ) -> Task:
-    """Return the losses of scored pieces, per token and per original symbol; `whole` records are drawn if possible."""
-    many = len({piece.record for piece in pieces}) >= ENOUGH
-    unit_P = np.unique([piece.record for piece in pieces], return_inverse=True)[1]
-    if not (whole and many):
+    """Return the losses of scored pieces, per token and per original symbol; `whole` records are drawn if possible.
+
+    `groups` are the clusters of the records.
+    """
+    record_U, unit_P = np.unique([piece.record for piece in pieces], return_inverse=True)
+    whole = whole and len(record_U) >= ENOUGH
+    if not whole:
         unit_P = np.arange(len(pieces))
     count = int(unit_P.max()) + 1
 
@@ -83,7 +91,20 @@ def loss_task(
         }
         for who, nats_U in nats.items()
     }
-    return Task(by, {one.name: one.made for one in baselines}, count, "records" if whole and many else "pieces")
+    known = [groups[record] for record in record_U] if whole and groups else []
+    return Task(
+        by,
+        {one.name: one.made for one in baselines},
+        count,
+        "records" if whole else "pieces",
+        known_groups(known),
+    )
+
+
+def known_groups(groups: Sequence[int | None]) -> list[int] | None:
+    """Return the clusters of records if all are known and they tell records apart, else None."""
+    found = [group for group in groups if group is not None]
+    return found if found and len(found) == len(groups) and len(set(found)) > 1 else None
 
 
 def text_task(
@@ -102,7 +123,7 @@ def text_task(
     by = {who: dict(found) for who, found in losses.by.items()}
     by[MODEL] |= judged(written)
     by |= {who: judged(texts) for who, texts in others.items()}
-    return Task(by, losses.made | {who: made[who] for who in others}, losses.count, losses.units)
+    return dataclasses.replace(losses, by=by, made=losses.made | {who: made[who] for who in others})
 
 
 def class_task(truth_N: Ints, chance_NK: Floats, train_N: Ints, nearest_N: Ints) -> Task:

@@ -8,6 +8,7 @@ from cutaway.evaluation.descriptions import MetricNote
 from cutaway.evaluation.resampling import Floats, Measured, measured
 from cutaway.evaluation.result import Difference
 
+FLOOR = "floor"  # what no model can beat is not a baseline
 _AN = {"accuracy", "f1"}
 
 
@@ -21,7 +22,7 @@ def differences(
         known = {
             who: values[note.key]
             for who, values in drawn.items()
-            if who != model and note.key in values and measured(values[note.key]).value is not None
+            if who not in (model, FLOOR) and note.key in values and measured(values[note.key]).value is not None
         }
         own = drawn[model][note.key]
         if not known or measured(own).value is None:
