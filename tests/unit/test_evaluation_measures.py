@@ -132,6 +132,20 @@ def test_intervals_hold_the_true_value_as_often_as_they_say():
     assert 0.90 <= held / 300 <= 0.98
 
 
+def test_records_that_are_alike_do_not_count_as_independent():
+    values = np.random.default_rng(0).normal(size=50)
+    copied, groups = np.repeat(values, 8), np.repeat(np.arange(50), 8).tolist()
+
+    def measure(some):
+        return {"mean": lambda weights: weights @ some / weights.sum(1)}
+
+    once = measured(resampled(measure(values), 50, seed=0)["mean"])
+    drawn = measured(resampled(measure(copied), 400, seed=0, groups=groups)["mean"])
+    assert (drawn.value, drawn.low, drawn.high) == pytest.approx((once.value, once.low, once.high))
+    naive = measured(resampled(measure(copied), 400, seed=0)["mean"])
+    assert naive.high - naive.low < 0.5 * (once.high - once.low)
+
+
 def test_a_value_that_no_draw_changes_has_no_interval():
     found = measured(resampled({"accuracy": lambda w: np.ones(len(w))}, 10, seed=0, draws=20)["accuracy"])
     assert (found.value, found.low, found.high) == (1.0, None, None)
