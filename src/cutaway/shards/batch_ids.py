@@ -25,8 +25,8 @@ class BatchIds:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        largest = max(codec.tokenizer.vocabulary.values(), default=0)
-        self.dtype = np.dtype("<u1" if largest < 1 << 8 else "<u2" if largest < 1 << 16 else "<u4")
+        self.vocabulary = max(codec.tokenizer.vocabulary.values(), default=0) + 1
+        self.dtype = np.dtype("<u1" if self.vocabulary <= 1 << 8 else "<u2" if self.vocabulary <= 1 << 16 else "<u4")
         self._table = LetterTable.of(codec)
 
     def encode(self, sequences: Sequence[Any]) -> tuple[NDArray[Any], IntArray]:

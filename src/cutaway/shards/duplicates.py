@@ -13,18 +13,19 @@ _AT_ONCE: Final = 1 << 22
 
 
 def first_of_each(hashes: NDArray[np.uint64]) -> IntArray:
-    """Return for each of N records the first one with the same 128-bit hash; `hashes` has the shape (N, 2).
+    """Return for each of N records the first one with the same hash: of 64 bits, shape (N,), or of 128, shape (N, 2).
 
     >>> first_of_each(np.array([[7, 1], [7, 2], [7, 1]], dtype=np.uint64))
     array([0, 1, 0])
     """
-    first = np.arange(len(hashes))
-    groups = 1 << max(0, (len(hashes) // _AT_ONCE).bit_length())
-    group_of = (hashes[:, 0] >> np.uint64(48)).astype(np.int64) * groups >> 16
+    words = hashes.reshape(len(hashes), -1)
+    first = np.arange(len(words))
+    groups = 1 << max(0, (len(words) // _AT_ONCE).bit_length())
+    group_of = (words[:, 0] >> np.uint64(48)).astype(np.int64) * groups >> 16
     for group in range(groups):
         records = np.flatnonzero(group_of == group)
-        ordered = records[np.lexsort((records, hashes[records, 1], hashes[records, 0]))]
+        ordered = records[np.lexsort((records, *words[records].T[::-1]))]
         new = np.ones(len(ordered), dtype=bool)
-        new[1:] = (hashes[ordered[1:]] != hashes[ordered[:-1]]).any(axis=1)
+        new[1:] = (words[ordered[1:]] != words[ordered[:-1]]).any(axis=1)
         first[ordered] = ordered[np.maximum.accumulate(np.where(new, np.arange(len(ordered)), 0))]
     return first

@@ -118,7 +118,11 @@ def prepare_shards(
             batch_ids = BatchIds(codec)
             with writing(path):
                 writer = ShardWriter(
-                    path, batch_ids.dtype, targets=target_column is not None, labels=label_column is not None
+                    path,
+                    batch_ids.dtype,
+                    batch_ids.vocabulary,
+                    targets=target_column is not None,
+                    labels=label_column is not None,
                 )
             try:
                 counts = write_all(writer, reading, codec, batch_ids, request)

@@ -30,13 +30,14 @@ REQUEST: Final = "request.json"
 INDEX: Final = "shards.json"
 WORK: Final = "work"
 ENTRIES: Final = ("lengths", "symbols", "hashes")
+_SIGNATURES: Final = "signatures.bin"
 
 
 class ShardWriter:
     """Writes shards one after another; what a killed run left complete counts as written."""
 
-    def __init__(self, folder: Path, dtype: np.dtype[Any], *, targets: bool, labels: bool) -> None:
-        self.folder, self.dtype = folder, dtype
+    def __init__(self, folder: Path, dtype: np.dtype[Any], vocabulary: int, *, targets: bool, labels: bool) -> None:
+        self.folder, self.dtype, self._vocabulary = folder, dtype, vocabulary
         self._kinds = ("tokens", "targets") if targets else ("tokens",)
         self._labels = labels
         (folder / WORK).mkdir(exist_ok=True)
@@ -45,6 +46,7 @@ class ShardWriter:
         self.states: list[dict[str, Any]] = []
         self._sizes: dict[str, int] = {}
         self._digests: dict[str, Any] = {}
+        self._frequencies: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._read, self._counts = 0, Counter[str]()
         while (state := self.part(len(self.states)) / "state.json").is_file():
             self.states.append(json.loads(state.read_text(encoding="utf-8")))
@@ -87,6 +89,8 @@ class ShardWriter:
             self._file(kind).write(data)
             self._digests[kind].update(data)
             self._sizes[kind] += len(ids)
+            if kind == "tokens":
+                self._frequencies = self._frequencies + np.bincount(ids, minlength=self._vocabulary)
             self._known["lengths" if kind == "tokens" else "target_lengths"].append(lengths)
         self._known["symbols"].append(symbols)
         self._known["hashes"].append(hashes)
@@ -112,6 +116,7 @@ class ShardWriter:
         for name, arrays in self._known.items():
             array = np.concatenate(arrays) if arrays else np.empty(0, np.int64)
             np.save(aside / f"{name}.npy", array)
+        np.save(aside / "frequencies.npy", self._frequencies)
         state["records"] = int(sum(map(len, self._known["lengths"])))
         if self._labels:
             (aside / "labels.json").write_text(json.dumps(self._said, ensure_ascii=False), encoding="utf-8")
@@ -140,6 +145,25 @@ class ShardWriter:
         for number in range(len(self.states)):
             yield np.load(self.part(number) / f"{name}.npy")
 
+    def write_signatures(self, number: int, signatures: NDArray[np.uint32]) -> None:
+        """Write the signatures of the records of a shard, shape (bins, records)."""
+        aside = self.part(number) / f"{_SIGNATURES}.part"
+        signatures.tofile(aside)
+        aside.rename(self.part(number) / _SIGNATURES)
+
+    def has_signatures(self, number: int) -> bool:
+        """Return whether the signatures of a shard are there."""
+        return (self.part(number) / _SIGNATURES).is_file()
+
+    def bin(self, number: int) -> NDArray[np.uint32]:
+        """Return one bin of the signatures of all records."""
+        return np.concatenate(
+            [
+                np.fromfile(self.part(part) / _SIGNATURES, np.uint32, many, offset=number * many * 4)
+                for part, many in enumerate(state["records"] for state in self.states)
+            ]
+        )
+
     def labels(self) -> Iterator[str]:
         """Yield what the files say as the label of each record."""
         for number in range(len(self.states)):
@@ -154,6 +178,7 @@ class ShardWriter:
         self._known: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
         self._said: list[str] = []
         self._read, self._counts = 0, Counter[str]()
+        self._frequencies = np.zeros(self._vocabulary, dtype=np.int64)
 
     def _file(self, kind: str) -> Any:
         if kind not in self._files:

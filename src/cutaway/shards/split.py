@@ -62,20 +62,46 @@ def split(
 
 
 def _chosen(sizes: IntArray, order: IntArray, room: float) -> NDArray[np.bool_]:
-    """Choose clusters in this order until the room is used up; leave out those that are larger than what is left."""
+    """Choose the first clusters in this order that come nearest to the room, without those that are larger than it."""
+    order = order[sizes[order] <= room]
     out = np.zeros(len(sizes), dtype=bool)
-    left = room
-    while True:
-        order = order[sizes[order] <= left]
-        if not len(order):
-            break
-        many = max(1, int(np.searchsorted(np.cumsum(sizes[order]), left, "right")))
-        out[order[:many]] = True
-        left -= int(sizes[order[:many]].sum())
-        order = order[many:]
-    if not out.any():  # each is larger than the room: the smallest one
+    if len(order):
+        out[order[: int(np.abs(np.cumsum(sizes[order]) - room).argmin()) + 1]] = True
+    else:
         out[np.argmin(sizes)] = True
     return out
+
+
+def leaks(
+    clusters: IntArray, crossing: IntArray, hashes: NDArray[np.uint64], train: IntArray, held_out: IntArray
+) -> dict[str, float]:
+    """Return the share of held-out records that have a near-duplicate to train on, for two ways of splitting.
+
+    "by record" is for a plain split of single records by their hashes, "by cluster" for the split that was made.
+    `crossing` are pairs of near-duplicates in two clusters.
+
+    >>> clusters, hashes = np.array([0, 0, 2]), np.array([1, 2**63, 2**62], dtype=np.uint64)
+    >>> leaks(clusters, np.empty((0, 2), int), hashes, np.array([[0, 0, 9], [1, 0, 9]]), np.array([[2, 0, 9]]))
+    {'by record': 0.5, 'by cluster': 0.0}
+    """
+    used = np.union1d(train[:, 0], held_out[:, 0])
+    if not len(held_out):
+        return {"by record": 0.0, "by cluster": 0.0}
+    share = len(held_out) / len(used)
+    plain = used[np.argsort(hashes[used], kind="stable")[: max(1, round(len(used) * min(share, 0.5)))]]
+    found = {}
+    for name, out, rest in (
+        ("by record", plain, np.setdiff1d(used, plain)),
+        ("by cluster", held_out[:, 0], train[:, 0]),
+    ):
+        in_train = np.zeros(len(clusters), dtype=bool)
+        in_train[rest] = True
+        others = np.bincount(clusters[rest], minlength=len(clusters))
+        near = others[clusters] - in_train > 0
+        for one, other in (crossing.T, crossing.T[::-1]):
+            near[one[in_train[other]]] = True
+        found[name] = float(near[out].mean())
+    return found
 
 
 def _empty(many: int, what: str, share: float) -> InputError:

@@ -47,5 +47,23 @@ class TokenFiles:
             yield np.fromfile(self._paths[file], self._dtype, many, offset=offset)
             start += many
 
+    def lengths(self, records: IntArray) -> IntArray:
+        """Return how many tokens some records have."""
+        return self.starts[records + 1] - self.starts[records]
+
+    def gather(self, records: IntArray) -> NDArray[Any]:
+        """Return the tokens of some records one after another; no file stays mapped."""
+        starts, lengths = self.starts[records], self.lengths(records)
+        ends = np.cumsum(lengths)
+        tokens = np.empty(int(ends[-1]), self._dtype)
+        file_of = np.searchsorted(self._before, starts, "right") - 1
+        for file in np.unique(file_of[lengths > 0]).tolist():
+            there = np.flatnonzero(file_of == file)
+            many = lengths[there]
+            within = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
+            source = within + np.repeat(starts[there] - self._before[file], many)
+            tokens[within + np.repeat(ends[there] - many, many)] = self._opened(file)[source]
+        return tokens
+
     def _opened(self, file: int) -> NDArray[Any]:
         return np.memmap(self._paths[file], self._dtype, "r")

@@ -105,7 +105,7 @@ def _tokenized(batch: list[_Item], codec: Codec, batch_ids: BatchIds, request: d
 def _hashes(
     ids: NDArray[Any], lengths: IntArray, targets: tuple[NDArray[Any], IntArray] | None, labels: list[str]
 ) -> NDArray[np.uint64]:
-    """Return 128 bits of a hash of each record with its target or label, shape (records, 2)."""
+    """Return for each record 64 bits of a hash of its tokens, and 64 of its tokens with its target or label."""
     data, found = ids.tobytes(), bytearray()
     ends = (np.cumsum(lengths) * ids.itemsize).tolist()
     beside = labels
@@ -114,7 +114,8 @@ def _hashes(
         beside = [target_data[a:b].hex() for a, b in itertools.pairwise([0, *target_ends])]
     for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
         digest = hashlib.blake2b(data[start:end], digest_size=16)
+        found += digest.digest()
         if beside:
             digest.update(beside[number].encode())
-        found += digest.digest()
+            found[-8:] = digest.digest()[8:]
     return np.frombuffer(bytes(found), "<u8").reshape(-1, 2)
