@@ -220,9 +220,9 @@ def test_one_word_without_a_border_is_read_in_parts():
     backend = tokenizers.Tokenizer(tokenizers.models.WordLevel({"<unk>": 0, "ab": 1}, unk_token="<unk>"))
     backend.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
     assert set(long_text_ids(backend, "z" * (3 * PART))) == {0}
-    assert long_text_ids(backend, " " * (3 * PART)) == []
-    assert long_text_ids(backend, "ab " * 15_000) == [1] * 15_000
-    assert long_text_ids(backend, " " * 40_000 + "ab" + " " * 40_000 + "ab") == [1, 1]
+    assert not long_text_ids(backend, " " * (3 * PART))
+    assert long_text_ids(backend, "ab " * 15_000).tolist() == [1] * 15_000
+    assert long_text_ids(backend, " " * 40_000 + "ab" + " " * 40_000 + "ab").tolist() == [1, 1]
 
 
 def test_what_spells_a_special_token_is_read_as_letters(tmp_path):

@@ -78,6 +78,9 @@ def test_a_record_without_a_label_is_named_or_left_out(tmp_path):
     shards = _prepare(tmp_path, rows, name="t", skip_bad=True)
     assert len(shards) == 59 and shards.counts["records without a label left out"] == 1
     assert len(shards.labels.values) == 59
+    words = [(peptide, said and f"{said}1") for peptide, said in rows]
+    only = _prepare(tmp_path, [(words[7][0], ""), *words], name="v", skip_bad=True, shard_tokens=1)
+    assert len(only) == 59 and only.labels.names == ("a1", "b1")
     with pytest.raises(InputError, match="no column 'z'"):
         _prepare(tmp_path, rows, name="u", label_column="z")
 

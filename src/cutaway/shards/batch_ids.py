@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -42,17 +43,20 @@ class BatchIds:
 
     def encode_texts(self, texts: Sequence[str]) -> tuple[NDArray[Any], IntArray]:
         """Return the ids of texts as the tokenizer itself reads them, one after another, and how many each has."""
+        if not texts:
+            return np.empty(0, self.dtype), np.empty(0, np.int64)
         written = list(map(check_text, texts))
         backend: Any = self._codec.tokenizer.backend
         short = [text for text in written if len(text) <= PART]
         encoded = iter(backend.encode_batch_fast(short, add_special_tokens=False))
-        parts = [next(encoded).ids if len(text) <= PART else long_text_ids(backend, text) for text in written]
-        lengths = np.fromiter(map(len, parts), np.int64, len(parts))
-        ids = np.fromiter(itertools.chain.from_iterable(parts), self.dtype, int(lengths.sum()))
-        return ids, lengths
+        parts = [
+            np.array(next(encoded).ids if len(text) <= PART else long_text_ids(backend, text), self.dtype)
+            for text in written
+        ]
+        return np.concatenate(parts), np.fromiter(map(len, parts), np.int64, len(parts))
 
 
-def long_text_ids(backend: Any, text: str) -> list[int]:
+def long_text_ids(backend: Any, text: str) -> array[int]:
     """Return the ids of a text in a time that grows with its length; the library's grows with the square of it.
 
     The text is encoded in overlapping parts, which are joined between two tokens that both parts have at one place. A
@@ -60,10 +64,10 @@ def long_text_ids(backend: Any, text: str) -> list[int]:
     differently.
 
     >>> from cutaway.tokens import characters
-    >>> long_text_ids(characters(["ab"]).backend, "ab" * 20_000) == [2, 3] * 20_000
+    >>> long_text_ids(characters(["ab"]).backend, "ab" * 20_000).tolist() == [2, 3] * 20_000
     True
     """
-    ids = list[int]()
+    ids = array("I")
     left, end = _encoded(backend, text, 0), PART
     while end < len(text):
         at = max((place for place, token in enumerate(left) if token[1] <= end - _OVERLAP), default=0)
@@ -82,7 +86,8 @@ def long_text_ids(backend: Any, text: str) -> list[int]:
             right = _encoded(backend, text, border)
         ids.extend(id_ for id_, _, _ in left[: joint[0]])
         left, end = right[joint[1] :], border - shift + PART
-    return ids + [id_ for id_, _, _ in left]
+    ids.extend(id_ for id_, _, _ in left)
+    return ids
 
 
 _Token = tuple[int, int, int]  # its id, and where it begins and ends in the text

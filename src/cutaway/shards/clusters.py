@@ -110,7 +110,7 @@ def _compare(
     one, other = one[open_], other[open_]
     if not len(one):
         return []
-    found = similarities(files, one, other, length)
+    found = similarities(files, one, other, length, least)
     joined = found >= bar
     _join(parent, one[joined], other[joined])
     for records in (one[~joined], other[~joined]):

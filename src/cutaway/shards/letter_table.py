@@ -14,6 +14,7 @@ from cutaway.tokens.codec import Codec
 
 _MOST_PAIRS: Final = 256
 _CHECKED: Final = 1024
+_SLICE: Final = 1 << 24
 
 
 class LetterTable:
@@ -65,7 +66,15 @@ class LetterTable:
     def encode(self, texts: Sequence[str], dtype: np.dtype[Any]) -> NDArray[Any] | None:
         """Return the ids of all texts one after another; None if the tokenizer itself must read them."""
         joined = "".join(texts)
-        ids: NDArray[Any]
+        ids: NDArray[Any] | None
+        if len(joined) > _SLICE:  # a chromosome: no more than one copy of it
+            ids = np.empty(len(joined), dtype)
+            for start in range(0, len(joined), _SLICE):
+                part = self.encode([joined[start : start + _SLICE]], dtype)
+                if part is None:
+                    return None
+                ids[start : start + _SLICE] = part
+            return ids
         if joined.isascii():
             letters = joined.encode("ascii")
             if letters.translate(None, self._known):

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.errors import cannot_write
-from cutaway.shards.token_files import TokenFiles
+from cutaway.shards.token_files import CHUNK, TokenFiles
 
 REQUEST: Final = "request.json"
 INDEX: Final = "shards.json"
@@ -85,12 +85,12 @@ class ShardWriter:
         for kind, pair in zip(self._kinds, (tokens, targets), strict=False):
             assert pair is not None  # noqa: S101 (the caller has targets if the folder has)
             ids, lengths = pair
-            data = ids.tobytes()
-            self._file(kind).write(data)
-            self._digests[kind].update(data)
+            self._file(kind).write(ids.data)
+            self._digests[kind].update(ids.data)
             self._sizes[kind] += len(ids)
             if kind == "tokens":
-                self._frequencies = self._frequencies + np.bincount(ids, minlength=self._vocabulary)
+                for start in range(0, len(ids), CHUNK):
+                    self._frequencies += np.bincount(ids[start : start + CHUNK], minlength=self._vocabulary)
             self._known["lengths" if kind == "tokens" else "target_lengths"].append(lengths)
         self._known["symbols"].append(symbols)
         self._known["hashes"].append(hashes)

@@ -24,6 +24,7 @@ BINS: Final = 32
 EMPTY: Final = np.uint32(0xFFFFFFFF)
 _CHUNK: Final = 1 << 18
 _SAMPLED: Final = 2048
+_ROUGH: Final = 128
 _TOGETHER: Final = 1 << 21
 _STEP: Final = 0x9E3779B97F4A7C15
 
@@ -65,7 +66,7 @@ def gram_hashes(tokens: NDArray[Any], length: int) -> Words:
     if len(tokens) < length:
         return np.empty(0, dtype=np.uint64)
     # Of 2k tokens: hash of the first k · step^k + hash of the next k.
-    power = mixed(tokens.astype(np.uint64) + np.uint64(1))
+    power = mixed(np.arange(1, int(tokens.max()) + 2, dtype=np.uint64))[tokens]
     have, done, found = 1, 0, np.zeros(len(tokens), dtype=np.uint64)
     rest = length
     while rest:
@@ -77,7 +78,9 @@ def gram_hashes(tokens: NDArray[Any], length: int) -> Words:
         if rest:
             power = power[:-have] * np.uint64(pow(_STEP, have, 1 << 64)) + power[have:]
             have *= 2
-    return mixed(found)
+    found ^= found >> np.uint64(32)
+    found *= np.uint64(0xBF58476D1CE4E5B9)
+    return found
 
 
 def signatures(files: TokenFiles, first: int, last: int, hashes: Words, length: int) -> NDArray[np.uint32]:
@@ -115,36 +118,57 @@ def _keep_smallest(found: NDArray[np.uint32], grams: Words, at: int, starts: Int
     np.minimum.at(found, place, ((grams >> np.uint64(16)) & np.uint64(0xFFFFFFFF)).astype(np.uint32))
 
 
-def similarities(files: TokenFiles, one: IntArray, other: IntArray, length: int) -> NDArray[np.float64]:
-    """Return the Jaccard similarity of the n-grams of pairs of records, from 2,048 of them if there are more."""
+def similarities(
+    files: TokenFiles, one: IntArray, other: IntArray, length: int, least: float = 0.0
+) -> NDArray[np.float64]:
+    """Return the Jaccard similarity of the n-grams of pairs of records, from 2,048 of them if there are more.
+
+    It is an estimate from 128 n-grams if that is less than a third of `least`.
+    """
     longest = np.maximum(files.lengths(one), files.lengths(other))
-    limits = (np.minimum(_SAMPLED / longest, 1) * (2.0**64 - 2**11)).astype(np.uint64)
     found = np.empty(len(one))
     for pair in np.flatnonzero(longest > _TOGETHER).tolist():
-        left, right = (_sample(files, int(records[pair]), length, limits[pair]) for records in (one, other))
+        limit = _limits(longest[pair : pair + 1], _SAMPLED)[0]
+        left, right = (_sample(files, int(records[pair]), length, limit) for records in (one, other))
         same = len(np.intersect1d(left, right, assume_unique=True))
         found[pair] = same / max(1, len(left) + len(right) - same)
     shorter = np.flatnonzero(longest <= _TOGETHER)
     parts = longest[shorter].cumsum() // _TOGETHER
     for group in np.split(shorter, np.flatnonzero(np.diff(parts)) + 1) if len(shorter) else []:
-        # Place of the pair × 2^44 + 43 bits of the hash × 2 + which of the two records: what both have is side by side.
-        keys = [_keys(files, records[group], length, limits[group], side) for side, records in enumerate((one, other))]
-        words = _different(np.concatenate(keys))
-        both = words[1:][(words[1:] >> np.uint64(1)) == (words[:-1] >> np.uint64(1))]
-        every, shared = (
-            np.bincount((w >> np.uint64(44)).astype(np.int64), minlength=len(group)) for w in (words, both)
-        )
-        found[group] = shared / np.maximum(1, every - shared)
+        sides = [_pair_grams(files, records[group], length) for records in (one, other)]
+        rough = _shares(sides, _limits(longest[group], _ROUGH))
+        close = rough >= least / 3
+        found[group] = rough
+        found[group[close]] = _shares(sides, np.where(close, _limits(longest[group], _SAMPLED), np.uint64(0)))[close]
     return found
 
 
-def _keys(files: TokenFiles, records: IntArray, length: int, limits: Words, side: int) -> Words:
+def _limits(longest: IntArray, many: int) -> Words:
+    """Return the hash up to which about `many` n-grams of the longer record have theirs."""
+    return (np.minimum(many / longest, 1) * (2.0**64 - 2**11)).astype(np.uint64)
+
+
+def _pair_grams(files: TokenFiles, records: IntArray, length: int) -> tuple[NDArray[np.int32], Words]:
+    """Return the hashes of the n-grams of some records, and which record each is of."""
     lengths = files.lengths(records)
     grams = gram_hashes(files.gather(records), length)
-    number = np.repeat(np.arange(len(records)), lengths)[: len(grams)]
-    kept = (np.arange(len(grams)) + length <= np.cumsum(lengths)[number]) & (grams <= limits[number])
-    hashes = grams[kept] * np.uint64(_STEP) >> np.uint64(21) << np.uint64(1)
-    return (number[kept].astype(np.uint64) << np.uint64(44)) | hashes | np.uint64(side)
+    number = np.repeat(np.arange(len(records), dtype=np.int32), lengths)[: len(grams)]
+    inside = np.arange(len(grams)) + length <= np.cumsum(lengths)[number]
+    return number[inside], grams[inside]
+
+
+def _shares(sides: list[tuple[NDArray[np.int32], Words]], limits: Words) -> NDArray[np.float64]:
+    """Return the Jaccard similarity of the sets of hashes up to a limit for each pair; 0 if both are empty."""
+    keys = []
+    for side, (number, grams) in enumerate(sides):
+        kept = grams <= limits[number]
+        # Place of the pair × 2^44 + 43 bits of the hash × 2 + which of the two records: what both have is side by side.
+        hashes = mixed(grams[kept]) >> np.uint64(21) << np.uint64(1)
+        keys.append((number[kept].astype(np.uint64) << np.uint64(44)) | hashes | np.uint64(side))
+    words = _different(np.concatenate(keys))
+    both = words[1:][(words[1:] >> np.uint64(1)) == (words[:-1] >> np.uint64(1))]
+    every, shared = (np.bincount((w >> np.uint64(44)).astype(np.int64), minlength=len(limits)) for w in (words, both))
+    return np.asarray(shared / np.maximum(1, every - shared))
 
 
 def _sample(files: TokenFiles, record: int, length: int, limit: np.uint64) -> Words:

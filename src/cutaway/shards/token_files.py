@@ -53,17 +53,16 @@ class TokenFiles:
 
     def gather(self, records: IntArray) -> NDArray[Any]:
         """Return the tokens of some records one after another; no file stays mapped."""
-        starts, lengths = self.starts[records], self.lengths(records)
-        ends = np.cumsum(lengths)
-        tokens = np.empty(int(ends[-1]), self._dtype)
+        starts, ends = self.starts[records], self.starts[records + 1]
         file_of = np.searchsorted(self._before, starts, "right") - 1
-        for file in np.unique(file_of[lengths > 0]).tolist():
-            there = np.flatnonzero(file_of == file)
-            many = lengths[there]
-            within = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many)
-            source = within + np.repeat(starts[there] - self._before[file], many)
-            tokens[within + np.repeat(ends[there] - many, many)] = self._opened(file)[source]
-        return tokens
+        found: list[NDArray[Any]] = [np.empty(0, self._dtype)] * len(records)
+        for file in np.unique(file_of[ends > starts]).tolist():
+            tokens, before = self._opened(file), self._before[file]
+            there = np.flatnonzero((file_of == file) & (ends > starts))
+            spans = zip(there.tolist(), (starts[there] - before).tolist(), (ends[there] - before).tolist(), strict=True)
+            for place, start, end in spans:
+                found[place] = tokens[start:end]
+        return np.concatenate(found)
 
     def _opened(self, file: int) -> NDArray[Any]:
-        return np.memmap(self._paths[file], self._dtype, "r")
+        return np.asarray(np.memmap(self._paths[file], self._dtype, "r"))  # slicing a memmap itself is slow

@@ -106,14 +106,13 @@ def _hashes(
     ids: NDArray[Any], lengths: IntArray, targets: tuple[NDArray[Any], IntArray] | None, labels: list[str]
 ) -> NDArray[np.uint64]:
     """Return for each record 64 bits of a hash of its tokens, and 64 of its tokens with its target or label."""
-    data, found = ids.tobytes(), bytearray()
-    ends = (np.cumsum(lengths) * ids.itemsize).tolist()
+    found, ends = bytearray(), np.cumsum(lengths).tolist()
     beside = labels
     if targets is not None:
         target_data, target_ends = targets[0].tobytes(), (np.cumsum(targets[1]) * ids.itemsize).tolist()
         beside = [target_data[a:b].hex() for a, b in itertools.pairwise([0, *target_ends])]
     for number, (start, end) in enumerate(itertools.pairwise([0, *ends])):
-        digest = hashlib.blake2b(data[start:end], digest_size=16)
+        digest = hashlib.blake2b(ids[start:end].data, digest_size=16)
         found += digest.digest()
         if beside:
             digest.update(beside[number].encode())
