@@ -22,6 +22,7 @@ from .models import (
     architecture as architecture,
     model_card as model_card,
     compare_tokenizers as compare_tokenizers,
+    doctor as doctor,
     get_model as get_model,
     get_data as get_data,
     model_info as model_info,

@@ -623,6 +623,19 @@ def dataset() -> Record:
     }
 
 
+def doctor() -> Record:
+    findings = [
+        {"topic": "machine", "name": "processors", "value": "16 usable", "state": "good", "advice": ""},
+        {"topic": "machine", "name": "GPU", "value": "none found", "state": "note", "advice": "use processors"},
+        {"topic": "network", "name": "https_proxy", "value": "http://***@proxy:3128", "state": "good", "advice": ""},
+        {
+            "topic": "network", "name": "package index", "value": "can't be reached: <b>timed out</b>",
+            "state": "problem", "advice": "set HTTPS_PROXY for a proxy",
+        },
+    ]  # fmt: skip
+    return {"schema": "cutaway.doctor/1", "problems": 1, "findings": findings}
+
+
 def tour() -> Record:
     def section(key: str, title: str, paragraphs: list[str], results: list[Record], seconds: float) -> Record:
         python = f'import cutaway\n\nresult = cutaway.{key}("{TEXT}")\nresult.save("{key}.html")'
@@ -669,7 +682,7 @@ def every() -> dict[str, Record]:
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
-        figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(),
+        figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.evaluation("classes"),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}

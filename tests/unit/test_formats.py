@@ -86,7 +86,7 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
         "neighbours": "neighbours",
         "map": "map", "sweep": "sweep", "mutate": "mutations", "contacts": "contacts", "compare": "comparison",
         "models list": "models", "models info": "model", "models get": "model", "models save": "saved",
-        "data list": "datasets", "data get": "dataset",
+        "data list": "datasets", "data get": "dataset", "doctor": "doctor",
         "tokenizer check": "tokenizer_check", "tokenizer compare": "tokenizer_comparison",
     }  # fmt: skip
     commands = dict(with_an_output(cli))

@@ -178,6 +178,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("MODEL", "empty.txt", "--format", "odt"), "there is no format 'odt'"),
         (("MODEL", "empty.txt", "-o", "x.odt"), "x.odt"),
     ],
+    "doctor": [(("-o", "x.odt"), "x.odt")],
     "models list": [(("-o", "x.odt"), "x.odt")],
     "models get": [(("./nowhere",), UNKNOWN)],
     "models info": [(("./nowhere",), UNKNOWN)],

@@ -23,6 +23,7 @@ from cutaway.cli import (
     compare,
     contacts,
     data,
+    doctor,
     embed,
     evaluate,
     generate,
@@ -66,7 +67,7 @@ def cli() -> None:
 _VERBS = (
     *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
-    *(records, data, train, evaluate, models),
+    *(records, data, train, evaluate, models, doctor),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

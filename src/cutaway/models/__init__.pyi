@@ -1,5 +1,7 @@
 from .module_tree import Architecture as Architecture, architecture as architecture
 from .data import DataInfo as DataInfo, DataList as DataList, get_data as get_data, list_data as list_data
+from .diagnosis import Diagnosis as Diagnosis, doctor as doctor
+from .finding import Finding as Finding
 from .listing import (
     ModelInfo as ModelInfo,
     ModelList as ModelList,

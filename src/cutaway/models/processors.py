@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path("/sys/fs/cgroup")
+OWN: Final = Path("/proc/self/cgroup")
 
 
 def bound_processors() -> tuple[int, ...]:
@@ -13,14 +17,14 @@ def bound_processors() -> tuple[int, ...]:
     return tuple(range(os.cpu_count() or 1))
 
 
-def granted_processors(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float | None:
+def granted_processors(root: Path = ROOT, own: Path = OWN) -> float | None:
     """Return the processor time that a container grants this process, as a number of processors, or None if unlimited.
 
     The smallest limit of the process's own control group and those around it counts.
     Source: docs.kernel.org/admin-guide/cgroup-v2.html, cpu.max; cgroup-v1's scheduler/sched-bwc, cpu.cfs_quota_us.
     """
     limits = []
-    for folder in _groups(root, own):
+    for folder in control_groups(root, own):
         try:
             if (folder / "cpu.max").exists():
                 quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
@@ -41,7 +45,7 @@ def usable_processors() -> int:
     return bound if granted is None else max(1, min(bound, int(granted)))
 
 
-def _groups(root: Path, own: Path) -> list[Path]:
+def control_groups(root: Path = ROOT, own: Path = OWN) -> list[Path]:
     """Return the folders of this process's control group and of those around it, in both versions of the layout."""
     folders = [root, root / "cpu"]
     try:

@@ -1,4 +1,4 @@
-// Results that are lists: the files of a saved model, the shelf of models, one model's description.
+// Results that are lists: a saved model's files, the shelves, one model's description, what a machine offers.
 import { bytes, columnsOf, count, el, exact, facts, heading, hint, legible, table, twin } from "./draw.js";
 
 const FILE = columnsOf("`file | >size | >bytes");
@@ -89,6 +89,22 @@ export function drawDatasets(element, record) {
 
 export function drawDataset(element, record) {
   drawModel(element, record, "Data");
+}
+
+// What a machine offers, a table for each topic.
+export function drawDoctor(element, record) {
+  const many = record.problems;
+  element.append(heading("This machine"), el("p", {}, many ? `${count(many)} to solve.` : "No problems."));
+  for (const topic of new Set(record.findings.map((one) => one.topic))) {
+    const rows = record.findings.filter((one) => one.topic === topic);
+    element.append(
+      el("p", { class: "over" }, topic),
+      table(
+        columnsOf("name | state | ~found | ~what to do"),
+        rows.map((one) => [one.name, one.state === "good" ? "ok" : one.state, one.value, one.advice]),
+      ),
+    );
+  }
 }
 
 export function drawModel(element, record, kind = "Model") {

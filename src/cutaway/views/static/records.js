@@ -13,7 +13,7 @@ import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
 import { begin, end } from "./lifetime.js";
-import { drawDataset, drawDatasets, drawModel, drawModels, drawSaved } from "./lists.js";
+import { drawDataset, drawDatasets, drawDoctor, drawModel, drawModels, drawSaved } from "./lists.js";
 import { drawMap } from "./map.js";
 import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
@@ -41,6 +41,7 @@ const VIEWS = {
   model: drawModel,
   datasets: drawDatasets,
   dataset: drawDataset,
+  doctor: drawDoctor,
   heads: drawHeads,
   ablation: drawAblation,
   lens: drawLens,
