@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +26,13 @@ from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.tokenizer import ROLES
 
-RUN_FILES = {"metrics.jsonl", "validation.jsonl"}  # what a training run keeps in its folder
+# What a training run keeps in its folder.
+RUN_FILES = {"metrics.jsonl", "validation.jsonl", "samples.jsonl", "run.json", "run.json.lock", "checkpoints"}
+# What a saved model consists of; a run that goes on writes them anew.
+MODEL_FILES = {
+    *("README.md", "config.json", "generation_config.json", "model.safetensors"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+}
 PROBE = "A model that is saved and loaded again must say the same."
 
 
@@ -43,17 +50,24 @@ class Saved(Result):
     max_abs_difference: float
 
 
-def save(model: ModelLike, directory: str | os.PathLike[str], *, card_text: str | None = None) -> Saved:
+def save(
+    model: ModelLike,
+    directory: str | os.PathLike[str],
+    *,
+    card_text: str | None = None,
+    replace: Collection[str] = (),
+) -> Saved:
     """Save model, tokenizer and card as an ordinary Hugging Face folder and check that it loads to equal logits.
 
     Everything is written to a temporary folder that is then renamed, so there is never half a model. No file is
-    overwritten: `directory` must be new, be empty, or hold only the metrics of the run that made the model. Raises
-    `OutputError`, and `ModelError` if the saved model gives other logits than the given one.
+    overwritten: `directory` must be new, be empty, or hold only what the run that made the model keeps there, and the
+    files named in `replace`. Raises `OutputError`, and `ModelError` if the saved model gives other logits than the given
+    one.
 
     >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
     0.0
     """
-    target = check_new_folder(directory, beside=RUN_FILES)
+    target = check_new_folder(directory, beside={*RUN_FILES, *replace})
     loaded = shared(model, "any")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

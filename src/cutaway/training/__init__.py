@@ -1,7 +1,7 @@
-"""Training a model from scratch: rows of a text or of the built-in source, a GPT-2 or a Llama, and a loop.
+"""Training: from rows of any kind of sequence to a saved model, on one process or many.
 
-A row depends only on the seed, the step and its place in the batch. So a run can be repeated, or divided among any
-number of processes, without a data loader that has a state.
+A row depends only on the seed and its place in the run. So a run can be cut off and resumed, repeated, or divided among
+any number of processes, without a data loader that has a state.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

@@ -1,24 +1,17 @@
-from .config import Settings as Settings, configuration as configuration
-from .loop import (
-    StepRecord as StepRecord,
-    ValidationRecord as ValidationRecord,
-    fit as fit,
-    learning_rate as learning_rate,
-)
+from .batches import Batch as Batch, Batcher as Batcher
 from .model_sizes import (
     ARCHITECTURES as ARCHITECTURES,
     OBJECTIVES as OBJECTIVES,
     SIZES as SIZES,
     Size as Size,
+    configuration as configuration,
     model_class as model_class,
     shaped_like as shaped_like,
 )
-from .rows import Rows as Rows, SourceRows as SourceRows, TextRows as TextRows
+from .records import SampleRecord as SampleRecord, StepRecord as StepRecord, ValidationRecord as ValidationRecord
 from .result import Training as Training
+from .rows import SourceRows as SourceRows
 from .run import TrainingRun as TrainingRun, train as train
-from .character_vocabulary import (
-    END as END,
-    UNKNOWN as UNKNOWN,
-    character_tokenizer as character_tokenizer,
-    text_ids as text_ids,
-)
+from .run_tokenizer import character_tokenizer as character_tokenizer
+from .schedule import learning_rate as learning_rate
+from .settings import Settings as Settings

@@ -1,164 +1,183 @@
 """The training loop: rows in, a trained model and a record of every step out.
 
-`B` batch, `T` positions, `V` vocabulary. Losses are in nats per token.
+The same loop runs on one process and on a thousand. A step depends on its number, the seed and the weights alone: its
+rows are a pure function of (seed, step, place), and its gradient is summed in an order-free way (see `processes`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
-from collections.abc import Iterator
-from typing import Any, Final
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
-import numpy as np
 import torch
-from torch.nn import functional
 
 from cutaway.errors import TrainingError
-from cutaway.training.config import Settings
-from cutaway.training.rows import Rows
+from cutaway.shards import Row
+from cutaway.training.batches import Batch, Batcher
+from cutaway.training.objectives import losses_of
+from cutaway.training.processes import Gradients, Processes
+from cutaway.training.records import StepRecord, ValidationRecord
+from cutaway.training.schedule import Clock, learning_rate
+from cutaway.training.settings import LoopSettings
+from cutaway.training.trials import Decided, autocast
 
-VALIDATION_ROWS: Final = 64
-
-_CLIP: Final = 1.0
-_BETAS: Final = (0.9, 0.95)
-_LAST_FRACTION: Final = 0.1
-
-
-@dataclasses.dataclass(frozen=True)
-class StepRecord:
-    """One step: the loss before the update (nats per token), the learning rate, the gradient's norm before clipping,
-    and the number of tokens predicted so far."""
-
-    step: int
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    tokens: int
+LN2: Final = math.log(2)
 
 
-@dataclasses.dataclass(frozen=True)
-class ValidationRecord:
-    """The loss on the validation rows after `step` updates, and the exact loss of the source on the same rows.
+class Rows(Protocol):
+    """What the loop needs from its data; `RecordRows` and `SourceRows` have it."""
 
-    Both are in nats per token; `floor` is None for a file, because its entropy is unknown.
+    def row(self, seed: int, index: int) -> Row:
+        """Return row `index` of the run (from 0, over all epochs): a pure function."""
+
+    def held_out(self, count: int) -> list[Row]:
+        """Return the rows to validate on, at most `count`; no training row has a part of them."""
+
+
+@dataclasses.dataclass
+class Job:
+    """Everything that the loop works with.
+
+    `peak` is the highest learning rate, `warmup` in steps. `sorted_rows` says that the rows of a step are divided into
+    micro-batches by length, so that little is padded. `stop` is asked after every step; `stopped` says that the loop
+    ended for it, on all ranks. `floor` is the exact loss of the source on the held-out rows.
     """
 
-    step: int
-    loss: float
-    floor: float | None
+    module: Any
+    optimizers: list[torch.optim.Optimizer]
+    rows: Rows
+    batcher: Batcher
+    settings: LoopSettings
+    decided: Decided
+    processes: Processes
+    clock: Clock
+    peak: float
+    warmup: int
+    sorted_rows: bool
+    held_out: list[Row]
+    floor: float | None = None
+    counts_symbols: bool = True
+    tokens: int = 0
+    symbols: int = 0
+    stop: Callable[[], bool] = lambda: False
+    stopped: bool = False
 
 
-def learning_rate(step: float, *, peak: float, warmup: int, steps: int) -> float:
-    """Return the learning rate of a step, counted from 1: linear warm-up to `peak`, then a cosine to a tenth of it.
+def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
+    """Train a model in place from step `first` on; yield a record of every step and of every validation.
 
-    The peak is at step `warmup`, the tenth at step `steps`. If time runs short, `step` may be a fraction. (Loshchilov &
-    Hutter 2017, without restarts.)
-
-    Example:
-        >>> learning_rate(5, peak=1.0, warmup=10, steps=100)
-        0.5
+    The model is validated before step 1, after every `validate_every` steps and after the last. Raises `TrainingError`,
+    which names the step, if a loss or a gradient becomes NaN or infinite; the weights then stay as they were before it.
     """
-    if step <= warmup:
-        return peak * step / warmup
-    progress = (step - warmup) / (steps - warmup)
-    cosine = (1 + math.cos(math.pi * progress)) / 2
-    return peak * (_LAST_FRACTION + (1 - _LAST_FRACTION) * cosine)
-
-
-def fit(module: Any, rows: Rows, settings: Settings) -> Iterator[StepRecord | ValidationRecord]:
-    """Train a causal language model in place; yield a record of every step and of every validation as it happens.
-
-    The model is validated before the first step, after every `validate_every` steps and after the last. The optimizer
-    is AdamW (Loshchilov & Hutter 2019) with weight decay on matrices only; gradients are clipped to norm 1. Raises
-    `TrainingError`, which names the step, if the loss or the gradient becomes NaN or infinite; the model then stays as
-    it was before that step.
-
-    With `settings.seconds`, if there is not enough time for all steps, the learning rate follows the clock: it reaches
-    its end when the time is over, and that step is the last.
-
-    Example:
-        >>> from cutaway.training import Settings, TrainingRun
-        >>> run = TrainingRun(Settings(steps=2))
-        >>> [type(record).__name__ for record in fit(run.model.module, run.rows, run.settings)]
-        ['ValidationRecord', 'StepRecord', 'StepRecord', 'ValidationRecord']
-    """
-    optimizer = _optimizer(module, settings)
-    validation_BT = rows.validation(VALIDATION_ROWS)
-    floor = rows.floor(validation_BT)
-    started = time.perf_counter()
-    yield ValidationRecord(0, validate(module, validation_BT, settings.batch_size), floor)
-    for step in range(1, settings.steps + 1):
-        place = _place(step, settings, time.perf_counter() - started)
-        rate = learning_rate(place, peak=settings.learning_rate, warmup=settings.warmup_steps, steps=settings.steps)
-        for group in optimizer.param_groups:
+    loop = job.settings
+    gradients = Gradients(job.module, job.processes)
+    if first == 1:
+        yield validate(job, 0)
+    for step in itertools.count(first):
+        began = time.perf_counter()
+        place = _agreed_place(job, step)
+        rate = learning_rate(step, place, peak=job.peak, warmup=job.warmup, schedule=loop.schedule)
+        for group in (group for optimizer in job.optimizers for group in optimizer.param_groups):
             group["lr"] = rate
-        module.train()
-        losses_N = losses_of(module, rows_of(rows, settings, step))
-        loss, told = losses_N.mean(), float(losses_N.detach().double().mean())
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), _CLIP)
-        for name, value in (("loss", told), ("gradient's norm", norm.item())):
-            _check_finite(name, value, step, settings)
-        optimizer.step()
-        tokens = step * settings.batch_size * settings.context
-        yield StepRecord(step, told, rate, norm.item(), tokens)
-        if step % settings.validate_every == 0 or place >= settings.steps:
-            held_out = validate(module, validation_BT, settings.batch_size)
-            _check_finite("loss on held-out rows", held_out, step, settings)
-            yield ValidationRecord(step, held_out, floor)
-        if place >= settings.steps:
+        job.module.train()
+        batches = step_batches(job, step)
+        # Any constant will do: the sum is divided by the true number of predictions when all ranks know it.
+        nominal = float(loop.batch_size)
+        sums = [0.0] * 5
+        share = job.processes.share(len(batches))
+        for turn, (number, counts) in enumerate(share, 1):
+            batch, checksum = batches[number]()
+            with autocast(loop.device, job.decided.precision):
+                losses = losses_of(job.module, batch)
+            if counts:
+                nats = float(losses.detach().double().sum())
+                sums = _added(sums, (nats, batch.predictions, batch.symbols, checksum, 0))
+            gradients.add(losses.sum() / nominal, counts=counts, last=turn == len(share))
+        sums[4] = float(job.stop())
+        nats, predictions, symbols, checksum_, stop = job.processes.sums(sums, job.module.device)
+        norm = gradients.norm(nominal / predictions)
+        for name, value in (("loss", nats), ("gradient's norm", norm)):
+            check_finite(name, value, step, job.peak)
+        gradients.clip(norm, loop.clip)
+        for optimizer in job.optimizers:
+            optimizer.step()
+        gradients.clear()
+        job.tokens, job.symbols = job.tokens + int(predictions), job.symbols + int(symbols)
+        taken = time.perf_counter() - began
+        yield StepRecord(
+            step, nats / predictions, rate, norm, job.tokens, job.symbols, place, int(checksum_), job.clock.elapsed,
+            predictions / taken,
+        )  # fmt: skip
+        last = place >= 1
+        if step % loop.validate_every == 0 or last:
+            yield validate(job, step)
+        job.stopped = bool(stop) and not last
+        if last or job.stopped:
             break
-    module.eval()
-
-
-def _check_finite(name: str, value: float, step: int, settings: Settings) -> None:
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"the {name} is {value} at step {step}",
-            hint=f"lower `learning_rate` (it is {settings.learning_rate:g}) or raise `warmup`",
-        )
-
-
-def _place(step: int, settings: Settings, elapsed: float) -> float:
-    """Return the place of a step in the schedule: its number, or further on if time runs out before the steps do.
-
-    In the first tenth of the time it is always the number, because slow first steps say little about the others.
-    """
-    if settings.seconds is None or elapsed < settings.seconds / 10:
-        return step
-    return min(max(step, settings.steps * elapsed / settings.seconds), settings.steps)
+    job.module.eval()
 
 
 @torch.no_grad()
-def validate(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]], batch_size: int) -> float:
-    """Return the mean loss over all rows, in nats per token; rows have T + 1 ids."""
-    module.eval()
-    batches = [rows_BT[start : start + batch_size] for start in range(0, len(rows_BT), batch_size)]
-    total = math.fsum(float(losses_of(module, batch_BT).double().sum()) for batch_BT in batches)
-    return total / rows_BT[:, 1:].size
+def validate(job: Job, step: int) -> ValidationRecord:
+    """Return the mean loss on the held-out rows."""
+    job.module.eval()
+    rows = sorted(enumerate(job.held_out), key=lambda numbered: -len(numbered[1].ids))
+    parts = _parts(rows, job.decided.micro_batch)
+    sums = [0.0] * 3
+    for number, counts in job.processes.share(len(parts)):
+        batch = job.batcher.batch([row for _, row in parts[number]], 0, [-1 - i for i, _ in parts[number]])
+        with autocast(job.settings.device, job.decided.precision):
+            losses = losses_of(job.module, batch)
+        if counts:
+            sums = _added(sums, (float(losses.double().sum()), batch.predictions, batch.symbols))
+    nats, predictions, symbols = job.processes.sums(sums, job.module.device)
+    check_finite("loss on held-out rows", nats, step, job.peak)
+    bits = nats / LN2 / symbols if job.counts_symbols and symbols else None
+    return ValidationRecord(step, nats / predictions, bits, job.floor)
 
 
-def rows_of(rows: Rows, settings: Settings, step: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Return the rows of a step: shape (B, T + 1)."""
-    return np.stack([rows.row(settings.seed, step, index) for index in range(settings.batch_size)])
+def step_batches(job: Job, step: int) -> list[Callable[[], tuple[Batch, int]]]:
+    """Return the micro-batches of a step, each as a function that makes it and a checksum of its rows."""
+    size, seed = job.settings.batch_size, job.settings.seed
+    indices = list(range((step - 1) * size, step * size))
+    if job.sorted_rows:
+        rows = {index: job.rows.row(seed, index) for index in indices}
+        indices.sort(key=lambda index: (-len(rows[index].ids), index))
+    else:
+        rows = {}
+
+    def make(part: Sequence[int]) -> tuple[Batch, int]:
+        chosen = [rows[index] if index in rows else job.rows.row(seed, index) for index in part]
+        return job.batcher.batch(chosen, seed, part), sum(zlib.crc32(row.ids.tobytes()) for row in chosen)
+
+    return [lambda part=part: make(part) for part in _parts(indices, job.decided.micro_batch)]  # type: ignore[misc]
 
 
-def losses_of(module: Any, rows_BT: np.ndarray[Any, np.dtype[np.int64]]) -> torch.Tensor:
-    """Return the loss of each of the N = B × T predictions, in nats."""
-    ids_BT = torch.from_numpy(rows_BT).to(module.device)
-    # Rows have no padding, so they need no mask; without a mask attention takes its fastest path.
-    logits_BTV = module(input_ids=ids_BT[:, :-1], use_cache=False).logits
-    return functional.cross_entropy(logits_BTV.flatten(0, 1).float(), ids_BT[:, 1:].flatten(), reduction="none")
+def check_finite(name: str, value: float, step: int, peak: float) -> None:
+    """Raise `TrainingError` for a value that is NaN or infinite."""
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the {name} is {value} at step {step}",
+            hint=f"lower `learning_rate` (it is {peak:g}) or raise `warmup`, in a new folder",
+        )
 
 
-def _optimizer(module: Any, settings: Settings) -> torch.optim.Optimizer:
-    """Make an AdamW that decays matrices (embeddings included) but not biases and normalisation."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=_BETAS, fused=True)
+def _agreed_place(job: Job, step: int) -> float:
+    """Return the place of a step by the clock of the first rank."""
+    place = job.clock.place(step)
+    if job.processes.size == 1 or job.clock.seconds is None:
+        return place
+    return job.processes.sums([place if job.processes.first else 0.0], job.module.device)[0]
+
+
+def _added(sums: Sequence[float], more: Sequence[float]) -> list[float]:
+    return [a + b for a, b in zip(sums, more, strict=True)]
+
+
+def _parts(values: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]

@@ -1,8 +1,8 @@
-"""`train`: train a small model from scratch and record how.
+"""`train`: train a model and record how; the same call again goes on with a run that was cut off.
 
 `TrainingRun` does the same in steps, so that you can look at the model before and after:
 
-    run = TrainingRun(Settings(steps=300))
+    run = TrainingRun(Settings.of(steps=300))
     run.model           # untrained: a cutaway.models.Model, which every verb takes
     result = run.train()
     run.model           # the same object, trained
@@ -10,78 +10,78 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import os
-import time
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 import transformers
 
+from cutaway import __version__
 from cutaway.errors import InputError, TrainingError, counted
-from cutaway.folders import check_new_folder
 from cutaway.log import get_logger
 from cutaway.models import Model, save
-from cutaway.progress import duration, step
-from cutaway.random_streams import seed32
-from cutaway.sequences import SENTENCES
-from cutaway.training.character_vocabulary import END, character_tokenizer
-from cutaway.training.config import BUILT_IN, Settings, configuration
-from cutaway.training.loop import StepRecord, ValidationRecord, fit, learning_rate
-from cutaway.training.pace import measured, threads_set
+from cutaway.models.saving import MODEL_FILES
+from cutaway.progress import duration
+from cutaway.ranks import find_ranks, set_rendezvous
+from cutaway.tokens.codec import Codec
+from cutaway.training.batches import Batcher
+from cutaway.training.course import Course, told
+from cutaway.training.loop import Job, step_batches
+from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
+from cutaway.training.objectives import Scale
+from cutaway.training.optimizers import optimizers_of, peak_rate
+from cutaway.training.processes import Processes, joined, shard
+from cutaway.training.records import StepRecord
 from cutaway.training.result import Training
-from cutaway.training.rows import Rows, SourceRows, TextRows
-from cutaway.training.run_folder import card, made, record_files
+from cutaway.training.run_card import card
+from cutaway.training.run_data import DEFAULT_CONTEXT, RunData, read_data
+from cutaway.training.run_folder import RunFolder, locked
+from cutaway.training.run_tokenizer import word_starts
+from cutaway.training.schedule import Clock
+from cutaway.training.settings import Settings
+from cutaway.training.stop_signals import stop_asked
+from cutaway.training.trials import Decided, decide, set_attention, threads_set
 
-_SAY_EVERY: Final = 10.0  # seconds
+DEFAULT_STEPS: Final = 500
+_HELD_OUT: Final = {False: 64, True: 256}  # rows; the key says whether a row is a single record
 
 _logger = get_logger(__name__)
 
 
 class TrainingRun:
-    """A model, its rows and its settings; `train` trains the model once.
+    """A model, its data and its settings; `train` trains the model once.
 
     `model` is a `cutaway.models.Model`, which every verb takes; it is trained in place. Its first weights depend only
-    on the settings: torch's global random state is neither used nor changed. `text` is what `settings.read_text()`
-    returned, if you called it already.
+    on the settings: torch's global random state is neither used nor changed.
 
     Raises `InputError` if the data can't be read or are too short, or if there is no such device.
     """
 
-    def __init__(self, settings: Settings | None = None, text: str | None = None) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings = settings or Settings()
-        device = _device(settings.device)
-        text = settings.read_text() if text is None else text
-        self.source = os.fspath(settings.data)
-        self.rows: Rows
-        if text is None:
-            tokenizer = character_tokenizer([SENTENCES.alphabet])
-            self.rows = SourceRows(SENTENCES, tokenizer, settings.context)
-            self.floor: float | None = SENTENCES.nats_per_character
-            self.floor_label = "exact entropy of the source"
-        else:
-            tokenizer = character_tokenizer([text])
-            self.rows = TextRows.of(text, tokenizer, settings.context, settings.data)
-            self.floor, self.floor_label = None, "the entropy of a file is not known"
-        name = f"{Path(self.source).stem}-{settings.arch}"
-        vocabulary = tokenizer.vocabulary
-        config = configuration(settings, vocab_size=len(vocabulary), end=vocabulary[END])
-        # Drawn on the CPU, then moved, so that every device starts from the same weights.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed32(settings.seed, "weights"))
-            build: Any = transformers.AutoModelForCausalLM.from_config  # untyped upstream
-            module = build(config, attn_implementation="sdpa")
-        # Lets transformers' `generate` take several texts; in the configuration it would ask for a mask at every call.
-        module.generation_config.pad_token_id = vocabulary[END]
-        self.model = Model(name, None, module.float().to(device).eval(), tokenizer)
+        _check_device(settings.loop.device)
+        self.context = settings.model.context or DEFAULT_CONTEXT
+        self.data: RunData = read_data(settings, self.context)
+        self.source = settings.data.source
+        self.floor, self.floor_label = self.data.floor, self.data.floor_label
+        labels = self.data.labels
+        config = config_of(
+            settings.model, self.data.tokenizer, self.context,
+            labels=labels.names if labels else (), many=labels is not None and labels.kind == "many",
+        )  # fmt: skip
+        module = build(config, settings.model.objective, settings.loop.seed)
+        set_padding(module, self.data.tokenizer)
+        self.model = Model(f"{Path(self.source).stem}-{config.model_type}", None, module, self.data.tokenizer)
+        self.parameters = sum(parameter.numel() for parameter in module.parameters())
+        self.steps = planned_steps(settings, self.data)
         self._trained = False
-
-    @property
-    def parameters(self) -> int:
-        """How many weights are trained; tied ones count once."""
-        return sum(parameter.numel() for parameter in self.model.module.parameters())
 
     def train(
         self,
@@ -91,99 +91,135 @@ class TrainingRun:
     ) -> Training:
         """Train the model and return the result; see `cutaway.train`.
 
-        Raises `TrainingError` also if this run was trained before.
+        Raises `TrainingError` also if this run was trained before, and `KeyboardInterrupt` after a checkpoint was saved
+        if the run was asked to stop.
         """
         if self._trained:
             raise TrainingError("this run was trained before", hint="make a new TrainingRun")
-        directory = None if output is None else made(check_new_folder(output))
         self._trained = True
-        metrics: list[StepRecord] = []
-        validation: list[ValidationRecord] = []
-        started = said = time.perf_counter()
-        settings, threads = _paced(self.model.module, self.rows, self.settings)
-        _logger.info(
-            f"training {self.model.name}: {self.parameters:,} parameters, {counted(settings.steps, 'step')} of "
-            f"{settings.batch_size} rows of {settings.context} tokens, {counted(threads, 'thread')}"
+        ranks = find_ranks()
+        if ranks.size > 1:
+            if output is None:
+                raise InputError("a run on several processes needs a folder", hint="give `output`")
+            set_rendezvous(ranks)
+        directory = None if output is None else Path(output)
+        with contextlib.ExitStack() as stack:
+            if directory is not None:
+                stack.enter_context(locked(directory, writes=ranks.rank == 0))
+            processes = stack.enter_context(joined(ranks, self.settings.loop.device))
+            job = self._job(processes)
+            folder = None if directory is None else RunFolder(directory, writes=processes.first)
+            self._decide(job, folder, ranks.launcher)
+            if folder is not None:
+                folder.open()
+                stack.callback(folder.close)
+            loop, config = self.settings.loop, self.model.module.config
+            if loop.gradient_checkpointing:
+                job.module.gradient_checkpointing_enable({"use_reentrant": False})
+            job.module.to(loop.device)
+            shard(job.module, processes, loop.device)
+            job.optimizers = optimizers_of(job.module, loop.optimizer, rate=job.peak, weight_decay=loop.weight_decay)
+            course = Course(job, self.settings, Codec.of(self.data.tokenizer), folder, on_step)
+            stack.enter_context(threads_set(job.decided.threads))
+            job.stop = stack.enter_context(stop_asked(speaks=processes.first))
+            course.run(self._opening(job))
+            return self._finished(course, config, directory)
+
+    def _job(self, processes: Processes) -> Job:
+        loop, config = self.settings.loop, self.model.config
+        width = getattr(config, "hidden_size", None) or getattr(config, "d_model", 64)
+        held_out = self.data.rows.held_out(_HELD_OUT[self.data.single])
+        # One micro-batch for each process that the run began with.
+        micro = min(loop.batch_size, loop.micro_batch or -(-loop.batch_size // processes.size))
+        return Job(
+            module=self.model.module, optimizers=[], rows=self.data.rows, batcher=batcher_of(self), settings=loop,
+            decided=Decided(loop.threads or 1, "float32", "sdpa", micro), processes=processes,
+            clock=Clock(self.steps, None if loop.minutes is None else 60 * loop.minutes),
+            peak=loop.learning_rate or peak_rate(loop.optimizer, width),
+            warmup=loop.warmup if loop.warmup is not None else (self.steps // 20 if self.steps else 100),
+            sorted_rows=self.data.single, held_out=held_out, floor=self.data.exact_loss(held_out),
+            counts_symbols=self.settings.model.objective == "causal",
+        )  # fmt: skip
+
+    def _decide(self, job: Job, folder: RunFolder | None, launcher: str) -> None:
+        """Decide by timing on the first rank; a run that goes on keeps all but the threads of what it began with."""
+
+        def made() -> Decided:
+            batch, _ = step_batches(job, 1)[0]()
+            now = job.decided = decide(job.module, batch, job.settings, job.decided.micro_batch)
+            if folder is None:
+                return now
+            kept = folder.begin(self._record(job, launcher))
+            return dataclasses.replace(Decided(**kept["decided"]), threads=now.threads)
+
+        job.decided = job.processes.from_first(made)
+        set_attention(job.module, job.decided.attention)
+
+    def _record(self, job: Job, launcher: str) -> dict[str, Any]:
+        versions = {"cutaway": __version__, "torch": torch.__version__, "transformers": transformers.__version__,
+                    "python": platform.python_version()}  # fmt: skip
+        return {
+            "schema": "cutaway.run/1", "settings": self.settings.flat(), "data": self.data.record,
+            "decided": dataclasses.asdict(job.decided), "parameters": self.parameters,
+            "ranks": job.processes.size, "launcher": launcher, "versions": versions,
+        }  # fmt: skip
+
+    def _opening(self, job: Job) -> str:
+        loop, decided = self.settings.loop, job.decided
+        length = counted(self.steps, "step") if self.steps else f"{loop.minutes:g} minutes"
+        processes = counted(job.processes.size, "process", "processes")
+        return (
+            f"training {self.model.name}: {self.parameters:,} parameters, {length} of {loop.batch_size} rows of up to "
+            f"{self.context} tokens, {processes} of {counted(decided.threads, 'thread')}, {decided.precision}"
         )
-        with threads_set(threads), record_files(directory) as write, step("training", settings.steps) as shown:
-            for record in fit(self.model.module, self.rows, settings):
-                write(record)
-                if isinstance(record, StepRecord):
-                    metrics.append(record)
-                    shown.advance()
-                    if on_step is not None:
-                        on_step(record)
-                else:
-                    validation.append(record)
-                    if time.perf_counter() - said >= _SAY_EVERY:
-                        said = time.perf_counter()
-                        _logger.info(f"after {counted(record.step, 'step')}: {_loss(record)}")
-        seconds = time.perf_counter() - started
-        hurried_at = next((record.step for record in metrics if _hurried(record, settings)), None)
-        _logger.info(f"trained for {counted(len(metrics), 'step')} in {duration(seconds)}: {_loss(validation[-1])}")
-        if len(metrics) < settings.steps:
-            _logger.info(f"time ran out after {len(metrics):,} of {settings.steps:,} planned steps")
-        training = Training(
-            name=self.model.name if directory is None else directory.resolve().name,
-            source=self.source,
-            directory=None if directory is None else str(directory),
-            architecture=settings.arch,
-            parameters=self.parameters,
-            context=settings.context,
-            batch_size=settings.batch_size,
-            steps=len(metrics),
-            threads=threads,
-            hurried_at=hurried_at,
-            tokens_seen=metrics[-1].tokens,
-            seconds=seconds,
-            floor=self.floor,
-            floor_label=self.floor_label,
-            metrics=tuple(metrics),
-            validation=tuple(validation),
-            final_loss=validation[-1].loss,
-            final_floor=validation[-1].floor,
-        )
-        if directory is not None:
-            save(self.model, directory, card_text=card(training, settings))
-            _logger.info(f"saved in {directory}")
-        return training
+
+    def _finished(self, course: Course, config: Any, directory: Path | None) -> Training:
+        job, loop = course.job, self.settings.loop
+        last, seconds = course.validation[-1], course.metrics[-1].seconds
+        trained = sum(p.numel() for p in job.module.parameters() if p.requires_grad)
+        result = Training(
+            name=self.model.name if directory is None else directory.resolve().name, source=self.source,
+            directory=None if directory is None else str(directory), objective=self.settings.model.objective,
+            architecture=config.model_type, parameters=self.parameters, trained_parameters=trained,
+            vocab_size=size_of(self.data.tokenizer), context=self.context, batch_size=loop.batch_size,
+            micro_batch=job.decided.micro_batch, steps=course.metrics[-1].step, ranks=job.processes.size,
+            threads=job.decided.threads, precision=job.decided.precision, attention=job.decided.attention,
+            optimizer=loop.optimizer, peak_learning_rate=job.peak, hurried_at=hurried(course.metrics, self.steps),
+            resumed_at=course.resumed_at, stopped=course.stopped, tokens_seen=job.tokens, seconds=seconds,
+            data=self.data.record, floor=self.floor, floor_label=self.floor_label, metrics=tuple(course.metrics),
+            validation=tuple(course.validation), samples=tuple(course.samples), final_loss=last.loss,
+            final_floor=last.floor, bits_per_symbol=last.bits_per_symbol, best_step=course.best.step,
+        )  # fmt: skip
+        module = whole_module(job.module, job.processes, self.settings.model.objective)
+        if module is not None:
+            _logger.info(f"trained for {counted(result.steps, 'step')} in {duration(seconds)}: {told(last)}")
+            set_padding(module, self.data.tokenizer)
+            if job.decided.attention == "plain":
+                set_attention(module, "sdpa")
+            self.model = dataclasses.replace(self.model, module=module.eval())
+            if self.data.scale is not None:
+                Scale(*self.data.scale).undo(module)
+            if directory is not None:
+                save(self.model, directory, card_text=card(result, self.settings), replace=MODEL_FILES)
+                _logger.info(f"saved in {directory}")
+        job.processes.wait()
+        return result
 
 
-def train(
-    data: str | os.PathLike[str] = BUILT_IN,
-    *,
-    arch: str = Settings.arch,
-    layers: int = Settings.layers,
-    heads: int = Settings.heads,
-    width: int = Settings.width,
-    context: int = Settings.context,
-    batch_size: int = Settings.batch_size,
-    steps: int = Settings.steps,
-    seconds: float | None = Settings.seconds,
-    learning_rate: float = Settings.learning_rate,
-    warmup: int | None = Settings.warmup,
-    weight_decay: float = Settings.weight_decay,
-    seed: int = Settings.seed,
-    validate_every: int = Settings.validate_every,
-    output: str | os.PathLike[str] | None = None,
-    device: str = Settings.device,
-    as_text: bool = Settings.as_text,
-    threads: int | None = Settings.threads,
-    on_step: Callable[[StepRecord], object] | None = None,
-) -> Training:
-    """Train a small causal language model of characters from scratch.
+def train(data: Any = "built-in", *, output: str | os.PathLike[str] | None = None,
+          on_step: Callable[[StepRecord], object] | None = None, **settings: Any) -> Training:  # fmt: skip
+    """Train a model from scratch on any kind of sequence, and save it.
 
-    `data` is "built-in", sentences whose entropy is known exactly, or the path of a UTF-8 text. A file of records
-    (FASTA, SMILES, CSV, …) is refused, unless `as_text` says to take its characters as they are. `arch` is "gpt2" or
-    "llama". Each of the `steps` trains on `batch_size` rows of `context` tokens. With `seconds` the run makes as many
-    steps as fit in that time, at most `steps`. Losses and floors are in nats per token.
+    `data` is "built-in", sentences whose entropy is known exactly (or another built-in source), or one or more files.
+    The settings are the fields of `DataSettings` (what is read), `ModelSettings` (what model, to do what) and
+    `LoopSettings` (how long, and how). Losses and floors are in nats per prediction.
 
-    The folder `output` gets `metrics.jsonl` and `validation.jsonl` line by line and, at the end, the model, its
-    tokenizer and a card; plain transformers loads it. `on_step` is called with every `StepRecord`. The same seed gives
-    the same losses on the same machine with the same number of `threads`. By default a small model takes one thread,
-    a larger one as many as help; the result says how many.
+    The folder `output` gets its records line by line, checkpoints and, at the end, the model, its tokenizer and a card;
+    plain transformers loads it. If the run is cut off, the same call goes on from the last complete checkpoint, at any
+    number of processes. `on_step` is called with every `StepRecord`. The same settings give the same losses on the same
+    machine with the same number of threads.
 
-    Raises `InputError` for a setting out of range, data that can't be read or an output folder that isn't empty;
+    Raises `InputError` for a setting out of range, data that can't be read or a folder of another run;
     `TrainingError` if the loss becomes NaN or infinite; `OutputError` if the folder can't be written.
 
     Example:
@@ -191,56 +227,51 @@ def train(
         >>> result.final_loss > result.final_floor  # both in nats per character
         True
     """
-    settings = Settings(
-        data=data,
-        arch=arch,
-        layers=layers,
-        heads=heads,
-        width=width,
-        context=context,
-        batch_size=batch_size,
-        steps=steps,
-        seconds=seconds,
-        learning_rate=learning_rate,
-        warmup=warmup,
-        weight_decay=weight_decay,
-        seed=seed,
-        validate_every=validate_every,
-        device=device,
-        threads=threads,
-        as_text=as_text,
+    return TrainingRun(Settings.of(data=data, **settings)).train(output=output, on_step=on_step)
+
+
+def batcher_of(run: TrainingRun) -> Batcher:
+    """Return what makes the batches of a run's objective."""
+    model, tokenizer = run.settings.model, run.data.tokenizer
+    pad = tokenizer.special_id("pad")
+    starts = word_starts(tokenizer) if model.objective == "masked" else None
+    return Batcher(
+        objective=model.objective,
+        pad=0 if pad is None else pad,
+        mask=tokenizer.special_id("mask"),
+        start=getattr(run.model.config, "decoder_start_token_id", None),
+        mask_share=model.mask_share,
+        mask_rule=model.mask_rule,
+        begins_word=None if starts is None else np.array(starts),
+        unit=(Codec.of(tokenizer).kmers or ("", 1))[1],
+        vocabulary=size_of(tokenizer),
+        specials=tokenizer.special_ids,
+        labels=run.data.targets,
     )
-    return TrainingRun(settings).train(output=output, on_step=on_step)
 
 
-def _device(name: str) -> torch.device:
+def planned_steps(settings: Settings, data: RunData) -> int | None:
+    """Return how many steps the run has; None if only the clock ends it. Raises `InputError` for endless epochs."""
+    loop = settings.loop
+    if loop.epochs is not None:
+        if data.per_epoch is None:
+            raise InputError(f"{data.record['source']!r} never ends, so it has no epochs", hint="give `steps`")
+        return max(1, math.ceil(loop.epochs * data.per_epoch / loop.batch_size))
+    if loop.tokens is not None:
+        return max(1, math.ceil(loop.tokens / (data.tokens_per_row * loop.batch_size)))
+    return loop.steps or (None if loop.minutes is not None else DEFAULT_STEPS)
+
+
+def hurried(metrics: list[StepRecord], steps: int | None) -> int | None:
+    """Return the first step whose place followed from the clock and not from its number."""
+    return next((m.step for m in metrics if m.place != (min(1.0, m.step / steps) if steps else 0.0)), None)
+
+
+def _check_device(name: str) -> None:
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(0, device=torch.device(name))
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
             f"this machine has no device {name!r}: {reason}", hint="leave `device` out to train on the CPU"
         ) from error
-    return device
-
-
-def _paced(module: Any, rows: Rows, settings: Settings) -> tuple[Settings, int]:
-    """Measure the pace; return the settings with the steps that fit and the seconds that are left, and the threads."""
-    began = time.perf_counter()
-    pace = measured(module, rows, settings)
-    if settings.seconds is None:
-        return settings, pace.threads
-    left = max(settings.seconds - (time.perf_counter() - began), 1e-3)
-    warmup = None if settings.warmup is None else min(settings.warmup, pace.steps)
-    return dataclasses.replace(settings, steps=pace.steps, seconds=left, warmup=warmup), pace.threads
-
-
-def _hurried(record: StepRecord, settings: Settings) -> bool:
-    rate = learning_rate(record.step, peak=settings.learning_rate, warmup=settings.warmup_steps, steps=settings.steps)
-    return record.learning_rate != rate
-
-
-def _loss(record: ValidationRecord) -> str:
-    floor = "" if record.floor is None else f" (the source itself: {record.floor:.4f})"
-    return f"loss {record.loss:.4f} nats per token on held-out rows{floor}"

@@ -1,63 +1,158 @@
-"""The files of a run: its records, written line by line during training, and the model's card."""
+"""The folder of a run: its settings, its records line by line, and what a second start finds there.
+
+- `run.json`: the settings, the data and what was decided when the run began; it makes the folder a run's folder.
+- `metrics.jsonl`, `validation.jsonl`, `samples.jsonl`: one JSON object a line, only ever appended to.
+- `checkpoints/`: see `checkpoints`. At the end the model itself, its tokenizer and `README.md`.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Final
 
-from cutaway.errors import TrainingError, cannot_write, counted
-from cutaway.tokens.char_word import END
-from cutaway.training.config import BUILT_IN, Settings
-from cutaway.training.loop import StepRecord, ValidationRecord
-from cutaway.training.result import Training
+import filelock
+
+from cutaway.errors import InputError, cannot_write
+from cutaway.folders import check_new_folder
+
+RECORD: Final = "run.json"
+FILES: Final = ("metrics.jsonl", "validation.jsonl", "samples.jsonl")
+# What a second start of a run may change: its length, and what no loss depends on.
+LENGTHS: Final = ("steps", "tokens", "epochs", "minutes")
+MAY_CHANGE: Final = frozenset(
+    {*LENGTHS, "threads", "save_every", "keep", "patience", "samples", "device"}
+)
 
 
-def made(directory: Path) -> Path:
-    """Make the folder of a run and return it. Raises `OutputError` if that fails."""
-    with _explained(directory):
-        directory.mkdir(parents=True, exist_ok=True)
-    return directory
+class RunFolder:
+    """The files of one run; on other ranks than the first nothing is written."""
+
+    def __init__(self, directory: Path, *, writes: bool) -> None:
+        self.directory, self._writes = directory, writes
+        self.longer = False  # whether the run has another length than when it was here before
+        self._files: dict[str, Any] = {}
+        self.seen: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in FILES}
+
+    def begin(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Write `run.json`, or compare it with the one that is there; return what it says now.
+
+        Raises `InputError` that names the settings that differ, or if the folder holds something else.
+        """
+        before = read_record(self.directory)
+        if before is None:
+            check_new_folder(self.directory, beside=(f"{RECORD}.lock",))
+        else:
+            _compare(before, record, self.directory)
+        now = {**record, "decided": (before or record)["decided"], "longer": _has_other_length(before, record)}
+        with explained(self.directory):
+            write_whole(self.directory / RECORD, json.dumps(now, indent=1, ensure_ascii=False) + "\n")
+        return now
+
+    def open(self) -> None:
+        """Open the record files: take in what is there, and mend a line that was cut short."""
+        self.longer = bool((read_record(self.directory) or {}).get("longer"))
+        for name in FILES:
+            path = self.directory / name
+            whole = _whole_lines(path)
+            self.seen[name] = {line["step"]: line for line in whole}
+            if self._writes:
+                with explained(self.directory):
+                    if path.exists() and sum(len(_line(one)) for one in whole) != path.stat().st_size:
+                        write_whole(path, b"".join(map(_line, whole)).decode())
+                    # Line-buffered, so that the file has whole lines at any time, even after an interruption.
+                    self._files[name] = path.open("a", encoding="utf-8", buffering=1)
+
+    def drop_after(self, step: int) -> None:
+        """Forget the records of later steps: they will be made anew, in another way."""
+        for name in FILES:
+            lines = [line for number, line in self.seen[name].items() if number <= step]
+            if len(lines) < len(self.seen[name]):
+                self.seen[name] = {line["step"]: line for line in lines}
+                if self._writes:
+                    self._files.pop(name).close()
+                    with explained(self.directory):
+                        write_whole(self.directory / name, b"".join(map(_line, lines)).decode())
+                        self._files[name] = (self.directory / name).open("a", encoding="utf-8", buffering=1)
+
+    def add(self, name: str, record: Mapping[str, Any]) -> None:
+        """Append a record to a file, unless a line of its step is there already (a resume repeats some steps)."""
+        if record["step"] in self.seen[name]:
+            return
+        self.seen[name][record["step"]] = dict(record)
+        if self._writes:
+            with explained(self.directory):
+                self._files[name].write(_line(record).decode())
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
 
 
 @contextlib.contextmanager
-def record_files(directory: Path | None) -> Iterator[Callable[[StepRecord | ValidationRecord], None]]:
-    """Provide a function that appends a record to its file as one whole line; without a directory it does nothing.
-
-    After a `TrainingError` the files are removed, and the folder if it is empty, so that the command can be repeated.
-    """
-    if directory is None:
-        yield lambda record: None
+def locked(directory: Path, *, writes: bool) -> Iterator[None]:
+    """Hold the folder for one run. Raises `InputError` if another run is writing into it."""
+    if not writes:
+        yield
         return
-    with contextlib.ExitStack() as files:
+    with explained(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(directory / f"{RECORD}.lock", timeout=0)
+    try:
+        with explained(directory):
+            lock.acquire()
+    except filelock.Timeout as error:
+        raise InputError(
+            f"another run is writing into {str(directory)!r}", hint="wait until it ends, or choose another `output`"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
+        with contextlib.suppress(OSError):  # it is empty if the run was refused
+            directory.rmdir()
 
-        def opened(name: str) -> TextIO:
-            # Line-buffered, so that the file has whole lines at any time, even after an interruption.
-            return files.enter_context((directory / name).open("a", encoding="utf-8", buffering=1))
 
-        with _explained(directory):
-            streams = {StepRecord: opened("metrics.jsonl"), ValidationRecord: opened("validation.jsonl")}
+def read_record(directory: Path) -> dict[str, Any] | None:
+    """Return what the `run.json` of a folder says, or None if there is none. Raises `InputError` if it is damaged."""
+    try:
+        text = (directory / RECORD).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        record: dict[str, Any] = json.loads(text)
+        if record["schema"] != "cutaway.run/1":
+            raise KeyError(f"its schema is {record['schema']!r}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{str(directory / RECORD)!r} can't be read: {error}", hint="choose another folder for `output`"
+        ) from error
+    return record
 
-        def write(record: StepRecord | ValidationRecord) -> None:
-            with _explained(directory):
-                streams[type(record)].write(json.dumps(dataclasses.asdict(record)) + "\n")
 
-        try:
-            yield write
-        except TrainingError:
-            files.close()
-            for name in ("metrics.jsonl", "validation.jsonl"):
-                (directory / name).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # the folder is not empty
-                directory.rmdir()
-            raise
+def write_whole(path: Path, text: str) -> None:
+    """Write a file completely or not at all, even if the machine stops."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager
-def _explained(directory: Path) -> Iterator[None]:
+def explained(directory: Path) -> Iterator[None]:
     """Turn an `OSError` into an error that names the folder."""
     try:
         yield
@@ -69,42 +164,39 @@ def _explained(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def card(training: Training, settings: Settings) -> str:
-    """Return the README.md of a trained model."""
-    floor = "" if training.final_floor is None else f" (exact loss of the source: {training.final_floor:.4f})"
-    hurried = (
-        ""
-        if training.hurried_at is None
-        else f"; time ran short, so the learning rate followed the clock from step {training.hurried_at:,} on"
-    )
-    written = "sentences of the built-in source" if training.source == BUILT_IN else f"`{Path(training.source).name}`"
-    return f"""---
-library_name: transformers
-pipeline_tag: text-generation
-tags:
-- character-level
----
+def _compare(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path) -> None:
+    old, new = before["settings"], now["settings"]
+    differ = [name for name in new if name not in MAY_CHANGE and old.get(name) != new[name]]
+    if not differ and before["data"] != now["data"]:
+        differ = ["data"]
+        old, new = before, now
+    if differ:
+        first = differ[0]
+        more = f" (and {', '.join(f'`{name}`' for name in differ[1:])})" if differ[1:] else ""
+        was, is_ = ("other records", "these") if first == "data" and old is before else (old.get(first), new[first])
+        raise InputError(
+            f"{str(directory)!r} holds a run with other settings: `{first}` was {was!r}, and is {is_!r} now{more}",
+            hint="repeat the same command to go on, or choose another folder for `output`",
+        )
 
-# {training.name}
 
-A {training.architecture} of characters with {training.parameters:,} parameters, trained from scratch on {written}.
-It continues text of that kind and knows nothing else.
+def _has_other_length(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    return before is not None and any(before["settings"].get(n) != now["settings"][n] for n in LENGTHS)
 
-| | |
-|---|---|
-| layers × heads × width | {settings.layers} × {settings.heads} × {settings.width} |
-| context | {training.context:,} characters |
-| vocabulary | one token per character; every text begins with `{END}` |
-| training | {counted(training.steps, "step")} of {counted(training.batch_size, "row")}, \
-{training.tokens_seen:,} characters, seed {settings.seed}, {counted(training.threads, "thread")}{hurried} |
-| optimizer | AdamW, learning rate {settings.learning_rate:g} after \
-{counted(settings.warmup_steps, "step")} of warm-up, weight decay {settings.weight_decay:g} |
-| validation loss | {training.final_loss:.4f} nats per character{floor} |
 
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the records of a file, without lines that were cut short and without repeated steps."""
+    if not path.exists():
+        return []
+    found: dict[int, dict[str, Any]] = {}
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            record = json.loads(line)
+            found.setdefault(record["step"], record)
+        except (ValueError, KeyError, TypeError):
+            continue
+    return list(found.values())
 
-tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
-model = AutoModelForCausalLM.from_pretrained("path/to/this/folder")
-```
-"""
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,188 @@
+"""One course of a run: from its start, or its last checkpoint, to its end or interruption.
+
+It feeds the records of the loop to the run's folder, saves checkpoints and lets the model write samples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+from cutaway.errors import counted
+from cutaway.log import get_logger
+from cutaway.progress import step
+from cutaway.tokens.codec import Codec
+from cutaway.training.checkpoints import Checkpoints
+from cutaway.training.loop import Job, fit
+from cutaway.training.new_model import whole_module
+from cutaway.training.records import SampleRecord, StepRecord, ValidationRecord
+from cutaway.training.run_folder import RunFolder
+from cutaway.training.settings import Settings
+from cutaway.training.writing import WRITERS, samples
+
+_SAY_EVERY: Final = 10.0  # seconds
+_SAVE_EVERY: Final = 20.0  # seconds
+
+_logger = get_logger(__name__)
+
+
+@dataclasses.dataclass
+class Best:
+    """The lowest validation loss so far, and how many validations came after it."""
+
+    loss: float = math.inf
+    step: int = 0
+    waited: int = 0
+
+    def take(self, record: ValidationRecord) -> None:
+        """Take in the next validation."""
+        if record.loss < self.loss:
+            self.loss, self.step, self.waited = record.loss, record.step, 0
+        else:
+            self.waited += 1
+
+
+class Course:
+    """The records of a course, and what drives it; every rank has one, the first one writes and speaks."""
+
+    def __init__(
+        self, job: Job, settings: Settings, codec: Codec, folder: RunFolder | None,
+        on_step: Callable[[StepRecord], object] | None,
+    ) -> None:  # fmt: skip
+        self.job, self._settings, self._codec, self._folder, self._on_step = job, settings, codec, folder, on_step
+        self.metrics: list[StepRecord] = []
+        self.validation: list[ValidationRecord] = []
+        self.samples: list[SampleRecord] = []
+        self.best = Best()
+        self.resumed_at: int | None = None
+        self.stopped = "the end"
+        directory = None if folder is None else folder.directory
+        self._kept = None if directory is None else Checkpoints(directory, job.processes, settings.loop.keep)
+        self._saved_at = 0.0
+        self._said_at = -math.inf
+
+    def run(self, opening: str) -> None:
+        """Train to the end. Raises `KeyboardInterrupt`, after a checkpoint, if the run was asked to stop."""
+        job, loop = self.job, self._settings.loop
+        start = self._resume()
+        if start and (job.clock.place(start) >= 1 or self._waited_enough()):
+            self._say(f"the run is complete after {counted(start, 'step')}")
+            return
+        self._say(f"going on after {counted(start, 'step')}: {opening}" if start else opening)
+        job.clock = dataclasses.replace(job.clock)  # its time begins now
+        done = start
+        with step("training", job.clock.steps) as shown:
+            for record in fit(job, start + 1):
+                self._add(record)
+                done = record.step
+                if isinstance(record, StepRecord):
+                    shown.reach(done, None if loop.minutes is None else max(done, round(done / max(record.place, 1e-6))))
+                    if self._on_step is not None and job.processes.first:
+                        self._on_step(record)
+                    if loop.save_every is not None and done % loop.save_every == 0:
+                        self._save(done)
+                else:
+                    self._validated(record)
+                    if self.stopped != "the end":
+                        break
+        if done > start:
+            self._save(done, now=True)
+        if job.stopped:
+            again = "" if self._folder is None else f"; the same command goes on from {self._folder.directory}"
+            self._say(f"stopped after {counted(done, 'step')}{again}")
+            raise KeyboardInterrupt
+
+    def _validated(self, record: ValidationRecord) -> None:
+        loop = self._settings.loop
+        self.best.take(record)
+        self._write(record.step)
+        elapsed = self._elapsed()
+        if elapsed - self._said_at >= _SAY_EVERY:
+            self._said_at = elapsed
+            self._say(f"after {counted(record.step, 'step')}: {told(record)}")
+        if loop.save_every is None and record.step and elapsed - self._saved_at >= _SAVE_EVERY:
+            self._saved_at = elapsed
+            self._save(record.step)
+        if self._waited_enough():
+            self.stopped = f"no better loss in {counted(loop.patience, 'validation')}"
+
+    def _waited_enough(self) -> bool:
+        patience = self._settings.loop.patience
+        return patience is not None and self.best.waited >= patience
+
+    def _elapsed(self) -> float:
+        """Return the time trained by the clock of the first rank."""
+        return self.job.processes.sums([self.job.clock.elapsed if self.job.processes.first else 0.0])[0]
+
+    def _resume(self) -> int:
+        """Load the newest complete checkpoint, if there is one; return after how many steps it was saved."""
+        job, folder, kept = self.job, self._folder, self._kept
+        if folder is None or kept is None:
+            return 0
+        kept.clean()
+        job.processes.wait()
+        seen = folder.seen
+        found = kept.all()
+        start = found[-1].step if found else 0
+        if found:
+            kept.load(found[-1], job.module, job.optimizers)
+            self.resumed_at = start
+            before = {name: [line for number, line in sorted(lines.items()) if number <= start]
+                      for name, lines in seen.items()}  # fmt: skip
+            self.metrics = [StepRecord(**line) for line in before["metrics.jsonl"]]
+            self.validation = [ValidationRecord(**line) for line in before["validation.jsonl"]]
+            self.samples = [SampleRecord(line["step"], tuple(line["texts"])) for line in before["samples.jsonl"]]
+            job.tokens, job.symbols = self.metrics[-1].tokens, self.metrics[-1].symbols
+        for record in self.validation:
+            self.best.take(record)
+        # What the clock decided is repeated, unless the run has another length now: then its places are other ones.
+        if folder.longer:
+            folder.drop_after(start)
+        places = {number: line["place"] for number, line in seen["metrics.jsonl"].items() if number > start}
+        if start and not folder.longer and job.clock.seconds is not None:
+            places[start] = seen["metrics.jsonl"][start]["place"]
+        job.clock = dataclasses.replace(job.clock, recorded=places, before=found[-1].seconds if found else 0.0)
+        self._saved_at = job.clock.before
+        return start
+
+    def _add(self, record: StepRecord | ValidationRecord | SampleRecord) -> None:
+        kinds: dict[type, tuple[list[Any], str]] = {
+            StepRecord: (self.metrics, "metrics.jsonl"),
+            ValidationRecord: (self.validation, "validation.jsonl"),
+            SampleRecord: (self.samples, "samples.jsonl"),
+        }
+        records, name = kinds[type(record)]
+        records.append(record)
+        if self._folder is not None:
+            self._folder.add(name, dataclasses.asdict(record))
+
+    def _write(self, number: int) -> None:
+        """Let the model write some samples; on several ranks the first one does, from a whole copy."""
+        job, loop, objective = self.job, self._settings.loop, self._settings.model.objective
+        if not loop.samples or objective not in WRITERS:
+            return
+        module = whole_module(job.module, job.processes, objective)
+        if module is not None:
+            texts = samples(module, self._codec, objective, loop.samples, loop.seed, job.held_out)
+            self._add(SampleRecord(number, texts))
+
+    def _save(self, number: int, *, now: bool = False) -> None:
+        if self._kept is None:
+            return
+        best = self.best
+        facts = {"step": number, "seconds": self.job.clock.elapsed, "best_step": best.step}
+        self._kept.save(self.job.module, self.job.optimizers, now=now, **facts)
+
+    def _say(self, sentence: str) -> None:
+        if self.job.processes.first:
+            _logger.info(sentence)
+
+
+def told(record: ValidationRecord) -> str:
+    """Say a validation in words."""
+    floor = "" if record.floor is None else f" (the source itself: {record.floor:.4f})"
+    bits = "" if record.bits_per_symbol is None else f", {record.bits_per_symbol:.4f} bits per symbol"
+    return f"loss {record.loss:.4f} nats per prediction on held-out rows{floor}{bits}"
+
