@@ -271,7 +271,7 @@ def test_scores_and_lenses_follow_a_change(change: Callable[[Model], None], tiny
 
 @pytest.mark.parametrize("arch", ["gpt2", "llama"])
 def test_a_trained_run_says_what_its_folder_says(arch: str, tmp_path: Path) -> None:
-    trained = TrainingRun(Settings(arch=arch, layers=2, heads=2, width=32, context=64, steps=40))
+    trained = TrainingRun(Settings.of(arch=arch, layers=2, heads=2, width=32, context=64, steps=40))
     how: dict[str, Any] = {"max_new_tokens": 40, "temperature": 1.0, "seed": 1}
     untrained = cutaway.generate("The ", trained.model, **how)[0]
     trained.train(output=tmp_path / "run")
@@ -285,7 +285,7 @@ def test_a_trained_run_says_what_its_folder_says(arch: str, tmp_path: Path) -> N
 def test_after_training_the_tour_s_sample_is_made_of_the_source_s_words() -> None:
     """One word may slip: how sums are rounded differs between processors, and the tour itself takes more steps."""
     known = {word for sentence, _ in SENTENCES.sentences() for word in sentence.split()}
-    lesson = Lesson(lively("llama"), "", 0, Settings(steps=300))
+    lesson = Lesson(lively("llama"), "", 0, Settings.of(steps=300))
     [_, before, after] = [result for _, result in training(lesson).results]
     unknown = [[word for word in of.completion.split()[:-1] if word not in known] for of in (before, after)]
     assert len(unknown[0]) >= len(before.completion.split()) - 2

@@ -37,12 +37,12 @@ def swept(folder: Path, seed: int) -> Any:
 
 
 def first_weights(folder: Path, seed: int) -> Any:
-    return TrainingRun(Settings(seed=seed)).model.module.get_input_embeddings().weight.tolist()
+    return TrainingRun(Settings.of(seed=seed)).model.module.get_input_embeddings().weight.tolist()
 
 
 def rows(folder: Path, seed: int) -> Any:
-    made = TrainingRun(Settings(seed=seed))
-    return [made.rows.row(seed, 1, index).tolist() for index in range(8)]
+    made = TrainingRun(Settings.of(seed=seed))
+    return [made.data.rows.row(seed, index).ids.tolist() for index in range(8)]
 
 
 def random_tokens(folder: Path, seed: int) -> Any:
@@ -116,7 +116,7 @@ def test_training_does_not_change_the_random_state_of_torch() -> None:
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    TrainingRun(Settings(seed=2**40))
+    TrainingRun(Settings.of(seed=2**40))
     assert torch.equal(torch.rand(4), expected)
 
 

@@ -165,12 +165,13 @@ def folder_options(*more: str) -> Callable[[F], F]:
         for file in files:
             check_output(file, formats)
         for folder in folders:
-            check_new_folder(folder)
+            if not Path(folder, "run.json").is_file():  # a run that goes on; it checks what is in its folder
+                check_new_folder(folder)
         ctx.params["directory"] = folders[0] if folders else None
         ctx.meta[_OUTPUT] = files[0] if files else None
 
     files = ", ".join(formats)
-    said = f"Save into the new folder DIR. A file name ({files}) saves the result instead. You can give -o twice."
+    said = f"Save into the folder DIR. A file name ({files}) saves the result instead. You can give -o twice."
     return _with_output(
         click.option("-o", "--output", multiple=True, metavar="DIR", expose_value=False, callback=sort_out, help=said)
     )

@@ -6,72 +6,62 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import AtLeast, Seed, device_option
+from cutaway.cli.common import AtLeast
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, folder_options
-
-_SECTIONS = {
-    "Model": ("--arch", "--layers", "--heads", "--width", "--context"),
-    "Training": (
-        "--batch-size", "--steps", "--seconds", "--learning-rate", "--warmup", "--weight-decay", "--validate-every",
-        "--seed", "--device", "--threads",
-    ),
-}  # fmt: skip
+from cutaway.cli.training_options import SECTIONS, data_options, loop_options, settings_of
 
 
-@click.command("train", cls=Command, sections=_SECTIONS)
-@click.argument("data", default="built-in")
-@click.option("--arch", type=click.Choice(["gpt2", "llama"]), default="gpt2", help="Architecture of the model.")
-@click.option("--layers", type=AtLeast(1), default=4, help="Number of layers (blocks).")
-@click.option("--heads", type=AtLeast(1), default=4, help="Attention heads per layer.")
-@click.option("--width", type=AtLeast(1), default=64, help="Length of the vector of each token.")
-@click.option("--context", type=AtLeast(1), default=128, help="How many tokens the model reads at once.")
+@click.command("train", cls=Command, sections=SECTIONS)
+@click.argument("data", nargs=-1)
 @click.option(
-    "--batch-size", type=AtLeast(1), default=8, help="Pieces of text per training step, each as long as --context."
+    "--objective",
+    type=click.Choice(["causal", "masked", "seq2seq", "classes", "numbers"]),
+    default="causal",
+    help="What to learn: the next token, hidden tokens, to write --target-column, or the label as a class or a number.",
 )
-@click.option("--steps", type=AtLeast(1), default=500, help="Number of training steps.")
-@click.option("--seconds", type=float, help="Stop earlier than --steps if this many seconds have passed.")
-@click.option("--learning-rate", default=8e-3, help="Highest learning rate.")
+@click.option("--arch", type=click.Choice(["gpt2", "llama", "bert", "t5"]), help="Architecture.  [default: what fits]")
 @click.option(
-    "--warmup", type=AtLeast(0), help="Steps until the learning rate is highest.  [default: a tenth of all steps]"
+    "--size",
+    type=click.Choice(["nano", "micro", "mini", "small"]),
+    default="nano",
+    help="About 0.2, 1.8, 11 or 85 million parameters.",
 )
-@click.option("--weight-decay", default=0.1, help="How strongly weights are pulled towards 0.")
+@click.option("--config", metavar="NAME|FILE", help="Take the shape of this Hugging Face configuration.")
+@click.option("--layers", type=AtLeast(1), help="Number of layers (blocks).  [default: by --size]")
+@click.option("--heads", type=AtLeast(1), help="Attention heads per layer.  [default: by --size]")
+@click.option("--width", type=AtLeast(1), help="Length of the vector of each token.  [default: by --size]")
+@click.option("--context", type=AtLeast(1), help="How many tokens the model reads at once.  [default: 128]")
+@click.option("--dropout", default=0.0, help="Share of numbers that are dropped at random in training.")
+@click.option("--mask-share", default=0.15, help="Share of tokens to hide, for the objective masked.")
 @click.option(
-    "--validate-every",
-    type=AtLeast(1),
-    default=50,
-    help="How many steps to make between two measurements of the held-out loss.",
+    "--mask-rule",
+    type=click.Choice(["all", "80/10/10"]),
+    default="all",
+    help="Hide all chosen tokens, or leave a tenth of them and swap a tenth.",
 )
-@device_option
-@click.option(
-    "--threads",
-    type=AtLeast(1),
-    help="How many CPU threads to use.  [default: 1 for a small model, else as many as speed it up]",
-)
-@click.option("--seed", type=Seed(), default=0, help="Seed of the first weights and of the order of the text.")
-@click.option("--as-text", is_flag=True, help="Read DATA as plain text, even if it looks like a file of records.")
+@data_options
+@loop_options
 @folder_options(".csv")
-def command(data: str, directory: str | None, **options: Any) -> None:
-    """Train a small language model that reads characters, on DATA: `built-in` or a text file.
+def command(data: tuple[str, ...], directory: str | None, **options: Any) -> None:
+    """Train a language model of any kind of sequence, on DATA: files of records or texts, or a built-in source.
 
     `built-in` is made of sentences whose entropy is known exactly, so you can see how close the loss comes to the
-    lowest possible. If DATA is a file of records (FASTA, SMILES, CSV, …), first write only its sequences: cutaway
-    records FILE -o FILE.txt.
+    lowest possible. With -o DIR, checkpoints are kept there: if the run is cut off, the same command goes on.
 
     \b
     Examples:
       cutaway train --steps 100
-      cutaway train --seconds 10
-      cutaway train --steps 20 -o small-model -o training.html
+      cutaway train --minutes 0.2 -o small-model
+      cutaway train --steps 20 -o training.html
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
+      printf ">a\\nATGAAAGCGTAA\\n>b\\nATGCCCGGGTAA\\n" > genes.fa
+      cutaway train genes.fa --alphabet dna --tokenizer codon --held-out 0.5 --steps 20
     """
-    from cutaway.training.config import Settings
-
-    settings = Settings(data=data, **options)
-    text = settings.read_text()
+    settings = settings_of(data, options)
 
     from cutaway.training import TrainingRun
     from cutaway.views import terminal
 
-    result = TrainingRun(settings, text).train(output=directory)
+    result = TrainingRun(settings).train(output=directory)
     emit([result], lambda: terminal.training(result))

@@ -27,12 +27,13 @@ def training(lesson: Lesson) -> Draft:
     result = run.train()
     after = _sample(run.model)
     lesson.trained = run.model
+    minutes = settings.loop.minutes
     first, last = result.validation[0].loss / LN2, result.final_loss / LN2
     floor = (result.final_floor or 0.0) / LN2
     short = (
-        f" (The machine was busy: in the {settings.seconds:.0f} s allowed {result.steps:,} of {settings.steps:,} steps "
+        f" (The machine was busy: in the {60 * minutes:.0f} s allowed {result.steps:,} of {run.steps:,} steps "
         "were made. A longer run comes closer.)"
-        if settings.seconds is not None and result.steps < settings.steps
+        if minutes is not None and run.steps is not None and result.steps < run.steps
         else ""
     )
     return Draft(
@@ -42,7 +43,8 @@ def training(lesson: Lesson) -> Draft:
             "A new model knows nothing: its numbers are random. Training repeats one exercise. The model reads a text "
             "and predicts each next token. How much the right token surprised it, on average, is the loss.",
             "The gradient of the loss says, for each number in the model, which way to change it so that the loss gets "
-            "smaller. An optimizer (here AdamW) takes a small step that way. Then the next texts come.",
+            "smaller. An optimizer (here Muon for "
+            "the matrices of the layers and AdamW for the rest) takes a small step that way. Then the next texts come.",
             f"Here a {result.architecture} of {result.parameters:,} parameters learns sentences of a small grammar, "
             "letter by letter. The reason at the end of a sentence depends on the animal at its start, about forty "
             "letters earlier. A model that can't look back can't learn that.",

@@ -25,6 +25,7 @@ from cutaway.models.text_model import ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.training import Settings
+from cutaway.training.run import DEFAULT_STEPS
 
 PROMPT = "What is the ALCF?"
 # After 300 steps the trained model writes words. They take 12 s on one core; a busy machine gets more time.
@@ -86,7 +87,8 @@ def tour(
     PosixPath('tour.html')
     """
     started = time.perf_counter()
-    settings = Settings(seed=seed, seconds=TRAINING_SECONDS) if steps is None else Settings(seed=seed, steps=steps)
+    length = {"minutes": TRAINING_SECONDS / 60, "steps": DEFAULT_STEPS} if steps is None else {"steps": steps}
+    settings = Settings.of(seed=seed, **length)
     kept = None if folder is None else Path(folder)
     machine_code.start()  # beside the download
     loaded = shared(model)

@@ -61,8 +61,8 @@ def save(
 
     Everything is written to a temporary folder that is then renamed, so there is never half a model. No file is
     overwritten: `directory` must be new, be empty, or hold only what the run that made the model keeps there, and the
-    files named in `replace`. Raises `OutputError`, and `ModelError` if the saved model gives other logits than the given
-    one.
+    files named in `replace`. Raises `OutputError`, and `ModelError` if the saved model gives other logits than the
+    given one.
 
     >>> save("smollm2-135m", "my-model").max_abs_difference  # doctest: +SKIP
     0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def read_plain_text(path: str | os.PathLike[str], *, as_text: bool = False) -> s
     """Return the text of a file, as `read_text` does, unless the file holds records.
 
     It holds records if its suffix or its first lines say so. `as_text` turns this check off. Raises `InputError` for
-    records; the hint gives the command that writes only their sequences.
+    records; the hint says how to read them.
 
     Example:
         >>> file = Path("genes.fa")
@@ -123,15 +122,10 @@ def _is_number(cell: str) -> bool:
 
 def _refused(name: str, kind: str, text: str) -> InputError:
     alphabet, column = _alphabet(kind, text)
-    new = Path(name).name.removesuffix(".gz").rsplit(".", 1)[0] + ".txt"
-    if new == Path(name).name:
-        new = f"sequences-{new}"
-    said = "" if suffix_format(name) == kind else f" --format {kind}"
-    file, out = shlex.quote(name), shlex.quote(new)
+    said = "" if suffix_format(name) == kind else f"`format={kind!r}` and "
     return InputError(
         f"{name!r} holds records ({kind}), not plain text: a model would learn names and punctuation as sequence",
-        hint=f"write only the sequences: cutaway records {file}{said} --alphabet {alphabet}{column} -o {out}; "
-        f"then train on {out}. `as_text=True` uses the file as it is",
+        hint=f"read the records with {said}`alphabet={alphabet!r}`{column}; `as_text=True` uses the file as it is",
     )
 
 
@@ -147,4 +141,4 @@ def _alphabet(kind: str, text: str) -> tuple[str, str]:
     lines = [line for line in text[: 1 << 16].split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
     if kind in _NUMBERS | {"parquet"} or (kind in ("csv", "tsv") and lines and _table(lines)):
         return "series", ""
-    return "text", " --column NAME"
+    return "text", " and `column='NAME'`"

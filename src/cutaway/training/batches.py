@@ -123,11 +123,17 @@ class Batcher:
         hidden_T = chosen[units_T] & open_T
         if not hidden_T.any() and open_T.any():
             hidden_T = (units_T == rng.choice(units_T[open_T])) & open_T
-        return hidden_T
+        return np.asarray(hidden_T, dtype=np.bool_)
+
+    def _mask_id(self) -> int:
+        if self.mask is None:
+            raise ValueError("this objective needs a mask token")
+        return self.mask
 
     def _shown(self, ids_T: IntArray, hidden_T: NDArray[np.bool_], rng: np.random.Generator) -> IntArray:
         """Put the mask token over what is hidden; "80/10/10" leaves a tenth and swaps a tenth (Devlin et al. 2019)."""
-        shown_T = np.where(hidden_T, self.mask, ids_T)
+        shown_T = ids_T.copy()
+        shown_T[hidden_T] = self._mask_id()
         if self.mask_rule == "all":
             return shown_T
         draw_T = rng.random(len(ids_T))

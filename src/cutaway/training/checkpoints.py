@@ -17,11 +17,11 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
 from cutaway.errors import CorruptFile, OutputError, cannot_write
@@ -67,9 +67,7 @@ class Checkpoints:
                 found.append(checkpoint)
         return found
 
-    def save(
-        self, module: Any, optimizers: list[torch.optim.Optimizer], *, now: bool = False, **facts: Any
-    ) -> None:
+    def save(self, module: Any, optimizers: list[torch.optim.Optimizer], *, now: bool = False, **facts: Any) -> None:
         """Save the state after a step; `facts` are the fields of `Checkpoint`. It goes on in a thread unless `now`.
 
         Raises `OutputError` if this save (with `now`) or the one before it failed; what was complete stays.
@@ -104,7 +102,9 @@ class Checkpoints:
         """
         state = _tensors(module, optimizers)
         reader = HuggingFaceStorageReader(str(checkpoint.path))
-        stored = {name: tuple(meta.size) for name, meta in reader.read_metadata().state_dict_metadata.items()}
+        stored = {
+            name: tuple(cast(Any, meta).size) for name, meta in reader.read_metadata().state_dict_metadata.items()
+        }
         wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
         if stored != wanted:
             name = next(iter(sorted(set(stored.items()) ^ set(wanted.items()))))[0]
@@ -114,7 +114,9 @@ class Checkpoints:
                 hint="remove that folder to go on from the checkpoint before it",
             )
         with _no_warning():
-            dcp.load(state, storage_reader=HuggingFaceStorageReader(str(checkpoint.path)), no_dist=self._group is None)
+            state_dict_loader.load(
+                state, storage_reader=HuggingFaceStorageReader(str(checkpoint.path)), no_dist=self._group is None
+            )
 
     def _guarded(self, state: dict[str, Any], facts: dict[str, Any]) -> None:
         try:
@@ -132,12 +134,12 @@ class Checkpoints:
             dist.barrier(self._group)
         writer = HuggingFaceStorageWriter(str(part), save_distributed=True)
         with _no_warning():
-            dcp.save(state, storage_writer=writer, process_group=self._group, no_dist=self._group is None)
+            state_dict_saver.save(state, storage_writer=writer, process_group=self._group, no_dist=self._group is None)
         if self._processes.first and not final.exists():
             files = {path.name: path.stat().st_size for path in sorted(part.glob("*.safetensors"))}
             record = facts | {"tensors": len(state), "files": files}
             _written(part / "checkpoint.json", json.dumps(record, indent=1))
-            os.rename(part, final)
+            part.rename(final)
             self._prune(facts["best_step"])
         if self._group is not None:
             dist.barrier(self._group)
@@ -149,7 +151,7 @@ class Checkpoints:
             if name != f"step-{best:08d}":
                 gone = self._folder / f"{name}{_PART}"
                 with contextlib.suppress(OSError):
-                    os.rename(self._folder / name, gone)  # so that it is never seen half removed
+                    (self._folder / name).rename(gone)  # so that it is never seen half removed
                 shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -197,4 +199,3 @@ def _written(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-

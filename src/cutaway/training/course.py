@@ -78,7 +78,9 @@ class Course:
                 self._add(record)
                 done = record.step
                 if isinstance(record, StepRecord):
-                    shown.reach(done, None if loop.minutes is None else max(done, round(done / max(record.place, 1e-6))))
+                    shown.reach(
+                        done, None if loop.minutes is None else max(done, round(done / max(record.place, 1e-6)))
+                    )
                     if self._on_step is not None and job.processes.first:
                         self._on_step(record)
                     if loop.save_every is not None and done % loop.save_every == 0:
@@ -106,7 +108,7 @@ class Course:
             self._saved_at = elapsed
             self._save(record.step)
         if self._waited_enough():
-            self.stopped = f"no better loss in {counted(loop.patience, 'validation')}"
+            self.stopped = f"no better loss in {counted(self.best.waited, 'validation')}"
 
     def _waited_enough(self) -> bool:
         patience = self._settings.loop.patience
@@ -185,4 +187,3 @@ def told(record: ValidationRecord) -> str:
     floor = "" if record.floor is None else f" (the source itself: {record.floor:.4f})"
     bits = "" if record.bits_per_symbol is None else f", {record.bits_per_symbol:.4f} bits per symbol"
     return f"loss {record.loss:.4f} nats per prediction on held-out rows{floor}{bits}"
-

@@ -21,11 +21,11 @@ def losses_of(module: Any, batch: Batch) -> torch.Tensor:
     if (mask := inputs.get("attention_mask")) is not None and mask.dim() == 4:
         inputs["attention_mask"] = _for_attention(module, mask)
     options = {"use_cache": False} if "use_cache" in inspect.signature(type(module).forward).parameters else {}
-    logits = module(**inputs, **options).logits
+    logits: torch.Tensor = module(**inputs, **options).logits
     targets = batch.targets.to(module.device)
     if targets.dtype.is_floating_point:
         if targets.dim() == 1:
-            return (logits.squeeze(-1).float() - targets) ** 2
+            return (logits.squeeze(-1).float() - targets).square()
         return functional.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").sum(-1)
     if targets.dim() == 1:
         return functional.cross_entropy(logits.float(), targets, reduction="none")
@@ -66,4 +66,3 @@ def _for_attention(module: Any, mask_B1TT: torch.Tensor) -> torch.Tensor:
     dtype = torch.float32
     hidden = torch.full((), torch.finfo(dtype).min, dtype=dtype, device=mask_B1TT.device)
     return torch.where(mask_B1TT, torch.zeros((), dtype=dtype, device=mask_B1TT.device), hidden)
-

@@ -68,7 +68,7 @@ class Muon(torch.optim.Optimizer):
 
 
 class PlainAdamW(torch.optim.Optimizer):
-    """AdamW (Loshchilov & Hutter 2019) in single operations, each correctly rounded: for vectors and narrow matrices."""
+    """AdamW (Loshchilov & Hutter 2019) in single operations, each rounded correctly: for vectors, narrow matrices."""
 
     def __init__(self, params: Any, lr: float) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": 0.0})
@@ -173,7 +173,7 @@ def _adamw(groups: Any, lr: float) -> torch.optim.Optimizer:
 
 def _fills_vectors(parameter: Any) -> bool:
     """Whether each row of a matrix is a whole number of cache lines, and so every shard of it, too."""
-    return parameter.dim() >= 2 and math.prod(parameter.shape[1:]) % 16 == 0
+    return bool(parameter.dim() >= 2 and math.prod(parameter.shape[1:]) % 16 == 0)
 
 
 def _first_state(parameter: Any, muon: bool) -> dict[str, torch.Tensor]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -50,7 +51,8 @@ class Processes:
             return list(values)
         tensor = torch.tensor(list(values), dtype=torch.float64, device=device)
         dist.all_reduce(tensor)
-        return tensor.tolist()  # type: ignore[no-any-return]
+        total: list[float] = tensor.tolist()
+        return total
 
     def from_first(self, make: Callable[[], Any]) -> Any:
         """Return what `make` returns on the first rank, to all; if it raises there, every rank raises the same."""
@@ -151,7 +153,7 @@ class Gradients:
                 part.mul_(scale)
                 squares += float(part.double().square().sum())
         [total] = self._processes.sums([squares], self._module.device)
-        return total**0.5
+        return math.sqrt(total)
 
     def clip(self, norm: float, most: float) -> None:
         """Scale the gradients down so that their norm is at most `most`."""

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 import transformers
 
-from cutaway import __version__
+from cutaway._version import __version__
 from cutaway.errors import InputError, TrainingError, counted
 from cutaway.log import get_logger
 from cutaway.models import Model, save
@@ -118,6 +118,8 @@ class TrainingRun:
                 job.module.gradient_checkpointing_enable({"use_reentrant": False})
             job.module.to(loop.device)
             shard(job.module, processes, loop.device)
+            if loop.compile:
+                job.module.compile(dynamic=True)
             job.optimizers = optimizers_of(job.module, loop.optimizer, rate=job.peak, weight_decay=loop.weight_decay)
             course = Course(job, self.settings, Codec.of(self.data.tokenizer), folder, on_step)
             stack.enter_context(threads_set(job.decided.threads))
@@ -127,7 +129,7 @@ class TrainingRun:
 
     def _job(self, processes: Processes) -> Job:
         loop, config = self.settings.loop, self.model.config
-        width = getattr(config, "hidden_size", None) or getattr(config, "d_model", 64)
+        width: int = getattr(config, "hidden_size", 0) or getattr(config, "d_model", 64)
         held_out = self.data.rows.held_out(_HELD_OUT[self.data.single])
         # One micro-batch for each process that the run began with.
         micro = min(loop.batch_size, loop.micro_batch or -(-loop.batch_size // processes.size))
@@ -141,7 +143,7 @@ class TrainingRun:
             counts_symbols=self.settings.model.objective == "causal",
         )  # fmt: skip
 
-    def _decide(self, job: Job, folder: RunFolder | None, launcher: str) -> None:
+    def _decide(self, job: Job, folder: RunFolder | None, launcher: str | None) -> None:
         """Decide by timing on the first rank; a run that goes on keeps all but the threads of what it began with."""
 
         def made() -> Decided:
@@ -155,7 +157,7 @@ class TrainingRun:
         job.decided = job.processes.from_first(made)
         set_attention(job.module, job.decided.attention)
 
-    def _record(self, job: Job, launcher: str) -> dict[str, Any]:
+    def _record(self, job: Job, launcher: str | None) -> dict[str, Any]:
         versions = {"cutaway": __version__, "torch": torch.__version__, "transformers": transformers.__version__,
                     "python": platform.python_version()}  # fmt: skip
         return {

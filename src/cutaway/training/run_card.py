@@ -34,7 +34,9 @@ def card(training: Training, settings: Settings) -> str:
         else f"; the learning rate followed the clock from step {training.hurried_at:,} on"
     )
     named = [Path(name).name for name in settings.data.paths]
-    source = "text of the built-in source" if training.source.startswith(BUILT_IN) else ", ".join(f"`{n}`" for n in named)
+    source = (
+        "text of the built-in source" if training.source.startswith(BUILT_IN) else ", ".join(f"`{n}`" for n in named)
+    )
     records = training.data.get("counts", {}).get("records")
     counted_records = "" if records is None else f" ({counted(records, 'record')})"
     processes = "" if training.ranks == 1 else f"{training.ranks} processes of "

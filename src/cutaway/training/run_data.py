@@ -36,8 +36,8 @@ DEFAULT_CONTEXT: Final = 128
 class RunData:
     """What a run reads.
 
-    `per_epoch` is the number of rows of an epoch and `tokens_per_row` their mean number of predicted tokens; for a
-    source that never ends it is None. `floor` is its entropy in nats per character. `record` goes into `run.json`: it is
+    `per_epoch` is the number of rows of an epoch, None for a source that never ends, and `tokens_per_row` their mean
+    number of tokens. `floor` is the entropy of a source in nats per character. `record` goes into `run.json`: it is
     equal for equal data. `single` says that each row is one record, so that rows differ in length. `targets` has what
     is to be predicted for each record: a class, a 1 for each label, or a number standardised by `scale` (mean, spread).
     """
@@ -75,23 +75,24 @@ def read_data(settings: Settings, context: int) -> RunData:
             rows, tokenizer, None, None, float(context), {"source": data.source}, source.nats_per_character,
             "exact entropy of the source", False,
         )  # fmt: skip
-    paths = [_kept_pipe() if path == "-" else path for path in data.paths]
+    paths = [path if Path(path).is_file() or not _is_pipe(path) else _kept_pipe(path) for path in data.paths]
     alphabet = alphabet_of(settings, paths)
-    whole_text = alphabet == "text" and data.column is None and all(_is_text(path, data.format) for path in paths)
+    format_ = "txt" if data.as_text else data.format
+    whole_text = alphabet == "text" and data.column is None and all(_is_text(path, format_) for path in paths)
     if whole_text:
         for path in paths:
             read_plain_text(path, as_text=data.as_text)
-    shards, tokenizer, digest = _shards(settings, paths, alphabet, whole_text)
+    shards, tokenizer, digest = _shards(settings, paths, alphabet, format_, whole_text)
     layout = settings.loop.rows or _layout(settings, shards, context)
     # The last token of a causal row is only predicted, so there is room for one more than the model reads.
     room = context + 1 if settings.model.objective == "causal" else context
-    rows = RecordRows(shards, tokenizer, room, long=settings.loop.long, layout=layout)
+    of_records = RecordRows(shards, tokenizer, room, long=settings.loop.long, layout=layout)
     targets, scale = _targets(settings.model.objective, shards)
-    per_row = float((shards.train[:, 2] - shards.train[:, 1]).sum()) / rows.per_epoch
+    per_row = float((shards.train[:, 2] - shards.train[:, 1]).sum()) / of_records.per_epoch
     record = {"source": data.source, "shards": digest, "alphabet": alphabet, "counts": dict(shards.counts)}
     return RunData(
-        rows, tokenizer, shards, rows.per_epoch, per_row, record, None, "the entropy of a file is not known",
-        layout == "single", shards.labels, targets, scale,
+        of_records, tokenizer, shards, of_records.per_epoch, per_row, record, None,
+        "the entropy of a file is not known", layout == "single", shards.labels, targets, scale,
     )  # fmt: skip
 
 
@@ -103,6 +104,8 @@ def alphabet_of(settings: Settings, paths: list[str]) -> str:
     data = settings.data
     if data.alphabet is not None:
         return data.alphabet
+    if data.as_text:
+        return "text"
     kinds = {path: data.format or suffix_format(path) for path in paths}
     found = set(kinds.values())
     if found <= {"smi", "sdf"}:
@@ -114,12 +117,10 @@ def alphabet_of(settings: Settings, paths: list[str]) -> str:
         return {"selfies": "smiles"}.get(word, word)
     if word in ("bins", "states"):
         return "series"
-    if data.as_text or not found & _OF_SEQUENCES:
-        return "text"
-    first = next(path for path, kind in kinds.items() if kind in _OF_SEQUENCES)
-    raise InputError(
-        f"{first!r} holds sequences, not text", hint="give their `alphabet`: dna, rna, codon or protein"
-    )
+    if data.column is None or found & _OF_SEQUENCES:
+        for path in paths:
+            read_plain_text(path)  # it refuses records, and says what their alphabet seems to be
+    return "text"
 
 
 def shards_folder(digest: str) -> Path:
@@ -128,15 +129,21 @@ def shards_folder(digest: str) -> Path:
 
 
 def _shards(
-    settings: Settings, paths: list[str], alphabet: str, whole_text: bool
+    settings: Settings, paths: list[str], alphabet: str, format_: str | None, whole_text: bool
 ) -> tuple[Shards, Tokenizer, str]:
     data, model = settings.data, settings.model
     chosen = {
         name: value for name, value in settings.flat().items()
-        if name in ("format", "column", "label_column", "target_column", "skip_bad", "rename_duplicates",
+        if name in ("column", "label_column", "target_column", "skip_bad", "rename_duplicates",
                     "keep_duplicates", "held_out", "tokenizer", "objective")
     }  # fmt: skip
-    key = {"files": [_content(path) for path in paths], "alphabet": alphabet, "whole": whole_text, **chosen}
+    key = {
+        "files": [_content(path) for path in paths],
+        "alphabet": alphabet,
+        "format": format_,
+        "whole": whole_text,
+        **chosen,
+    }
     digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=16).hexdigest()
     place = shards_folder(digest)
     place.mkdir(parents=True, exist_ok=True)
@@ -146,7 +153,7 @@ def _shards(
             yield from (read_plain_text(path, as_text=data.as_text) for path in paths)
             return
         for record in read_records(
-            paths, alphabet, format=data.format, column=data.column, skip_bad=data.skip_bad,
+            paths, alphabet, format=format_, column=data.column, skip_bad=data.skip_bad,
             label_column=data.target_column, rename_duplicates=data.rename_duplicates,
         ):  # fmt: skip
             yield record.sequence
@@ -163,7 +170,7 @@ def _shards(
             tokenizer = make_tokenizer(data.tokenizer or model.start, alphabet, model.objective, sequences)
             save_tokenizer(tokenizer, place / "tokenizer")
         shards = prepare_shards(
-            paths, place / "ids", tokenizer, alphabet=alphabet, format=data.format, column=data.column,
+            paths, place / "ids", tokenizer, alphabet=alphabet, format=format_, column=data.column,
             label_column=data.label_column, target_column=data.target_column, skip_bad=data.skip_bad,
             rename_duplicates=data.rename_duplicates, keep_duplicates=data.keep_duplicates, held_out=data.held_out,
             whole_text=whole_text,
@@ -211,12 +218,15 @@ def _content(path: str) -> str:
     return digest.hexdigest()
 
 
-def _kept_pipe() -> str:
-    """Write what comes through the pipe into a file of the cache, and return its path."""
-    content = sys.stdin.buffer.read()
+def _is_pipe(path: str) -> bool:
+    return path == "-" or Path(path).is_fifo()
+
+
+def _kept_pipe(path: str) -> str:
+    """Write what comes through a pipe into a file of the cache, and return its path."""
+    content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     name = hashlib.blake2b(content, digest_size=16).hexdigest()
     path = folder(name, "pipes").with_suffix(".txt")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return os.fspath(path)
-

@@ -23,9 +23,7 @@ RECORD: Final = "run.json"
 FILES: Final = ("metrics.jsonl", "validation.jsonl", "samples.jsonl")
 # What a second start of a run may change: its length, and what no loss depends on.
 LENGTHS: Final = ("steps", "tokens", "epochs", "minutes")
-MAY_CHANGE: Final = frozenset(
-    {*LENGTHS, "threads", "save_every", "keep", "patience", "samples", "device"}
-)
+MAY_CHANGE: Final = frozenset({*LENGTHS, "threads", "save_every", "keep", "patience", "samples", "device"})
 
 
 class RunFolder:

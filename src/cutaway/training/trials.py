@@ -50,7 +50,9 @@ def decide(module: Any, batch: Batch, loop: LoopSettings, micro_batch: int) -> D
     if loop.precision == "auto" and loop.device.startswith("cuda"):
         precision = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     attention = "sdpa" if loop.attention == "auto" and (small or not on_cpu or width > _SHORT) else loop.attention
-    counts = [loop.threads] if loop.threads else [1] if small and on_cpu else _counts(available) if on_cpu else [available]
+    counts = (
+        [loop.threads] if loop.threads else [1] if small and on_cpu else _counts(available) if on_cpu else [available]
+    )
     first = Decided(counts[0], "float32" if precision == "auto" else precision,
                     _usable(module, "sdpa" if attention == "auto" else attention), micro_batch)  # fmt: skip
     tries: list[list[Decided]] = [[dataclasses.replace(first, threads=count) for count in counts[1:]]]
@@ -99,9 +101,7 @@ def _usable(module: Any, attention: str) -> str:
     return attention
 
 
-def _better(
-    module: Any, batch: Batch, chosen: Decided, candidate: Decided, best: float
-) -> tuple[Decided, float]:
+def _better(module: Any, batch: Batch, chosen: Decided, candidate: Decided, best: float) -> tuple[Decided, float]:
     if _usable(module, candidate.attention) != candidate.attention:
         return chosen, best
     taken = _seconds(module, batch, candidate)
@@ -125,4 +125,3 @@ def _seconds(module: Any, batch: Batch, candidate: Decided) -> float:
 
 def _counts(available: int) -> list[int]:
     return [*(2**i for i in range(available.bit_length()) if 2**i < available), available]
-

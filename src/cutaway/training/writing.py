@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import torch
 
+from cutaway.models.context_limit import context_of
 from cutaway.models.tokenizer_files import quiet_transformers
 from cutaway.random_streams import seed32
 from cutaway.shards import Row
@@ -30,12 +31,12 @@ def samples(module: Any, codec: Codec, objective: str, count: int, seed: int, ro
     module.eval()
     tokenizer = codec.tokenizer
     start = tokenizer.special_id("bos")
-    if objective == "causal" and start is None:
-        return ()
+    if start is None:
+        start = tokenizer.special_id("eos") or 0
     pad = tokenizer.special_id("pad")
     options: dict[str, Any] = {"max_new_tokens": _TOKENS, "pad_token_id": pad, "use_cache": True}
     if objective == "causal":
-        limit = getattr(module.config, "max_position_embeddings", None) or getattr(module.config, "n_positions", 1024)
+        limit = context_of(module.config) or _TOKENS + 1
         options |= {"max_new_tokens": max(1, min(_TOKENS, limit - 1)), "do_sample": True, "top_k": 0}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed32(seed, "samples"))

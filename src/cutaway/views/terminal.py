@@ -155,18 +155,24 @@ def classification(result: Classification) -> RenderableType:
 
 def training(result: Training) -> RenderableType:
     """Draw where a run began, where it ended, and how far its provable floor is."""
-    first, floor = result.metrics[0].loss, result.final_floor
+    first, floor = result.validation[0].loss, result.final_floor
     hurried = ", cut short by the clock" if result.hurried_at is not None else ""
     took = f"{result.seconds:.1f} s" if result.seconds >= 0.1 else "less than 0.1 s"
+    processes = "" if result.ranks == 1 else f"{result.ranks} processes of "
+    counts = result.data.get("counts", {})
+    records = f" ({counted(counts['records'], 'record')}, {counts['duplicates']:,} repeated)" if counts else ""
+    bits = "" if result.bits_per_symbol is None else f"{result.bits_per_symbol:.4f} bits for each letter or number"
     facts = [
         (
             "model",
             f"{result.architecture}, {result.parameters:,} parameters, context {counted(result.context, 'token')}",
         ),
-        ("data", f"{result.source}: {result.tokens_seen:,} tokens in {counted(len(result.metrics), 'step')}"),
-        ("loss", f"{first:.4f} nats per token at the first step, {result.final_loss:.4f} at the end (held-out rows)"),
-        ("floor", "" if floor is None else f"{floor:.4f} nats per token on the same rows ({result.floor_label})"),
-        ("took", f"{took} on {counted(result.threads, 'thread')}{hurried}"),
+        ("data", f"{result.source}{records}"),
+        ("trained", f"{result.tokens_seen:,} predictions in {counted(result.steps, 'step')}, until {result.stopped}"),
+        ("loss", f"{first:.4f} nats per prediction before, {result.final_loss:.4f} at the end (held-out rows)"),
+        ("", bits),
+        ("floor", "" if floor is None else f"{floor:.4f} nats per prediction on the same rows ({result.floor_label})"),
+        ("took", f"{took} on {processes}{counted(result.threads, 'thread')}, {result.precision}{hurried}"),
         ("saved", result.directory or ""),
     ]
     return fact_table(facts)

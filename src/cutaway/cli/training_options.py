@@ -1,0 +1,149 @@
+"""The options of `train` and `finetune`: what is read, how long and how to train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+from cutaway.cli.common import AtLeast, Seed, chain, device_option, rename_option
+from cutaway.cli.records import ALPHABETS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SECTIONS: Final[Mapping[str, Sequence[str]]] = {
+    "Input": (
+        "--alphabet", "--tokenizer", "--column", "--target-column", "--label-column", "--format", "--skip-bad",
+        "--rename-duplicates", "--keep-duplicates", "--held-out", "--long", "--as-text",
+    ),
+    "Model": (
+        "--objective", "--arch", "--size", "--config", "--layers", "--heads", "--width", "--context", "--dropout",
+        "--mask-share", "--mask-rule",
+    ),
+    "Length": ("--steps", "--tokens", "--epochs", "--minutes", "--patience"),
+    "Training": (
+        "--batch-size", "--micro-batch", "--rows", "--optimizer", "--learning-rate", "--warmup", "--schedule",
+        "--weight-decay", "--clip", "--seed",
+    ),
+    "Machine": (
+        "--procs", "--submit", "--device", "--threads", "--precision", "--attention", "--compile",
+        "--gradient-checkpointing",
+    ),
+    "Records": ("--validate-every", "--samples", "--save-every", "--keep"),
+}  # fmt: skip
+
+data_options = chain(
+    click.option(
+        "--alphabet",
+        type=click.Choice(ALPHABETS),
+        help="What the sequences are made of.  [default: smiles for .smi, series for trajectories, else text]",
+    ),
+    click.option(
+        "--tokenizer",
+        metavar="KIND|DIR|NAME",
+        help="char, codon, smiles, bpe:4096, kmer:3, …, learned from the data; or a folder, or a "
+        "model's name.  [default: what fits the alphabet]",
+    ),
+    click.option(
+        "--column", multiple=True, help="Which column of a table has the sequence; of series, give one or several."
+    ),
+    click.option("--target-column", help="Which column has the text to write, for the objective seq2seq."),
+    click.option("--label-column", help="Which column has the label or the number to predict."),
+    click.option("--format", help="Format of the files: fasta, csv, …  [default: by their suffix]"),
+    click.option("--skip-bad", is_flag=True, help="Leave out broken records and count them."),
+    rename_option,
+    click.option("--keep-duplicates", is_flag=True, help="Train on a record as often as it occurs, not once."),
+    click.option(
+        "--held-out", type=float, default=0.05, help="Share of the data to hold out, with all near-duplicates."
+    ),
+    click.option(
+        "--long",
+        type=click.Choice(["split", "cut", "refuse"]),
+        default="split",
+        help="What to do with a record longer than --context.",
+    ),
+    click.option("--as-text", is_flag=True, help="Read DATA as plain text, even if it looks like a file of records."),
+)
+"""What is read."""
+
+loop_options = chain(
+    click.option(
+        "--steps", type=AtLeast(1), help="Number of training steps.  [default: 500, unless another length is given]"
+    ),
+    click.option("--tokens", type=AtLeast(1), help="Train on so many tokens."),
+    click.option("--epochs", type=float, help="Read the data so many times."),
+    click.option(
+        "--minutes", type=float, help="Stop when so many minutes have passed; the learning rate follows the clock."
+    ),
+    click.option("--patience", type=AtLeast(1), help="Stop after so many validations without a better loss."),
+    click.option("--batch-size", type=AtLeast(1), default=8, help="Rows per training step, over all processes."),
+    click.option(
+        "--micro-batch",
+        type=AtLeast(1),
+        help="Rows that a process computes at once.  [default: its share of --batch-size]",
+    ),
+    click.option(
+        "--rows",
+        type=click.Choice(["packed", "single"]),
+        help="Put several records in a row, or one.  [default: single if all records are short]",
+    ),
+    click.option(
+        "--optimizer",
+        type=click.Choice(["muon", "adamw"]),
+        default="muon",
+        help="muon is for the matrices of layers; the rest takes AdamW.",
+    ),
+    click.option("--learning-rate", type=float, help="Highest learning rate.  [default: by optimizer and width]"),
+    click.option(
+        "--warmup",
+        type=AtLeast(0),
+        help="Steps until the learning rate is highest.  [default: a twentieth of all steps]",
+    ),
+    click.option(
+        "--schedule",
+        type=click.Choice(["wsd", "cosine"]),
+        default="wsd",
+        help="wsd: constant, then straight to 0 over the last three tenths.",
+    ),
+    click.option("--weight-decay", default=0.1, help="How strongly weights are pulled towards 0."),
+    click.option("--clip", default=1.0, help="Largest norm of a gradient."),
+    click.option("--seed", type=Seed(), default=0, help="Seed of the first weights and of the order of the data."),
+    device_option,
+    click.option(
+        "--threads",
+        type=AtLeast(1),
+        help="CPU threads of each process.  [default: 1 for a small model, else as many as speed it up]",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32", "bfloat16"]),
+        default="auto",
+        help="auto: bfloat16 if it is faster here.",
+    ),
+    click.option(
+        "--attention",
+        type=click.Choice(["auto", "plain", "sdpa", "eager"]),
+        default="auto",
+        help="How attention is computed; auto takes the fastest.",
+    ),
+    click.option("--compile", is_flag=True, help="Compile the model with torch.compile; needs a C++ compiler."),
+    click.option("--gradient-checkpointing", is_flag=True, help="Save memory: compute activations twice."),
+    click.option(
+        "--validate-every", type=AtLeast(1), default=50, help="Steps between two measurements of the held-out loss."
+    ),
+    click.option("--samples", type=AtLeast(0), default=2, help="Texts that the model writes at each validation."),
+    click.option(
+        "--save-every", type=AtLeast(1), help="Steps between two checkpoints.  [default: at validations, 20 s apart]"
+    ),
+    click.option("--keep", type=AtLeast(1), default=2, help="How many checkpoints to keep, beside the best."),
+)
+"""How long and how to train."""
+
+
+def settings_of(data: tuple[str, ...], options: dict[str, Any]) -> Any:
+    """Return the settings that the command line gives."""
+    from cutaway.training.settings import Settings
+
+    options["column"] = options["column"] or None
+    return Settings.of(data=data if len(data) > 1 else data[0] if data else "built-in", **options)
