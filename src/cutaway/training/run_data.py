@@ -226,7 +226,7 @@ def _kept_pipe(path: str) -> str:
     """Write what comes through a pipe into a file of the cache, and return its path."""
     content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     name = hashlib.blake2b(content, digest_size=16).hexdigest()
-    path = folder(name, "pipes").with_suffix(".txt")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return os.fspath(path)
+    kept = folder(name, "pipes").with_suffix(".txt")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(content)
+    return os.fspath(kept)
