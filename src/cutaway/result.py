@@ -41,6 +41,9 @@ _MEANINGS = {
     ".csv": "a table",
     ".npz": "arrays",
     ".txt": "a line a record",
+    ".fasta": "sequences",
+    ".fa": "sequences",
+    ".smi": "SMILES",
 }
 
 

@@ -657,3 +657,13 @@ def test_looking_ahead_stops_at_the_end_of_the_context_and_when_rows_join() -> N
             found.append([(row.ids, row.logprobs, row.finish) for row in rows])
         assert found[0] == found[1]
         assert all(len(ids) <= 128 - len(prompt) + 1 for (ids, _, _), prompt in zip(found[0], prompts, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_a_model_without_layers_is_run_by_transformers(kind: str) -> None:
+    """It crashed the process: the compiled step read weights of a layer that is not there."""
+    config = transformers.AutoConfig.for_model(
+        kind, vocab_size=40, hidden_size=16, num_hidden_layers=0, num_attention_heads=2, intermediate_size=32,
+        bos_token_id=0, eos_token_id=0,
+    )  # fmt: skip
+    assert families.shape_of(transformers.AutoModelForCausalLM.from_config(config)) is None

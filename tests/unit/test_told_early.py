@@ -60,6 +60,11 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "tokenizer check": [(("./nowhere",), UNKNOWN), (("MODEL", "-n", "0"), "--number is 0")],
     "architecture": [(("./nowhere",), "./nowhere"), (("no-such-type",), "no-such-type"), (("-o", "x.odt"), "x.odt")],
     "generate": [
+        (("-m", "MODEL", "--count", "3"), "--count writes a file"),
+        (("-m", "MODEL", "--count", "3", "-o", "x.html"), "x.html"),
+        (("-m", "MODEL", "--count", "0", "-o", "x.txt"), "--count is 0"),
+        (("-m", "MODEL", "--count", "3", "-o", "x.txt", "--trace"), "--trace has no effect with --count"),
+        (("-m", "ENCODER", "--count", "3", "-o", "x.txt"), BOTH_WAYS),
         (("-f", "nowhere.txt"), NO_FILE),
         (("", "-m", "MODEL"), "prompt is empty"),
         (("a", "-m", "./nowhere"), UNKNOWN),

@@ -16,6 +16,7 @@ from cutaway.cli.common import (
     known,
     named_or_loaded,
     note,
+    refuse_unused,
     tier_for,
     tier_option,
     truncate_option,
@@ -23,9 +24,16 @@ from cutaway.cli.common import (
 from cutaway.cli.help import GENERATING, Command
 from cutaway.cli.output import Asked, asked, emit, output_options
 from cutaway.cli.text_input import prompts_from, text_options
+from cutaway.errors import InputError
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
+
+RECORD_FILES = (".fasta", ".fa", ".smi", ".csv", ".jsonl", ".txt")
+_ANSWERS = (
+    "file", "num_return_sequences", "num_beams", "length_penalty", "stop", "chat", "system", "truncate", "alternatives",
+    "trace", "skip_bad", "min_new_tokens",
+)  # fmt: skip
 
 
 @click.command("generate", cls=Command, sections=GENERATING)
@@ -52,6 +60,14 @@ if TYPE_CHECKING:
     "-n", "--num-return-sequences", type=AtLeast(1), default=1, help="How many responses to write for each prompt."
 )
 @click.option(
+    "--count",
+    type=AtLeast(1),
+    is_eager=True,
+    help="Write this many records of the model's own, without a prompt or from TEXT on, into FILE of -o: .fasta, .smi, "
+    ".csv, .jsonl or .txt. A record ends when the model ends it, or after --max-new-tokens.  [their default: the "
+    "context]",
+)
+@click.option(
     "--num-beams",
     type=AtLeast(1),
     default=1,
@@ -72,8 +88,8 @@ if TYPE_CHECKING:
 @tier_option
 @click.option("--skip-bad", is_flag=True, help="Leave out broken lines of FILE.")
 @click.option("--seed", type=Seed(), default=0, help="The same seed gives the same text. Response r uses seed + r.")
-@output_options(".csv", ".svg", ".png")
-def command(text: str | None, file: str | None, model: str, **options: Any) -> None:
+@output_options(".csv", ".svg", ".png", records=RECORD_FILES)
+def command(text: str | None, file: str | None, model: str, count: int | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
 
     \b
@@ -84,7 +100,11 @@ def command(text: str | None, file: str | None, model: str, **options: Any) -> N
       printf "Water boils\\nThe sea is\\n" > two.txt && cutaway generate -f two.txt --json > two.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
       cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
+      cutaway generate --count 3 --max-new-tokens 20 -o three.jsonl
     """
+    if count is not None:
+        _records(text, model, count, options)
+        return
     from cutaway.generation.request import Request
 
     prompts = prompts_from(text, file, skip_bad=options.pop("skip_bad"))
@@ -144,3 +164,37 @@ def command(text: str | None, file: str | None, model: str, **options: Any) -> N
         emit(results, None if as_json else lambda: draw(results), Asked(False, output))  # as JSON it is printed
     if said := advice(results, answers=found.answers):
         note(said)
+
+
+def _records(text: str | None, model: str, count: int, options: dict[str, Any]) -> None:
+    """Write records into a file, and say how many came to what."""
+    refuse_unused("with --count", *_ANSWERS)
+    as_json, output = asked()
+    if output is None:
+        raise InputError("--count writes a file, and no file is named", hint="give one, for example -o samples.jsonl")
+    if as_json:
+        raise InputError("--json has no effect with --count", hint="end the name of the file in .jsonl")
+    from cutaway.generation.settings import Sampling
+
+    options["tier"] = tier_for(options)
+    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "presence_penalty")
+    given = {name: options.pop(name) for name in names}
+    sampling = Sampling(**given | {"temperature": 1.0 if given["temperature"] is None else given["temperature"]})
+    chosen = click.get_current_context().get_parameter_source("max_new_tokens")
+    longest = options["max_new_tokens"] if chosen is click.core.ParameterSource.COMMANDLINE else None
+    known(model, options).check_left_to_right()
+
+    from cutaway.generation.record_files import check_alphabet, write_records
+    from cutaway.models import load_tokenizer
+    from cutaway.tokens.codec import Codec
+
+    check_alphabet(output, Codec.of(load_tokenizer(model, revision=options["revision"])).alphabet)
+
+    from cutaway.generation.sampled_records import sample_records
+
+    kept = {name: options[name] for name in ("seed", "batch_size", "tier")}
+    records = sample_records(
+        count, named_or_loaded(model, options), prompt=text or "", sampling=sampling, max_new_tokens=longest, **kept
+    )
+    written = write_records(records, output)
+    note(str(written))

@@ -127,17 +127,18 @@ def _with_output(output: Callable[[Any], Any]) -> Callable[[F], F]:
     return chain(quiet_option, verbose_option, json_option, output, force_option, debug_option)
 
 
-def output_options(*more: str) -> Callable[[F], F]:
+def output_options(*more: str, records: Sequence[str] = ()) -> Callable[[F], F]:
     """Add --json, -o, --force, -q, -v and --debug.
 
     `@output_options(".svg", ".csv")` names what the command's result can be saved as besides a page and JSON: what its
-    class says in `formats`, said again so that nothing heavy need be imported to refuse a name.
+    class says in `formats`, said again so that nothing heavy need be imported to refuse a name. With --count, an eager
+    option, the file is one of records: its suffix must be one of `records`.
     """
     formats = (*Result.formats, *more)
 
     def check(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
         if value is not None:
-            check_output(value, formats)
+            check_output(value, records if ctx.params.get("count") else formats)
         ctx.meta[_OUTPUT] = value
 
     others = ", ".join(suffix for suffix in formats if suffix != ".html")

@@ -44,6 +44,8 @@ def _build_of(module: Any) -> list[Any]:
 def shape_of(module: Any) -> Shape | None:
     """Return the shape of a transformers model, or None if it has something that a step can't do."""
     config = module.config
+    if not getattr(config, "num_hidden_layers", 0):  # the step begins with a layer
+        return None
     if config.model_type == "gpt2":
         return _gpt2_shape(config)
     activation = getattr(config, "hidden_activation", None) or getattr(config, "hidden_act", None)
