@@ -548,6 +548,38 @@ def training() -> Record:
     }
 
 
+def plan() -> Record:
+    def part(name: str, most: float, now: float, what: str) -> Record:
+        return {"name": name, "bytes": most, "at_peak": now, "what": what}
+
+    memory = [
+        part("weights", 6_036_867_072, 6_036_867_072, "float32, a part of them and two whole layers"),
+        part("optimizer", 6_738_415_616, 6_738_415_616, "AdamW: two numbers a weight"),
+        part("gradients", 30_322_870_272, 26_953_662_464, "float32"),
+        part("activations", 28_214_034_432, 28_214_034_432, "what the layers keep for the backward pass"),
+        part("logits", 786_432_000, 786_432_000, "a number for each token of the vocabulary, several times"),
+    ]
+    peak = sum(one["at_peak"] for one in memory)
+    choices = [
+        {"micro_batch": rows, "checkpointing": again, "peak_bytes": size, "fits": size < 72e9, "chosen": size == peak,
+         "tokens_per_second": speed}
+        for rows, again, size, speed in (
+            (2, False, 84_500_000_000, 73_542.0), (1, False, peak, 73_542.0), (8, True, 45_300_000_000, 55_211.0),
+        )
+    ]  # fmt: skip
+    return {
+        "schema": "cutaway.plan/1", "model": "llama", "model_type": "llama", "parameters": 6_738_415_616, "layers": 32,
+        "heads": 32, "width": 4096, "outputs": 32_000, "device": "h100", "count": 8, "device_bytes": 80e9,
+        "batch_size": 64, "context": 2048, "precision": "bfloat16", "optimizer": "adamw", "sharding": "full",
+        "micro_batch": 1, "checkpointing": False, "memory": memory, "peak_bytes": peak, "fits": True, "fewest": 8,
+        "flops_per_token": 42_863_689_728.0, "flops_per_step": 5.62e15, "peak_flops": 9.89e14,
+        "gathered_bytes": 370e9, "reduced_bytes": 23.6e9, "compute_seconds": 1.78, "communication_seconds": 0.875,
+        "update_seconds": 0.007, "step_seconds": 1.787, "tokens_per_second": 73_542.0, "tokens": 2_500_000_000,
+        "steps": 19_074, "total_seconds": 34_085.0, "device_hours": 75.7, "choices": choices,
+        "assumed": ["Products of matrices reach 40% of the peak.", "Devices send 450 GB/s each within a node."],
+    }
+
+
 FILES = [
     {"name": "config.json", "bytes": 861},
     {"name": "model.safetensors", "bytes": 269_060_552},
@@ -680,7 +712,7 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        embeddings(), training(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
+        embeddings(), training(), plan(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.evaluation("classes"),

@@ -81,7 +81,8 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     kinds = {kind.schema: set(kind.formats) for kind in results_there_are()}
     schemas = {
         "tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification",
-        "train": "training", "evaluate": "evaluation", "architecture": "architecture", "tour": "tour",
+        "train": "training", "evaluate": "evaluation", "plan": "plan", "architecture": "architecture",
+        "tour": "tour",
         "attention": "attention", "heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings",
         "neighbours": "neighbours",
         "map": "map", "sweep": "sweep", "mutate": "mutations", "contacts": "contacts", "compare": "comparison",

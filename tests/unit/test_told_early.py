@@ -173,6 +173,18 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("-o", "empty.txt/model"), "empty.txt"),
         (("--device", "abacus"), "abacus"),
     ],
+    "plan": [
+        (("./nowhere",), UNKNOWN),
+        (("--data", "nowhere.txt"), "no file or folder 'nowhere.txt'"),
+        (("--tokens", "many"), "--tokens is 'many'"),
+        (("--data", "empty.txt", "--tokens", "5"), "--tokens and --data"),
+        (("--device", "h10"), "h100"),
+        (("--device", "t4", "--precision", "bfloat16"), "no bfloat16"),
+        (("--efficiency", "2"), "--efficiency is 2"),
+        (("--count", "0"), "--count is 0"),
+        (("--arch", "bert"), "'causal'"),
+        (("MODEL", "--arch", "gpt2"), "not a size"),
+    ],
     "evaluate": [
         (("MODEL", "nowhere.txt"), NO_FILE),
         (("MODEL", "empty.txt", "--train-data", "nowhere.txt"), NO_FILE),

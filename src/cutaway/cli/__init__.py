@@ -33,6 +33,7 @@ from cutaway.cli import (
     models,
     mutate,
     neighbours,
+    plan,
     records,
     score,
     sweep,
@@ -67,7 +68,7 @@ def cli() -> None:
 _VERBS = (
     *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
-    *(records, data, train, evaluate, models, doctor),
+    *(records, data, plan, train, evaluate, models, doctor),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

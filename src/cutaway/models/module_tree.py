@@ -87,19 +87,7 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
     124439808
     """
     config, name, source = read_configuration(model, revision)
-    try:
-        with torch.device("meta"), no_init_weights(), quiet_transformers():
-            module = _build(config)
-        module.tie_weights()  # type: ignore[operator]
-    except CutawayError:
-        raise
-    except Exception as error:  # the many model classes raise errors of many kinds
-        said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
-        raise UnsupportedArchitecture(
-            f"transformers can't build {name} from this configuration: {said}",
-            hint="the defaults of a type are sometimes incomplete: give the config.json of a model",
-        ) from error
-    module.eval()
+    module = without_weights(config, name)
     # The dtype of the stored weights, if the configuration names it; on a CPU transformers computes in float32.
     dtype = getattr(config, "dtype", None) or torch.float32
     dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
@@ -128,6 +116,26 @@ def architecture(model: str | os.PathLike[str] | Any = DEFAULT, *, revision: str
 
 
 @step("building the model without its weights")
+def without_weights(config: Any, name: str) -> nn.Module:
+    """Return the model of a configuration on the meta device: shapes without storage.
+
+    Raises `UnsupportedArchitecture` if transformers can't build it; `name` is the model's name in that error.
+    """
+    try:
+        with torch.device("meta"), no_init_weights(), quiet_transformers():
+            module = _build(config)
+        module.tie_weights()  # type: ignore[operator]
+    except CutawayError:
+        raise
+    except Exception as error:  # the many model classes raise errors of many kinds
+        said = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        raise UnsupportedArchitecture(
+            f"transformers can't build {name} from this configuration: {said}",
+            hint="the defaults of a type are sometimes incomplete: give the config.json of a model",
+        ) from error
+    return module.eval()
+
+
 def _build(config: Any) -> nn.Module:
     built = (getattr(config, "architectures", None) or [None])[0]
     if built and isinstance(named := getattr(transformers, built, None), type):

@@ -8,6 +8,9 @@ from .model_sizes import (
     model_class as model_class,
     shaped_like as shaped_like,
 )
+from .plan import plan as plan
+from .plan_result import Choice as Choice, Plan as Plan
+from .plan_settings import PlanSettings as PlanSettings
 from .records import SampleRecord as SampleRecord, StepRecord as StepRecord, ValidationRecord as ValidationRecord
 from .result import Training as Training
 from .rows import SourceRows as SourceRows
@@ -15,3 +18,4 @@ from .run import TrainingRun as TrainingRun, train as train
 from .run_tokenizer import character_tokenizer as character_tokenizer
 from .schedule import learning_rate as learning_rate
 from .settings import Settings as Settings
+from .step_costs import MemoryPart as MemoryPart

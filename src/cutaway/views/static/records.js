@@ -17,6 +17,7 @@ import { drawDataset, drawDatasets, drawDoctor, drawModel, drawModels, drawSaved
 import { drawMap } from "./map.js";
 import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
+import { drawPlan } from "./plan.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
 import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
@@ -36,6 +37,7 @@ const VIEWS = {
   map: drawMap,
   training: drawTraining,
   evaluation: drawEvaluation,
+  plan: drawPlan,
   saved: drawSaved,
   models: drawModels,
   model: drawModel,
