@@ -9,7 +9,16 @@ import click
 from cutaway.cli.common import AtLeast
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, folder_options
-from cutaway.cli.training_options import SECTIONS, data_options, loop_options, settings_of
+from cutaway.cli.training_options import (
+    SECTIONS,
+    data_options,
+    launch_options,
+    loop_options,
+    run_elsewhere,
+    settings_of,
+    stopping,
+)
+from cutaway.ranks import find_ranks
 
 
 @click.command("train", cls=Command, sections=SECTIONS)
@@ -42,6 +51,7 @@ from cutaway.cli.training_options import SECTIONS, data_options, loop_options, s
 )
 @data_options
 @loop_options
+@launch_options
 @folder_options(".csv")
 def command(data: tuple[str, ...], directory: str | None, **options: Any) -> None:
     """Train a language model of any kind of sequence, on DATA: files of records or texts, or a built-in source.
@@ -58,10 +68,15 @@ def command(data: tuple[str, ...], directory: str | None, **options: Any) -> Non
       printf ">a\\nATGAAAGCGTAA\\n>b\\nATGCCCGGGTAA\\n" > genes.fa
       cutaway train genes.fa --alphabet dna --tokenizer codon --held-out 0.5 --steps 20
     """
+    if run_elsewhere(directory, options):
+        return
     settings = settings_of(data, options)
 
-    from cutaway.training import TrainingRun
+    from cutaway.training.run import train_with
     from cutaway.views import terminal
 
-    result = TrainingRun(settings).train(output=directory)
+    with stopping():
+        result = train_with(settings, output=directory)
+    if find_ranks().rank:
+        return
     emit([result], lambda: terminal.training(result))

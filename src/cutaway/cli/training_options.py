@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from cutaway.cli.common import AtLeast, Seed, chain, device_option, rename_option
+from cutaway.cli.common import AtLeast, Seed, chain, device_option, note, rename_option
 from cutaway.cli.records import ALPHABETS
+from cutaway.errors import InputError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,8 +31,8 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "--weight-decay", "--clip", "--seed",
     ),
     "Machine": (
-        "--procs", "--submit", "--device", "--threads", "--precision", "--attention", "--compile",
-        "--gradient-checkpointing",
+        "--device", "--threads", "--precision", "--attention", "--compile", "--gradient-checkpointing", "--procs",
+        "--submit", "--nodes", "--per-node", "--walltime", "--queue", "--account",
     ),
     "Records": ("--validate-every", "--samples", "--save-every", "--keep"),
 }  # fmt: skip
@@ -139,6 +143,74 @@ loop_options = chain(
     click.option("--keep", type=AtLeast(1), default=2, help="How many checkpoints to keep, beside the best."),
 )
 """How long and how to train."""
+
+launch_options = chain(
+    click.option("--procs", type=AtLeast(1), help="Run in so many processes on this machine."),
+    click.option(
+        "--submit",
+        type=click.Choice(["pbs", "slurm"]),
+        help="Do not train: write a job script for this scheduler beside the folder of -o.",
+    ),
+    click.option("--nodes", type=AtLeast(1), default=1, help="--submit: number of nodes."),
+    click.option("--per-node", type=AtLeast(1), default=1, help="--submit: processes on each node."),
+    click.option("--walltime", default="1:00:00", help="--submit: hours:minutes:seconds of a job."),
+    click.option("--queue", help="--submit: queue or partition."),
+    click.option("--account", help="--submit: account or project to charge."),
+)
+"""Where to run."""
+
+_LAUNCH: Final = ("--procs", "--submit", "--nodes", "--per-node", "--walltime", "--queue", "--account")
+
+
+def run_elsewhere(directory: str | None, options: dict[str, Any]) -> bool:
+    """Write a job script or start processes if the options say so, and return whether that was all.
+
+    Takes the options of `launch_options` out. Ends the program with the exit code of the processes.
+    """
+    procs, submit = options.pop("procs"), options.pop("submit")
+    where = {name: options.pop(name) for name in ("nodes", "per_node", "walltime", "queue", "account")}
+    if submit is None and procs in (None, 1):
+        return False
+    if directory is None:
+        raise InputError("a run on several processes needs a folder", hint="name it with -o")
+    arguments = _without(sys.argv[1:], _LAUNCH)
+    if submit is None:
+        from cutaway.training.launch import start_processes
+
+        sys.exit(start_processes(arguments, procs))
+    from cutaway.training.job_scripts import job_script
+
+    path = Path(f"{directory.rstrip('/')}.{submit}")
+    path.write_text(job_script(submit, arguments, path=path, **where), encoding="utf-8")
+    note(f"wrote {path}: read it, then submit it with {'qsub' if submit == 'pbs' else 'sbatch'} {path}")
+    return True
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """Exit with the code that a job script expects if the run stopped because its time was up."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        from cutaway.training.launch import UNFINISHED
+        from cutaway.training.stop_signals import TIME_IS_UP
+
+        if stop.args == (TIME_IS_UP,):
+            sys.exit(UNFINISHED)
+        raise
+
+
+def _without(arguments: list[str], names: Sequence[str]) -> list[str]:
+    """Return the arguments without these options and their values."""
+    kept, skip = [], False
+    for word in arguments:
+        if skip:
+            skip = False
+        elif word in names:
+            skip = True
+        elif word.partition("=")[0] not in names:
+            kept.append(word)
+    return kept
 
 
 def settings_of(data: tuple[str, ...], options: dict[str, Any]) -> Any:

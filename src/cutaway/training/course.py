@@ -94,7 +94,7 @@ class Course:
         if job.stopped:
             again = "" if self._folder is None else f"; the same command goes on from {self._folder.directory}"
             self._say(f"stopped after {counted(done, 'step')}{again}")
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(job.stopped)
 
     def _validated(self, record: ValidationRecord) -> None:
         loop = self._settings.loop

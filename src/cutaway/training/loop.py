@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import signal
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +25,11 @@ from cutaway.training.processes import Gradients, Processes
 from cutaway.training.records import StepRecord, ValidationRecord
 from cutaway.training.schedule import Clock, learning_rate
 from cutaway.training.settings import LoopSettings
+from cutaway.training.stop_signals import TIME_IS_UP
 from cutaway.training.trials import Decided, autocast
 
 LN2: Final = math.log(2)
+_AT_ONCE: Final = 1e6  # more than there are ranks: one Ctrl-C counts more than all warnings of a scheduler
 
 
 class Rows(Protocol):
@@ -44,8 +47,9 @@ class Job:
     """Everything that the loop works with.
 
     `peak` is the highest learning rate, `warmup` in steps. `sorted_rows` says that the rows of a step are divided into
-    micro-batches by length, so that little is padded. `stop` is asked after every step; `stopped` says that the loop
-    ended for it, on all ranks. `floor` is the exact loss of the source on the held-out rows.
+    micro-batches by length, so that little is padded. `stop` is asked after every step for a signal to end;
+    `stopped` is the one that ended the loop, the same on all ranks. `floor` is the exact loss of the source on the
+    held-out rows.
     """
 
     module: Any
@@ -64,8 +68,8 @@ class Job:
     counts_symbols: bool = True
     tokens: int = 0
     symbols: int = 0
-    stop: Callable[[], bool] = lambda: False
-    stopped: bool = False
+    stop: Callable[[], int] = lambda: 0
+    stopped: int = 0
 
 
 def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
@@ -98,7 +102,8 @@ def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
                 nats = float(losses.detach().double().sum())
                 sums = _added(sums, (nats, batch.predictions, batch.symbols, checksum, 0))
             gradients.add(losses.sum() / nominal, counts=counts, last=turn == len(share))
-        sums[4] = float(job.stop())
+        asked = job.stop()
+        sums[4] = 0.0 if not asked else 1.0 if asked == TIME_IS_UP else _AT_ONCE
         nats, predictions, symbols, checksum_, stop = job.processes.sums(sums, job.module.device)
         norm = gradients.norm(nominal / predictions)
         for name, value in (("loss", nats), ("gradient's norm", norm)):
@@ -116,7 +121,7 @@ def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
         last = place >= 1
         if step % loop.validate_every == 0 or last:
             yield validate(job, step)
-        job.stopped = bool(stop) and not last
+        job.stopped = 0 if last or not stop else TIME_IS_UP if stop < _AT_ONCE else signal.SIGINT
         if last or job.stopped:
             break
     job.module.eval()

@@ -8,18 +8,15 @@ made, but for one rounding in 10^8. Ranks take the micro-batches in turn. A rank
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import datetime
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
 from cutaway.errors import CutawayError
-from cutaway.ranks import Ranks
 from cutaway.training.optimizers import local_of, whole
 
 
@@ -34,6 +31,11 @@ class Processes:
     def first(self) -> bool:
         """Whether this rank writes files and speaks."""
         return self.rank == 0
+
+    @classmethod
+    def joined(cls) -> Processes:
+        """Return the ranks that `watched` has brought together, or one that is alone."""
+        return cls(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else cls()
 
     def share(self, count: int) -> list[tuple[int, bool]]:
         """Return which of `count` micro-batches this rank computes, and for each whether it counts.
@@ -73,20 +75,6 @@ class Processes:
         """Wait until every rank is here."""
         if self.size > 1:
             dist.barrier()
-
-
-@contextlib.contextmanager
-def joined(ranks: Ranks, device: str, minutes: float = 10.0) -> Iterator[Processes]:
-    """Join the ranks for the time of the block; alone, nothing is joined."""
-    if ranks.size == 1:
-        yield Processes()
-        return
-    backend = "nccl" if device.startswith("cuda") else "gloo"
-    dist.init_process_group(backend, timeout=datetime.timedelta(minutes=minutes))
-    try:
-        yield Processes(ranks.rank, ranks.size)
-    finally:
-        dist.destroy_process_group()
 
 
 def shard(module: Any, processes: Processes, device: str) -> None:

@@ -29,7 +29,7 @@ from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.models.saving import MODEL_FILES
 from cutaway.progress import duration
-from cutaway.ranks import find_ranks, set_rendezvous
+from cutaway.ranks import find_ranks
 from cutaway.tokens.codec import Codec
 from cutaway.training.batches import Batcher
 from cutaway.training.course import Course, told
@@ -37,7 +37,8 @@ from cutaway.training.loop import Job, step_batches
 from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
 from cutaway.training.objectives import Scale
 from cutaway.training.optimizers import optimizers_of, peak_rate
-from cutaway.training.processes import Processes, joined, shard
+from cutaway.training.processes import Processes, shard
+from cutaway.training.rank_watch import watched
 from cutaway.training.records import StepRecord
 from cutaway.training.result import Training
 from cutaway.training.run_card import card
@@ -97,19 +98,14 @@ class TrainingRun:
         if self._trained:
             raise TrainingError("this run was trained before", hint="make a new TrainingRun")
         self._trained = True
-        ranks = find_ranks()
-        if ranks.size > 1:
-            if output is None:
-                raise InputError("a run on several processes needs a folder", hint="give `output`")
-            set_rendezvous(ranks)
+        processes = Processes.joined()
         directory = None if output is None else Path(output)
         with contextlib.ExitStack() as stack:
             if directory is not None:
-                stack.enter_context(locked(directory, writes=ranks.rank == 0))
-            processes = stack.enter_context(joined(ranks, self.settings.loop.device))
+                stack.enter_context(locked(directory, writes=processes.first))
             job = self._job(processes)
             folder = None if directory is None else RunFolder(directory, writes=processes.first)
-            self._decide(job, folder, ranks.launcher)
+            self._decide(job, folder)
             if folder is not None:
                 folder.open()
                 stack.callback(folder.close)
@@ -143,7 +139,7 @@ class TrainingRun:
             counts_symbols=self.settings.model.objective == "causal",
         )  # fmt: skip
 
-    def _decide(self, job: Job, folder: RunFolder | None, launcher: str | None) -> None:
+    def _decide(self, job: Job, folder: RunFolder | None) -> None:
         """Decide by timing on the first rank; a run that goes on keeps all but the threads of what it began with."""
 
         def made() -> Decided:
@@ -151,19 +147,19 @@ class TrainingRun:
             now = job.decided = decide(job.module, batch, job.settings, job.decided.micro_batch)
             if folder is None:
                 return now
-            kept = folder.begin(self._record(job, launcher))
+            kept = folder.begin(self._record(job))
             return dataclasses.replace(Decided(**kept["decided"]), threads=now.threads)
 
         job.decided = job.processes.from_first(made)
         set_attention(job.module, job.decided.attention)
 
-    def _record(self, job: Job, launcher: str | None) -> dict[str, Any]:
+    def _record(self, job: Job) -> dict[str, Any]:
         versions = {"cutaway": __version__, "torch": torch.__version__, "transformers": transformers.__version__,
                     "python": platform.python_version()}  # fmt: skip
         return {
             "schema": "cutaway.run/1", "settings": self.settings.flat(), "data": self.data.record,
             "decided": dataclasses.asdict(job.decided), "parameters": self.parameters,
-            "ranks": job.processes.size, "launcher": launcher, "versions": versions,
+            "ranks": job.processes.size, "launcher": find_ranks().launcher, "versions": versions,
         }  # fmt: skip
 
     def _opening(self, job: Job) -> str:
@@ -229,7 +225,24 @@ def train(data: Any = "built-in", *, output: str | os.PathLike[str] | None = Non
         >>> result.final_loss > result.final_floor  # both in nats per character
         True
     """
-    return TrainingRun(Settings.of(data=data, **settings)).train(output=output, on_step=on_step)
+    return train_with(Settings.of(data=data, **settings), output=output, on_step=on_step)
+
+
+def train_with(
+    settings: Settings,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    on_step: Callable[[StepRecord], object] | None = None,
+) -> Training:
+    """Train with these settings, together with the other ranks of the job that this process belongs to.
+
+    Raises what `train` raises, and `TrainingError` that names the rank if one fails or dies.
+    """
+    ranks = find_ranks()
+    if ranks.size > 1 and output is None:
+        raise InputError("a run on several processes needs a folder", hint="give `output`")
+    with watched(ranks, backend="nccl" if settings.loop.device.startswith("cuda") else "gloo"):
+        return TrainingRun(settings).train(output=output, on_step=on_step)
 
 
 def batcher_of(run: TrainingRun) -> Batcher:
