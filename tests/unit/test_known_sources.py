@@ -199,9 +199,9 @@ def test_every_name_gives_a_source_that_training_takes(name: str) -> None:
     source = known_source(name)
     assert source.name == name and source is known_source(name)
     rows = SourceRows(source, character_tokenizer([source.alphabet]), context=40)
-    assert rows.row(5, 1, 2).tolist() == rows.row(5, 1, 2).tolist() != rows.row(5, 1, 3).tolist()
-    held_out = rows.validation(3)
-    assert held_out.shape == (3, 41)
+    assert rows.row(5, 2).ids.tolist() == rows.row(5, 2).ids.tolist() != rows.row(5, 3).ids.tolist()
+    held_out = rows.held_out(3)
+    assert [len(row.ids) for row in held_out] == [41] * 3
     assert 0 < rows.floor(held_out) < math.log(len(source.alphabet))
     assert set(source.sample(np.random.default_rng(0), 300)) <= set(source.alphabet)
 
