@@ -1,0 +1,65 @@
+"""The view of an evaluation in a browser: a dot for every value, its numbers in the tables, in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.reading import expect, rows_of
+from tests.unit import figure_records
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("objective", ["causal", "classes", "numbers"])
+def test_every_value_is_a_dot_and_a_row(sheet: Any, tmp_path: Path, objective: str) -> None:
+    record = figure_records.evaluation(objective)
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    expect(tab.locator(".summary.found")).to_have_text(record["verdict"])
+    view.unfold()
+    measured = [
+        (note["title"], by, found[note["key"]])
+        for note in record["about"]
+        for by, found in {record["model"]: record["metrics"], **record["baselines"]}.items()
+    ]
+    rows = rows_of(tab)[0]
+    assert [(row[0], row[1]) for row in rows] == [(title, by) for title, by, _ in measured]
+    for row, (*_, found) in zip(rows, measured, strict=True):
+        assert [None if cell == "–" else float(cell) for cell in row[2:5]] == pytest.approx(
+            [found["value"], found["low"], found["high"]]
+        )
+    known = [found for *_, found in measured if found["value"] is not None]
+    panels = tab.locator(".levels svg")
+    expect(panels).to_have_count(len(record["about"]))
+    assert panels.locator("circle").count() == len(known)
+    assert panels.locator("circle.hotdot").count() == len(record["about"])
+    # The best baseline of a measure has the model's difference to it in its row.
+    assert sum(row[5] != "" for row in rows) == len(record["differences"])
+    dots = tab.locator(".scroll > svg circle")
+    expect(dots).to_have_count(len(record["calibration"]) + len(record["points"]))
+    assert view.problems == []
+
+
+def test_a_dot_lies_where_its_value_is(sheet: Any, tmp_path: Path) -> None:
+    record = figure_records.evaluation("classes")
+    tab = sheet(viewport={"width": 1100, "height": 800}).open(tmp_path / "page.html", [record])
+    read = "(all) => all.map((dot) => Number(dot.getAttribute('cx')))"
+    panel = tab.locator(".levels svg").first
+    model, baseline = panel.locator("circle").evaluate_all(read)
+    low, high = panel.locator("rect.tint").evaluate(
+        "(box) => [Number(box.getAttribute('x')), Number(box.getAttribute('x')) + Number(box.getAttribute('width'))]"
+    )
+    assert low < model < high < baseline
+    span = (baseline - model) / 0.1  # pixels for 1: accuracies of 0.7 and 0.8
+    assert (high - low) / span == pytest.approx(0.04, rel=0.02)
+
+
+def test_it_fits_a_narrow_window(sheet: Any, tmp_path: Path) -> None:
+    view = sheet(viewport={"width": 360, "height": 700})
+    tab = view.open(tmp_path / "page.html", [figure_records.evaluation("numbers")])
+    expect(tab.locator(".levels svg")).to_have_count(2)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert view.problems == []
