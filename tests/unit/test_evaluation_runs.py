@@ -16,7 +16,7 @@ from cutaway.sequences import known_source
 from cutaway.shards import RecordRows, prepare_shards
 from cutaway.tokens import characters, save_tokenizer, train_tokenizer
 from tests.unit.commands import run as run_command
-from tests.unit.test_evaluation_losses import gpt2, with_specials
+from tests.unit.test_evaluation_losses import gpt2, lines, with_specials
 
 RANDOM = np.random.default_rng(6)
 
@@ -63,6 +63,21 @@ def test_the_loss_is_that_of_the_rows_of_training(tmp_path):
     clusters = len(set(shards.clusters[shards.held_out[:, 0]].tolist()))
     drawn = f"{clusters} clusters of similar records" if clusters < len(rows) else f"{clusters} records"
     assert any(f"bootstrap draws of {drawn};" in note for note in found.notes)
+
+
+def test_files_for_a_run_are_measured_beside_what_it_was_trained_on(tmp_path):
+    tokenizer = characters(["ACGT"])
+    records = list(dict.fromkeys(dna(80)))
+    shards = shards_of([{"sequence": text} for text in records], tokenizer, tmp_path, alphabet="dna", held_out=0.3)
+    data = {"source": "data.jsonl", "shards": "digest", "alphabet": "dna", "counts": {}}
+    run = folder_of(gpt2(tokenizer), tmp_path / "run", data)
+    new = lines(tmp_path / "new.jsonl", [{"sequence": text} for text in dna(20, 41, 50)])
+    found = evaluate(run, new, draws=100)
+    assert found.counts["records"] == 20 and found.counts["train records"] == len(shards.train)
+    assert found.counts["in the train part"] == 0 and found.symbol == "letter"
+    leaked = evaluate(run, str(tmp_path / "data.jsonl"), draws=100)
+    assert leaked.counts["in the train part"] == len(shards.train)
+    assert any("a leak" in note for note in leaked.notes)
 
 
 def test_a_long_text_is_measured_in_pieces(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cutaway.errors import InputError, WrongKind, counted
 from cutaway.evaluation.descriptions import HEADLINE, MetricNote, notes_for
@@ -14,7 +15,7 @@ from cutaway.evaluation.objectives import Limits, Outcome, encoder_decoder, labe
 from cutaway.evaluation.request import RECORDS, Request
 from cutaway.evaluation.resampling import DRAWS, Measured, measured, resampled
 from cutaway.evaluation.result import Evaluation
-from cutaway.evaluation.run_parts import parts_of_run, run_record
+from cutaway.evaluation.run_parts import learned_examples, parts_of_run, run_record
 from cutaway.evaluation.tasks import MODEL
 from cutaway.evaluation.verdict import differences, verdict
 from cutaway.models.loading import shared
@@ -49,10 +50,11 @@ def evaluate(
     score. A regression: mean absolute error, RMSE, Spearman and R².
 
     Without `data` the model must be the folder of a run of `train`: it is measured on what the run held out, or on new
-    text of a known source. Otherwise baselines learn from `train_data`, or without it from the records that are left
-    when the share `held_out` is the test part. At most `records` records and `tokens` tokens (by default 50,000, or
-    2,000 masked ones) are scored, chosen by a hash. The model reads `window` tokens at once, at most 1,024 by default.
-    Intervals come from `draws` bootstrap draws of records, or of clusters of similar records if a run knows them.
+    text of a known source. Otherwise baselines learn from `train_data`; without it from what a run was trained on; or
+    else from the records that are left when the share `held_out` is the test part. At most `records` records and
+    `tokens` tokens (by default 50,000, or 2,000 masked ones) are scored, chosen by a hash. The model reads `window`
+    tokens at once, at most 1,024 by default. Intervals come from `draws` bootstrap draws of records, or of clusters of
+    similar records if a run knows them.
 
     Raises `InputError` for a label that is missing or that the model lacks, an empty part, and whatever `read_records`
     refuses; a `ModelError` if the model has nothing to measure.
@@ -74,7 +76,7 @@ def measure(request: Request, model: ModelLike) -> Evaluation:
     wanted = None
     if request.files:
         wanted = request.column_for(type(loaded.module).__name__, objective == "seq2seq")
-        parts = _parts_of_files(loaded, request, wanted)
+        parts = _parts_of_files(loaded, request, wanted, run or {})
     elif run is None:
         raise InputError(
             f"there is no data, and {loaded.name!r} is not the folder of a run, which would name its own",
@@ -89,9 +91,10 @@ def measure(request: Request, model: ModelLike) -> Evaluation:
     return _measured(loaded, objective, parts, request, data, edges=run is not None)
 
 
-def _parts_of_files(model: Model, request: Request, wanted: str | None) -> Parts:
+def _parts_of_files(model: Model, request: Request, wanted: str | None, run: dict[str, Any]) -> Parts:
     files = request.files
-    alphabet = request.alphabet or alphabet_for(files, model.tokenizer, request.format)
+    alphabet = request.alphabet or run.get("alphabet") or alphabet_for(files, model.tokenizer, request.format)
+    learned = [] if request.train_files else learned_examples(run, model, request.seed)
     return parts_of_files(
         files,
         request.train_files,
@@ -100,6 +103,7 @@ def _parts_of_files(model: Model, request: Request, wanted: str | None) -> Parts
         records=request.records,
         seed=request.seed,
         labelled=wanted is not None,
+        learned=learned,
     )
 
 

@@ -108,11 +108,13 @@ def parts_of_files(
     records: int,
     seed: int,
     labelled: bool,
+    learned: Sequence[Example] = (),
 ) -> Parts:
     """Return the parts of files. Without train files a share `held_out` of the records is the test part.
 
-    A plain text is one record, which is divided into pieces; one that is alone is cut: the end is the test part. Raises
-    what `read_records` raises, and `InputError` if a part is empty.
+    With `learned`, which the model was trained on, all records are the test part. A plain text is one record, which is
+    divided into pieces; one that is alone is cut: the end is the test part. Raises what `read_records` raises, and
+    `InputError` if a part is empty.
     """
     test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
     text = _are_texts(files, reading, labelled)
@@ -123,17 +125,17 @@ def parts_of_files(
             split = "the train part is another file"
             if not train_files:
                 split = f"the last {held_out:.0%} of each text is the test part, the rest the train part"
-        elif train_files:
+        elif train_files or learned:
             found = reading.records(files)
             for record in found:
                 test.add(_example(record))
-            skipped, found = found.counts["skipped"], reading.records(train_files)
+            skipped = found.counts["skipped"]
             tested = {_hash(one.sequence) for one in test.examples()}
-            for record in found:
-                train.add(_example(record))
-                shared |= {_hash(record.sequence)} & tested
+            for example in learned or map(_example, reading.records(train_files)):
+                train.add(example)
+                shared |= {_hash(example.sequence)} & tested
             seen = sum(_hash(one.sequence) in shared for one in test.examples())
-            split = "the train part is another file"
+            split = "the train part is what the model was trained on" if learned else "the train part is another file"
         else:
             found = reading.records(files)
             cut = held_out * 2**64

@@ -32,6 +32,14 @@ def run_record(folder: Path | None) -> dict[str, Any] | None:
         return None
 
 
+def learned_examples(data: dict[str, Any], model: TextModel, seed: int) -> list[Example]:
+    """Return what a run was trained on, or a part of it if it is large; nothing if it is not in the cache any more."""
+    try:
+        return parts_of_run(data, model, 1, records=1, seed=seed).train if "shards" in data else []
+    except InputError:
+        return []
+
+
 def parts_of_run(data: dict[str, Any], model: TextModel, context: int, *, records: int, seed: int) -> Parts:
     """Return the parts of a run. Raises `InputError` if its ids are not in the cache any more, or nothing is held out.
 

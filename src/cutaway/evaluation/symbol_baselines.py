@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.errors import counted
 from cutaway.evaluation.ngrams import NGrams, chosen_order
 from cutaway.evaluation.resampling import Floats
 
@@ -68,8 +69,11 @@ def symbol_baselines(
         ),
     ]
     if order:
-        made = f"counts of what follows the last {order} {what}s, interpolated Witten–Bell; {order} chosen on a tenth"
-        found.append(SymbolBaseline("n-gram", f"{made} of the train part", grams.nats(scored, finished)))
+        made = (
+            f"counts of what follows the last {counted(order, what)}, interpolated Witten–Bell; {order} chosen on a "
+            "tenth of the train part"
+        )
+        found.append(SymbolBaseline("n-gram", made, grams.nats(scored, finished)))
     if aligned is not None:
         made = f"the letters of each of the {aligned:,} columns of the train part, interpolated Witten–Bell"
         found.append(SymbolBaseline("column profile", made, _profile(train, test, grams, size)))
