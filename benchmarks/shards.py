@@ -70,8 +70,8 @@ def write(path: Path, size: int, letters: str, length: int) -> tuple[int, str]:
     return number, digest.hexdigest()
 
 
-def run(file: Path, folder: Path, alphabet: str, kill_after: float | None) -> tuple[list[Any] | None, float]:
-    """Prepare the shards in a child; return what it printed, or None if it was killed, and its peak memory in MB."""
+def run(file: Path, folder: Path, alphabet: str, kill_after: float | None) -> tuple[list[Any] | None, float, float]:
+    """Prepare the shards in a child; return what it printed, or None if it was killed; its peak memory in MB; its CPU seconds."""
     command = [sys.executable, "-c", CHILD, str(file), str(folder), alphabet]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -81,9 +81,10 @@ def run(file: Path, folder: Path, alphabet: str, kill_after: float | None) -> tu
     said = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
+    seconds = usage.ru_utime + usage.ru_stime
     if child.returncode not in (0, -9):
         raise SystemExit(f"the child ended with {child.returncode}")
-    return json.loads(said) if said else None, usage.ru_maxrss / 1e3
+    return json.loads(said) if said else None, usage.ru_maxrss / 1e3, seconds
 
 
 def content(folder: Path, vocabulary: dict[str, int]) -> tuple[int, str]:
@@ -129,11 +130,11 @@ def main() -> None:
     try:
         file = place / f"{asked.shape}.fa"
         records, expected = write(file, int(asked.gigabytes * 1e9), letters, length)
-        whole, peak = run(file, place / "whole", alphabet, None)
+        whole, peak, seconds = run(file, place / "whole", alphabet, None)
         assert whole is not None
         rng, peaks, kills = random.Random(asked.seed), [peak], 0  # noqa: S311
         while True:
-            again, peak = run(
+            again, peak, _ = run(
                 file, place / "killed", alphabet, rng.uniform(0.3, 0.9) * whole[0] if kills < asked.kills else None
             )
             peaks.append(peak)
@@ -149,6 +150,7 @@ def main() -> None:
                     "megabytes": round(megabytes),
                     "records": records,
                     "seconds": round(whole[0], 1),
+                    "cpu_seconds": round(seconds, 1),
                     "megabytes_per_second": round(megabytes / whole[0], 1),
                     "peak_megabytes": [round(peak) for peak in peaks],
                     "kills": kills,

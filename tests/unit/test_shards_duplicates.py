@@ -208,7 +208,31 @@ def test_the_n_of_n_grams_follows_entropy_and_size():
 
 def test_a_class_that_would_be_held_out_altogether_stays():
     lengths, hashes = np.full(40, 10), np.arange(40, dtype=np.uint64)
+    clusters, kept = np.arange(40, dtype=np.int32), np.full(40, True)
     classes = np.array([1, 0, *[1, 2] * 19])
-    train, held_out = split(lengths, np.arange(40), hashes, np.ones(40, bool), 0.2, whole=True, classes=classes)
-    assert held_out[:, 0].tolist() == [0, *range(2, 8)]  # record 1 is the only one of class 0
-    assert leaks(np.arange(40), np.array([[0, 1]]), hashes, train, held_out)["by cluster"] == pytest.approx(1 / 7)
+    starts = split(lengths, clusters, hashes, kept, 0.2, whole=True, classes=classes)
+    assert np.flatnonzero(starts == 0).tolist() == [0, *range(2, 8)]  # record 1 is the only one of class 0
+    partners = np.full(40, -1)
+    partners[[0, 2, 30]] = 1, 3, 31
+    assert leaks(lengths, starts, clusters, partners, hashes, kept)["by cluster"] == pytest.approx(1 / 7)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.3, 0.9])
+def test_clusters_are_held_out_in_the_order_of_their_hashes(share):
+    rng = np.random.default_rng(0)
+    clusters = np.minimum.accumulate(rng.integers(0, 400, 1000)[::-1])[::-1]
+    clusters = np.array([int(np.flatnonzero(clusters == number)[0]) for number in clusters], dtype=np.int32)
+    lengths, hashes = rng.integers(1, 50, 1000), rng.integers(0, 2**64, 1000, dtype=np.uint64)
+    kept = rng.random(1000) < 0.9
+    starts = split(lengths, clusters, hashes, kept, share, whole=True)
+    # Independently: the clusters by their smallest hash, as long as one more comes nearer to the share.
+    members: dict[int, list[int]] = {}
+    for record in np.flatnonzero(kept).tolist():
+        members.setdefault(int(clusters[record]), []).append(record)
+    sizes = {number: int(lengths[records].sum()) for number, records in members.items()}
+    room = share * sum(sizes.values())
+    fitting = sorted((number for number in sizes if sizes[number] <= room), key=lambda n: hashes[members[n]].min())
+    totals = np.cumsum([sizes[number] for number in fitting])
+    chosen = fitting[: int(abs(totals - room).argmin()) + 1]
+    expected = sorted(record for number in chosen for record in members[number])
+    assert np.flatnonzero(kept & (starts == 0)).tolist() == expected

@@ -7,21 +7,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
-
-_AT_ONCE: Final = 1 << 22
+_AT_ONCE: Final = 1 << 20
 
 
-def first_of_each(hashes: NDArray[np.uint64]) -> IntArray:
+def first_of_each(hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
     """Return for each of N records the first one with the same hash: of 64 bits, shape (N,), or of 128, shape (N, 2).
 
     >>> first_of_each(np.array([[7, 1], [7, 2], [7, 1]], dtype=np.uint64))
-    array([0, 1, 0])
+    array([0, 1, 0], dtype=int32)
     """
     words = hashes.reshape(len(hashes), -1)
-    first = np.arange(len(words))
+    first = np.arange(len(words), dtype=np.int32)
     groups = 1 << max(0, (len(words) // _AT_ONCE).bit_length())
-    group_of = (words[:, 0] >> np.uint64(48)).astype(np.int64) * groups >> 16
+    group_of = ((words[:, 0] >> np.uint64(48)) * np.uint64(groups) >> np.uint64(16)).astype(np.uint16)
     for group in range(groups):
         records = np.flatnonzero(group_of == group)
         ordered = records[np.lexsort((records, *words[records].T[::-1]))]

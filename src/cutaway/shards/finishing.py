@@ -15,7 +15,7 @@ from cutaway.shards.clusters import Clusters, clusters_of
 from cutaway.shards.duplicates import first_of_each
 from cutaway.shards.labels import Labels, labels_of
 from cutaway.shards.opened import hash_of
-from cutaway.shards.shard_folder import INDEX, WORK, ShardWriter, write_array, write_json
+from cutaway.shards.shard_folder import INDEX, WORK, ShardWriter, write_array, write_json, write_spans
 from cutaway.shards.signatures import gram_length, signatures
 from cutaway.shards.split import leaks, split
 
@@ -24,36 +24,47 @@ IntArray = NDArray[np.int64]
 
 def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any]) -> None:
     """Find duplicates, split, write the arrays of all records and then the index, and remove what was for resuming."""
-    lengths = np.concatenate(list(writer.entries("lengths")))
-    symbols = np.concatenate(list(writer.entries("symbols")))
-    hashes = np.concatenate(list(writer.entries("hashes")))
-    arrays: dict[str, NDArray[Any]] = {"lengths": lengths, "symbols": symbols, "starts": _starts(lengths)}
+    targets, labels = request["target_column"] is not None, None
+    lengths = writer.entry("lengths")
+    starts = _starts(lengths)
     usable = lengths > 0
-    if request["target_column"] is not None:
-        target_lengths = np.concatenate(list(writer.entries("target_lengths")))
-        arrays |= {"target_lengths": target_lengths, "target_starts": _starts(target_lengths)}
+    if targets:
+        target_lengths = writer.entry("target_lengths")
         usable &= target_lengths > 0
-    labels = None
+        write_array(writer.folder / "target_starts.npy", _starts(target_lengths))
     if request["label_column"] is not None:
         labels = labels_of(writer.labels, len(lengths), request["label_kind"])
-        arrays["labels"] = labels.values
-    first = first_of_each(hashes)
-    repeated = usable & (first != np.arange(len(first)))
+        write_array(writer.folder / "labels.npy", labels.values)
+    hashes = writer.entry("hashes")
+    repeated = usable & (first_of_each(hashes) != np.arange(len(lengths)))
     kept = usable if request["keep_duplicates"] else usable & ~repeated
-    clusters = _clusters(writer, arrays["starts"], hashes[:, 0])
-    train, held_out = split(
+    contents = hashes[:, 0].copy()
+    del hashes
+    clusters = _clusters(writer, starts, contents)
+    write_array(writer.folder / "clusters.npy", clusters.numbers)
+    write_array(writer.folder / "starts.npy", starts)
+    del starts
+    held_out = split(
         lengths,
         clusters.numbers,
-        hashes[:, 0],
+        contents,
         kept,
         request["held_out"],
-        whole=labels is not None or request["target_column"] is not None,
+        whole=targets or labels is not None,
         classes=labels.values if labels is not None and labels.kind == "classes" else None,
     )
-    leak = leaks(clusters.numbers, clusters.crossing, hashes[:, 0], train, held_out)
-    arrays |= {"clusters": clusters.numbers, "train": train, "held_out": held_out}
-    for name, array in arrays.items():
-        write_array(writer.folder / f"{name}.npy", array)
+    leak = leaks(lengths, held_out, clusters.numbers, clusters.partners, contents, kept)
+    write_spans(writer.folder / "train.npy", np.flatnonzero(kept & (held_out > 0)), lambda at: (0, held_out[at]))
+    write_spans(
+        writer.folder / "held_out.npy",
+        np.flatnonzero(kept & (held_out < lengths)),
+        lambda at: (held_out[at], lengths[at]),
+    )
+    write_array(writer.folder / "lengths.npy", lengths)
+    symbols = writer.entry("symbols")
+    write_array(writer.folder / "symbols.npy", symbols)
+    in_use = np.zeros(len(lengths), dtype=bool)
+    in_use[clusters.numbers[kept]] = True
     counts = {
         **counts,
         "records": len(lengths),
@@ -62,8 +73,10 @@ def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any])
         "symbols": int(symbols.sum()),
         "duplicates": int(repeated.sum()),
         "records without a token": int((~usable).sum()),
-        "clusters": len(np.unique(clusters.numbers[kept])),
+        "clusters": int(np.count_nonzero(in_use)),
     }
+    arrays = ["clusters", "held_out", "lengths", "starts", "symbols", "train"]
+    arrays += ["target_starts"] * targets + ["labels"] * (labels is not None)
     about = {"request": request, "near_duplicates": {"n": clusters.length, "identity": clusters.identity}}
     _write_index(writer, sorted(arrays), counts, labels, leak, about)
     shutil.rmtree(writer.folder / WORK, ignore_errors=True)

@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -145,6 +145,10 @@ class ShardWriter:
         for number in range(len(self.states)):
             yield np.load(self.part(number) / f"{name}.npy")
 
+    def entry(self, name: str) -> NDArray[Any]:
+        """Return what is known about all records."""
+        return np.concatenate(list(self.entries(name)))
+
     def write_signatures(self, number: int, signatures: NDArray[np.uint32]) -> None:
         """Write the signatures of the records of a shard, shape (bins, records)."""
         aside = self.part(number) / f"{_SIGNATURES}.part"
@@ -201,6 +205,18 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     aside = path.with_name(f"{path.name}.part")
     with aside.open("wb") as file:
         np.save(file, array)
+    aside.rename(path)
+
+
+def write_spans(path: Path, records: NDArray[np.int64], ends: Callable[[NDArray[np.int64]], tuple[Any, Any]]) -> None:
+    """Write spans (record, start, end) as an .npy file of shape (N, 3); `ends` gives start and end of some records."""
+    aside = path.with_name(f"{path.name}.part")
+    with aside.open("wb") as file:
+        header = {"descr": "<i8", "fortran_order": False, "shape": (len(records), 3)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for begin in range(0, len(records), CHUNK):
+            some = records[begin : begin + CHUNK]
+            file.write(np.stack(np.broadcast_arrays(some, *ends(some)), axis=1).astype("<i8").tobytes())
     aside.rename(path)
 
 

@@ -25,7 +25,7 @@ EMPTY: Final = np.uint32(0xFFFFFFFF)
 _CHUNK: Final = 1 << 18
 _SAMPLED: Final = 2048
 _ROUGH: Final = 128
-_TOGETHER: Final = 1 << 21
+_TOGETHER: Final = 1 << 19
 _STEP: Final = 0x9E3779B97F4A7C15
 
 

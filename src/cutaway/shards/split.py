@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from cutaway.errors import InputError, counted
 
 IntArray = NDArray[np.int64]
+Clusters = NDArray[np.int32]
+Words = NDArray[np.uint64]
+Mask = NDArray[np.bool_]
 
 FEWEST: Final = 20
 """With fewer clusters the ends of records are held out."""
@@ -17,91 +20,104 @@ FEWEST: Final = 20
 
 def split(
     lengths: IntArray,
-    clusters: IntArray,
-    hashes: NDArray[np.uint64],
-    kept: NDArray[np.bool_],
+    clusters: Clusters,
+    hashes: Words,
+    kept: Mask,
     share: float,
     *,
     whole: bool,
     classes: IntArray | None = None,
-) -> tuple[IntArray, IntArray]:
-    """Return the spans (record, start, end) to train on and those held out: shapes (N, 3) and (M, 3).
+) -> IntArray:
+    """Return where the held-out part of each of N records begins: at 0, at its length (nothing is), or in between.
 
-    `clusters` has the cluster of each record, `hashes` a hash of its content, `kept` whether it is used at all. About
-    `share` of the tokens are held out. Which clusters is decided by the smallest hash in each, so that neither a seed
-    nor the order of the records matters. With `whole`, or with 20 clusters or more, records stay whole; else the last
-    `share` of each record is held out. With `classes`, records of a class that would be held out altogether stay.
+    `clusters` has the number of the first record of each record's cluster, `hashes` a hash of its content, and `kept`
+    says whether it is used at all. About `share` of the tokens are held out. Which clusters is decided by the smallest
+    hash in each, so that neither a seed nor the order of the records matters. With `whole`, or with 20 clusters or
+    more, records stay whole; else the last `share` of each record is held out. With `classes`, records of a class that
+    would be held out altogether stay.
 
     Raises `InputError` if nothing is left to train on or to hold out.
+
+    >>> lengths, clusters, kept = np.full(40, 10), np.arange(40, dtype=np.int32), np.full(40, True)
+    >>> int((split(lengths, clusters, np.arange(40, dtype=np.uint64), kept, 0.1, whole=False) == 0).sum())
+    4
     """
-    records = np.flatnonzero(kept)
-    whole_spans = np.stack([records, np.zeros_like(records), lengths[records]], axis=1)
+    starts = lengths.copy()
     if share == 0:
-        return whole_spans, whole_spans[:0]
-    members, number = np.unique(clusters[records], return_inverse=True)
-    if not whole and len(members) < FEWEST:
-        ends = whole_spans[:, 2] - np.round(whole_spans[:, 2] * share).astype(np.int64)
-        train, held_out = whole_spans.copy(), whole_spans.copy()
-        train[:, 2] = held_out[:, 1] = ends
-        train, held_out = (spans[spans[:, 2] > spans[:, 1]] for spans in (train, held_out))
-        if not len(held_out) or not len(train):
-            raise _empty(int(lengths[records].sum()), "token", share)
-        return train, held_out
-    sizes = np.bincount(number, weights=lengths[records]).astype(np.int64)
-    first = np.full(len(members), np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(first, number, hashes[records])
-    room = int(sizes.sum()) * share
-    out = _chosen(sizes, np.argsort(first, kind="stable"), room)
+        return starts
+    roots = np.zeros(len(lengths), dtype=bool)
+    roots[clusters[kept]] = True
+    many = int(np.count_nonzero(roots))
+    if not whole and many < FEWEST:
+        starts[kept] -= np.round(lengths[kept] * share).astype(np.int64)
+        if (starts == lengths).all() or not (starts[kept] > 0).any():
+            raise _empty(int(lengths[kept].sum()), "token", share)
+        return starts
+    sizes = np.zeros(len(lengths), dtype=np.int64)
+    np.add.at(sizes, clusters[kept], lengths[kept])
+    least = np.full(len(lengths), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(least, clusters[kept], hashes[kept])
+    out = kept & _chosen(sizes, least, roots, int(sizes.sum()) * share)[clusters]
     if classes is not None:
-        in_train = np.unique(classes[records][~out[number]])
-        out &= ~np.isin(np.arange(len(members)), number[~np.isin(classes[records], in_train)])
-    chosen = out[number]
-    if not chosen.any() or chosen.all():
-        raise _empty(len(members), "cluster of records", share)
-    return whole_spans[~chosen], whole_spans[chosen]
+        in_train = np.unique(classes[kept & ~out])
+        stay = np.zeros(len(lengths), dtype=bool)
+        stay[clusters[out & ~np.isin(classes, in_train)]] = True
+        out &= ~stay[clusters]
+    if not out.any() or (out == kept).all():
+        raise _empty(many, "cluster of records", share)
+    starts[out] = 0
+    return starts
 
 
-def _chosen(sizes: IntArray, order: IntArray, room: float) -> NDArray[np.bool_]:
-    """Choose the first clusters in this order that come nearest to the room, without those that are larger than it."""
-    order = order[sizes[order] <= room]
-    out = np.zeros(len(sizes), dtype=bool)
-    if len(order):
-        out[order[: int(np.abs(np.cumsum(sizes[order]) - room).argmin()) + 1]] = True
-    else:
-        out[np.argmin(sizes)] = True
-    return out
+def _chosen(sizes: IntArray, least: Words, roots: Mask, room: float) -> Mask:
+    """Choose the clusters with the smallest hashes that come nearest to the room, without those larger than it."""
+    chosen = np.zeros(len(sizes), dtype=bool)
+    fitting = roots & (sizes <= room)
+    if not fitting.any():
+        chosen[np.flatnonzero(roots)[np.argmin(sizes[roots])]] = True
+        return chosen
+    limit, total = 0.0, int(sizes[fitting].sum())
+    candidates = np.flatnonzero(fitting)[:0]
+    while limit < 1 and int(sizes[candidates].sum()) <= room:  # so that not all clusters are sorted
+        limit = min(1.0, max(2 * limit, 1.5 * room / total))
+        candidates = np.flatnonzero(fitting & (least <= np.uint64(min(int(limit * 2.0**64), 2**64 - 1))))
+    candidates = candidates[np.argsort(least[candidates], kind="stable")]
+    chosen[candidates[: int(np.abs(np.cumsum(sizes[candidates]) - room).argmin()) + 1]] = True
+    return chosen
 
 
 def leaks(
-    clusters: IntArray, crossing: IntArray, hashes: NDArray[np.uint64], train: IntArray, held_out: IntArray
+    lengths: IntArray, starts: IntArray, clusters: Clusters, partners: Clusters, hashes: Words, kept: Mask
 ) -> dict[str, float]:
     """Return the share of held-out records that have a near-duplicate to train on, for two ways of splitting.
 
-    "by record" is for a plain split of single records by their hashes, "by cluster" for the split that was made.
-    `crossing` are pairs of near-duplicates in two clusters.
+    "by record" is for a plain split of single records by their hashes, "by cluster" for the split that was made:
+    `starts`, as `split` returns them. `partners` has for each record a near-duplicate in another cluster, or -1.
 
-    >>> clusters, hashes = np.array([0, 0, 2]), np.array([1, 3, 2], dtype=np.uint64)
-    >>> leaks(clusters, np.empty((0, 2), int), hashes, np.array([[0, 0, 9], [1, 0, 9]]), np.array([[2, 0, 9]]))
+    >>> lengths, clusters, none = np.full(4, 9), np.array([0, 0, 2, 3]), np.full(4, -1)
+    >>> hashes = np.array([1, 2**63, 2**62, 2**63], dtype=np.uint64)
+    >>> leaks(lengths, np.array([9, 9, 0, 9]), clusters, none, hashes, np.full(4, True))
     {'by record': 1.0, 'by cluster': 0.0}
     """
-    used = np.union1d(train[:, 0], held_out[:, 0])
-    if not len(held_out):
+    out = kept & (starts < lengths)
+    share = float(out.sum()) / max(1.0, float(kept.sum()))
+    if not share:
         return {"by record": 0.0, "by cluster": 0.0}
-    share = len(held_out) / len(used)
-    plain = used[np.argsort(hashes[used], kind="stable")[: max(1, round(len(used) * min(share, 0.5)))]]
-    found = {}
-    for name, out, rest in (
-        ("by record", plain, np.setdiff1d(used, plain)),
-        ("by cluster", held_out[:, 0], train[:, 0]),
-    ):
-        in_train = np.zeros(len(clusters), dtype=bool)
-        in_train[rest] = True
-        others = np.bincount(clusters[rest], minlength=len(clusters))
-        near = others[clusters] - in_train > 0
-        for one, other in (crossing.T, crossing.T[::-1]):
-            near[one[in_train[other]]] = True
-        found[name] = float(near[out].mean())
-    return found
+    plain = kept & (hashes <= np.uint64(min(share, 0.5) * 2.0**64))
+    if not plain.any():
+        plain = kept & (hashes == hashes[kept].min())
+    return {
+        "by record": _leak(plain, kept & ~plain, clusters, partners),
+        "by cluster": _leak(out, kept & (starts > 0), clusters, partners),
+    }
+
+
+def _leak(out: Mask, train: Mask, clusters: Clusters, partners: Clusters) -> float:
+    others = np.zeros(len(clusters), dtype=np.int32)
+    np.add.at(others, clusters[train], 1)
+    near = others[clusters] > train
+    near |= (partners >= 0) & train[partners]
+    return float(near[out].mean())
 
 
 def _empty(many: int, what: str, share: float) -> InputError:
