@@ -101,7 +101,7 @@ def test_a_job_stops_before_its_time_is_over_and_submits_itself(
     assert done.returncode == 0, done.stdout + done.stderr
     log = (tmp_path / "log").read_text().splitlines()
     ranks = sorted(line for line in log if line.startswith("rank"))
-    expected = f"offline 1 proxy http://proxy.example:3128 in {tmp_path}: -m cutaway {' '.join(ARGUMENTS)}"
+    expected = f"offline 1 proxy http://proxy.example:3128 in {tmp_path}: -P -m cutaway {' '.join(ARGUMENTS)}"
     assert ranks == sorted(f"rank {rank} job {job} {expected}" for rank in (0, 1) for job in (1, 2))
     submissions = [line for line in log if line.startswith(submit)]
     assert submissions[0] == f"{submit} {path}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import cutaway
+from cutaway.training.rank_hub import Hub, send
 from tests.unit.launchers import LAUNCHERS, emulated, without_launchers
 
 HOST = socket.gethostname().partition(".")[0]
@@ -146,21 +148,26 @@ def test_a_rank_that_never_joins_is_named(tmp_path: Path, missing: int, size: in
         assert "join_timeout" in text
 
 
-def test_an_interruption_of_all_ranks_passes_and_that_of_one_ends_the_job(tmp_path: Path) -> None:
-    for folder, whom in ((tmp_path / "all", (0, 1, 2)), (tmp_path / "one", (1,))):
-        folder.mkdir()
-        with job(folder, "pals", 3, "waits") as ranks:
-            ranks.wait_for_ranks()
-            for rank in whom:
-                ranks.processes[rank].send_signal(signal.SIGINT)
-            ranks.wait(LIMIT)
-            texts, codes = ranks.end(), [process.returncode for process in ranks.processes.values()]
-        if len(whom) == 3:
-            assert codes == [130, 130, 130], texts
-            assert said(texts) == ""
-        else:
-            assert codes == [130, 130, 130], texts
-            assert said(texts) == f"cutaway: rank 1 on {HOST}: it was interrupted"
+@pytest.mark.parametrize(
+    ("number", "whom", "code", "line"),
+    [
+        (signal.SIGINT, (0, 1, 2), 130, ""),
+        (signal.SIGUSR1, (2, 1, 0), 75, ""),
+        (signal.SIGINT, (1,), 130, f"cutaway: rank 1 on {HOST}: it was interrupted"),
+        (signal.SIGUSR1, (2,), 75, f"cutaway: rank 2 on {HOST}: it left with exit code 75"),
+    ],
+)
+def test_ranks_leave_together_when_they_are_told_to(
+    tmp_path: Path, number: int, whom: tuple[int, ...], code: int, line: str
+) -> None:
+    with job(tmp_path, "pals", 3, "waits") as ranks:
+        ranks.wait_for_ranks()
+        for rank in whom:
+            ranks.processes[rank].send_signal(number)
+        ranks.wait(LIMIT)
+        texts = ranks.end()
+        assert [process.returncode for process in ranks.processes.values()] == [code] * 3, texts
+        assert said(texts) == line
 
 
 def test_two_jobs_at_one_port_do_not_mix(tmp_path: Path) -> None:
@@ -250,3 +257,32 @@ def test_signals_reach_all_processes_and_a_killed_launcher_leaves_no_orphans(tmp
         assert launcher.returncode == code, err
         assert "Traceback" not in err
         assert all(map(gone, processes))
+
+
+def test_a_thousand_ranks_meet_at_one_hub_and_hear_which_of_them_died() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    size = min(1000, hard // 2 - 200)
+    hub = Hub(size, "token", 60.0)
+    hub.start()
+    peers = []
+    try:
+        for rank in range(size):
+            peers.append(socket.create_connection(("localhost", hub.port)))
+            send(peers[-1], {
+                "rank": rank, "host": f"node{rank // 4}", "token": "token", "granted": None,
+                "processors": "0,1,2,3,4,5,6,7",
+            })  # fmt: skip
+        for peer in peers:
+            peer.settimeout(30)
+            assert json.loads(peer.recv(1000)) == {"go": "node0", "threads": 2}
+        peers[77].close()
+        began = time.monotonic()
+        for peer in (*peers[:77], *peers[78:]):
+            end = json.loads(peer.recv(1000))["end"]
+            assert (end["rank"], end["host"]) == (77, "node19")
+            assert "died without an error message" in end["cause"]
+        assert time.monotonic() - began < LIMIT
+    finally:
+        for peer in peers:
+            peer.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

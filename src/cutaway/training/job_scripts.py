@@ -79,7 +79,7 @@ def job_script(
     stop = min(stop_before, max(1, seconds // 5))
     clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     exports, notes = _environment(environ)
-    command = shlex.join([python, "-m", "cutaway", *arguments])
+    command = shlex.join([python, "-P", "-m", "cutaway", *arguments])
     if scheduler == "slurm":
         head = _slurm_head(name, nodes, per_node, clock, processors, gpus, queue, account, stop)
         submit = f'sbatch --export=ALL,CUTAWAY_JOB=$((job + 1)) "{_quoted(path)}"'

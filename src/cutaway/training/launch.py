@@ -66,7 +66,7 @@ def start_processes(arguments: list[str], count: int, *, module: str = "cutaway"
     )
     with _environment(OMP_NUM_THREADS=str(max(1, usable_processors() // count))):
         try:
-            elastic_launch(config, sys.executable)("-m", module, *arguments)
+            elastic_launch(config, sys.executable)("-P", "-m", module, *arguments)
         except ChildFailedError as error:
             return _failure(error.failures)
         except SignalException as ended:

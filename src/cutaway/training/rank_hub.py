@@ -1,9 +1,9 @@
 """The hub of a job with several ranks: a thread of rank 0 that every rank keeps a connection to.
 
-Ranks write lines of JSON: who they are, then how they ended: "done", "failed", "interrupted". A connection that closes
-before that belongs to a process that died: the system closes it within milliseconds, whatever killed the process and
-whatever it was computing. If a whole node is lost, the system's probes notice after about 7 s. So nobody has to send
-heartbeats, and a rank that computes for long is not mistaken for a dead one.
+Ranks write lines of JSON: who they are, then how they ended: "done", "left" (told to) or "failed". A connection that
+closes before that belongs to a process that died: the system closes it within milliseconds, whatever killed the process
+and whatever it was computing. If a whole node is lost, the system's probes notice after about 5 s. So nobody has to
+send heartbeats, and a rank that computes for long is not mistaken for a dead one.
 
 The first trouble ends the job. Ranks that lose their partner in a collective call fail at the same moment, so the hub
 waits a second before it judges which rank was the cause.
@@ -15,18 +15,20 @@ import contextlib
 import dataclasses
 import json
 import os
+import resource
 import selectors
 import socket
 import threading
 import time
 import weakref
+from collections import Counter
 from typing import Any, Final
 
 from cutaway.errors import counted
 
 SETTLE: Final = 1.0  # seconds in which the cause of a failure arrives after its consequences
-_INTERRUPTED: Final = 5.0  # seconds for all ranks to notice an interruption that is meant for all
-DIED: Final = "it died without an error message (killed, or out of memory?)"
+_LEAVE: Final = 5.0  # seconds for all ranks to leave when they are told to, by Ctrl-C for example
+DIED: Final = "it died without an error message (killed, out of memory, or its node was lost?)"
 
 _sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
@@ -38,10 +40,17 @@ def keep(connection: socket.socket) -> socket.socket:
     """
     _sockets.add(connection)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 5, "TCP_USER_TIMEOUT": 7000}.items():
+    for name, value in {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 5000}.items():
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return connection
+
+
+def _allow_many_connections() -> None:
+    """Raise the number of open files to what the system allows: the default is often 1,024, too few for 1,000 ranks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _close_all() -> None:
@@ -84,6 +93,7 @@ class Hub(threading.Thread):
     def __init__(self, size: int, token: str, join_timeout: float) -> None:
         super().__init__(daemon=True, name="ranks")
         self._size, self._token, self._join_timeout = size, token, join_timeout
+        _allow_many_connections()
         dual = socket.has_dualstack_ipv6()
         family = socket.AF_INET6 if dual else socket.AF_INET
         self._listener = socket.create_server(("", 0), family=family, backlog=1024, dualstack_ipv6=dual)
@@ -146,22 +156,20 @@ class Hub(threading.Thread):
         self._peers[said["rank"]] = peer
         if len(self._peers) == self._size and not self._trouble:
             self._gone = True
-            for other in self._peers.values():
-                send(other.connection, {"go": self._peers[0].host, "threads": self._threads(other)})
+            self._send_off()
         return None
 
     def _end(self, peer: _Peer, said: dict[str, Any]) -> None:
         peer.ended = said
         how = said["how"]
-        if how == "done":
-            return
-        doubt = {"failed": 0, "died": 0, "interrupted": 1, "lost a partner": 2}[how]
-        verdict = Verdict(peer.rank, peer.host, said["cause"], said.get("hint"), said.get("exit_code", 1))
-        self._trouble.append((doubt, verdict))
-        judge_at = time.monotonic() + (_INTERRUPTED if how == "interrupted" else SETTLE)
-        self._judge_at = min(self._judge_at, judge_at)
-        if self._gone and all(other.ended and other.ended["how"] == "interrupted" for other in self._peers.values()):
-            self._judge_at = float("inf")  # by the user, who knows
+        if how != "done":
+            doubt = {"failed": 0, "died": 0, "left": 1, "lost a partner": 2}[how]
+            verdict = Verdict(peer.rank, peer.host, said["cause"], said.get("hint"), said.get("exit_code", 1))
+            self._trouble.append((doubt, verdict))
+            judge_at = time.monotonic() + (_LEAVE if how == "left" else SETTLE)
+            self._judge_at = min(self._judge_at, judge_at)
+        if self._gone and all(one.ended and one.ended["how"] in {"done", "left"} for one in self._peers.values()):
+            self._judge_at = float("inf")  # all of them left, as they were told to
 
     def _judge(self) -> Verdict:
         return min(self._trouble, key=lambda one: one[0])[1]  # the first of the surest
@@ -177,14 +185,15 @@ class Hub(threading.Thread):
             "see what the launcher says of the missing ones; if they start slowly, give a longer `join_timeout`",
         )  # fmt: skip
 
-    def _threads(self, peer: _Peer) -> int:
-        """Return how many threads a rank may use: its processors, shared with the ranks that are bound to the same."""
-        here = [other for other in self._peers.values() if other.host == peer.host]
-        same = [other for other in here if other.processors == peer.processors]
-        threads = len(peer.processors.split(",")) // len(same)
-        if peer.granted is not None:
-            threads = min(threads, int(peer.granted / len(here)))
-        return max(1, threads)
+    def _send_off(self) -> None:
+        """Tell every rank how many threads it may use: its processors, shared with the ranks bound to the same."""
+        same = Counter((peer.host, peer.processors) for peer in self._peers.values())
+        here = Counter(peer.host for peer in self._peers.values())
+        for peer in self._peers.values():
+            threads = len(peer.processors.split(",")) // same[peer.host, peer.processors]
+            if peer.granted is not None:
+                threads = min(threads, int(peer.granted / here[peer.host]))
+            send(peer.connection, {"go": self._peers[0].host, "threads": max(1, threads)})
 
     def _tell(self, said: dict[str, Any]) -> None:
         for rank in sorted(self._peers, reverse=True):  # rank 0 last: when it ends, this thread does

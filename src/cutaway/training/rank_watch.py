@@ -19,8 +19,9 @@ exits with the same code, within seconds:
   thread after 2 s. So enter `watched` before data are read, and leave it when all files are written.
 - Under `start_processes` the launcher prints the line, because it knows which signal killed a process.
 
-KeyboardInterrupt passes through unchanged if it is raised in every rank (after Ctrl-C, for example). A rank that waits
-in a collective call does not raise it: if a signal shall end the job in order, the ranks agree to stop at one step.
+KeyboardInterrupt and SystemExit pass through unchanged if every rank raises them within 5 s. A rank that waits in a
+collective call raises nothing. So if a signal shall end the run in order, let its handler set a flag, let the ranks
+agree on the step at which they stop, write the checkpoint, and `raise SystemExit(launch.UNFINISHED)` in all of them.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class _Watch(threading.Thread):
         send(self._meeting.connection, _report(error))
         self._over.wait(10.0)
         self._left.set()
-        if self._verdict is None:  # interrupted, like all others
+        if self._verdict is None:  # it left, like all others
             return
         self._write_error_file(self._verdict)
         if os.environ.get("CUTAWAY_DEBUG"):
@@ -206,7 +207,10 @@ def _leave_group() -> None:
 
 def _report(error: BaseException) -> dict[str, Any]:
     if isinstance(error, KeyboardInterrupt):
-        return {"how": "interrupted", "cause": "it was interrupted", "exit_code": 130}
+        return {"how": "left", "cause": "it was interrupted", "exit_code": 130}
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        return {"how": "left", "cause": f"it left with exit code {code}", "exit_code": code}
     how = "lost a partner" if _lost_a_partner(error) else "failed"
     if isinstance(error, CutawayError):
         return {"how": how, "cause": error.message, "hint": error.hint, "exit_code": error.exit_code}
