@@ -14,6 +14,18 @@ def check_new_folder(directory: str | os.PathLike[str], *, beside: Collection[st
 
     Creates nothing. Raises `OutputError` if the path is a file or a folder with other files in it.
     """
+    folder = check_folder_path(directory)
+    try:
+        taken = folder.is_dir() and any(path.name not in beside for path in folder.iterdir())
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    if taken:
+        raise OutputError(f"{str(folder)!r} is not empty", hint="name a new folder, or remove this one first")
+    return folder
+
+
+def check_folder_path(directory: str | os.PathLike[str]) -> Path:
+    """Return the path of a folder, new or not. Raises `OutputError` if the path, or what it lies in, is a file."""
     folder = Path(directory)
     if not os.fspath(directory):
         raise OutputError("the name of the folder is empty", hint="give one, for example my-model")
@@ -21,11 +33,11 @@ def check_new_folder(directory: str | os.PathLike[str], *, beside: Collection[st
         for path in (folder, *folder.parents):
             if path.exists() and not path.is_dir():
                 raise OutputError(f"{str(path)!r} is a file, not a folder", hint="give the name of a folder")
-        taken = folder.is_dir() and any(path.name not in beside for path in folder.iterdir())
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        hint = "name a folder that you may write to"
-        raise cannot_write(f"can't write to {str(folder)!r}: {why}", error, hint=hint) from error
-    if taken:
-        raise OutputError(f"{str(folder)!r} is not empty", hint="name a new folder, or remove this one first")
+        raise _unwritable(folder, error) from error
     return folder
+
+
+def _unwritable(folder: Path, error: Exception) -> OutputError:
+    why = getattr(error, "strerror", None) or error
+    return cannot_write(f"can't write to {str(folder)!r}: {why}", error, hint="name a folder that you may write to")

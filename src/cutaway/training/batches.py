@@ -75,7 +75,7 @@ class Batcher:
         targets_BT = _padded([_after_border(row) for row in rows], IGNORED)[:, 1:]
         inputs = {"input_ids": torch.from_numpy(ids_BT[:, :-1])}
         if any(len(row.lengths) > 1 for row in rows):
-            inputs |= _isolated(rows, ids_BT.shape[1] - 1, causal=True)
+            inputs |= isolated(rows, ids_BT.shape[1] - 1, causal=True)
         return _batch(inputs, targets_BT, rows)
 
     def _masked(self, rows: Sequence[Row], seed: int, numbers: Sequence[int]) -> Batch:
@@ -88,7 +88,7 @@ class Batcher:
         ids_BT = _padded(shown, self.pad)
         inputs = {"input_ids": torch.from_numpy(ids_BT)}
         if any(len(row.lengths) > 1 for row in rows):
-            inputs |= _isolated(rows, ids_BT.shape[1], causal=False)
+            inputs |= isolated(rows, ids_BT.shape[1], causal=False)
         elif len({len(row.ids) for row in rows}) > 1:
             inputs["attention_mask"] = _places([row.ids for row in rows])
         return _batch(inputs, _padded(targets, IGNORED), rows)
@@ -116,10 +116,15 @@ class Batcher:
 
     def _hidden(self, ids_T: IntArray, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Choose whole units of about `mask_share` of the tokens; at least one, and never a special token."""
-        units_T = np.arange(len(ids_T)) // self.unit if self.begins_word is None else np.cumsum(self.begins_word[ids_T])
+        open_T = ~np.isin(ids_T, list(self.specials))
+        if self.begins_word is None:
+            units_T = np.arange(len(ids_T)) // self.unit
+        else:
+            begins_T = self.begins_word[ids_T] | ~open_T
+            begins_T[1:] |= ~open_T[:-1]
+            units_T = np.cumsum(begins_T)
         units_T = units_T - units_T[0]
         chosen = rng.random(int(units_T[-1]) + 1) < self.mask_share
-        open_T = ~np.isin(ids_T, list(self.specials))
         hidden_T = chosen[units_T] & open_T
         if not hidden_T.any() and open_T.any():
             hidden_T = (units_T == rng.choice(units_T[open_T])) & open_T
@@ -174,7 +179,7 @@ def _target(row: Row) -> IntArray:
     return row.target_ids
 
 
-def _isolated(rows: Sequence[Row], length: int, *, causal: bool) -> dict[str, torch.Tensor]:
+def isolated(rows: Sequence[Row], length: int, *, causal: bool) -> dict[str, torch.Tensor]:
     """Return positions counted in each piece, and a mask (B, 1, T, T) that is True where both are in one piece."""
     piece_BT = np.full((len(rows), length), -1, dtype=np.int64)
     place_BT = np.zeros((len(rows), length), dtype=np.int64)

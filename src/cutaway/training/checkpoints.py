@@ -15,7 +15,7 @@ import re
 import shutil
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -24,23 +24,31 @@ import torch.distributed as dist
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
 
-from cutaway.errors import CorruptFile, OutputError, cannot_write
+from cutaway.errors import CorruptFile, cannot_write
 from cutaway.log import get_logger
 from cutaway.training.optimizers import state_tensors
 from cutaway.training.processes import Processes
 
 FOLDER: Final = "checkpoints"
 _PART: Final = ".part"
+_PATIENCE: Final = 30.0  # seconds; other ranks, which a save needs, may be gone
+_NAME: Final = r"step-\d+"
 _logger = get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A complete checkpoint: after which step, where, how long it had trained, and the step of the best loss."""
+    """A complete checkpoint: after which step and where; the time trained, what was predicted, the place of the run.
+
+    `best_step` is the step of the best validation so far.
+    """
 
     step: int
     path: Path
     seconds: float
+    tokens: int
+    symbols: int
+    place: float
     best_step: int
 
 
@@ -53,31 +61,30 @@ class Checkpoints:
         self._failed: BaseException | None = None
         self._group = dist.new_group(backend="gloo") if processes.size > 1 else None
 
-    def clean(self) -> None:
-        """Remove what an interrupted save left."""
-        if self._processes.first and self._folder.is_dir():
-            for path in self._folder.glob(f"*{_PART}"):
-                shutil.rmtree(path, ignore_errors=True)
+    def newest(self) -> Checkpoint | None:
+        """Return the newest complete checkpoint, the same on every rank: the first one looks.
 
-    def all(self) -> list[Checkpoint]:
-        """Return the complete checkpoints, oldest first. One whose files are cut short is named and left out."""
-        found = []
-        for path in sorted(self._folder.glob("step-*")) if self._folder.is_dir() else []:
-            if re.fullmatch(r"step-\d+", path.name) and (checkpoint := _complete(path)) is not None:
-                found.append(checkpoint)
-        return found
+        What an interrupted save left is removed. A damaged checkpoint is named and set aside.
+        """
+        return self._processes.from_first(self._newest)  # type: ignore[no-any-return]
 
-    def save(self, module: Any, optimizers: list[torch.optim.Optimizer], *, now: bool = False, **facts: Any) -> None:
-        """Save the state after a step; `facts` are the fields of `Checkpoint`. It goes on in a thread unless `now`.
+    def _newest(self) -> Checkpoint | None:
+        for path in self._folder.glob(f"*{_PART}"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in sorted(self._folder.glob("step-*"), reverse=True):
+            if re.fullmatch(_NAME, path.name) and (checkpoint := _complete(path)) is not None:
+                return checkpoint
+        return None
 
-        Raises `OutputError` if this save (with `now`) or the one before it failed; what was complete stays.
+    def save(self, module: Any, optimizers: list[torch.optim.Optimizer], **facts: Any) -> None:
+        """Save the state after a step, in a thread; `facts` are the fields of `Checkpoint`.
+
+        Raises `OutputError` if the save before it failed; what was complete stays.
         """
         self.wait()
         state = {name: _copied(tensor) for name, tensor in _tensors(module, optimizers).items()}
-        self._thread = threading.Thread(target=self._guarded, args=(state, facts), daemon=True)
+        self._thread = threading.Thread(target=self._guarded, args=(state, facts), daemon=True, name="checkpoint")
         self._thread.start()
-        if now:
-            self.wait()
 
     def wait(self) -> None:
         """Wait for the save that is going on. Raises `OutputError` if it failed."""
@@ -86,14 +93,17 @@ class Checkpoints:
             self._thread = None
         [failed] = self._processes.sums([float(self._failed is not None)])
         if failed:
-            error, self._failed = self._failed, None
-            if isinstance(error, OutputError):
-                raise error
+            error, self._failed = _cause(self._failed), None
             raise cannot_write(
-                f"can't save a checkpoint in {str(self._folder)!r}: {error or 'another rank failed'}",
-                error or OSError("another rank failed"),
+                f"can't save a checkpoint in {str(self._folder)!r}: {getattr(error, 'strerror', None) or error}",
+                error,
                 hint="free some space, then run the same command again: it goes on from the last complete checkpoint",
             ) from error
+
+    def finish(self) -> None:
+        """Let a save that is going on come to its end, after an error elsewhere."""
+        if self._thread is not None:
+            self._thread.join(None if self._group is None else _PATIENCE)
 
     def load(self, checkpoint: Checkpoint, module: Any, optimizers: list[torch.optim.Optimizer]) -> None:
         """Read a checkpoint into a model and its optimizers, at any number of ranks.
@@ -127,26 +137,40 @@ class Checkpoints:
     def _write(self, state: dict[str, Any], facts: dict[str, Any]) -> None:
         part = self._folder / f"step-{facts['step']:08d}{_PART}"
         final = part.with_suffix("")
-        if self._processes.first:
+
+        def begin() -> None:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
-        if self._group is not None:
-            dist.barrier(self._group)
-        writer = HuggingFaceStorageWriter(str(part), save_distributed=True)
-        with _no_warning():
-            state_dict_saver.save(state, storage_writer=writer, process_group=self._group, no_dist=self._group is None)
-        if self._processes.first and not final.exists():
+
+        def complete() -> None:
             files = {path.name: path.stat().st_size for path in sorted(part.glob("*.safetensors"))}
             record = facts | {"tensors": len(state), "files": files}
             _written(part / "checkpoint.json", json.dumps(record, indent=1))
             part.rename(final)
             self._prune(facts["best_step"])
+
+        self._on_first(begin)
+        writer = HuggingFaceStorageWriter(str(part), save_distributed=True)
+        with _no_warning():
+            state_dict_saver.save(state, storage_writer=writer, process_group=self._group, no_dist=self._group is None)
+        self._on_first(complete)
+
+    def _on_first(self, action: Callable[[], None]) -> None:
+        """Do something on the first rank, for which all wait; if it fails there, it fails on every rank."""
+        failed: list[OSError | None] = [None]
+        if self._processes.first:
+            try:
+                action()
+            except OSError as error:
+                failed = [error]
         if self._group is not None:
-            dist.barrier(self._group)
+            dist.broadcast_object_list(failed, src=0, group=self._group)
+        if failed[0] is not None:
+            raise failed[0]
 
     def _prune(self, best: int) -> None:
         """Remove all but the last few checkpoints and the best."""
-        names = sorted(path.name for path in self._folder.glob("step-*") if not path.name.endswith(_PART))
+        names = sorted(path.name for path in self._folder.glob("step-*") if re.fullmatch(_NAME, path.name))
         for name in names[: -self._keep]:
             if name != f"step-{best:08d}":
                 gone = self._folder / f"{name}{_PART}"
@@ -180,17 +204,28 @@ def _copied(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _complete(path: Path) -> Checkpoint | None:
-    """Return the checkpoint of a folder if every file that it lists is there and whole; else say what is wrong."""
+    """Return the checkpoint of a folder if every file that it lists is there and whole; else say so, set it aside."""
     try:
         record = json.loads((path / "checkpoint.json").read_text())
         short = [name for name, size in record["files"].items() if (path / name).stat().st_size != size]
         if not short and record["files"]:
-            return Checkpoint(record["step"], path, record["seconds"], record["best_step"])
+            fields = [field.name for field in dataclasses.fields(Checkpoint) if field.name != "path"]
+            return Checkpoint(path=path, **{name: record[name] for name in fields})
         wrong = f"{short[0]!r} is cut short" if short else "it has no files"
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         wrong = str(error)
-    _logger.warning(f"the checkpoint {str(path)!r} is damaged and is not used: {wrong}")
+    aside = path.with_name(f"{path.name}.damaged")
+    _logger.warning(f"the checkpoint {str(path)!r} is damaged and is not used: {wrong}; it is now {aside.name!r}")
+    with contextlib.suppress(OSError):
+        shutil.rmtree(aside, ignore_errors=True)
+        path.rename(aside)
     return None
+
+
+def _cause(error: BaseException | None) -> BaseException:
+    """Return what went wrong; DCP wraps the errors of all ranks, each with its traceback, into one."""
+    failures = getattr(error, "failures", None)
+    return next(iter(failures.values()))[0] if failures else error or OSError("another rank failed")
 
 
 def _written(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from cutaway.log import get_logger
 from cutaway.progress import step
 from cutaway.tokens.codec import Codec
 from cutaway.training.checkpoints import Checkpoints
-from cutaway.training.loop import Job, fit
+from cutaway.training.loop import Job, fit, validate
 from cutaway.training.new_model import whole_module
 from cutaway.training.records import SampleRecord, StepRecord, ValidationRecord
 from cutaway.training.run_folder import RunFolder
@@ -24,6 +24,7 @@ from cutaway.training.writing import WRITERS, samples
 
 _SAY_EVERY: Final = 10.0  # seconds
 _SAVE_EVERY: Final = 20.0  # seconds
+_END: Final = "the end"
 
 _logger = get_logger(__name__)
 
@@ -57,44 +58,62 @@ class Course:
         self.samples: list[SampleRecord] = []
         self.best = Best()
         self.resumed_at: int | None = None
-        self.stopped = "the end"
+        self.stopped = _END
+        self.done = 0  # steps
         directory = None if folder is None else folder.directory
         self._kept = None if directory is None else Checkpoints(directory, job.processes, settings.loop.keep)
-        self._saved_at = 0.0
+        self._saved, self._saved_at = 0, 0.0  # the step and the second of the last checkpoint
+        self._place = 0.0
         self._said_at = -math.inf
 
     def run(self, opening: str) -> None:
         """Train to the end. Raises `KeyboardInterrupt`, after a checkpoint, if the run was asked to stop."""
-        job, loop = self.job, self._settings.loop
-        start = self._resume()
+        job = self.job
+        start = self.done = self._saved = self._resume()
         if start and (job.clock.place(start) >= 1 or self._waited_enough()):
+            if not self.validation:  # its file is lost
+                self._add(validate(job, start))
             self._say(f"the run is complete after {counted(start, 'step')}")
             return
         self._say(f"going on after {counted(start, 'step')}: {opening}" if start else opening)
         job.clock = dataclasses.replace(job.clock)  # its time begins now
-        done = start
+        try:
+            self._train(start)
+            self._save(self.done, now=True)
+        except Exception:
+            if self._kept is not None:
+                self._kept.finish()
+            raise
+        if job.stopped:
+            again = "" if self._folder is None else f"; the same command goes on from {self._folder.directory}"
+            self._say(f"stopped after {counted(self.done, 'step')}{again}")
+            raise KeyboardInterrupt(job.stopped)
+
+    def _train(self, start: int) -> None:
+        """Train after step `start`."""
+        job, loop = self.job, self._settings.loop
         with step("training", job.clock.steps) as shown:
             for record in fit(job, start + 1):
                 self._add(record)
-                done = record.step
+                done = self.done = record.step
                 if isinstance(record, StepRecord):
+                    self._place = record.place
                     shown.reach(
                         done, None if loop.minutes is None else max(done, round(done / max(record.place, 1e-6)))
                     )
                     if self._on_step is not None and job.processes.first:
                         self._on_step(record)
-                    if loop.save_every is not None and done % loop.save_every == 0:
+                    # A step that is validated is saved after that, so that a checkpoint never comes before its records.
+                    if self._is_due(done) and done % loop.validate_every and record.place < 1:
                         self._save(done)
                 else:
                     self._validated(record)
-                    if self.stopped != "the end":
+                    if self.stopped != _END:
                         break
-        if done > start:
-            self._save(done, now=True)
-        if job.stopped:
-            again = "" if self._folder is None else f"; the same command goes on from {self._folder.directory}"
-            self._say(f"stopped after {counted(done, 'step')}{again}")
-            raise KeyboardInterrupt(job.stopped)
+
+    def _is_due(self, number: int) -> bool:
+        every = self._settings.loop.save_every
+        return every is not None and number > 0 and number % every == 0
 
     def _validated(self, record: ValidationRecord) -> None:
         loop = self._settings.loop
@@ -104,15 +123,18 @@ class Course:
         if elapsed - self._said_at >= _SAY_EVERY:
             self._said_at = elapsed
             self._say(f"after {counted(record.step, 'step')}: {told(record)}")
-        if loop.save_every is None and record.step and elapsed - self._saved_at >= _SAVE_EVERY:
+        late = loop.save_every is None and record.step > 0 and elapsed - self._saved_at >= _SAVE_EVERY
+        if late or self._is_due(record.step):
             self._saved_at = elapsed
             self._save(record.step)
-        if self._waited_enough():
-            self.stopped = f"no better loss in {counted(self.best.waited, 'validation')}"
+        self._waited_enough()
 
     def _waited_enough(self) -> bool:
         patience = self._settings.loop.patience
-        return patience is not None and self.best.waited >= patience
+        if patience is None or self.best.waited < patience:
+            return False
+        self.stopped = f"no better loss in {counted(patience, 'validation')}"
+        return True
 
     def _elapsed(self) -> float:
         """Return the time trained by the clock of the first rank."""
@@ -123,29 +145,31 @@ class Course:
         job, folder, kept = self.job, self._folder, self._kept
         if folder is None or kept is None:
             return 0
-        kept.clean()
-        job.processes.wait()
+        newest = kept.newest()
         seen = folder.seen
-        found = kept.all()
-        start = found[-1].step if found else 0
-        if found:
-            kept.load(found[-1], job.module, job.optimizers)
-            self.resumed_at = start
+        start = newest.step if newest is not None else 0
+        if newest is not None:
+            kept.load(newest, job.module, job.optimizers)
+            self.resumed_at, self._place = start, newest.place
             before = {name: [line for number, line in sorted(lines.items()) if number <= start]
                       for name, lines in seen.items()}  # fmt: skip
             self.metrics = [StepRecord(**line) for line in before["metrics.jsonl"]]
             self.validation = [ValidationRecord(**line) for line in before["validation.jsonl"]]
             self.samples = [SampleRecord(line["step"], tuple(line["texts"])) for line in before["samples.jsonl"]]
-            job.tokens, job.symbols = self.metrics[-1].tokens, self.metrics[-1].symbols
+            job.tokens, job.symbols = newest.tokens, newest.symbols
+            if len(self.metrics) < start:
+                self._say(f"metrics.jsonl has lost the records of {counted(start - len(self.metrics), 'step')}")
         for record in self.validation:
             self.best.take(record)
         # What the clock decided is repeated, unless the run has another length now: then its places are other ones.
         if folder.longer:
             folder.drop_after(start)
         places = {number: line["place"] for number, line in seen["metrics.jsonl"].items() if number > start}
-        if start and not folder.longer and job.clock.seconds is not None:
-            places[start] = seen["metrics.jsonl"][start]["place"]
-        job.clock = dataclasses.replace(job.clock, recorded=places, before=found[-1].seconds if found else 0.0)
+        if newest is not None and not folder.longer and job.clock.seconds is not None:
+            places[start] = newest.place
+        job.clock = dataclasses.replace(
+            job.clock, recorded=places, before=newest.seconds if newest is not None else 0.0
+        )
         self._saved_at = job.clock.before
         return start
 
@@ -171,11 +195,17 @@ class Course:
             self._add(SampleRecord(number, texts))
 
     def _save(self, number: int, *, now: bool = False) -> None:
+        """Save the state after a step, unless it was saved already; with `now` wait until it is on the disk."""
         if self._kept is None:
             return
-        best = self.best
-        facts = {"step": number, "seconds": self.job.clock.elapsed, "best_step": best.step}
-        self._kept.save(self.job.module, self.job.optimizers, now=now, **facts)
+        if number != self._saved:
+            self._saved, job = number, self.job
+            self._kept.save(
+                job.module, job.optimizers, step=number, seconds=job.clock.elapsed, tokens=job.tokens,
+                symbols=job.symbols, place=self._place, best_step=self.best.step,
+            )  # fmt: skip
+        if now:
+            self._kept.wait()
 
     def _say(self, sentence: str) -> None:
         if self.job.processes.first:

@@ -6,6 +6,7 @@ rows are a pure function of (seed, step, place), and its gradient is summed in a
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -18,6 +19,7 @@ from typing import Any, Final, Protocol
 import torch
 
 from cutaway.errors import TrainingError
+from cutaway.random_streams import seed32
 from cutaway.shards import Row
 from cutaway.training.batches import Batch, Batcher
 from cutaway.training.objectives import losses_of
@@ -46,10 +48,10 @@ class Rows(Protocol):
 class Job:
     """Everything that the loop works with.
 
-    `peak` is the highest learning rate, `warmup` in steps. `sorted_rows` says that the rows of a step are divided into
-    micro-batches by length, so that little is padded. `stop` is asked after every step for a signal to end;
-    `stopped` is the one that ended the loop, the same on all ranks. `floor` is the exact loss of the source on the
-    held-out rows.
+    `peak` is the highest learning rate; `warmup` in steps and `warmup_place` are those of `learning_rate`.
+    `sorted_rows` says that the rows of a step are divided into micro-batches by length, so that little is padded.
+    `stop` is asked after every step for a signal to end; `stopped` is the one that ended the loop, the same on all
+    ranks. `floor` is the exact loss of the source on the held-out rows.
     """
 
     module: Any
@@ -62,6 +64,7 @@ class Job:
     clock: Clock
     peak: float
     warmup: int
+    warmup_place: float
     sorted_rows: bool
     held_out: list[Row]
     floor: float | None = None
@@ -85,7 +88,9 @@ def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
     for step in itertools.count(first):
         began = time.perf_counter()
         place = _agreed_place(job, step)
-        rate = learning_rate(step, place, peak=job.peak, warmup=job.warmup, schedule=loop.schedule)
+        rate = learning_rate(
+            step, place, peak=job.peak, warmup=job.warmup, schedule=loop.schedule, warmup_place=job.warmup_place
+        )
         for group in (group for optimizer in job.optimizers for group in optimizer.param_groups):
             group["lr"] = rate
         job.module.train()
@@ -96,16 +101,18 @@ def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
         share = job.processes.share(len(batches))
         for turn, (number, counts) in enumerate(share, 1):
             batch, checksum = batches[number]()
-            with autocast(loop.device, job.decided.precision):
-                losses = losses_of(job.module, batch)
+            with _dropped_out(job, step, number):
+                with autocast(loop.device, job.decided.precision):
+                    losses = losses_of(job.module, batch)
+                gradients.add(losses.sum() / nominal, counts=counts, last=turn == len(share))
             if counts:
                 nats = float(losses.detach().double().sum())
                 sums = _added(sums, (nats, batch.predictions, batch.symbols, checksum, 0))
-            gradients.add(losses.sum() / nominal, counts=counts, last=turn == len(share))
         asked = job.stop()
         sums[4] = 0.0 if not asked else 1.0 if asked == TIME_IS_UP else _AT_ONCE
         nats, predictions, symbols, checksum_, stop = job.processes.sums(sums, job.module.device)
-        norm = gradients.norm(nominal / predictions)
+        loss = nats / max(predictions, 1)  # rows of special tokens alone predict nothing
+        norm = gradients.norm(nominal / max(predictions, 1))
         for name, value in (("loss", nats), ("gradient's norm", norm)):
             check_finite(name, value, step, job.peak)
         gradients.clip(norm, loop.clip)
@@ -115,7 +122,7 @@ def fit(job: Job, first: int = 1) -> Iterator[StepRecord | ValidationRecord]:
         job.tokens, job.symbols = job.tokens + int(predictions), job.symbols + int(symbols)
         taken = time.perf_counter() - began
         yield StepRecord(
-            step, nats / predictions, rate, norm, job.tokens, job.symbols, place, int(checksum_), job.clock.elapsed,
+            step, loss, rate, norm, job.tokens, job.symbols, place, int(checksum_), job.clock.elapsed,
             predictions / taken,
         )  # fmt: skip
         last = place >= 1
@@ -143,7 +150,7 @@ def validate(job: Job, step: int) -> ValidationRecord:
     nats, predictions, symbols = job.processes.sums(sums, job.module.device)
     check_finite("loss on held-out rows", nats, step, job.peak)
     bits = nats / LN2 / symbols if job.counts_symbols and symbols else None
-    return ValidationRecord(step, nats / predictions, bits, job.floor)
+    return ValidationRecord(step, nats / max(predictions, 1), bits, job.floor)
 
 
 def step_batches(job: Job, step: int) -> list[Callable[[], tuple[Batch, int]]]:
@@ -161,6 +168,15 @@ def step_batches(job: Job, step: int) -> list[Callable[[], tuple[Batch, int]]]:
         return job.batcher.batch(chosen, seed, part), sum(zlib.crc32(row.ids.tobytes()) for row in chosen)
 
     return [lambda part=part: make(part) for part in _parts(indices, job.decided.micro_batch)]  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def _dropped_out(job: Job, step: int, number: int) -> Iterator[None]:
+    """Let dropout depend on seed, step and micro-batch alone; torch's global random state stays as it is."""
+    cuda = [torch.cuda.current_device()] if job.module.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed32(job.settings.seed, "dropout", step, number))
+        yield
 
 
 def check_finite(name: str, value: float, step: int, peak: float) -> None:

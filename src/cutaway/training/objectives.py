@@ -17,11 +17,7 @@ from cutaway.training.batches import IGNORED, Batch
 
 def losses_of(module: Any, batch: Batch) -> torch.Tensor:
     """Return the loss of every prediction of a batch, in the order of its targets: nats, or squared errors."""
-    inputs = {name: value.to(module.device) for name, value in batch.inputs.items()}
-    if (mask := inputs.get("attention_mask")) is not None and mask.dim() == 4:
-        inputs["attention_mask"] = _for_attention(module, mask)
-    options = {"use_cache": False} if "use_cache" in inspect.signature(type(module).forward).parameters else {}
-    logits: torch.Tensor = module(**inputs, **options).logits
+    logits = logits_of(module, batch.inputs)
     targets = batch.targets.to(module.device)
     if targets.dtype.is_floating_point:
         if targets.dim() == 1:
@@ -31,6 +27,16 @@ def losses_of(module: Any, batch: Batch) -> torch.Tensor:
         return functional.cross_entropy(logits.float(), targets, reduction="none")
     chosen = targets != IGNORED
     return functional.cross_entropy(logits[chosen].float(), targets[chosen], reduction="none")
+
+
+def logits_of(module: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Return the logits of a model for the inputs of a batch."""
+    inputs = {name: value.to(module.device) for name, value in inputs.items()}
+    if (mask := inputs.get("attention_mask")) is not None and mask.dim() == 4:
+        inputs["attention_mask"] = _for_attention(module, mask)
+    options = {"use_cache": False} if "use_cache" in inspect.signature(type(module).forward).parameters else {}
+    logits: torch.Tensor = module(**inputs, **options).logits
+    return logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +51,10 @@ class Scale:
         """Change the last layer so that the model gives numbers in their own unit."""
         head = head_of(module)
         head.weight.mul_(self.spread)
-        if head.bias is None:
+        if head.bias is not None:
+            head.bias.mul_(self.spread).add_(self.mean)
+        elif self.mean:
             raise ValueError("the head has no bias to add the mean to")
-        head.bias.mul_(self.spread).add_(self.mean)
 
 
 def head_of(module: Any) -> Any:

@@ -33,17 +33,24 @@ def plain_attention(
     dropout: float = 0.0,
     scaling: float | None = None,
     is_causal: bool | None = None,
-    **_: Any,
+    position_bias: torch.Tensor | None = None,
+    **more: Any,
 ) -> tuple[torch.Tensor, None]:
     """Return attention's output, of shape (B, T, H, K), in the form that transformers' modules expect.
 
-    A mask is True where a position may be seen, or is added to the scores.
+    A mask is True where a position may be seen, or is added to the scores, as `position_bias` is (T5).
+
+    Raises `ValueError` for what some models do to the scores and this does not.
     """
+    if any(more.get(name) is not None for name in ("softcap", "s_aux")):
+        raise ValueError("plain attention has no softcap and no sinks")
     groups = query_BHTK.shape[1] // key_BHTK.shape[1]
     if groups > 1:
         key_BHTK, value_BHTK = (x.repeat_interleave(groups, dim=1) for x in (key_BHTK, value_BHTK))
     scaling = query_BHTK.shape[-1] ** -0.5 if scaling is None else scaling
     scores_BHTT = (query_BHTK * scaling) @ key_BHTK.mT
+    if position_bias is not None:
+        scores_BHTT = scores_BHTT + position_bias
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     if attention_mask is not None:
         if attention_mask.dtype == torch.bool:

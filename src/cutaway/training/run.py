@@ -30,12 +30,14 @@ from cutaway.models import Model, save
 from cutaway.models.saving import MODEL_FILES
 from cutaway.progress import duration
 from cutaway.ranks import find_ranks
+from cutaway.shards import Labels
 from cutaway.tokens.codec import Codec
 from cutaway.training.batches import Batcher
 from cutaway.training.course import Course, told
+from cutaway.training.isolation import check_isolated
 from cutaway.training.loop import Job, step_batches
 from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
-from cutaway.training.objectives import Scale
+from cutaway.training.objectives import Scale, head_of
 from cutaway.training.optimizers import optimizers_of, peak_rate
 from cutaway.training.processes import Processes, shard
 from cutaway.training.rank_watch import watched
@@ -45,7 +47,7 @@ from cutaway.training.run_card import card
 from cutaway.training.run_data import DEFAULT_CONTEXT, RunData, read_data
 from cutaway.training.run_folder import RunFolder, locked
 from cutaway.training.run_tokenizer import word_starts
-from cutaway.training.schedule import Clock
+from cutaway.training.schedule import WARMUP_PLACE, Clock
 from cutaway.training.settings import Settings
 from cutaway.training.stop_signals import stop_asked
 from cutaway.training.trials import Decided, decide, set_attention, threads_set
@@ -75,10 +77,12 @@ class TrainingRun:
         labels = self.data.labels
         config = config_of(
             settings.model, self.data.tokenizer, self.context,
-            labels=labels.names if labels else (), many=labels is not None and labels.kind == "many",
+            labels=label_names(labels, settings), many=labels is not None and labels.kind == "many",
         )  # fmt: skip
         module = build(config, settings.model.objective, settings.loop.seed)
         set_padding(module, self.data.tokenizer)
+        if self.data.scale is not None and head_of(module).bias is None:
+            self.data = not_centred(self.data)
         self.model = Model(f"{Path(self.source).stem}-{config.model_type}", None, module, self.data.tokenizer)
         self.parameters = sum(parameter.numel() for parameter in module.parameters())
         self.steps = planned_steps(settings, self.data)
@@ -135,6 +139,7 @@ class TrainingRun:
             clock=Clock(self.steps, None if loop.minutes is None else 60 * loop.minutes),
             peak=loop.learning_rate or peak_rate(loop.optimizer, width),
             warmup=loop.warmup if loop.warmup is not None else (self.steps // 20 if self.steps else 100),
+            warmup_place=math.inf if loop.warmup is not None else WARMUP_PLACE,
             sorted_rows=self.data.single, held_out=held_out, floor=self.data.exact_loss(held_out),
             counts_symbols=self.settings.model.objective == "causal",
         )  # fmt: skip
@@ -143,6 +148,8 @@ class TrainingRun:
         """Decide by timing on the first rank; a run that goes on keeps all but the threads of what it began with."""
 
         def made() -> Decided:
+            rows = (job.rows.row(job.settings.seed, index) for index in range(job.settings.batch_size))
+            check_isolated(job.module, rows, self.settings.model.objective)
             batch, _ = step_batches(job, 1)[0]()
             now = job.decided = decide(job.module, batch, job.settings, job.decided.micro_batch)
             if folder is None:
@@ -173,14 +180,14 @@ class TrainingRun:
 
     def _finished(self, course: Course, config: Any, directory: Path | None) -> Training:
         job, loop = course.job, self.settings.loop
-        last, seconds = course.validation[-1], course.metrics[-1].seconds
+        last, seconds = course.validation[-1], job.clock.before if not course.metrics else course.metrics[-1].seconds
         trained = sum(p.numel() for p in job.module.parameters() if p.requires_grad)
         result = Training(
             name=self.model.name if directory is None else directory.resolve().name, source=self.source,
             directory=None if directory is None else str(directory), objective=self.settings.model.objective,
             architecture=config.model_type, parameters=self.parameters, trained_parameters=trained,
             vocab_size=size_of(self.data.tokenizer), context=self.context, batch_size=loop.batch_size,
-            micro_batch=job.decided.micro_batch, steps=course.metrics[-1].step, ranks=job.processes.size,
+            micro_batch=job.decided.micro_batch, steps=course.done, ranks=job.processes.size,
             threads=job.decided.threads, precision=job.decided.precision, attention=job.decided.attention,
             optimizer=loop.optimizer, peak_learning_rate=job.peak, hurried_at=hurried(course.metrics, self.steps),
             resumed_at=course.resumed_at, stopped=course.stopped, tokens_seen=job.tokens, seconds=seconds,
@@ -248,7 +255,8 @@ def train_with(
 def batcher_of(run: TrainingRun) -> Batcher:
     """Return what makes the batches of a run's objective."""
     model, tokenizer = run.settings.model, run.data.tokenizer
-    pad = tokenizer.special_id("pad")
+    pad = run.model.config.pad_token_id  # by which a model that gives labels finds the last token
+    pad = tokenizer.special_id("pad") if pad is None else pad
     starts = word_starts(tokenizer) if model.objective == "masked" else None
     return Batcher(
         objective=model.objective,
@@ -263,6 +271,21 @@ def batcher_of(run: TrainingRun) -> Batcher:
         specials=tokenizer.special_ids,
         labels=run.data.targets,
     )
+
+
+def label_names(labels: Labels | None, settings: Settings) -> tuple[str, ...]:
+    """Return the names of what a model says: its classes, or the column of its numbers."""
+    if labels is None:
+        return ()
+    return tuple(labels.names) if labels.kind != "numbers" else (settings.data.label_column or "number",)
+
+
+def not_centred(data: RunData) -> RunData:
+    """Return data whose numbers are divided by their spread and keep their mean, for a last layer without a bias."""
+    if data.scale is None or data.targets is None:
+        raise ValueError("these data have no numbers")
+    mean, spread = data.scale
+    return dataclasses.replace(data, targets=(data.targets + mean / spread).astype(np.float32), scale=(0.0, spread))
 
 
 def planned_steps(settings: Settings, data: RunData) -> int | None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import filelock
 
 from cutaway.errors import InputError, cannot_write
-from cutaway.folders import check_new_folder
+from cutaway.folders import check_folder_path, check_new_folder
 
 RECORD: Final = "run.json"
 FILES: Final = ("metrics.jsonl", "validation.jsonl", "samples.jsonl")
@@ -42,12 +42,11 @@ class RunFolder:
         """
         before = read_record(self.directory)
         if before is None:
-            check_new_folder(self.directory, beside=(f"{RECORD}.lock",))
+            check_new_folder(self.directory, beside=(f"{RECORD}.lock", f"{RECORD}.part"))
         else:
             _compare(before, record, self.directory)
         now = {**record, "decided": (before or record)["decided"], "longer": _has_other_length(before, record)}
-        with explained(self.directory):
-            write_whole(self.directory / RECORD, json.dumps(now, indent=1, ensure_ascii=False) + "\n")
+        self._record(now)
         return now
 
     def open(self) -> None:
@@ -65,7 +64,7 @@ class RunFolder:
                     self._files[name] = path.open("a", encoding="utf-8", buffering=1)
 
     def drop_after(self, step: int) -> None:
-        """Forget the records of later steps: they will be made anew, in another way."""
+        """Forget the records of later steps: they will be made anew, because the run has another length now."""
         for name in FILES:
             lines = [line for number, line in self.seen[name].items() if number <= step]
             if len(lines) < len(self.seen[name]):
@@ -75,6 +74,8 @@ class RunFolder:
                     with explained(self.directory):
                         write_whole(self.directory / name, b"".join(map(_line, lines)).decode())
                         self._files[name] = (self.directory / name).open("a", encoding="utf-8", buffering=1)
+        if self._writes and (record := read_record(self.directory)) is not None:
+            self._record({**record, "longer": False})
 
     def add(self, name: str, record: Mapping[str, Any]) -> None:
         """Append a record to a file, unless a line of its step is there already (a resume repeats some steps)."""
@@ -91,29 +92,37 @@ class RunFolder:
             file.close()
         self._files = {}
 
+    def _record(self, record: Mapping[str, Any]) -> None:
+        with explained(self.directory):
+            write_whole(self.directory / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
 
 @contextlib.contextmanager
 def locked(directory: Path, *, writes: bool) -> Iterator[None]:
-    """Hold the folder for one run. Raises `InputError` if another run is writing into it."""
+    """Hold the folder for one run.
+
+    Raises `InputError` if another run is writing into it, and `OutputError` if it can't be a folder or written to.
+    """
     if not writes:
         yield
         return
+    check_folder_path(directory)
     with explained(directory):
         directory.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(directory / f"{RECORD}.lock", timeout=0)
-    try:
-        with explained(directory):
+    with explained(directory):
+        try:
             lock.acquire()
-    except filelock.Timeout as error:
-        raise InputError(
-            f"another run is writing into {str(directory)!r}", hint="wait until it ends, or choose another `output`"
-        ) from error
+        except filelock.Timeout as error:  # which is an OSError, too
+            raise InputError(
+                f"another run is writing into {str(directory)!r}", hint="wait until it ends, or choose another `output`"
+            ) from error
     try:
         yield
     finally:
-        lock.release()
         with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+            Path(lock.lock_file).unlink()  # before the release: the name must not be taken from a run that comes next
+        lock.release()
         with contextlib.suppress(OSError):  # it is empty if the run was refused
             directory.rmdir()
 
@@ -179,7 +188,10 @@ def _compare(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path)
 
 
 def _has_other_length(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
-    return before is not None and any(before["settings"].get(n) != now["settings"][n] for n in LENGTHS)
+    if before is None:
+        return False
+    # "longer" stays until the records of the other length are gone.
+    return bool(before.get("longer")) or any(before["settings"].get(n) != now["settings"][n] for n in LENGTHS)
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

@@ -96,7 +96,9 @@ def word_starts(tokenizer: Tokenizer) -> list[bool] | None:
 
     Known are WordPiece ("##" continues) and the marks "Ġ" and "▁" that begin a word.
     """
-    tokens = sorted(tokenizer.vocabulary, key=tokenizer.vocabulary.__getitem__)
+    tokens = [""] * (max(tokenizer.vocabulary.values()) + 1)  # an id may have no token
+    for token, id_ in tokenizer.vocabulary.items():
+        tokens[id_] = token
     if any(token.startswith("##") for token in tokens):
         return [not token.startswith("##") for token in tokens]
     for mark in ("Ġ", "▁"):

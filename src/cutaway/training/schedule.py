@@ -16,6 +16,9 @@ WSD_DECAY: Final = 0.3
 """The share of a run in which "wsd" lowers the rate to 0."""
 
 _COSINE_END: Final = 0.1
+WARMUP_PLACE: Final = 0.05
+"""Where the warm-up ends at the latest unless its steps are given: a clock can end a run long before its steps do."""
+
 _UNTRUSTED: Final = 0.02  # of the time: the first steps are slow and say little about the others
 
 
@@ -34,13 +37,19 @@ def rate_at(place: float, schedule: str) -> float:
     return _COSINE_END + (1 - _COSINE_END) * (1 + math.cos(math.pi * place)) / 2
 
 
-def learning_rate(step: int, place: float, *, peak: float, warmup: int, schedule: str) -> float:
-    """Return the learning rate of a step, counted from 1: linear warm-up over `warmup` steps, then the schedule.
+def learning_rate(
+    step: int, place: float, *, peak: float, warmup: int, schedule: str, warmup_place: float = math.inf
+) -> float:
+    """Return the learning rate of a step, counted from 1: linear warm-up, then the schedule.
 
-    >>> learning_rate(5, 0.05, peak=1.0, warmup=10, schedule="cosine")
+    The warm-up ends after `warmup` steps or at `warmup_place`, whichever comes first.
+
+    >>> learning_rate(5, 0.05, peak=1.0, warmup=10, schedule="wsd")
+    0.5
+    >>> learning_rate(5, 0.05, peak=1.0, warmup=1000, schedule="wsd", warmup_place=0.1)
     0.5
     """
-    rise = min(1.0, step / warmup) if warmup else 1.0
+    rise = min(1.0, max(step / warmup, place / warmup_place)) if warmup else 1.0
     return peak * rise * rate_at(place, schedule)
 
 

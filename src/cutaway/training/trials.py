@@ -54,7 +54,7 @@ def decide(module: Any, batch: Batch, loop: LoopSettings, micro_batch: int) -> D
         [loop.threads] if loop.threads else [1] if small and on_cpu else _counts(available) if on_cpu else [available]
     )
     first = Decided(counts[0], "float32" if precision == "auto" else precision,
-                    _usable(module, "sdpa" if attention == "auto" else attention), micro_batch)  # fmt: skip
+                    _usable(module, batch, "sdpa" if attention == "auto" else attention), micro_batch)  # fmt: skip
     tries: list[list[Decided]] = [[dataclasses.replace(first, threads=count) for count in counts[1:]]]
     chosen, best = first, math.inf
     if len(counts) > 1 or "auto" in (precision, attention):
@@ -92,17 +92,27 @@ def set_attention(module: Any, name: str) -> None:
     module.set_attn_implementation(plain_attention.NAME if name == "plain" else name)
 
 
-def _usable(module: Any, attention: str) -> str:
-    """Return the attention, or "eager" if the model's class can't take it."""
+@torch.no_grad()
+def _usable(module: Any, batch: Batch, attention: str) -> str:
+    """Return the attention; "eager" if the model's class can't take it, or if plain attention is not what it computes.
+
+    A class may do more to its scores than plain attention knows of, and torch's attention must be given as much.
+    """
     try:
         set_attention(module, attention)
+        if attention == "plain":
+            losses = losses_of(module, batch)
+            set_attention(module, "eager")
+            if not torch.allclose(losses, losses_of(module, batch), rtol=1e-3, atol=1e-4):
+                return "eager"
+            set_attention(module, attention)
     except (ValueError, ImportError):
         return "eager"
     return attention
 
 
 def _better(module: Any, batch: Batch, chosen: Decided, candidate: Decided, best: float) -> tuple[Decided, float]:
-    if _usable(module, candidate.attention) != candidate.attention:
+    if _usable(module, batch, candidate.attention) != candidate.attention:
         return chosen, best
     taken = _seconds(module, batch, candidate)
     return (candidate, taken) if taken <= _WORTH * best else (chosen, best)
