@@ -131,6 +131,7 @@ def test_raised_steps_make_later_records_anew_even_if_that_is_cut_off(tmp_path: 
         patch.setattr("cutaway.training.run_folder.RunFolder.drop_after", die)
         with pytest.raises(Killed):  # after run.json has the new length, before the old records are gone
             train(**again, output=tmp_path)
+    saves_ended()
     train(**again, output=tmp_path)
     assert [line["place"] for line in lines(tmp_path)][4:] == [step / 20 for step in range(5, 21)]
 
@@ -150,6 +151,7 @@ def test_what_the_clock_decided_is_repeated(tmp_path: Path, monkeypatch: pytest.
     settings: dict[str, Any] = {**LONGER, "steps": None, "minutes": 0.5}
     with pytest.raises(Killed):
         train(**settings, output=tmp_path, on_step=turn(1.0, until=11))
+    saves_ended()
     before = [computed(line) for line in lines(tmp_path)]
     result = train(**settings, output=tmp_path, on_step=turn(2.0))
     assert result.resumed_at == 8
