@@ -71,7 +71,8 @@ class Batcher:
         return self._labelled(rows)
 
     def _causal(self, rows: Sequence[Row]) -> Batch:
-        ids_BT = _padded([row.ids for row in rows], self.pad)
+        # Nothing is predicted from what fills a row. It is not the padding token, for which transformers wants a mask.
+        ids_BT = _padded([row.ids for row in rows], int(self.pad == 0))
         targets_BT = _padded([_after_border(row) for row in rows], IGNORED)[:, 1:]
         inputs = {"input_ids": torch.from_numpy(ids_BT[:, :-1])}
         if any(len(row.lengths) > 1 for row in rows):

@@ -83,7 +83,9 @@ class TrainingRun:
         set_padding(module, self.data.tokenizer)
         if self.data.scale is not None and head_of(module).bias is None:
             self.data = not_centred(self.data)
-        self.model = Model(f"{Path(self.source).stem}-{config.model_type}", None, module, self.data.tokenizer)
+        self.model = Model(
+            f"{Path(self.source).name.partition('.')[0]}-{config.model_type}", None, module, self.data.tokenizer
+        )
         self.parameters = sum(parameter.numel() for parameter in module.parameters())
         self.steps = planned_steps(settings, self.data)
         self._trained = False
