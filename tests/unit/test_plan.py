@@ -15,7 +15,7 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 
 import cutaway
-from cutaway.errors import InputError
+from cutaway.errors import InputError, WrongKind
 from cutaway.models.accelerators import ACCELERATORS, accelerator
 from cutaway.models.activation_memory import activation_bytes, shape_of
 from cutaway.shards import prepare_shards
@@ -113,6 +113,33 @@ def test_operations_are_those_that_torch_counts(name):
         module(**inputs)
     planned = B * flops_of_row(shape_of(config), counts_of(module), T)
     assert planned == pytest.approx(3 * counter.get_total_flops(), rel=1e-6)
+
+
+def test_shared_layers_are_counted_as_often_as_they_are_used():
+    config = transformers.AlbertConfig(
+        hidden_size=64, embedding_size=16, num_attention_heads=4, intermediate_size=128, vocab_size=V,
+        num_hidden_layers=6, num_hidden_groups=2,
+    )  # fmt: skip
+    module = transformers.AlbertForMaskedLM._from_config(config, attn_implementation="eager")
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        module(input_ids=torch.full((B, T), 7))
+    planned = B * flops_of_row(shape_of(config), counts_of(module), T)
+    assert planned == pytest.approx(3 * counter.get_total_flops(), rel=1e-6)
+
+
+def test_of_experts_those_that_are_used_are_counted():
+    """Mixtral: 46.7 billion parameters, of which a token uses 12.9 (Jiang et al. 2024, arXiv:2401.04088)."""
+    result = plan("mixtral", device="h200", count=64, batch_size=64, context=1, optimizer="adamw")
+    assert result.parameters / 1e9 == pytest.approx(46.7, abs=0.05)
+    embedded = 32_000 * 4096
+    assert result.flops_per_token / 6e9 + embedded / 1e9 == pytest.approx(12.9, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", ["mamba", "rwkv", "vit"])
+def test_what_is_not_a_transformer_of_tokens_is_refused(kind):
+    with pytest.raises(WrongKind, match="not a Transformer"):
+        plan(kind, device="h100")
 
 
 def test_counts_by_hand():
@@ -276,7 +303,7 @@ def test_a_real_step_takes_this_memory():
 import resource, torch
 from pathlib import Path
 from torch.nn import functional
-from cutaway.training.model_sizes import SIZES, Size, configuration, model_class
+from cutaway.training.model_sizes import SIZES, configuration, model_class
 import dataclasses
 
 def train(size, rows, context):
@@ -293,7 +320,7 @@ def train(size, rows, context):
         optimizer.zero_grad()
 
 torch.set_num_threads(1)
-train(Size(1, 1, 16), 2, 16)
+train(SIZES["nano"], 4, 256)  # libraries and their kernels are loaded
 before = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 train(SIZES["nano"], 64, 256)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
@@ -304,7 +331,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
     )
     result = plan("nano", vocab_size=60, batch_size=64, micro_batch=64, context=256, optimizer="adamw",
                   gradient_checkpointing=False)  # fmt: skip
-    assert result.peak_bytes / int(done.stdout) == pytest.approx(1, abs=0.1)
+    assert result.peak_bytes / int(done.stdout) == pytest.approx(1, abs=0.15)
 
 
 def test_the_command_says_and_saves_it(capsys, tmp_path: Path):

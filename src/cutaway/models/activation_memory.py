@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Final
 
+from cutaway.errors import WrongKind
 from cutaway.models.config_outline import BIDIRECTIONAL
 
 _FAMILIES: Final = {
@@ -53,6 +54,8 @@ class Shape:
 def shape_of(config: Any) -> Shape:
     """Return the numbers of a transformers configuration.
 
+    Raises `WrongKind` if it is not one of a Transformer that reads tokens.
+
     >>> from cutaway.models.configuration import read_configuration
     >>> found = shape_of(read_configuration("gpt2")[0])
     >>> found.family, found.layers, found.width, found.inner, found.activation
@@ -65,6 +68,11 @@ def shape_of(config: Any) -> Shape:
         family = "t5"
     width = _number(text, "hidden_size", "n_embd", "d_model", "dim")
     heads = _number(text, "num_attention_heads", "n_head", "num_heads", "n_heads", "encoder_attention_heads")
+    if not (width and heads and isinstance(getattr(text, "vocab_size", None), int)):
+        raise WrongKind(
+            f"a {kind} is not a Transformer that reads tokens: it has no attention heads or no vocabulary",
+            hint="take a model such as gpt2, llama, bert or t5",
+        )
     inner = _number(text, "intermediate_size", "n_inner", "d_ff", "encoder_ffn_dim", "ffn_dim", "hidden_dim")
     activation = next(
         (

@@ -160,7 +160,7 @@ def _planned(asked: PlanSettings, config: Any, named: str) -> Plan:
         total_seconds=seconds,
         device_hours=None if seconds is None else seconds * asked.count / 3600,
         choices=_choices(found, chosen, a_step),
-        assumed=_assumptions(config, shape, asked, device, link, predicted),
+        assumed=_assumptions(config, shape, asked, device, costs, link, predicted),
     )
 
 
@@ -247,7 +247,7 @@ def _fewest(shape: Shape, counts: Counts, layouts: list[Layout], device: Acceler
 
 
 def _assumptions(
-    config: Any, shape: Shape, asked: PlanSettings, device: Accelerator, link: float, predicted: float
+    config: Any, shape: Shape, asked: PlanSettings, device: Accelerator, costs: Costs, link: float, predicted: float
 ) -> tuple[str, ...]:
     peak = device.peak(asked.precision) / 1e12
     said = [
@@ -267,6 +267,6 @@ def _assumptions(
         said.append(f"{predicted:.0%} of the positions are predicted.")
     if not shape.exact:
         said.append(f"The memory of activations is estimated: {config.model_type} is counted like a {shape.family}.")
-    if getattr(config.get_text_config(), "num_experts_per_tok", None):
-        said.append("All experts of a layer are counted as used, which is more than a token uses.")
+    if not costs.fits and any(part.name == "update" and part.at_peak for part in costs.memory):
+        said.append("Muon makes its updates whole and all at once; `optimizer='adamw'` needs less.")
     return tuple(said)

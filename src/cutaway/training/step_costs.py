@@ -29,8 +29,9 @@ _STATES: Final = ("AdamW: two numbers a weight", "Muon: a number a weight; AdamW
 class Counts:
     """Parameters of a model: all, in matrix products, in all layers, in the largest layer, under Muon.
 
-    `muon_largest` counts those under Muon that have the commonest shape, which are updated together, and `muon_flops`
-    the operations of one update.
+    `matrices` counts a weight as often as a token meets it: that of shared layers several times, of experts those that
+    are used. `muon_largest` counts those under Muon that have the commonest shape, which are updated together, and
+    `muon_flops` the operations of one update.
     """
 
     parameters: int
@@ -112,13 +113,28 @@ def counts_of(module: Any) -> Counts:
         flops += _TURNS * (4 * short**2 * long + 2 * short**3)
     return Counts(
         parameters=sum(weight.numel() for weight in module.parameters()),
-        matrices=sum(weight.numel() for weight in products),
+        matrices=round(_met(module.config, products, inside)),
         layers=sum(weight.numel() for weight in inside.values()),
         largest_layer=max(sizes, default=0),
         muon=sum(weight.numel() for weight in turned),
         muon_largest=max(alike.values(), default=0),
         muon_flops=flops,
     )
+
+
+def _met(config: Any, products: list[Any], inside: dict[int, Any]) -> float:
+    """Return the weights that a token meets in matrix products."""
+    text = config.get_text_config()
+    # ALBERT's layers are few, and each is used several times.
+    again = text.num_hidden_layers / groups if (groups := getattr(text, "num_hidden_groups", 0)) else 1
+    met: float = sum(weight.numel() * (again if id(weight) in inside else 1) for weight in products)
+    names = ("num_experts", "num_local_experts", "n_routed_experts")
+    experts = next((number for name in names if (number := getattr(text, name, None))), 0)
+    if experts:
+        used = getattr(text, "num_experts_per_tok", 1) / experts
+        stacked = (weight for weight in inside.values() if weight.dim() == 3 and weight.shape[0] == experts)
+        met += sum(weight.numel() * used for weight in stacked)
+    return met
 
 
 def flops_of_row(shape: Shape, counts: Counts, length: int) -> float:
