@@ -149,3 +149,13 @@ def test_records_that_are_alike_do_not_count_as_independent():
 def test_a_value_that_no_draw_changes_has_no_interval():
     found = measured(resampled({"accuracy": lambda w: np.ones(len(w))}, 10, seed=0, draws=20)["accuracy"])
     assert (found.value, found.low, found.high) == (1.0, None, None)
+
+
+def test_of_four_records_there_is_no_interval():
+    values = np.arange(8.0)
+    for count, has in ((4, False), (5, True)):
+        some = values[:count]
+        drawn = resampled({"m": lambda w, v=some: w @ v / w.sum(1)}, count, seed=0, draws=100)["m"]
+        assert (measured(drawn).low is not None) == has and measured(drawn).value == some.mean()
+    grouped = {"m": lambda w: w @ values / w.sum(1)}
+    assert measured(resampled(grouped, 8, seed=0, draws=100, groups=[0, 0, 1, 1, 2, 2, 3, 3])["m"]).low is None

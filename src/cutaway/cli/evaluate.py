@@ -45,7 +45,7 @@ _SECTIONS = {
 @click.option(
     "--tokens",
     type=AtLeast(1),
-    help="Score at most this many tokens.  [default: 50,000; 2,000 of a masked model, each in a run of its own]",
+    help="Score at most this many tokens.  [default: 20,000; 2,000 of a masked model, each in a run of its own]",
 )
 @click.option(
     "--window", type=AtLeast(4), help="How many tokens the model reads at once.  [default: its context, at most 1,024]"
@@ -64,8 +64,8 @@ def command(model: str, files: tuple[str, ...], file_format: str | None, **optio
 
     \b
     Examples:
-      seq 1000 1400 > numbers.txt && cutaway evaluate smollm2-135m numbers.txt --tokens 400
-      cutaway train --steps 20 -o small && seq 100 199 > n.txt && cutaway evaluate small n.txt -o evaluation.html
+      cutaway train --steps 20 -o small-run && cutaway evaluate small-run
+      seq 1000 1400 > numbers.txt && cutaway evaluate smollm2-135m numbers.txt --tokens 400 -o numbers.html
     """
     from cutaway.evaluation.request import Request
 

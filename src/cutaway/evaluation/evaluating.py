@@ -52,7 +52,7 @@ def evaluate(
     Without `data` the model must be the folder of a run of `train`: it is measured on what the run held out, or on new
     text of a known source. Otherwise baselines learn from `train_data`; without it from what a run was trained on; or
     else from the records that are left when the share `held_out` is the test part. At most `records` records and
-    `tokens` tokens (by default 50,000, or 2,000 masked ones) are scored, chosen by a hash. The model reads `window`
+    `tokens` tokens (by default 20,000, or 2,000 masked ones) are scored, chosen by a hash. The model reads `window`
     tokens at once, at most 1,024 by default. Intervals come from `draws` bootstrap draws of records, or of clusters of
     similar records if a run knows them.
 
@@ -198,6 +198,8 @@ def _how(outcome: Outcome, own: Mapping[str, Measured], about: Sequence[MetricNo
         f"Intervals: 95 %, the 2.5 and 97.5 percentiles of {draws:,} bootstrap draws of {drawn}; "
         "the same draws for the model and all baselines."
     ]
+    if task.count < 20:
+        found.append(f"With only {drawn} the intervals are rough, or none can be drawn.")
     if counts["records"] < counts["of"]:
         found.append(f"Measured on {counts['records']:,} of {counted(counts['of'], 'record')}, chosen by a hash.")
     if counts["in the train part"]:

@@ -25,7 +25,7 @@ from cutaway.evaluation.verdict import FLOOR
 from cutaway.models.text_model import Model
 from cutaway.progress import step
 
-TOKENS, SITES = 50_000, 2000
+TOKENS, SITES = 20_000, 2000
 _CONFUSION = 20  # labels that a table of confusions has room for
 _POINTS = 2000
 

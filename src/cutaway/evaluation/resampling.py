@@ -24,6 +24,7 @@ Measure = Callable[[Floats], Floats]
 K = TypeVar("K", bound=Hashable)
 
 DRAWS = 2000
+FEWEST = 5  # records from which an interval is drawn
 _NUMBERS = 4_000_000  # weights held at once: 32 MB
 
 
@@ -41,15 +42,17 @@ def resampled(
 ) -> dict[K, Floats]:
     """Return each measure's value on the `count` records themselves, followed by its values on `draws` draws.
 
-    With the `groups` of the records, whole groups are drawn: records that are alike don't count as independent.
+    Of fewer than `FEWEST` records there are no draws: they would say little. With the `groups` of the records, whole
+    groups are drawn: records that are alike don't count as independent.
 
-    >>> values = resampled({"mean": lambda weights_DN: weights_DN @ np.arange(3.0) / 3}, 3, seed=0, draws=10)["mean"]
+    >>> values = resampled({"mean": lambda weights_DN: weights_DN @ np.arange(5.0) / 5}, 5, seed=0, draws=10)["mean"]
     >>> len(values), float(values[0])
-    (11, 1.0)
+    (11, 2.0)
     """
     found: dict[K, list[Floats]] = {name: [] for name in measures}
     group_N = np.arange(count) if groups is None else np.unique(groups, return_inverse=True)[1]
-    for weights_DG in _weights(int(group_N.max()) + 1, seed, draws):
+    size = int(group_N.max()) + 1
+    for weights_DG in _weights(size, seed, draws if size >= FEWEST else 0):
         weights_DN = weights_DG[:, group_N]
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw may lack a class: its value is NaN
             for name, measure in measures.items():
@@ -68,8 +71,13 @@ def measured(values: Floats) -> Measured:
         return Measured(None, None, None)
     if len(drawn) < 2 or np.ptp(drawn) == 0:
         return Measured(value, None, None)
+    return Measured(value, *ends_of(drawn))
+
+
+def ends_of(drawn: Floats) -> tuple[float, float]:
+    """Return the 2.5 % and the 97.5 % quantile of draws."""
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Measured(value, float(low), float(high))
+    return float(low), float(high)
 
 
 def _weights(count: int, seed: int, draws: int) -> Iterator[Floats]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from cutaway.evaluation.descriptions import MetricNote
-from cutaway.evaluation.resampling import Floats, Measured, measured
+from cutaway.evaluation.resampling import Floats, Measured, ends_of, measured
 from cutaway.evaluation.result import Difference
 
 FLOOR = "floor"  # what no model can beat is not a baseline
@@ -28,15 +30,17 @@ def differences(
         if not known or measured(own).value is None:
             continue
         best = max(known, key=lambda who: sign * known[who][0])
-        gap = measured(own - known[best])
-        found[note.key] = Difference(best, gap.value or 0.0, gap.low, gap.high, _clear(gap, sign))
+        gap = own - known[best]
+        drawn = gap[1:][np.isfinite(gap[1:])]
+        low, high = ends_of(drawn) if len(drawn) > 1 else (None, None)
+        found[note.key] = Difference(best, float(gap[0]), low, high, _clear(low, high, sign))
     return found
 
 
-def _clear(gap: Measured, sign: int) -> str | None:
-    if gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
+def _clear(low: float | None, high: float | None, sign: int) -> str | None:
+    if low is None or high is None or low <= 0 <= high:
         return None
-    return "better" if sign * gap.low > 0 else "worse"
+    return "better" if sign * low > 0 else "worse"
 
 
 def verdict(
@@ -60,11 +64,19 @@ def verdict(
     if gap is None:
         return f"{said}; there is no baseline to compare it with."
     best = f"the best baseline ({gap.baseline}, {_number(mine.value - gap.value)})"
+    if gap.low is None and gap.value:
+        return (
+            f"{said}; {best} is {'better' if _worse(gap, note) else 'worse'}, but there are too few records to be sure."
+        )
     if gap.clear is None:
         return f"{said}: no clear difference from {best}."
     less, more = ("fewer", "more") if needs else ("lower", "higher")
     size = f"{_number(abs(gap.value))}{_interval(_absolute(gap))} {less if gap.value < 0 else more}"
     return f"{said}, {size} than {best}: clearly {gap.clear}."
+
+
+def _worse(gap: Difference, note: MetricNote) -> bool:
+    return gap.value > 0 if note.better == "lower" else gap.value < 0
 
 
 def _absolute(gap: Difference) -> Measured:

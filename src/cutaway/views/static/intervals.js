@@ -4,6 +4,7 @@ import { picture } from "./plots.js";
 
 const ROW = 24,
   LETTER = 6.4,
+  BOLD = 7.8,
   NAME = 26; // letters of a name that have room
 
 // A number with the digits that are read.
@@ -23,7 +24,8 @@ export function range(measured) {
 // logarithmic scale.
 export function intervalsPlot({ title, entries, width, log }) {
   const names = entries.map((entry) => clipped(legible(entry.name, { spaces: false }).textContent)),
-    pad = { left: Math.max(...names.map((name) => name.length)) * LETTER + 14, right: 62, top: 26 },
+    wide = entries.map((entry, i) => names[i].length * (entry.own ? BOLD : LETTER)),
+    pad = { left: Math.max(...wide) + 14, right: 62, top: 26 },
     bottom = pad.top + entries.length * ROW + 4,
     edge = width - pad.right;
   const image = picture(width, bottom + 24, `${title}: values with 95 % intervals; the table below has the numbers.`);

@@ -16,7 +16,11 @@ export function drawPlan(element, record) {
     fit((width) => stack(record, width)),
     el("p", {}, verdict(record)),
     meanings("parameters", "FLOPs"),
-    el("ul", {}, (record.assumed ?? []).map((sentence) => el("li", {}, sentence))),
+    el(
+      "ul",
+      {},
+      (record.assumed ?? []).map((sentence) => el("li", {}, sentence)),
+    ),
     twin("The parts of the memory as a table", memory(record)),
     twin("The ways to compute a step that were compared", choices(record)),
     twin("A step in numbers", step(record)),
