@@ -5,8 +5,8 @@ closes before that belongs to a process that died: the system closes it within m
 and whatever it was computing. If a whole node is lost, the system's probes notice after about 5 s. So nobody has to
 send heartbeats, and a rank that computes for long is not mistaken for a dead one.
 
-The first trouble ends the job. Ranks that lose their partner in a collective call fail at the same moment, so the hub
-waits a second before it judges which rank was the cause.
+The first trouble ends the job. Ranks that lose their partner in a collective call fail at the same moment as it dies,
+so the hub waits a second for the cause if it hears of such a failure first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from cutaway.errors import counted
 
-SETTLE: Final = 1.0  # seconds in which the cause of a failure arrives after its consequences
+_SETTLE: Final = 1.0  # seconds in which the cause of a failure arrives after its consequences
 _LEAVE: Final = 5.0  # seconds for all ranks to leave when they are told to, by Ctrl-C for example
 DIED: Final = "it died without an error message (killed, out of memory, or its node was lost?)"
 
@@ -166,7 +166,7 @@ class Hub(threading.Thread):
             doubt = {"failed": 0, "died": 0, "left": 1, "lost a partner": 2}[how]
             verdict = Verdict(peer.rank, peer.host, said["cause"], said.get("hint"), said.get("exit_code", 1))
             self._trouble.append((doubt, verdict))
-            judge_at = time.monotonic() + (_LEAVE if how == "left" else SETTLE)
+            judge_at = time.monotonic() + {"left": _LEAVE, "lost a partner": _SETTLE}.get(how, 0.0)
             self._judge_at = min(self._judge_at, judge_at)
         if self._gone and all(one.ended and one.ended["how"] in {"done", "left"} for one in self._peers.values()):
             self._judge_at = float("inf")  # all of them left, as they were told to

@@ -47,7 +47,8 @@ from cutaway.ranks import OWN_LAUNCH, Ranks
 from cutaway.training.rank_hub import DIED, Verdict, send
 from cutaway.training.rank_meeting import Meeting, first_here, meet
 
-_GRACE: Final = 2.0  # seconds in which the main thread may end the process itself
+_MOMENT: Final = 0.1  # seconds in which the main thread may say itself what happened
+_GRACE: Final = 2.0  # seconds in which it may end the process itself
 
 
 @contextlib.contextmanager
@@ -101,6 +102,7 @@ class _Watch(threading.Thread):
         self._speaks = ranks.rank == 0
         self._host_of_0 = os.environ["MASTER_ADDR"]
         self._parent = os.getppid()
+        self._lock = threading.Lock()
         self._go, self._over, self._left = threading.Event(), threading.Event(), threading.Event()
 
     def wait_for_go(self, join_timeout: float) -> None:
@@ -122,7 +124,8 @@ class _Watch(threading.Thread):
         """Report how this rank ended, wait for the verdict, and raise what this rank has to say."""
         send(self._meeting.connection, _report(error))
         self._over.wait(10.0)
-        self._left.set()
+        with self._lock:
+            self._left.set()
         if self._verdict is None:  # it left, like all others
             return
         self._write_error_file(self._verdict)
@@ -177,13 +180,21 @@ class _Watch(threading.Thread):
         self._verdict = verdict
         self._go.set()
         self._over.set()
-        if self._left.wait(_GRACE):
+        if self._left.wait(_MOMENT):
             return
+        with self._lock:
+            if not self._left.is_set():
+                self._say(verdict)
+        if not self._left.wait(_GRACE):
+            os._exit(verdict.exit_code)
+
+    def _say(self, verdict: Verdict) -> None:
+        """Say what the command line would; at once, because a launcher ends all ranks when it misses one."""
         self._write_error_file(verdict)
-        if self._speaks and not self._own_launch:  # what the command line would print
+        if self._speaks and not self._own_launch:
             lines = [f"cutaway: {verdict}"] + ([f"  {verdict.hint}"] if verdict.hint else [])
             print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201
-        os._exit(verdict.exit_code)
+            self._speaks = False
 
     def _check(self) -> None:
         if self._verdict is not None:
