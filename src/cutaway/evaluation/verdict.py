@@ -31,8 +31,8 @@ def differences(
             continue
         best = max(known, key=lambda who: sign * known[who][0])
         gap = own - known[best]
-        drawn = gap[1:][np.isfinite(gap[1:])]
-        low, high = ends_of(drawn) if len(drawn) > 1 else (None, None)
+        known_gaps = gap[1:][np.isfinite(gap[1:])]
+        low, high = ends_of(known_gaps) if len(known_gaps) > 1 else (None, None)
         found[note.key] = Difference(best, float(gap[0]), low, high, _clear(low, high, sign))
     return found
 
