@@ -103,7 +103,7 @@ def memory(run: Run) -> dict[str, Any]:
     for name in run.ready:
         if name.startswith("pipeline"):
             continue
-        child = Child(name, run)  # a fresh process: it runs only one sweep
+        child = Child(name, run)  # a fresh process: it does nothing else
         found[name] = child.ask("memory") | {"cache_mb": cache / 1e6}
         child.close()
     return found
