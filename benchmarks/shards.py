@@ -71,7 +71,7 @@ def write(path: Path, size: int, letters: str, length: int) -> tuple[int, str]:
 
 
 def run(file: Path, folder: Path, alphabet: str, kill_after: float | None) -> tuple[list[Any] | None, float, float]:
-    """Prepare the shards in a child; return what it printed, or None if it was killed; its peak memory in MB; its CPU seconds."""
+    """Prepare the shards in a child; return what it printed (None if it was killed), its peak MB and its CPU seconds."""
     command = [sys.executable, "-c", CHILD, str(file), str(folder), alphabet]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None

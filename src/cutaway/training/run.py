@@ -250,7 +250,14 @@ def train_with(
     ranks = find_ranks()
     if ranks.size > 1 and output is None:
         raise InputError("a run on several processes needs a folder", hint="give `output`")
-    with watched(ranks, backend="nccl" if settings.loop.device.startswith("cuda") else "gloo"):
+    on_gpu = settings.loop.device.startswith("cuda")
+    if on_gpu and ranks.size > 1:
+        # Slurm may show only one GPU to each process.
+        device = f"cuda:{ranks.local_rank % max(1, torch.cuda.device_count())}"
+        settings = dataclasses.replace(settings, loop=dataclasses.replace(settings.loop, device=device))
+        _check_device(device)
+        torch.cuda.set_device(device)
+    with watched(ranks, backend="cpu:gloo,cuda:nccl" if on_gpu else "gloo"):
         return TrainingRun(settings).train(output=output, on_step=on_step)
 
 
