@@ -473,3 +473,20 @@ def test_the_command_writes_whole_files_or_none(run) -> None:
     code, _, err = run("a.fa", "-o", "b.jsonl")
     assert code == 2 and "--force" in err and Path("b.jsonl").read_text() == "mine"
     assert run("a.fa", "-o", "b.jsonl", "--force")[0] == 0
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+def test_the_place_of_a_bad_letter_in_a_chromosome(tmp_path, monkeypatch, spaced):
+    # The lines of a long record are not kept, only where they end.
+    rows = ["ACGT" * 5, "AC", "", "GGTT" * 9, "A"]
+    file = tmp_path / "a.fa"
+    for row, column in [(0, 0), (0, 19), (1, 1), (3, 0), (3, 35), (4, 0)]:
+        bad = list(rows)
+        bad[row] = bad[row][:column] + "!" + bad[row][column + 1 :]
+        if spaced:
+            bad[3] = f"{bad[3][:36]} A"
+        file.write_text(">x\nAC\n>one\n" + "\n".join(bad) + "\n>y\nAC\n")
+        for long in (1 << 22, 7):
+            monkeypatch.setattr("cutaway.sequences.readers.fasta._LONG", long)
+            with pytest.raises(BadSequence, match=f"^line {row + 4}, column {column + 1} of"):
+                list(read_records(file, "dna"))

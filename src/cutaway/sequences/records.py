@@ -127,7 +127,9 @@ class Records(Iterator[Record]):
             if seen.full:
                 counts["ids not compared"] += 1
             counts["records"] += 1
-            yield Record(called, sequence, raw.label, request.file, raw.line)
+            record = [Record(called, sequence, raw.label, request.file, raw.line)]
+            del raw, sequence  # a chromosome needs the memory
+            yield record.pop()
         if not found:
             raise MissingText(
                 f"{request.file!r} has no records", hint=f"it was read as {request.format}; `format` changes that"

@@ -62,7 +62,10 @@ class Reading:
                 rename_duplicates=self.rename_duplicates,
             )
             for record in records:
-                yield record.sequence, record.label, f"record {record.id!r} (line {record.line:,} of {record.file!r})"
+                where = f"record {record.id!r} (line {record.line:,} of {record.file!r})"
+                item = [(record.sequence, record.label, where)]
+                del record  # a chromosome needs the memory
+                yield item.pop()
             counts.update(records.counts)
 
 

@@ -35,12 +35,12 @@ def write_all(
         for _ in itertools.islice(sequences, writer.read):  # those that an earlier call tokenized
             pass
         for batch in _batches(sequences, min(_SYMBOLS, request["shard_tokens"])):
-            found = _tokenized(batch, codec, batch_ids, request)
-            with writing(writer.folder):
-                writer.add(**found, read=len(batch))
-                if writer.tokens >= request["shard_tokens"]:
-                    writer.end_shard()
             progress.advance(len(batch))
+            _add(writer, batch, codec, batch_ids, request)
+            batch.clear()  # before the next one is read: it may be a chromosome
+            if writer.tokens >= request["shard_tokens"]:
+                with writing(writer.folder):
+                    writer.end_shard()
     with writing(writer.folder):
         if writer.is_open:
             writer.end_shard()
@@ -59,6 +59,7 @@ def _batches(sequences: Iterator[_Item], symbols: int) -> Iterator[list[_Item]]:
     for item in sequences:
         batch.append(item)
         size += symbols_of(item[0])
+        del item
         if len(batch) == _RECORDS or size >= symbols:
             yield batch
             batch, size = [], 0
@@ -69,6 +70,12 @@ def _batches(sequences: Iterator[_Item], symbols: int) -> Iterator[list[_Item]]:
 def symbols_of(sequence: Any) -> int:
     """Return the letters of a text, or the numbers of a series."""
     return len(sequence) if isinstance(sequence, str) else sum(map(len, sequence))
+
+
+def _add(writer: ShardWriter, batch: list[_Item], codec: Codec, batch_ids: BatchIds, request: dict[str, Any]) -> None:
+    found = _tokenized(batch, codec, batch_ids, request)
+    with writing(writer.folder):
+        writer.add(**found, read=len(batch))
 
 
 def _tokenized(batch: list[_Item], codec: Codec, batch_ids: BatchIds, request: dict[str, Any]) -> dict[str, Any]:

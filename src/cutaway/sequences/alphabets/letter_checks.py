@@ -13,6 +13,7 @@ import numpy as np
 from cutaway.errors import BadSequence
 
 _CODES = b"RYSWKMBDHV"  # IUPAC-IUB 1984: two or three of the four; N is any
+_SLICE = 1 << 22
 _RUN = re.compile(rb"N+")
 _PROTEIN_ONLY = frozenset("EFILPQZ*")  # letters of amino acids that no nucleotide code uses
 
@@ -44,8 +45,9 @@ def upper(letters: bytes, changes: dict[str, int]) -> bytes:
     """Return the letters in upper case, and count those that were lower case."""
     raised = letters.upper()
     if raised != letters:
-        both = np.frombuffer(letters, np.uint8), np.frombuffer(raised, np.uint8)
-        changes["lower case to upper"] = int(np.count_nonzero(both[0] != both[1]))
+        before, after = np.frombuffer(letters, np.uint8), np.frombuffer(raised, np.uint8)
+        slices = [slice(start, start + _SLICE) for start in range(0, len(letters), _SLICE)]  # of a chromosome
+        changes["lower case to upper"] = sum(int(np.count_nonzero(before[part] != after[part])) for part in slices)
     return raised
 
 

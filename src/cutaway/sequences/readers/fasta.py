@@ -7,12 +7,16 @@ import itertools
 import re
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cutaway.errors import BadSequence
 from cutaway.sequences.readers.line_blocks import blocks, decoded
 from cutaway.sequences.readers.request import Raw, Request
 
 _SPACE = b" \t\n\r\v\f"
 _NEWLINE = ord("\n")
+_LONG = 1 << 22
 _COMMENT = re.compile(rb"^;.*\n", re.MULTILINE)
 
 
@@ -39,6 +43,7 @@ def read_fasta(request: Request) -> Iterator[Raw | BadSequence]:
     del block
     for text in _headed(first, source):
         header, _, body = text.partition(b"\n")
+        del text  # a chromosome needs the memory
         letters = body.replace(b"\n", b"")
         ends = len(body) - len(letters) + 1
         if b";" in letters:
@@ -46,17 +51,24 @@ def read_fasta(request: Request) -> Iterator[Raw | BadSequence]:
             letters = kept.replace(b"\n", b"")
             if comments:
                 request.counts["comment lines"] += comments
+        ended = _line_ends(body) if len(body) > _LONG and len(letters) == len(body) - ends + 1 else None
         if b" " in letters or b"\t" in letters:
+            ended = None
             spaced, letters = len(letters), letters.translate(None, _SPACE)
             request.counts["spaces inside removed"] += spaced - len(letters)
+        if ended is not None:
+            body = b""  # the places of its line ends are enough
         try:
             sequence, words = letters.decode("utf-8"), header.decode("utf-8").split(None, 1)
         except UnicodeDecodeError:
-            yield not_utf8(request, b">" + text, line)
+            yield not_utf8(request, b">" + header + b"\n" + body, line)
         else:
-            del text, letters  # a chromosome needs the memory
+            del letters
             label = request.label(words[1].strip() if len(words) > 1 else None) if request.label_column else None
-            yield Raw(words[0] if words else None, sequence, label, line, functools.partial(in_body, body, line))
+            place = functools.partial(in_body, body, line) if ended is None else functools.partial(in_line, ended, line)
+            raw = [Raw(words[0] if words else None, sequence, label, line, place)]
+            del sequence, body, place
+            yield raw.pop()
         line += ends
 
 
@@ -69,9 +81,9 @@ def _headed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         for number, piece in enumerate(block.split(b">")):  # ">" is found much faster than "\n>"
             if number and line_begins:
                 if begun:
-                    whole = b"".join(parts)
+                    whole = [b"".join(parts)]
                     parts.clear()
-                    yield whole
+                    yield whole.pop()  # and keep nothing of it
                 begun = True
             elif number:
                 parts.append(b">")  # inside a line
@@ -81,7 +93,9 @@ def _headed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
             else:
                 line_begins = not number  # ">>" does not start a second header
     if begun:
-        yield b"".join(parts)
+        whole = [b"".join(parts)]
+        parts.clear()
+        yield whole.pop()
 
 
 def _headless(request: Request, text: bytes, first: int) -> BadSequence:
@@ -105,6 +119,23 @@ def in_body(body: bytes, line: int, letter: int) -> str:
             return f"line {number:,}, column {left if places is None else places[left - 1]:,}"
         left -= width
     return f"line {line:,}, column 1"  # the record has no letters
+
+
+def _line_ends(body: bytes) -> NDArray[np.int64] | None:
+    """Return the places of the line ends of a long record, or None if it has letters of several bytes."""
+    if not body.isascii():
+        return None
+    codes = np.frombuffer(body, np.uint8)
+    found = [start + np.flatnonzero(codes[start : start + _LONG] == _NEWLINE) for start in range(0, len(codes), _LONG)]
+    return np.concatenate(found)
+
+
+def in_line(ended: NDArray[np.int64], line: int, letter: int) -> str:
+    """Return the place of a letter of the sequence, from where the lines below its header end."""
+    letters_before = ended - np.arange(len(ended))  # that many letters are on the lines up to each end
+    row = int(np.searchsorted(letters_before, letter))
+    before = int(letters_before[row - 1]) if row else 0
+    return f"line {line + 1 + row:,}, column {letter - before:,}"
 
 
 def not_utf8(request: Request, text: bytes, line: int) -> BadSequence:
