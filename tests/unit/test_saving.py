@@ -289,6 +289,27 @@ def test_a_full_disk(tiny_gpt2, tmp_path):
     assert err == "" and names_in(tmp_path) == set()
 
 
+def test_what_the_tokenizer_declares_goes_with_it(tmp_path):
+    """Without it a model of series writes words instead of numbers."""
+    from cutaway.models.text_model import Model
+    from cutaway.tokens import Codec, train_tokenizer
+
+    tokenizer = train_tokenizer([[[1.0, 2.0, 3.5]]], "bins", alphabet="series", vocab_size=110)
+    size = max(tokenizer.vocabulary.values()) + 1
+    config = transformers.GPT2Config(
+        vocab_size=size, n_layer=1, n_head=2, n_embd=16, n_positions=32, bos_token_id=0, eos_token_id=0
+    )
+    made = Model("made", None, transformers.GPT2LMHeadModel(config).eval(), tokenizer)
+    models.save(made, tmp_path / "first")
+    models.save(str(tmp_path / "first"), tmp_path / "second")
+    for name in ("first", "second"):
+        codec = Codec.of(models.load_tokenizer(tmp_path / name))
+        assert (codec.kind, codec.alphabet) == ("bins", "series")
+        ids = codec.encode([[1.0, 2.0, 3.5]]).ids
+        assert codec.decode(ids).tolist() == Codec.of(tokenizer).decode(ids).tolist()
+        transformers.AutoTokenizer.from_pretrained(tmp_path / name)
+
+
 # The same, as the command line says it
 
 

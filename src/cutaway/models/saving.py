@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -98,6 +99,7 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
         with quiet_transformers(), plain_os_errors():
             model.module.save_pretrained(aside)
             _save_tokenizer(model, aside)
+            _declare(model, aside / "tokenizer_config.json")
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise ModelError(
             f"transformers can't save {model.name}: {str(error).splitlines()[0]}",
@@ -144,6 +146,14 @@ def _save_tokenizer(model: Model, aside: Path) -> None:
     fast: Any = transformers.PreTrainedTokenizerFast(tokenizer_object=model.tokenizer.backend, **given)
     fast.model_max_length = model.context or fast.model_max_length
     fast.save_pretrained(aside)
+
+
+def _declare(model: Model, file: Path) -> None:
+    """Write down what the tokenizer declares of itself (kind, alphabet, bins), which transformers does not know."""
+    declared = model.tokenizer.config.get("cutaway")
+    if declared is not None:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        file.write_text(json.dumps({**config, "cutaway": declared}, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def _probe(model: Model) -> list[int]:
