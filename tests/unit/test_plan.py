@@ -196,6 +196,8 @@ def test_eight_devices_share_and_send():
     assert _part(result, "weights").bytes == pytest.approx(4 * P / 8 + 4 * (P - layers) + 8 * counts.largest_layer)
     twice = plan("small", vocab_size=V, count=8, device="h100", batch_size=128, micro_batch=8, optimizer="adamw")
     assert twice.gathered_bytes == 2 * result.gathered_bytes and twice.reduced_bytes == result.reduced_bytes
+    turned = plan("small", vocab_size=V, count=8, device="h100", batch_size=64, micro_batch=8, optimizer="muon")
+    assert turned.gathered_bytes - result.gathered_bytes == pytest.approx(4 * counts.muon * 7 / 8)
     copies = plan("small", vocab_size=V, count=8, device="h100", batch_size=64, sharding="none", optimizer="adamw")
     assert copies.reduced_bytes == pytest.approx(2 * 4 * P * 7 / 8) and copies.gathered_bytes == 0
     apart = plan("small", vocab_size=V, count=16, per_node=8, device="h100", batch_size=128, network=5e9)

@@ -30,7 +30,7 @@ class Plan(Result):
 
     `memory` lists the parts of one device's memory. They are not all largest at once: `peak_bytes` is their sum when it
     is largest. `fits` compares it with the part of `device_bytes` that they may take. `flops_per_token` counts forward
-    and backward. `gathered_bytes` (weights) and `reduced_bytes` (gradients) are what each device sends in a step.
+    and backward. `gathered_bytes` (weights, Muon's updates) and `reduced_bytes` (gradients) are what each device sends.
     `choices` are ways to compute the step; the fastest that fits is chosen. `fewest` is the least number of devices on
     which the run would fit, None if it is unknown. `assumed` says in sentences what the numbers rest on.
     """

@@ -75,7 +75,10 @@ class MemoryPart:
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
-    """What a step costs each device; `gathered` and `reduced` are bytes that each sends in a step."""
+    """What a step costs each device.
+
+    `gathered` (weights, Muon's updates) and `reduced` (gradients) are bytes that each device sends in a step.
+    """
 
     memory: tuple[MemoryPart, ...]
     peak_bytes: int
@@ -169,6 +172,8 @@ def costs_of(
     if layout.sharding == "full":
         outside = counts.parameters - counts.layers
         gathered = 4.0 * (2 * counts.layers + outside) * layout.rounds * apart
+        if layout.optimizer == "muon":  # every device turns the whole of each update
+            gathered += 4.0 * counts.muon * apart
         reduced = (8.0 if device.name == "cpu" else 4.0) * counts.parameters * apart
     else:
         gathered, reduced = 0.0, 2 * 4.0 * counts.parameters * apart

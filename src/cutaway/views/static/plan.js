@@ -130,7 +130,7 @@ function step(record) {
     ["operations of a step", record.flops_per_step, "FLOPs"],
     ["peak of a device", record.peak_flops, "FLOP/s"],
     ["computing", record.compute_seconds, "s"],
-    ["weights gathered by a device", record.gathered_bytes, "bytes"],
+    ["weights (and updates of Muon) sent by a device", record.gathered_bytes, "bytes"],
     ["gradients sent by a device", record.reduced_bytes, "bytes"],
     ["sending, while it computes", record.communication_seconds, "s"],
     ["changing the weights", record.update_seconds, "s"],
