@@ -122,6 +122,32 @@ def test_labels_numbers_and_series_of_a_run(tmp_path):
     assert "persistence" in found.baselines
 
 
+def test_a_part_of_a_series_keeps_the_tokens_of_the_run(tmp_path):
+    """Written alone it would have another scale, and other bins."""
+    steps = np.concatenate([RANDOM.normal(size=400), 64 * RANDOM.normal(size=100)])
+    series = [{"sequence": [steps.tolist(), (steps * 3).tolist()]}]
+    bins = train_tokenizer([line["sequence"] for line in series], "bins", alphabet="series", vocab_size=140)
+    shards = shards_of(series, bins, tmp_path, "long", alphabet="series", held_out=0.2)
+    model = gpt2(bins)
+    data = {"source": "data.jsonl", "shards": "long", "alphabet": "series", "counts": {}}
+    found = evaluate(folder_of(model, tmp_path / "run", data), draws=100)
+    [(record, start, end)] = shards.held_out.tolist()
+    assert 0 < start < end == len(shards.ids(record))
+    first = torch.tensor([[0, *shards.ids(record)[start : start + 63].tolist()]])
+    whole = torch.tensor([0, *shards.ids(record)[start:].tolist(), 0])
+    nats = []
+    for at in range(1, len(whole)):
+        if at < 64:
+            context = first[:, :at]
+        else:
+            begin = 64 + (at - 64) // 32 * 32
+            context = torch.cat([whole[:1], whole[begin - 31 : at]])[None]
+        with torch.no_grad():
+            nats.append(-float(model.module(input_ids=context).logits[0, -1].log_softmax(-1)[whole[at]]))
+    assert found.counts["scored tokens"] == len(nats)
+    assert found.metrics["bits_per_token"].value == pytest.approx(sum(nats) / len(nats) / math.log(2), rel=1e-4)
+
+
 def test_a_source_is_measured_on_new_text_beside_its_floor(tmp_path):
     source = known_source("built-in:markov-dna")
     tokenizer = with_specials(characters([source.alphabet]), ["<|end|>"], [])

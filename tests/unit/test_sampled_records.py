@@ -102,6 +102,8 @@ def test_series_are_written_as_numbers(tmp_path):
     assert written.records == len(readable) and written.left_out == {"unreadable": 40 - len(readable)}
     again = list(read_records(str(tmp_path / "x.jsonl"), "series"))
     assert [list(one.sequence[0]) for one in again] == [list(record.sequence[0]) for record in readable]
+    from_numbers = next(sample_records(1, model, prompt="1 2 3", max_new_tokens=2))
+    assert from_numbers.sequence is None or from_numbers.sequence.shape[1] >= 3
     for suffix in (".csv", ".txt", ".fasta", ".smi"):
         with pytest.raises(InputError, match="series"):
             check_alphabet(f"x{suffix}", "series")

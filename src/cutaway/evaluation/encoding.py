@@ -124,7 +124,12 @@ class Encoder:
             ids_S = self._table[_bytes(example.sequence)]
             symbols = Symbols(ids_S, example.closed, example.whole)
             stops = self._stops(example.sequence, written, encoding, first, last, len(ids_S))
-        originals = np.append(self._originals(symbols, example), 0)
+        originals = self._originals(symbols, example)
+        if example.part is not None:
+            first, last = example.part
+            body, symbols, originals = body[first:last], _sliced(symbols, first, last), originals[first:last]
+            stops = np.arange(1, len(body) + 1)
+        originals = np.append(originals, 0)
         unknown = int((body == self._unknown).sum()) if self._unknown is not None else 0
         return Encoded(prefix, body, suffix, stops, symbols, originals, unknown)
 
@@ -170,6 +175,14 @@ class Encoder:
         if len(stops):
             stops[-1] = size
         return stops
+
+
+def _sliced(symbols: Symbols, first: int, last: int) -> Symbols:
+    """Return a part of a series; what was before its first symbol is not known."""
+    if symbols.slots is None or symbols.previous is None:
+        return dataclasses.replace(symbols, ids=symbols.ids[first:last])
+    previous = np.maximum(symbols.previous[first:last] - first, -1)
+    return dataclasses.replace(symbols, ids=symbols.ids[first:last], slots=symbols.slots[first:last], previous=previous)
 
 
 def _edges(encoding: Encoding) -> tuple[int, int]:

@@ -33,7 +33,8 @@ class Example:
     """A record or a part of one. `whole`: it begins with the record's first symbol; `closed`: it ends with the last.
 
     `label` is a label, a number or a target text as it was read. `group` numbers its cluster of similar records;
-    `exact` is the exact surprisal of its symbols (nats), if its source is known.
+    `exact` is the exact surprisal of its symbols (nats), if its source is known. `part` are the first and the last
+    token (excluded) of a part of a series, which can't be written alone: `sequence` is the whole series.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Example:
     closed: bool = True
     group: int | None = None
     exact: Any = None
+    part: tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +156,8 @@ def parts_of_files(
 def symbols_in(example: Example) -> int:
     """Return how many letters or numbers an example has."""
     sequence = example.sequence
+    if example.part is not None:
+        return example.part[1] - example.part[0]
     return len(sequence) if isinstance(sequence, str) else sum(len(channel) for channel in sequence)
 
 

@@ -89,7 +89,7 @@ def language_model(model: Model, parts: Parts, encoder: Encoder, limits: Limits,
         [encoder.symbols(one) for one in parts.train],
         [one.symbols for one in encoded],
         size=encoder.size,
-        what="token of a number" if encoder.binned else encoder.symbol,
+        what="token" if encoder.binned else encoder.symbol,
         ends=not masked and any(one.suffix for one in encoded),
     )
     test = parts.test[: len(encoded)]

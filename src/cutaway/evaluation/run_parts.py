@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.errors import InputError
-from cutaway.evaluation.examples import TRAIN_RECORDS, TRAIN_SYMBOLS, Example, Kept, Parts, cut_text, slice_of
+from cutaway.evaluation.examples import TRAIN_RECORDS, TRAIN_SYMBOLS, Example, Kept, Parts, cut_text
 from cutaway.models import cache
 from cutaway.models.text_model import TextModel
 from cutaway.progress import step
@@ -98,10 +98,8 @@ class _Spans:
             label = str(self._codec.decode(self._shards.targets.ids(record).tolist()))
         name, group = f"record {record + 1}", int(self._shards.clusters[record])
         if self._alphabet == "series":  # its scale is at its beginning: a part can't be decoded alone
-            series = self._codec.decode(ids.tolist())
-            steps = len(series) if isinstance(series, str) else series.shape[1]
-            part = slice_of(series, steps * start // length, steps * end // length)
-            yield Example(name, part, label, whole, closed, group=group)
+            part = None if whole and closed else (start, end)
+            yield Example(name, self._codec.decode(ids.tolist()), label, whole, closed, group=group, part=part)
             return
         if whole and closed and length <= _SLICE:
             yield Example(name, self._codec.decode(ids.tolist()), label, group=group)

@@ -85,7 +85,7 @@ def write_records(records: Iterable[SampledRecord], path: str | os.PathLike[str]
             raise InputError(
                 f"none of {counted(counts['sampled'], 'record')} can be written to {str(target)!r}: "
                 + ", ".join(f"{number:,} {why}" for why, number in left_out.items()),
-                hint="write a .jsonl file, or train the model longer",
+                hint="train the model longer, or give how a record begins as `text`; a .jsonl file holds any text",
             )
 
     write_chunks(target, lines())

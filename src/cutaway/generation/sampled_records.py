@@ -16,6 +16,7 @@ from cutaway.models.prompt import encode_prompt, fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.progress import step
 from cutaway.tokens.codec import Codec
+from cutaway.tokens.encoding import encode_text
 
 if TYPE_CHECKING:
     from cutaway.models.text_model import ModelLike
@@ -52,9 +53,10 @@ def sample_records(
 ) -> Generator[SampledRecord]:
     """Yield `count` records that a model writes, in order; all go through the model in one pass, `batch_size` together.
 
-    A record begins with the model's beginning token and, if there is one, the `prompt`. Record r draws from the random
-    stream of `seed + r`, whatever else is in the batch. By default the temperature is 1, and a record ends when the
-    model ends it, or where the context ends. Raises `InputError` for a setting out of range, or a `ModelError`.
+    A record begins with the model's beginning token and, if there is one, the `prompt` (for series: numbers). Record r
+    draws from the random stream of `seed + r`, whatever else is in the batch. By default the temperature is 1, and a
+    record ends when the model ends it, or where the context ends. Raises `InputError` for a setting out of range, or a
+    `ModelError`.
 
     >>> [record.sequence for record in sample_records(2, "my-model")]  # doctest: +SKIP
     ['CCO', 'c1ccccc1']
@@ -65,11 +67,14 @@ def sample_records(
     if sampling.temperature == 0 and count > 1:
         raise InputError(f"{count:,} greedy records would all be the same", hint="sample: `temperature=0.8`")
     decoder = open_decoder(model, tier)
-    ids = encode_prompt(decoder.model, prompt) if prompt else _beginning(decoder)
+    codec = Codec.of(decoder.model.tokenizer)
+    if codec.numbers is not None and prompt:
+        ids = encode_text(prompt, decoder.model.tokenizer).ids
+    else:
+        ids = encode_prompt(decoder.model, prompt) if prompt else _beginning(decoder)
     longest = (decoder.model.context or _LONGEST + len(ids)) - len(ids) if max_new_tokens is None else max_new_tokens
     fit_context(decoder.model, ids, room=1 if max_new_tokens is None else longest)
     rows = (Row(prompt, ids, sampling=sampling, max_new_tokens=longest, seed=seed + r) for r in range(count))
-    codec = Codec.of(decoder.model.tokenizer)
     # Some of the first tokens may be the prompt's: an encoder-decoder writes a record of its own.
     before = ids if prompt and not getattr(getattr(decoder.model, "config", None), "is_encoder_decoder", False) else []
     with contextlib.closing(_in_order(decoder, rows, count, batch_size)) as ended:
