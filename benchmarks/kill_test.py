@@ -129,7 +129,7 @@ def whole(data: Path, folder: Path, ranks: int) -> Trace:
 
 
 def kill(pids: list[int], folder: Path, after: int, delay: float, *, saving: bool) -> tuple[int, bool]:
-    """Kill the processes some time after a step, or while a checkpoint is written; return the step, and whether it was."""
+    """Kill the processes after a step, or during the save that comes next; return the steps made, and if it saved."""
     made, parts = Path(f"{folder}.made"), folder / "checkpoints"
     while not (made.exists() and made.read_bytes().count(b"\n") >= after):
         _check_alive(pids, folder)
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=4, help="largest number of processes")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    chance = random.Random(options.seed)
+    chance = random.Random(options.seed)  # noqa: S311
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         os.environ |= {"CUTAWAY_HOME": str(work / "home"), "OMP_NUM_THREADS": "1"}
@@ -212,7 +212,8 @@ def main() -> None:
         for ranks, trace in untouched.items():
             apart, same = differences(trace, untouched[1], sums)
             print(
-                f"untouched, {ranks} of {options.most} processes: off by {apart:.1e} nats, {'same' if same else 'other'} bits"
+                f"untouched, {ranks} of {options.most} processes: off by {apart:.1e} nats, "
+                f"{'same' if same else 'other'} bits"
             )
         print("run  processes  killed in step  saving  went on after  made twice  off by (nats)  bits")
         for number in range(1, options.kills + 1):
@@ -235,8 +236,9 @@ def main() -> None:
             if before == after:
                 assert same, f"run {number}: not the same bits at {before} processes"
             print(
-                f"{number:3}  {before:4} → {after:<2}  {step + 1:14}  {'yes' if saving else 'no':>6}  {at:13}  {step - at:10}  "
-                f"{apart:13.1e}  {'same' if same else 'other'}", flush=True,
+                f"{number:3}  {before:4} → {after:<2}  {step + 1:14}  {'yes' if saving else 'no':>6}  {at:13}  "
+                f"{step - at:10}  {apart:13.1e}  {'same' if same else 'other'}",
+                flush=True,
             )  # fmt: skip
     print("all runs ended as the untouched one")
 

@@ -180,7 +180,7 @@ def _first_state(parameter: Any, muon: bool) -> dict[str, torch.Tensor]:
     if muon:
         return {"momentum": torch.zeros_like(parameter)}
     return {
-        "step": torch.zeros((), dtype=torch.float32),
+        "step": torch.zeros((), dtype=torch.float32, device=parameter.device),  # torch's fused AdamW wants it there
         "exp_avg": torch.zeros_like(parameter),
         "exp_avg_sq": torch.zeros_like(parameter),
     }

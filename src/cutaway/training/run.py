@@ -62,13 +62,15 @@ class TrainingRun:
     """A model, its data and its settings; `train` trains the model once.
 
     `model` is a `cutaway.models.Model`, which every verb takes; it is trained in place. Its first weights depend only
-    on the settings: torch's global random state is neither used nor changed.
+    on the settings: torch's global random state is neither used nor changed. `launcher` started the processes; it goes
+    into `run.json`.
 
     Raises `InputError` if the data can't be read or are too short, or if there is no such device.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, launcher: str | None = None) -> None:
         self.settings = settings = settings or Settings()
+        self._launcher = launcher
         _check_device(settings.loop.device)
         self.context = settings.model.context or DEFAULT_CONTEXT
         self.data: RunData = read_data(settings, self.context)
@@ -168,7 +170,7 @@ class TrainingRun:
         return {
             "schema": "cutaway.run/1", "settings": self.settings.flat(), "data": self.data.record,
             "decided": dataclasses.asdict(job.decided), "parameters": self.parameters,
-            "ranks": job.processes.size, "launcher": find_ranks().launcher, "versions": versions,
+            "ranks": job.processes.size, "launcher": self._launcher, "versions": versions,
         }  # fmt: skip
 
     def _opening(self, job: Job) -> str:
@@ -258,7 +260,7 @@ def train_with(
         _check_device(device)
         torch.cuda.set_device(device)
     with watched(ranks, backend="cpu:gloo,cuda:nccl" if on_gpu else "gloo"):
-        return TrainingRun(settings).train(output=output, on_step=on_step)
+        return TrainingRun(settings, launcher=ranks.launcher).train(output=output, on_step=on_step)
 
 
 def batcher_of(run: TrainingRun) -> Batcher:
