@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -10,13 +11,15 @@ from cutaway.errors import OutputError, cannot_write
 
 
 def check_new_folder(directory: str | os.PathLike[str], *, beside: Collection[str] = ()) -> Path:
-    """Return the path of a folder that is new, is empty, or holds only files named in `beside`.
+    """Return the path of a folder that is new, is empty, or holds only files named in `beside` (`*` is any ending).
 
     Creates nothing. Raises `OutputError` if the path is a file or a folder with other files in it.
     """
     folder = check_folder_path(directory)
     try:
-        taken = folder.is_dir() and any(path.name not in beside for path in folder.iterdir())
+        taken = folder.is_dir() and any(
+            not any(fnmatch.fnmatchcase(path.name, name) for name in beside) for path in folder.iterdir()
+        )
     except OSError as error:
         raise _unwritable(folder, error) from error
     if taken:

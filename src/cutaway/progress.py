@@ -163,7 +163,7 @@ def step(what: str, total: float | None = None) -> Iterator[Step]:
     caller = sys._getframe(2)  # the caller of this generator and of contextlib
     file = Path(caller.f_code.co_filename)
     module = file.parent.name if file.stem == "__init__" else file.stem
-    new, listener = Step(what, total, place=f"{module}:{caller.f_lineno}"), _current()
+    new, listener = Step(what, total, place=f"{module}:{caller.f_lineno}"), current_listener()
     if listener is None:
         yield new
         return
@@ -188,7 +188,7 @@ def listening(listener: Listener) -> Iterator[None]:
 @contextlib.contextmanager
 def paused() -> Iterator[None]:
     """Show no progress inside: someone is asked a question, or another program draws its own."""
-    listener = _current()
+    listener = current_listener()
     if listener is None:
         yield
         return
@@ -219,6 +219,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _current() -> Listener | None:
+def current_listener() -> Listener | None:
+    """Return who shows progress here, if anyone does."""
     listener = _listener.get()
     return _notebook if listener is None and "ipykernel" in sys.modules else listener

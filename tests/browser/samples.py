@@ -533,18 +533,67 @@ def training() -> Record:
 
     metrics = [
         {
-            "step": step, "loss": loss(step) + dice.gauss(0, 0.05), "learning_rate": 0.003 * min(1, (step + 1) / 20),
-            "gradient_norm": dice.uniform(0.3, 1.5), "tokens": 2048 * (step + 1),
+            "step": step, "loss": loss(step) + dice.gauss(0, 0.05), "learning_rate": 0.003 * min(1, step / 20),
+            "gradient_norm": dice.uniform(0.3, 1.5), "tokens": 2048 * step, "symbols": 2048 * step,
+            "place": step / 400, "rows": 17 * step, "seconds": 0.0855 * step, "tokens_per_second": 24e3 + 90 * step,
         }
-        for step in range(400)
+        for step in range(1, 401)
     ]
-    validation = [{"step": step, "loss": loss(step) + 0.02, "floor": floor} for step in range(0, 401, 25)]
+    validation = [
+        {"step": step, "loss": loss(step) + 0.02, "bits_per_symbol": (loss(step) + 0.02) / math.log(2), "floor": floor}
+        for step in range(0, 401, 25)
+    ]
+    samples = [{"step": step, "texts": [f"text {step}\nand more", f"other {step}"]} for step in range(0, 401, 25)]
+    part = {"records": 9_500, "tokens": 812_000}
     return {
         "schema": "cutaway.training/1", "name": "markov-tiny", "source": "a Markov chain of 27 letters",
-        "directory": "runs/markov-tiny", "architecture": "llama", "parameters": 212_864, "context": 128,
-        "batch_size": 16, "tokens_seen": 819_200, "seconds": 34.2, "floor": floor,
-        "floor_label": "the entropy rate of the source", "metrics": metrics, "validation": validation,
-        "final_loss": validation[-1]["loss"], "final_floor": floor,
+        "directory": "runs/markov-tiny", "objective": "causal", "architecture": "llama", "parameters": 212_864,
+        "trained_parameters": 212_864, "vocab_size": 30, "context": 128, "batch_size": 16, "micro_batch": 16,
+        "steps": 400, "ranks": 1, "threads": 2, "precision": "float32", "attention": "sdpa", "optimizer": "muon",
+        "peak_learning_rate": 0.003, "hurried_at": None, "resumed_at": 200, "stopped": "the end",
+        "tokens_seen": 819_200, "seconds": 34.2, "floor": floor, "floor_label": "the entropy rate of the source",
+        "data": {
+            "source": "a Markov chain of 27 letters", "shards": "00ff", "alphabet": "text",
+            "counts": {"records": 10_000, "tokens": 855_000, "duplicates": 12}, "train": part,
+            "held_out": {"records": 488, "tokens": 43_000}, "leak": {"by record": 0.031, "by cluster": 0.0},
+            "layout": "packed", "rows": {"rows": 6_400, "pieces": 9_500, "records split": 7, "filled": 0.993},
+        },
+        "baselines": {"uniform": math.log(30), "frequencies": 2.89}, "metrics": metrics, "validation": validation,
+        "samples": samples, "final_loss": validation[-1]["loss"], "final_floor": floor,
+        "bits_per_symbol": validation[-1]["bits_per_symbol"], "best_step": 400,
+    }
+
+
+def run_comparison() -> Record:
+    def side(name: str, record: Record, shift: float) -> Record:
+        keys = ("source", "objective", "architecture", "parameters", "steps", "tokens_seen", "seconds", "ranks",
+                "threads", "precision", "stopped", "baselines", "bits_per_symbol", "best_step", "samples")  # fmt: skip
+        points = {entry["step"]: entry for entry in record["metrics"]} | {0: {"tokens": 0, "seconds": 0.0}}
+
+        def point(entry: Record) -> Record:
+            counts = points[entry["step"]]
+            return {
+                "step": entry["step"], "tokens": counts["tokens"], "seconds": counts["seconds"],
+                "loss": entry["loss"] + shift,
+            }
+
+        checked = [point(entry) for entry in record["validation"]]
+        return {
+            "name": name, "directory": f"runs/{name}", **{key: record[key] for key in keys},
+            "floor": record["floor"], "final_loss": checked[-1]["loss"], "best_loss": checked[-1]["loss"],
+            "learned": [point(entry) for entry in record["metrics"][::2]], "checked": checked,
+        }
+
+    record = training()
+    differences = [
+        {"group": "settings", "name": "learning_rate", "a": None, "b": 0.002},
+        {"group": "settings", "name": "column", "a": ["x", "y"], "b": None},
+        {"group": "data", "name": "counts: records", "a": 10_000, "b": 20_000},
+    ]
+    return {
+        "schema": "cutaway.run_comparison/1", "a": side("markov-a", record, 0.0), "b": side("markov-b", record, 0.12),
+        "same_rows": True, "summary": ["A ends at the lower held-out loss.", "They differ in 3 values."],
+        "differences": differences,
     }
 
 
@@ -712,7 +761,8 @@ def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
-        embeddings(), training(), plan(), saved(), models(), model(), tour(), heads(), ablation(), comparison(), lens(),
+        embeddings(), training(), run_comparison(), plan(), saved(), models(), model(), tour(), heads(), ablation(),
+        comparison(), lens(),
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.evaluation("classes"),

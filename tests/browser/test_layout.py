@@ -37,7 +37,9 @@ def opened(sheet: Any, tmp_path: Path, record: dict[str, Any], width: int) -> An
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["training", "map", "sweep", "a wide sweep", "states", "score", "lens"])
+@pytest.mark.parametrize(
+    "name", ["training", "run_comparison", "map", "sweep", "a wide sweep", "states", "score", "lens"]
+)
 def test_no_text_of_a_drawing_is_cut_off_or_stands_on_another(
     sheet: Any, tmp_path: Path, name: str, width: int
 ) -> None:

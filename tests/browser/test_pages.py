@@ -180,9 +180,17 @@ def test_the_tables_hold_the_numbers_of_architecture_training_and_lists(sheet: A
     q_proj = next(row for row in rows if row[0].endswith("q_proj"))
     assert float(q_proj[6]) == 30 * 576 * 576
     record = RECORDS["training"]
-    checks, steps = rows_of(sheet().open(path, [record]))
+    checks, steps, texts = rows_of(sheet().open(path, [record]))
     assert column(steps, 1) == near([entry["loss"] for entry in record["metrics"]])
     assert column(checks, 1) == near([entry["loss"] for entry in record["validation"]])
+    assert column(checks, 4) == near([entry["bits_per_symbol"] for entry in record["validation"]])
+    assert column(texts, 0) == [entry["step"] for entry in record["samples"] for _ in entry["texts"]]
+    record = RECORDS["run_comparison"]
+    [points] = rows_of(sheet().open(path, [record]))
+    checked = [point for side in "ab" for point in record[side]["checked"]]
+    assert column(points, 4) == near([point["loss"] for point in checked])
+    assert column(points, 5) == near([point["loss"] / math.log(2) for point in checked])
+    assert column(points, 2) == [point["tokens"] for point in checked]
     for name in ("saved", "model"):
         rows = rows_of(sheet().open(path, [RECORDS[name]]), "figure table")[0]
         assert column(rows, 2) == [file["bytes"] for file in RECORDS[name]["files"]]

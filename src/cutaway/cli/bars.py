@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING
 from cutaway.progress import Lines, Listener, Step, duration
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from collections.abc import Callable
+
+    from rich.console import Group, RenderableType
     from rich.live import Live
     from rich.table import Table
 
 
 class Bars(Listener):
-    """Draws the steps that have taken half a second, each with its share and the time left; then erases them."""
+    """Draws the steps that have taken half a second, each with its share and the time left; then erases them.
+
+    `above` draws more, for a width in characters, above the bars.
+    """
 
     every = 0.1
     after = 0.5
+    with_more = 1.0  # a drawing takes some milliseconds, which the work then lacks
 
     def __init__(self) -> None:
         super().__init__()
+        self.above: Callable[[int], RenderableType | None] | None = None
         self._live: Live | None = None
 
     def show(self) -> None:
@@ -36,7 +43,9 @@ class Bars(Listener):
             # Lines that are printed meanwhile come out above the bars.
             self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(_drawn(slow), refresh=True)
+        above = None if self.above is None else self.above(self._live.console.width)
+        self.every = Bars.every if above is None else self.with_more
+        self._live.update(_drawn(slow, above), refresh=True)
 
     def clear(self) -> None:
         """Take the bars away."""
@@ -51,10 +60,10 @@ def listener() -> Listener:
     return Bars() if terminal else Lines()
 
 
-def _drawn(steps: list[Step]) -> Group:
+def _drawn(steps: list[Step], above: RenderableType | None) -> Group:
     from rich.console import Group
 
-    return Group(*(_row(step) for step in steps))
+    return Group(*([] if above is None else [above]), *(_row(step) for step in steps))
 
 
 def _row(step: Step) -> Table:

@@ -8,6 +8,7 @@ import click
 
 from cutaway.cli.common import AtLeast
 from cutaway.cli.help import Command
+from cutaway.cli.live import live_panel
 from cutaway.cli.output import emit, folder_options
 from cutaway.cli.training_options import (
     SECTIONS,
@@ -17,6 +18,7 @@ from cutaway.cli.training_options import (
     run_elsewhere,
     settings_of,
     stopping,
+    tensorboard_option,
 )
 from cutaway.ranks import find_ranks
 
@@ -52,12 +54,14 @@ from cutaway.ranks import find_ranks
 @data_options
 @loop_options
 @launch_options
+@tensorboard_option
 @folder_options(".csv")
-def command(data: tuple[str, ...], directory: str | None, **options: Any) -> None:
+def command(data: tuple[str, ...], directory: str | None, tensorboard: bool | None, **options: Any) -> None:
     """Train a language model of any kind of sequence, on DATA: files of records or texts, or a built-in source.
 
     `built-in` is made of sentences whose entropy is known exactly, so you can see how close the loss comes to the
-    lowest possible. With -o DIR, checkpoints are kept there: if the run is cut off, the same command goes on.
+    lowest possible. With -o DIR, checkpoints are kept there: if the run is cut off, the same command goes on. Open
+    DIR/page.html in a browser to watch the run; `cutaway compare DIR DIR` compares two.
 
     \b
     Examples:
@@ -75,8 +79,8 @@ def command(data: tuple[str, ...], directory: str | None, **options: Any) -> Non
     from cutaway.training.run import train_with
     from cutaway.views import terminal
 
-    with stopping():
-        result = train_with(settings, output=directory)
+    with stopping(), live_panel(settings) as heard:
+        result = train_with(settings, output=directory, tensorboard=tensorboard, **heard)
     if find_ranks().rank:
         return
     emit([result], lambda: terminal.training(result))

@@ -34,7 +34,7 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "--device", "--threads", "--precision", "--attention", "--compile", "--gradient-checkpointing", "--procs",
         "--submit", "--nodes", "--per-node", "--walltime", "--queue", "--account",
     ),
-    "Records": ("--validate-every", "--samples", "--save-every", "--keep"),
+    "Records": ("--validate-every", "--samples", "--save-every", "--keep", "--tensorboard"),
 }  # fmt: skip
 
 data_options = chain(
@@ -143,6 +143,12 @@ loop_options = chain(
     click.option("--keep", type=AtLeast(1), default=2, help="How many checkpoints to keep, beside the best."),
 )
 """How long and how to train."""
+
+tensorboard_option = click.option(
+    "--tensorboard/--no-tensorboard",
+    default=None,
+    help="Write event files for TensorBoard into DIR.  [default: if TensorBoard is installed]",
+)
 
 launch_options = chain(
     click.option("--procs", type=AtLeast(1), help="Run in so many processes on this machine."),

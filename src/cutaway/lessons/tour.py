@@ -25,7 +25,7 @@ from cutaway.models.text_model import ModelLike
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.training import Settings
-from cutaway.training.run import DEFAULT_STEPS
+from cutaway.training.run_length import DEFAULT_STEPS
 
 PROMPT = "What is the ALCF?"
 # After 300 steps the trained model writes words. They take 12 s on one core; a busy machine gets more time.

@@ -28,7 +28,10 @@ from cutaway.result import Result
 from cutaway.tokens.tokenizer import ROLES
 
 # What a training run keeps in its folder.
-RUN_FILES = {"metrics.jsonl", "validation.jsonl", "samples.jsonl", "run.json", "run.json.lock", "checkpoints"}
+RUN_FILES = {
+    *("metrics.jsonl", "validation.jsonl", "samples.jsonl", "run.json", "run.json.lock", "checkpoints"),
+    *("page.html", "events.out.tfevents.*"),
+}
 # What a saved model consists of; a run that goes on writes them anew.
 MODEL_FILES = {
     *("README.md", "config.json", "generation_config.json", "model.safetensors"),

@@ -15,6 +15,15 @@ from .records import SampleRecord as SampleRecord, StepRecord as StepRecord, Val
 from .result import Training as Training
 from .rows import SourceRows as SourceRows
 from .run import TrainingRun as TrainingRun, train as train
+from .run_comparison import compare_runs as compare_runs
+from .run_comparison_result import (
+    CurvePoint as CurvePoint,
+    Difference as Difference,
+    RunComparison as RunComparison,
+    RunSide as RunSide,
+)
+from .run_folder import is_run as is_run
+from .run_result import read_run as read_run
 from .run_tokenizer import character_tokenizer as character_tokenizer
 from .schedule import learning_rate as learning_rate
 from .settings import Settings as Settings

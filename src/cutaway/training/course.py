@@ -17,7 +17,7 @@ from cutaway.tokens.codec import Codec
 from cutaway.training.checkpoints import Checkpoints
 from cutaway.training.loop import Job, fit, validate
 from cutaway.training.new_model import whole_module
-from cutaway.training.records import SampleRecord, StepRecord, ValidationRecord
+from cutaway.training.records import Record, SampleRecord, StepRecord, ValidationRecord
 from cutaway.training.run_folder import RunFolder
 from cutaway.training.settings import Settings
 from cutaway.training.writing import WRITERS, samples
@@ -48,11 +48,9 @@ class Best:
 class Course:
     """The records of a course, and what drives it; every rank has one, the first one writes and speaks."""
 
-    def __init__(
-        self, job: Job, settings: Settings, codec: Codec, folder: RunFolder | None,
-        on_step: Callable[[StepRecord], object] | None,
-    ) -> None:  # fmt: skip
-        self.job, self._settings, self._codec, self._folder, self._on_step = job, settings, codec, folder, on_step
+    def __init__(self, job: Job, settings: Settings, codec: Codec, folder: RunFolder | None) -> None:
+        self.job, self._settings, self._codec, self._folder = job, settings, codec, folder
+        self.heard_by: list[Callable[[Record], object]] = []  # called on the first rank
         self.metrics: list[StepRecord] = []
         self.validation: list[ValidationRecord] = []
         self.samples: list[SampleRecord] = []
@@ -101,8 +99,6 @@ class Course:
                     shown.reach(
                         done, None if loop.minutes is None else max(done, round(done / max(record.place, 1e-6)))
                     )
-                    if self._on_step is not None and job.processes.first:
-                        self._on_step(record)
                     # A step that is validated is saved after that, so that a checkpoint never comes before its records.
                     if self._is_due(done) and done % loop.validate_every and record.place < 1:
                         self._save(done)
@@ -173,7 +169,7 @@ class Course:
         self._saved_at = job.clock.before
         return start
 
-    def _add(self, record: StepRecord | ValidationRecord | SampleRecord) -> None:
+    def _add(self, record: Record) -> None:
         kinds: dict[type, tuple[list[Any], str]] = {
             StepRecord: (self.metrics, "metrics.jsonl"),
             ValidationRecord: (self.validation, "validation.jsonl"),
@@ -183,6 +179,9 @@ class Course:
         records.append(record)
         if self._folder is not None:
             self._folder.add(name, dataclasses.asdict(record))
+        if self.job.processes.first:
+            for heard in self.heard_by:
+                heard(record)
 
     def _write(self, number: int) -> None:
         """Let the model write some samples; on several ranks the first one does, from a whole copy."""

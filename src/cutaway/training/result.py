@@ -14,8 +14,9 @@ class Training(Result):
     """How a model was trained. Losses and floors are in nats per prediction: a token, a hidden token, a label.
 
     - `floor` is the entropy rate of the source, and `final_floor` the exact loss of the source on the validation rows;
-      compare `final_loss` with it. Both are None for files. `bits_per_symbol` is the final loss in bits for each letter
-      or number of the data, None if the objective does not predict all of them.
+      compare `final_loss` with it. Both are None for files. `baselines` are losses of guesses on the same rows: all
+      tokens equally likely, or as likely as in the training rows (for numbers: their mean). `bits_per_symbol` is the
+      final loss in bits for each letter or number of the data, None if the objective does not predict all of them.
     - `steps` were made on `ranks` processes of `threads` threads each, with this `precision` and `attention`.
       `hurried_at` is the step from which on the learning rate followed the clock; the places are in `metrics`, so a
       resume repeats them. `resumed_at` is the step from which this call went on, None if it began the run.
@@ -52,6 +53,7 @@ class Training(Result):
     data: dict[str, Any]
     floor: float | None
     floor_label: str
+    baselines: dict[str, float]
     metrics: tuple[StepRecord, ...]
     validation: tuple[ValidationRecord, ...]
     samples: tuple[SampleRecord, ...]

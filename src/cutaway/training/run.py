@@ -34,6 +34,8 @@ from cutaway.shards import Labels
 from cutaway.tokens.codec import Codec
 from cutaway.training.batches import Batcher
 from cutaway.training.course import Course, told
+from cutaway.training.event_files import EventFile, events_wanted
+from cutaway.training.guesses import guesses
 from cutaway.training.isolation import check_isolated
 from cutaway.training.loop import Job, step_batches
 from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
@@ -41,18 +43,20 @@ from cutaway.training.objectives import Scale, head_of
 from cutaway.training.optimizers import optimizers_of, peak_rate
 from cutaway.training.processes import Processes, shard
 from cutaway.training.rank_watch import watched
-from cutaway.training.records import StepRecord
+from cutaway.training.records import Record, StepRecord
 from cutaway.training.result import Training
 from cutaway.training.run_card import card
 from cutaway.training.run_data import DEFAULT_CONTEXT, RunData, read_data
 from cutaway.training.run_folder import RunFolder, locked
+from cutaway.training.run_length import planned_steps
+from cutaway.training.run_page import RunPage
+from cutaway.training.run_result import result_of
 from cutaway.training.run_tokenizer import word_starts
 from cutaway.training.schedule import WARMUP_PLACE, Clock
 from cutaway.training.settings import Settings
 from cutaway.training.stop_signals import stop_asked
 from cutaway.training.trials import Decided, decide, set_attention, threads_set
 
-DEFAULT_STEPS: Final = 500
 _HELD_OUT: Final = {False: 64, True: 256}  # rows; the key says whether a row is a single record
 
 _logger = get_logger(__name__)
@@ -63,7 +67,7 @@ class TrainingRun:
 
     `model` is a `cutaway.models.Model`, which every verb takes; it is trained in place. Its first weights depend only
     on the settings: torch's global random state is neither used nor changed. `launcher` started the processes; it goes
-    into `run.json`.
+    into `run.json`. The functions in `heard_by` are called with every record (on several ranks by the first one).
 
     Raises `InputError` if the data can't be read or are too short, or if there is no such device.
     """
@@ -91,12 +95,17 @@ class TrainingRun:
         self.parameters = sum(parameter.numel() for parameter in module.parameters())
         self.steps = planned_steps(settings, self.data)
         self._trained = False
+        self.heard_by: list[Callable[[Record], object]] = []
+        self.decided: Decided | None = None  # how steps are computed, once it is decided
+        self.processes = 1
+        self._record: dict[str, Any] = {}  # what `run.json` says, once it is decided
 
     def train(
         self,
         *,
         output: str | os.PathLike[str] | None = None,
         on_step: Callable[[StepRecord], object] | None = None,
+        tensorboard: bool | None = None,
     ) -> Training:
         """Train the model and return the result; see `cutaway.train`.
 
@@ -106,6 +115,7 @@ class TrainingRun:
         if self._trained:
             raise TrainingError("this run was trained before", hint="make a new TrainingRun")
         self._trained = True
+        tensorboard = events_wanted(tensorboard, output)
         processes = Processes.joined()
         directory = None if output is None else Path(output)
         with contextlib.ExitStack() as stack:
@@ -117,7 +127,7 @@ class TrainingRun:
             if folder is not None:
                 folder.open()
                 stack.callback(folder.close)
-            loop, config = self.settings.loop, self.model.module.config
+            loop = self.settings.loop
             if loop.gradient_checkpointing:
                 job.module.gradient_checkpointing_enable({"use_reentrant": False})
             job.module.to(loop.device)
@@ -125,11 +135,26 @@ class TrainingRun:
             if loop.compile:
                 job.module.compile(dynamic=True)
             job.optimizers = optimizers_of(job.module, loop.optimizer, rate=job.peak, weight_decay=loop.weight_decay)
-            course = Course(job, self.settings, Codec.of(self.data.tokenizer), folder, on_step)
+            course = Course(job, self.settings, Codec.of(self.data.tokenizer), folder)
+            page = None
+            if directory is not None and processes.first:
+                page = RunPage(directory, lambda stopped: self._so_far(course, directory, stopped))
+                course.heard_by.append(lambda _: page.look())
+                if tensorboard:
+                    events = EventFile(directory)
+                    stack.callback(events.close)
+                    course.heard_by.append(events.add)
+            course.heard_by += self.heard_by
+            if on_step is not None:
+                course.heard_by.append(lambda record: on_step(record) if isinstance(record, StepRecord) else None)
             stack.enter_context(threads_set(job.decided.threads))
             job.stop = stack.enter_context(stop_asked(speaks=processes.first))
-            course.run(self._opening(job))
-            return self._finished(course, config, directory)
+            with contextlib.nullcontext() if page is None else page.kept():
+                course.run(self._opening(job))
+                result = self._finished(course, directory)
+            if page is not None:
+                page.complete(result)
+            return result
 
     def _job(self, processes: Processes) -> Job:
         loop, config = self.settings.loop, self.model.config
@@ -151,26 +176,33 @@ class TrainingRun:
     def _decide(self, job: Job, folder: RunFolder | None) -> None:
         """Decide by timing on the first rank; a run that goes on keeps all but the threads of what it began with."""
 
-        def made() -> Decided:
+        def made() -> dict[str, Any]:
             rows = (job.rows.row(job.settings.seed, index) for index in range(job.settings.batch_size))
             check_isolated(job.module, rows, self.settings.model.objective)
             batch, _ = step_batches(job, 1)[0]()
             now = job.decided = decide(job.module, batch, job.settings, job.decided.micro_batch)
-            if folder is None:
-                return now
-            kept = folder.begin(self._record(job))
-            return dataclasses.replace(Decided(**kept["decided"]), threads=now.threads)
+            record = self._facts(job)
+            kept = record if folder is None else folder.begin(record)
+            return kept | {"decided": kept["decided"] | {"threads": now.threads}}
 
-        job.decided = job.processes.from_first(made)
+        self._record = job.processes.from_first(made)
+        self.decided = job.decided = Decided(**self._record["decided"])
+        self.processes = job.processes.size
         set_attention(job.module, job.decided.attention)
 
-    def _record(self, job: Job) -> dict[str, Any]:
+    def _facts(self, job: Job) -> dict[str, Any]:
+        """Return what `run.json` says."""
         versions = {"cutaway": __version__, "torch": torch.__version__, "transformers": transformers.__version__,
                     "python": platform.python_version()}  # fmt: skip
         return {
             "schema": "cutaway.run/1", "settings": self.settings.flat(), "data": self.data.record,
-            "decided": dataclasses.asdict(job.decided), "parameters": self.parameters,
-            "ranks": job.processes.size, "launcher": self._launcher, "versions": versions,
+            "decided": dataclasses.asdict(job.decided), "name": self.model.name,
+            "architecture": self.model.config.model_type, "parameters": self.parameters,
+            "trained_parameters": sum(p.numel() for p in job.module.parameters() if p.requires_grad),
+            "vocab_size": size_of(self.data.tokenizer), "context": self.context, "planned_steps": self.steps,
+            "peak_learning_rate": job.peak, "floor": self.floor, "floor_label": self.floor_label,
+            "baselines": guesses(job), "ranks": job.processes.size, "launcher": self._launcher,
+            "versions": versions,
         }  # fmt: skip
 
     def _opening(self, job: Job) -> str:
@@ -182,26 +214,23 @@ class TrainingRun:
             f"{self.context} tokens, {processes} of {counted(decided.threads, 'thread')}, {decided.precision}"
         )
 
-    def _finished(self, course: Course, config: Any, directory: Path | None) -> Training:
-        job, loop = course.job, self.settings.loop
-        last, seconds = course.validation[-1], job.clock.before if not course.metrics else course.metrics[-1].seconds
-        trained = sum(p.numel() for p in job.module.parameters() if p.requires_grad)
-        result = Training(
-            name=self.model.name if directory is None else directory.resolve().name, source=self.source,
-            directory=None if directory is None else str(directory), objective=self.settings.model.objective,
-            architecture=config.model_type, parameters=self.parameters, trained_parameters=trained,
-            vocab_size=size_of(self.data.tokenizer), context=self.context, batch_size=loop.batch_size,
-            micro_batch=job.decided.micro_batch, steps=course.done, ranks=job.processes.size,
-            threads=job.decided.threads, precision=job.decided.precision, attention=job.decided.attention,
-            optimizer=loop.optimizer, peak_learning_rate=job.peak, hurried_at=hurried(course.metrics, self.steps),
-            resumed_at=course.resumed_at, stopped=course.stopped, tokens_seen=job.tokens, seconds=seconds,
-            data=self.data.record, floor=self.floor, floor_label=self.floor_label, metrics=tuple(course.metrics),
-            validation=tuple(course.validation), samples=tuple(course.samples), final_loss=last.loss,
-            final_floor=last.floor, bits_per_symbol=last.bits_per_symbol, best_step=course.best.step,
+    def _so_far(self, course: Course, directory: Path | None, stopped: str) -> Training:
+        """Return the result of what is done."""
+        result = result_of(
+            self._record, directory, course.metrics, course.validation, course.samples, stopped=stopped,
+            resumed_at=course.resumed_at,
         )  # fmt: skip
+        if course.metrics:
+            return result
+        clock = course.job.clock  # their file is lost, or there was no step yet
+        return dataclasses.replace(result, steps=course.done, tokens_seen=course.job.tokens, seconds=clock.before)
+
+    def _finished(self, course: Course, directory: Path | None) -> Training:
+        job, last = course.job, course.validation[-1]
+        result = self._so_far(course, directory, course.stopped)
         module = whole_module(job.module, job.processes, self.settings.model.objective)
         if module is not None:
-            _logger.info(f"trained for {counted(result.steps, 'step')} in {duration(seconds)}: {told(last)}")
+            _logger.info(f"trained for {counted(result.steps, 'step')} in {duration(result.seconds)}: {told(last)}")
             set_padding(module, self.data.tokenizer)
             if job.decided.attention == "plain":
                 set_attention(module, "sdpa")
@@ -216,7 +245,8 @@ class TrainingRun:
 
 
 def train(data: Any = "built-in", *, output: str | os.PathLike[str] | None = None,
-          on_step: Callable[[StepRecord], object] | None = None, **settings: Any) -> Training:  # fmt: skip
+          on_step: Callable[[StepRecord], object] | None = None, tensorboard: bool | None = None,
+          **settings: Any) -> Training:  # fmt: skip
     """Train a model from scratch on any kind of sequence, and save it.
 
     `data` is "built-in", sentences whose entropy is known exactly (or another built-in source), or one or more files.
@@ -225,8 +255,9 @@ def train(data: Any = "built-in", *, output: str | os.PathLike[str] | None = Non
 
     The folder `output` gets its records line by line, checkpoints and, at the end, the model, its tokenizer and a card;
     plain transformers loads it. If the run is cut off, the same call goes on from the last complete checkpoint, at any
-    number of processes. `on_step` is called with every `StepRecord`. The same settings give the same losses on the same
-    machine with the same number of threads.
+    number of processes. `page.html` in it shows the run while it goes on and afterwards, and TensorBoard's event files
+    are written if TensorBoard is installed, or as `tensorboard` says. `on_step` is called with every `StepRecord`. The
+    same settings give the same losses on the same machine with the same number of threads.
 
     Raises `InputError` for a setting out of range, data that can't be read or a folder of another run;
     `TrainingError` if the loss becomes NaN or infinite; `OutputError` if the folder can't be written.
@@ -236,7 +267,7 @@ def train(data: Any = "built-in", *, output: str | os.PathLike[str] | None = Non
         >>> result.final_loss > result.final_floor  # both in nats per character
         True
     """
-    return train_with(Settings.of(data=data, **settings), output=output, on_step=on_step)
+    return train_with(Settings.of(data=data, **settings), output=output, on_step=on_step, tensorboard=tensorboard)
 
 
 def train_with(
@@ -244,14 +275,18 @@ def train_with(
     *,
     output: str | os.PathLike[str] | None = None,
     on_step: Callable[[StepRecord], object] | None = None,
+    tensorboard: bool | None = None,
+    on_ready: Callable[[TrainingRun], object] | None = None,
 ) -> Training:
     """Train with these settings, together with the other ranks of the job that this process belongs to.
 
-    Raises what `train` raises, and `TrainingError` that names the rank if one fails or dies.
+    `on_ready` is called with the run before it is trained. Raises what `train` raises, and `TrainingError` that names
+    the rank if one fails or dies.
     """
     ranks = find_ranks()
     if ranks.size > 1 and output is None:
         raise InputError("a run on several processes needs a folder", hint="give `output`")
+    tensorboard = events_wanted(tensorboard, output)
     on_gpu = settings.loop.device.startswith("cuda")
     if on_gpu and ranks.size > 1:
         # Slurm may show only one GPU to each process.
@@ -260,7 +295,10 @@ def train_with(
         _check_device(device)
         torch.cuda.set_device(device)
     with watched(ranks, backend="cpu:gloo,cuda:nccl" if on_gpu else "gloo"):
-        return TrainingRun(settings, launcher=ranks.launcher).train(output=output, on_step=on_step)
+        run = TrainingRun(settings, launcher=ranks.launcher)
+        if on_ready is not None:
+            on_ready(run)
+        return run.train(output=output, on_step=on_step, tensorboard=tensorboard)
 
 
 def batcher_of(run: TrainingRun) -> Batcher:
@@ -297,23 +335,6 @@ def not_centred(data: RunData) -> RunData:
         raise ValueError("these data have no numbers")
     mean, spread = data.scale
     return dataclasses.replace(data, targets=(data.targets + mean / spread).astype(np.float32), scale=(0.0, spread))
-
-
-def planned_steps(settings: Settings, data: RunData) -> int | None:
-    """Return how many steps the run has; None if only the clock ends it. Raises `InputError` for endless epochs."""
-    loop = settings.loop
-    if loop.epochs is not None:
-        if data.per_epoch is None:
-            raise InputError(f"{data.record['source']!r} never ends, so it has no epochs", hint="give `steps`")
-        return max(1, math.ceil(loop.epochs * data.per_epoch / loop.batch_size))
-    if loop.tokens is not None:
-        return max(1, math.ceil(loop.tokens / (data.tokens_per_row * loop.batch_size)))
-    return loop.steps or (None if loop.minutes is not None else DEFAULT_STEPS)
-
-
-def hurried(metrics: list[StepRecord], steps: int | None) -> int | None:
-    """Return the first step whose place followed from the clock and not from its number."""
-    return next((m.step for m in metrics if m.place != (min(1.0, m.step / steps) if steps else 0.0)), None)
 
 
 def _check_device(name: str) -> None:

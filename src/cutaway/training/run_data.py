@@ -89,11 +89,20 @@ def read_data(settings: Settings, context: int) -> RunData:
     of_records = RecordRows(shards, tokenizer, room, long=settings.loop.long, layout=layout)
     targets, scale = _targets(settings.model.objective, shards)
     per_row = float((shards.train[:, 2] - shards.train[:, 1]).sum()) / of_records.per_epoch
-    record = {"source": data.source, "shards": digest, "alphabet": alphabet, "counts": dict(shards.counts)}
+    split = {part: _size(getattr(shards, part)) for part in ("train", "held_out")}
+    record = {
+        "source": data.source, "shards": digest, "alphabet": alphabet, "counts": dict(shards.counts), **split,
+        "leak": dict(shards.leak), "layout": layout, "rows": dict(of_records.counts),
+    }  # fmt: skip
     return RunData(
         of_records, tokenizer, shards, of_records.per_epoch, per_row, record, None,
         "the entropy of a file is not known", layout == "single", shards.labels, targets, scale,
     )  # fmt: skip
+
+
+def _size(spans: NDArray[np.int64]) -> dict[str, int]:
+    """Return how many records a part of the data has, and how many tokens."""
+    return {"records": len(np.unique(spans[:, 0])), "tokens": int((spans[:, 2] - spans[:, 1]).sum())}
 
 
 def alphabet_of(settings: Settings, paths: list[str]) -> str:

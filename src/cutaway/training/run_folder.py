@@ -2,6 +2,7 @@
 
 - `run.json`: the settings, the data and what was decided when the run began; it makes the folder a run's folder.
 - `metrics.jsonl`, `validation.jsonl`, `samples.jsonl`: one JSON object a line, only ever appended to.
+- `page.html` shows the run; `events.out.tfevents.*` are for TensorBoard.
 - `checkpoints/`: see `checkpoints`. At the end the model itself, its tokenizer and `README.md`.
 """
 
@@ -54,7 +55,7 @@ class RunFolder:
         self.longer = bool((read_record(self.directory) or {}).get("longer"))
         for name in FILES:
             path = self.directory / name
-            whole = _whole_lines(path)
+            whole = lines_of(path)
             self.seen[name] = {line["step"]: line for line in whole}
             if self._writes:
                 with explained(self.directory):
@@ -127,6 +128,18 @@ def locked(directory: Path, *, writes: bool) -> Iterator[None]:
             directory.rmdir()
 
 
+def is_run(directory: str | os.PathLike[str]) -> bool:
+    """Return whether a folder is that of a run.
+
+    >>> is_run("no-folder")
+    False
+    """
+    try:
+        return (Path(directory) / RECORD).is_file()
+    except OSError:  # a name too long for a file
+        return False
+
+
 def read_record(directory: Path) -> dict[str, Any] | None:
     """Return what the `run.json` of a folder says, or None if there is none. Raises `InputError` if it is damaged."""
     try:
@@ -194,7 +207,7 @@ def _has_other_length(before: Mapping[str, Any] | None, now: Mapping[str, Any]) 
     return bool(before.get("longer")) or any(before["settings"].get(n) != now["settings"][n] for n in LENGTHS)
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
+def lines_of(path: Path) -> list[dict[str, Any]]:
     """Return the records of a file, without lines that were cut short and without repeated steps."""
     if not path.exists():
         return []

@@ -17,6 +17,7 @@ from rich.text import Text
 from cutaway.errors import counted, sized
 from cutaway.progress import hush
 from cutaway.views import terminal_tokenizers
+from cutaway.views.terminal_curve import loss_curve, loss_unit
 from cutaway.views.terminal_tables import (
     MOST,
     bar,
@@ -154,7 +155,11 @@ def classification(result: Classification) -> RenderableType:
 
 
 def training(result: Training) -> RenderableType:
-    """Draw where a run began, where it ended, and how far its provable floor is."""
+    """Draw the loss curve, where the run began, where it ended, and how far its provable floor is."""
+    factor, unit = loss_unit(result.objective)
+    learned = [(float(step.step), step.loss * factor) for step in result.metrics]
+    checked = [(float(check.step), check.loss * factor) for check in result.validation]
+    curve = loss_curve(learned, checked, None if result.final_floor is None else result.final_floor * factor, unit)
     first, floor = result.validation[0].loss, result.final_floor
     hurried = ", cut short by the clock" if result.hurried_at is not None else ""
     took = f"{result.seconds:.1f} s" if result.seconds >= 0.1 else "less than 0.1 s"
@@ -175,7 +180,7 @@ def training(result: Training) -> RenderableType:
         ("took", f"{took} on {processes}{counted(result.threads, 'thread')}, {result.precision}{hurried}"),
         ("saved", result.directory or ""),
     ]
-    return fact_table(facts)
+    return Group(curve, "", fact_table(facts))
 
 
 def models(result: ModelList) -> RenderableType:

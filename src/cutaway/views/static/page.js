@@ -2,6 +2,7 @@
 
 import { el } from "./draw.js";
 import { drawRecords, nameOf } from "./records.js";
+import { stay } from "./stay.js";
 
 const THEMES = ["auto", "light", "dark"];
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -55,20 +56,6 @@ function fitFrame() {
   new ResizeObserver(grow).observe(document.body);
 }
 
-// Scroll there, and stay while the figures above are still being drawn, unless the reader moves.
-function stay(target) {
-  if (!target) return;
-  const watch = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" })),
-    staying = new AbortController(),
-    { signal } = staying,
-    stop = () => staying.abort();
-  signal.addEventListener("abort", () => watch.disconnect());
-  watch.observe(document.body);
-  setTimeout(stop, 2000);
-  for (const event of ["wheel", "pointerdown", "keydown", "touchstart"])
-    addEventListener(event, stop, { passive: true, signal });
-}
-
 function start() {
   const records = JSON.parse(document.getElementById("records").textContent);
   const page = document.getElementById("page");
@@ -96,7 +83,8 @@ function start() {
   const anchor = location.hash.slice(1).split("&")[0]; // what follows is the state of figures
   if (anchor && !anchor.includes("="))
     try {
-      stay(document.getElementById(decodeURIComponent(anchor)));
+      const target = document.getElementById(decodeURIComponent(anchor));
+      if (target) stay(() => target.scrollIntoView({ behavior: "instant" }));
     } catch {
       /* no text that an anchor could be */
     }

@@ -18,6 +18,7 @@ import { drawMap } from "./map.js";
 import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawPlan } from "./plan.js";
+import { drawRunComparison } from "./run_pair.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
 import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
@@ -38,6 +39,7 @@ const VIEWS = {
   training: drawTraining,
   evaluation: drawEvaluation,
   plan: drawPlan,
+  run_comparison: drawRunComparison,
   saved: drawSaved,
   models: drawModels,
   model: drawModel,

@@ -24,6 +24,9 @@ const TERMS = {
   "t-SNE's perplexity": "About how many neighbours of each point the map tries to keep.",
   loss: "The mean surprisal of the right next token; training makes it smaller.",
   floor: "The entropy of the source: what is left to chance in the text itself, which no model can predict.",
+  guesses:
+    "What guesses without a model lose on the same data: all tokens equally likely, or each as likely as it is in " +
+    "the training data.",
   "learning rate": "How far each step moves the model's numbers.",
   "gradient norm": "How strongly the loss of this step asks for a change.",
   parameters: "The numbers in the model that training sets.",

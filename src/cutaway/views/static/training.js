@@ -1,7 +1,7 @@
-// The loss in training, and its floor: no model of this data can go below it.
+// A run of training: its losses and their floor, how it went, what the model wrote, what was read and decided.
 
+import { chart } from "./chart.js";
 import {
-  bits,
   columnsOf,
   count,
   el,
@@ -13,204 +13,198 @@ import {
   hint,
   legible,
   over,
+  percent,
   seconds,
-  svg,
   table,
-  ticks,
   twin,
 } from "./draw.js";
-import { path, picture, rules } from "./plots.js";
+import { liveLine } from "./live.js";
+import { lossCurve, lossUnit } from "./loss_curve.js";
+import { samplesByStep } from "./run_samples.js";
 import { meanings } from "./terms.js";
 
 export function drawTraining(element, record) {
+  const unit = lossUnit(record.objective),
+    some = record.every > 1 ? `; each point stands for ${count(record.every)} steps` : "";
   element.append(
     heading(`Training · ${record.architecture ?? ""}`, record.name),
-    summary(record),
-    over("Loss, bits per token"),
+    record.live ? liveLine(record) : "",
+    summary(record, unit),
+    over(`Loss, ${unit.name}${some}`),
   );
   const points = [...record.metrics, ...record.validation].filter((entry) => typeof entry.loss === "number");
-  if (points.length) element.append(fit((width) => curve(record, width)));
+  if (points.length) element.append(fit((width) => lossCurve(record, width)));
   element.append(
-    verdict(record),
+    verdict(record, unit),
     meanings(
       "loss",
       ...(typeof (record.final_floor ?? record.floor) === "number" ? ["floor"] : []),
+      ...(Object.keys(record.baselines ?? {}).length ? ["guesses"] : []),
       "parameters",
       "learning rate",
       "gradient norm",
     ),
-    numbers(record),
+    numbers(record, unit),
+    course(record) ?? "",
+    samplesByStep(record.samples) ?? "",
+    ...origins(record),
   );
 }
 
-function summary(record) {
+function summary(record, unit) {
   return facts([
     ["parameters", count(record.parameters)],
-    ["tokens seen", count(record.tokens_seen)],
+    ["predictions", count(record.tokens_seen)],
     ["time", seconds(record.seconds)],
     ["context, tokens", count(record.context)],
     ["sequences per step", count(record.batch_size)],
-    ["final loss, bits per token", fixed(bits(record.final_loss), 3)],
+    [`${record.live ? "latest" : "final"} loss, ${unit.name}`, fixed(unit.of(record.final_loss), 3)],
+    ...(typeof record.bits_per_symbol === "number" &&
+    fixed(record.bits_per_symbol, 3) !== fixed(unit.of(record.final_loss), 3)
+      ? [["bits per letter or number", fixed(record.bits_per_symbol, 3)]]
+      : []),
   ]);
 }
 
-function verdict(record) {
-  const loss = bits(record.final_loss),
-    floor = bits(record.final_floor ?? record.floor);
+function verdict(record, unit) {
+  const loss = unit.of(record.final_loss),
+    floor = unit.of(record.final_floor ?? record.floor);
   const where = [
     record.source ? [" Trained on ", el("code", {}, legible(record.source, { spaces: false })), "."] : null,
     record.directory ? [" Saved in ", el("code", {}, legible(record.directory, { spaces: false })), "."] : null,
   ];
   if (loss === null) return el("p", {}, where);
-  if (floor === null) return el("p", {}, `The loss ends at ${fixed(loss, 3)} bits per token.`, where);
+  const ends = record.live ? "The loss is now" : "The loss ends at";
+  if (floor === null) return el("p", {}, `${ends} ${fixed(loss, 3)} ${unit.name}.`, where);
   return el(
     "p",
     {},
-    `The loss ends at ${fixed(loss, 3)} bits per token, ${fixed(loss - floor, 3)} bits above the floor of ` +
-      `${fixed(floor, 3)} bits`,
+    `${ends} ${fixed(loss, 3)} ${unit.name}, ${fixed(loss - floor, 3)} ${unit.short} above the floor of ` +
+      `${fixed(floor, 3)} ${unit.short}`,
     record.floor_label ? [" (", legible(record.floor_label, { spaces: false }), ")"] : null,
     ".",
     where,
   );
 }
 
-function curve(record, width) {
-  const pad = { left: 44, right: width < 560 ? 14 : 150, top: 14, bottom: 38 },
-    height = 300,
-    bottom = height - pad.bottom,
-    edge = width - pad.right;
-  const learned = record.metrics.filter((entry) => typeof entry.loss === "number"),
-    checked = record.validation.filter((entry) => typeof entry.loss === "number");
-  const all = [...learned, ...checked],
-    floor = bits(record.final_floor ?? record.floor);
-  const last = Math.max(1, ...all.map((entry) => entry.step)),
-    most = Math.max(...all.map((entry) => bits(entry.loss))) * 1.04;
-  const x = (value) => pad.left + (value / last) * (edge - pad.left),
-    y = (value) => bottom - (value / most) * (bottom - pad.top);
-  const image = picture(
-    width,
-    height,
-    "The loss in bits per token over the training steps; the table below has the numbers.",
-  );
-  image.append(...rules(ticks(0, most, 5), pad.left, edge, y));
-  for (const at of ticks(0, last, width < 560 ? 3 : 6))
-    image.append(
-      svg("line", { class: "l", x1: x(at), x2: x(at), y1: bottom, y2: bottom + 4 }),
-      svg("text", { class: "m", x: x(at), y: bottom + 17, "text-anchor": "middle" }, count(at)),
+const COURSE = [
+  ["learning_rate", "Learning rate"],
+  ["gradient_norm", "Gradient norm, before clipping"],
+  ["tokens_per_second", "Speed, predictions per second"],
+];
+
+// How the run went beside its loss, over the same steps.
+function course(record) {
+  const cards = COURSE.flatMap(([key, name]) => {
+    const points = record.metrics.filter((entry) => typeof entry[key] === "number").map((e) => [e.step, e[key]]);
+    if (points.length < 2) return [];
+    const label = `${name} over the training steps; the table above has the numbers.`;
+    return el(
+      "div",
+      {},
+      el("p", { class: "over" }, name),
+      fit((width) => chart([{ points }], width, { label, x: "step" }).image),
     );
-  image.append(svg("text", { class: "m", x: edge, y: height - 4, "text-anchor": "end" }, "step →"));
-  if (floor !== null) image.append(...below(record, floor, pad, edge, y));
-  const along = (entries) => path(entries.map((entry) => [x(entry.step), y(bits(entry.loss))]));
-  image.append(
-    svg("path", { class: "i", d: along(learned), "stroke-opacity": "0.75" }),
-    svg("path", { class: "i", d: along(checked), "stroke-width": 1.6 }),
-  );
-  checked.forEach((entry) =>
-    image.append(svg("circle", { class: "box", cx: x(entry.step), cy: y(bits(entry.loss)), r: 3.2 })),
-  );
-  image.append(...names(learned, checked, x, y, width));
-  if (floor !== null) image.append(...gap(record, floor, edge, y, width));
-  return image;
+  });
+  return cards.length ? el("div", {}, over("How it went"), el("div", { class: "cards" }, cards)) : null;
 }
 
-// The region below the floor is hatched.
-function below(record, floor, pad, edge, y) {
-  const parts = [
-    svg("line", { class: "al", x1: pad.left, x2: edge, y1: y(floor), y2: y(floor), "stroke-dasharray": "7 4" }),
-  ];
-  for (let at = pad.left; at < edge; at += 9)
-    parts.push(svg("line", { class: "l", x1: at, x2: Math.min(edge, at + 7), y1: y(floor) + 9, y2: y(floor) + 2 }));
-  // Its name is at the upper right, away from a falling loss, with a leader down to the line.
-  const lines = [`floor ${fixed(floor, 2)} bits`, record.floor_label ?? ""].filter(Boolean),
-    room = Math.floor((edge - pad.left) / 7),
-    foot = pad.top + 8 + 15 * lines.length;
-  parts.push(
-    svg("line", { class: "l", x1: edge - 14, x2: edge - 14, y1: foot - 6, y2: y(floor) }),
-    lines.map((line, i) =>
-      svg(
-        "text",
-        { class: "a halo", x: edge - 8, y: pad.top + 10 + 15 * i, "text-anchor": "end" },
-        line.length > room ? `${line.slice(0, room - 1)}…` : line,
-      ),
-    ),
-  );
-  return parts.flat();
-}
+const STEP =
+  ">step | >loss, nats | >loss, bits | >learning rate | >gradient norm | >predictions | >predictions per second";
 
-// Each curve is named on the curve.
-function names(learned, checked, x, y, width) {
-  const at = (entries, share) => entries[Math.min(entries.length - 1, Math.floor(entries.length * share))];
-  const parts = [];
-  const label = (entry, text, dx, dy) => {
-    if (entry)
-      parts.push(
-        svg("line", {
-          class: "l",
-          x1: x(entry.step),
-          y1: y(bits(entry.loss)) - 4,
-          x2: x(entry.step) + dx,
-          y2: y(bits(entry.loss)) - dy + 4,
-        }),
-        svg(
-          "text",
-          {
-            class: "halo",
-            x: Math.min(x(entry.step) + dx + 2, width - 7 * text.length - 4),
-            y: y(bits(entry.loss)) - dy,
-          },
-          text,
-        ),
-      );
-  };
-  label(at(learned, 0.06), "on the training data, each step", 24, 16);
-  label(at(checked, 0.35), "○ on data held out", 26, width < 560 ? 30 : 36);
-  return parts;
-}
-
-function gap(record, floor, edge, y, width) {
-  const loss = bits(record.final_loss);
-  if (loss === null || width < 560) return [];
-  const at = edge + 10,
-    difference = loss - floor;
-  return [
-    svg("path", { class: "al", d: `M${at - 4} ${y(loss)}h8m-4 0V${y(floor)}m-4 0h8` }),
-    svg(
-      "text",
-      { class: "a", x: at + 10, y: (y(loss) + y(floor)) / 2 - 3, "font-weight": "600" },
-      `${fixed(difference, 3)} bits`,
-    ),
-    svg("text", { class: "m", x: at + 10, y: (y(loss) + y(floor)) / 2 + 12 }, "above the floor"),
-  ];
-}
-
-function numbers(record) {
+function numbers(record, unit) {
+  const inBits = unit.short === "bits",
+    columns = (heads) => columnsOf(inBits ? heads : heads.replace("loss, nats | >loss, bits", "loss"));
+  const losses = (loss) => (inBits ? [loss, unit.of(loss)] : [loss]);
   const steps = table(
-    columnsOf(">step | >loss, nats per token | >loss, bits per token | >learning rate", ">gradient norm | >tokens"),
+    columns(STEP),
     record.metrics.map((entry) => [
       entry.step,
-      entry.loss,
-      bits(entry.loss),
+      ...losses(entry.loss),
       entry.learning_rate,
       entry.gradient_norm,
       entry.tokens,
+      entry.tokens_per_second,
     ]),
   );
   const checks = table(
-    columnsOf(">step | >held-out loss, nats per token | >held-out loss, bits per token", ">floor, nats per token"),
-    record.validation.map((entry) => [entry.step, entry.loss, bits(entry.loss), entry.floor ?? null]),
+    columns(">step | >loss, nats | >loss, bits | >floor | >bits per letter or number"),
+    record.validation.map((entry) => [
+      entry.step,
+      ...losses(entry.loss),
+      entry.floor ?? null,
+      entry.bits_per_symbol ?? null,
+    ]),
   );
+  const guesses = Object.entries(record.baselines ?? {}).map(([name, loss]) => `${name} ${exact(loss)}`);
   return twin(
     "The losses as tables",
     el(
       "div",
       {},
       hint(
-        `Final loss ${exact(record.final_loss)} nats per token; floor ` +
-          `${exact(record.final_floor ?? record.floor)} nats per token.`,
+        `Final loss ${exact(record.final_loss)} ${inBits ? "nats " : ""}per prediction; floor ` +
+          `${exact(record.final_floor ?? record.floor)}${guesses.length ? `; guesses: ${guesses.join(", ")}` : ""}.`,
       ),
+      over("On data held out"),
       checks,
-      over("Every step"),
+      over(record.every > 1 ? `Every ${count(record.every)} steps: mean loss, largest gradient` : "Every step"),
       steps,
     ),
   );
+}
+
+// What was read and what was decided, as pairs of names and values.
+function origins(record) {
+  const data = record.data ?? {};
+  const { counts = {}, rows = {}, train, held_out: held, leak = {} } = data;
+  const read = [
+    ["source", record.source],
+    ["alphabet", data.alphabet],
+    ...Object.entries(counts)
+      .filter(([name, value]) => value || name === "records")
+      .map(([name, value]) => [name, count(value)]),
+    ["trained on", train ? `${count(train.records)} records, ${count(train.tokens)} tokens` : null],
+    ["held out", held ? `${count(held.records)} records, ${count(held.tokens)} tokens` : null],
+    ...Object.entries(leak).map(([how, share]) => [
+      `held-out records with a near-duplicate in training, split ${how}`,
+      percent(share),
+    ]),
+    ["rows", data.layout ? (data.layout === "packed" ? "several records each" : "one record each") : null],
+    ["rows per epoch", rows.rows ? count(rows.rows) : null],
+    ...["records split", "records cut", "tokens cut off"].map((name) => [name, rows[name] ? count(rows[name]) : null]),
+    ["places filled", typeof rows.filled === "number" && data.layout === "packed" ? percent(rows.filled) : null],
+  ];
+  const decided = [
+    ["objective", record.objective],
+    ["vocabulary, tokens", count(record.vocab_size)],
+    ["trained parameters", record.trained_parameters === record.parameters ? "all" : count(record.trained_parameters)],
+    ["processes × threads", record.ranks ? `${count(record.ranks)} × ${count(record.threads)}` : null],
+    ["precision", record.precision],
+    ["attention", record.attention],
+    ["rows computed at once", count(record.micro_batch)],
+    ["optimizer", record.optimizer],
+    ["highest learning rate", exact(record.peak_learning_rate)],
+    ["the clock shortened the run from step", record.hurried_at === null ? null : count(record.hurried_at)],
+    ["resumed after step", record.resumed_at === null ? null : count(record.resumed_at)],
+    ["best held-out loss at step", count(record.best_step)],
+    ["ran until", record.live ? null : record.stopped],
+  ];
+  const list = (title, pairs) => {
+    const known = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "–");
+    return known.length > 1
+      ? el(
+          "div",
+          {},
+          over(title),
+          el(
+            "dl",
+            { class: "pairs" },
+            known.map(([name, value]) => [el("dt", {}, name), el("dd", {}, legible(value, { spaces: false }))]),
+          ),
+        )
+      : null;
+  };
+  const both = [list("What was read", read), list("How it was trained", decided)].filter(Boolean);
+  return both.length ? [el("div", { class: "cards halves" }, both)] : [];
 }
