@@ -261,3 +261,11 @@ def test_the_index_lists_every_file(tmp_path):
     prepare_shards(_fasta(tmp_path / "p.fa", _proteins(80)), folder, characters([LETTERS]), alphabet="protein")
     index = json.loads((folder / "shards.json").read_text())
     assert {path.name for path in folder.iterdir()} == {*index["files"], "shards.json", "request.json", ".lock"}
+
+
+def test_a_shard_has_no_more_records_than_signatures_fit_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("cutaway.shards.tokenizing_pass._MOST_RECORDS", 100)
+    monkeypatch.setattr("cutaway.shards.tokenizing_pass._RECORDS", 50)
+    file = _fasta(tmp_path / "p.fa", _proteins(320))
+    shards = prepare_shards(file, tmp_path / "s", characters([LETTERS]), alphabet="protein")
+    assert len(list((tmp_path / "s").glob("tokens-*.bin"))) == 4 and len(shards) == 320

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from cutaway.shards.clusters import Clusters, clusters_of
 from cutaway.shards.duplicates import first_of_each
 from cutaway.shards.labels import Labels, labels_of
 from cutaway.shards.opened import hash_of
-from cutaway.shards.shard_folder import INDEX, WORK, ShardWriter, write_array, write_json, write_spans
+from cutaway.shards.shard_folder import INDEX, ShardWriter, write_array, write_json, write_spans
 from cutaway.shards.signatures import gram_length, signatures
 from cutaway.shards.split import leaks, split
 
@@ -23,7 +22,7 @@ IntArray = NDArray[np.int64]
 
 
 def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any]) -> None:
-    """Find duplicates, split, write the arrays of all records and then the index, and remove what was for resuming."""
+    """Find duplicates, split, write the arrays of all records and then the index."""
     targets, labels = request["target_column"] is not None, None
     lengths = writer.entry("lengths")
     starts = _starts(lengths)
@@ -36,13 +35,14 @@ def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any])
         labels = labels_of(writer.labels, len(lengths), request["label_kind"])
         write_array(writer.folder / "labels.npy", labels.values)
     hashes = writer.entry("hashes")
-    repeated = usable & (first_of_each(hashes) != np.arange(len(lengths)))
+    repeated = usable & (first_of_each(hashes) != np.arange(len(hashes), dtype=np.int32))
     kept = usable if request["keep_duplicates"] else usable & ~repeated
     contents = hashes[:, 0].copy()
-    del hashes
+    del hashes, lengths  # millions of records: what the next step does not need is freed
     clusters = _clusters(writer, starts, contents)
     write_array(writer.folder / "clusters.npy", clusters.numbers)
     write_array(writer.folder / "starts.npy", starts)
+    lengths = np.diff(starts)
     del starts
     held_out = split(
         lengths,
@@ -54,10 +54,11 @@ def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any])
         classes=labels.values if labels is not None and labels.kind == "classes" else None,
     )
     leak = leaks(lengths, held_out, clusters.numbers, clusters.partners, contents, kept)
-    write_spans(writer.folder / "train.npy", np.flatnonzero(kept & (held_out > 0)), lambda at: (0, held_out[at]))
+    del contents
+    write_spans(writer.folder / "train.npy", kept & (held_out > 0), lambda at: (0, held_out[at]))
     write_spans(
         writer.folder / "held_out.npy",
-        np.flatnonzero(kept & (held_out < lengths)),
+        kept & (held_out < lengths),
         lambda at: (held_out[at], lengths[at]),
     )
     write_array(writer.folder / "lengths.npy", lengths)
@@ -79,7 +80,6 @@ def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any])
     arrays += ["target_starts"] * targets + ["labels"] * (labels is not None)
     about = {"request": request, "near_duplicates": {"n": clusters.length, "identity": clusters.identity}}
     _write_index(writer, sorted(arrays), counts, labels, leak, about)
-    shutil.rmtree(writer.folder / WORK, ignore_errors=True)
 
 
 def _clusters(writer: ShardWriter, starts: IntArray, contents: NDArray[np.uint64]) -> Clusters:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from cutaway.shards.batch_ids import BatchIds
 from cutaway.shards.finishing import finish
 from cutaway.shards.labels import KINDS
 from cutaway.shards.opened import Shards, open_shards
-from cutaway.shards.shard_folder import INDEX, REQUEST, ShardWriter, write_json, writing
+from cutaway.shards.shard_folder import INDEX, REQUEST, WORK, ShardWriter, write_json, writing
 from cutaway.shards.source_files import Reading, files_of, fingerprint
 from cutaway.shards.tokenizing_pass import write_all
 from cutaway.tokens.codec import Codec
@@ -131,6 +132,7 @@ def prepare_shards(
             except BaseException:
                 writer.abandon()
                 raise
+        shutil.rmtree(path / WORK, ignore_errors=True)  # it was for resuming
         return open_shards(path)
 
 

@@ -31,6 +31,7 @@ INDEX: Final = "shards.json"
 WORK: Final = "work"
 ENTRIES: Final = ("lengths", "symbols", "hashes")
 _SIGNATURES: Final = "signatures.bin"
+_SPANS: Final = 1 << 16
 
 
 class ShardWriter:
@@ -48,6 +49,7 @@ class ShardWriter:
         self._digests: dict[str, Any] = {}
         self._frequencies: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         self._read, self._counts = 0, Counter[str]()
+        self._added = 0
         while (state := self.part(len(self.states)) / "state.json").is_file():
             self.states.append(json.loads(state.read_text(encoding="utf-8")))
         self._begin()
@@ -66,6 +68,11 @@ class ShardWriter:
     def tokens(self) -> int:
         """The tokens of the shard that is being written."""
         return self._sizes["tokens"]
+
+    @property
+    def added(self) -> int:
+        """The records of the shard that is being written."""
+        return self._added
 
     def part(self, number: int) -> Path:
         """Return the folder of what is known about the records of a shard."""
@@ -96,6 +103,7 @@ class ShardWriter:
         self._known["hashes"].append(hashes)
         self._said.extend(labels)
         self._read += read
+        self._added += len(symbols)
         self.is_open = True
         self._counts.update(counts)
 
@@ -147,7 +155,13 @@ class ShardWriter:
 
     def entry(self, name: str) -> NDArray[Any]:
         """Return what is known about all records."""
-        return np.concatenate(list(self.entries(name)))
+        found, at = None, 0
+        for part in self.entries(name):
+            if found is None:
+                found = np.empty((self.records, *part.shape[1:]), part.dtype)
+            found[at : at + len(part)] = part
+            at += len(part)
+        return np.empty(0, dtype=np.int64) if found is None else found
 
     def write_signatures(self, number: int, signatures: NDArray[np.uint32]) -> None:
         """Write the signatures of the records of a shard, shape (bins, records)."""
@@ -161,12 +175,13 @@ class ShardWriter:
 
     def bin(self, number: int) -> NDArray[np.uint32]:
         """Return one bin of the signatures of all records."""
-        return np.concatenate(
-            [
-                np.fromfile(self.part(part) / _SIGNATURES, np.uint32, many, offset=number * many * 4)
-                for part, many in enumerate(state["records"] for state in self.states)
-            ]
-        )
+        found, at = np.empty(self.records, dtype=np.uint32), 0
+        for part, state in enumerate(self.states):
+            many = state["records"]
+            file = self.part(part) / _SIGNATURES
+            found[at : at + many] = np.fromfile(file, np.uint32, many, offset=number * many * 4)
+            at += many
+        return found
 
     def labels(self) -> Iterator[str]:
         """Yield what the files say as the label of each record."""
@@ -174,7 +189,7 @@ class ShardWriter:
             yield from json.loads((self.part(number) / "labels.json").read_text(encoding="utf-8"))
 
     def _begin(self) -> None:
-        self.is_open = False
+        self.is_open, self._added = False, 0
         self._files: dict[str, Any] = {}
         self._sizes = dict.fromkeys(self._kinds, 0)
         self._digests = {kind: hashlib.blake2b(digest_size=16) for kind in self._kinds}
@@ -208,14 +223,14 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     aside.rename(path)
 
 
-def write_spans(path: Path, records: NDArray[np.int64], ends: Callable[[NDArray[np.int64]], tuple[Any, Any]]) -> None:
-    """Write spans (record, start, end) as an .npy file of shape (N, 3); `ends` gives start and end of some records."""
+def write_spans(path: Path, used: NDArray[np.bool_], ends: Callable[[NDArray[np.int64]], tuple[Any, Any]]) -> None:
+    """Write spans (record, start, end) of the records in use, as an .npy file; `ends` gives start and end of some."""
     aside = path.with_name(f"{path.name}.part")
     with aside.open("wb") as file:
-        header = {"descr": "<i8", "fortran_order": False, "shape": (len(records), 3)}
+        header = {"descr": "<i8", "fortran_order": False, "shape": (int(np.count_nonzero(used)), 3)}
         np.lib.format.write_array_header_1_0(file, header)
-        for begin in range(0, len(records), CHUNK):
-            some = records[begin : begin + CHUNK]
+        for begin in range(0, len(used), _SPANS):
+            some = begin + np.flatnonzero(used[begin : begin + _SPANS])
             file.write(np.stack(np.broadcast_arrays(some, *ends(some)), axis=1).astype("<i8").tobytes())
     aside.rename(path)
 

@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 
 FEWEST: Final = 20
 """With fewer clusters the ends of records are held out."""
+_AT_ONCE: Final = 1 << 20
 
 
 def split(
@@ -42,21 +43,24 @@ def split(
     >>> int((split(lengths, clusters, np.arange(40, dtype=np.uint64), kept, 0.1, whole=False) == 0).sum())
     4
     """
-    starts = lengths.copy()
     if share == 0:
-        return starts
+        return lengths.copy()
     roots = np.zeros(len(lengths), dtype=bool)
     roots[clusters[kept]] = True
     many = int(np.count_nonzero(roots))
     if not whole and many < FEWEST:
+        starts = lengths.copy()
         starts[kept] -= np.round(lengths[kept] * share).astype(np.int64)
         if (starts == lengths).all() or not (starts[kept] > 0).any():
             raise _empty(int(lengths[kept].sum()), "token", share)
         return starts
     sizes = np.zeros(len(lengths), dtype=np.int64)
-    np.add.at(sizes, clusters[kept], lengths[kept])
     least = np.full(len(lengths), np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(least, clusters[kept], hashes[kept])
+    for begin in range(0, len(lengths), _AT_ONCE):
+        part = slice(begin, begin + _AT_ONCE)
+        numbers = clusters[part][kept[part]]
+        np.add.at(sizes, numbers, lengths[part][kept[part]])
+        np.minimum.at(least, numbers, hashes[part][kept[part]])
     out = kept & _chosen(sizes, least, roots, int(sizes.sum()) * share)[clusters]
     if classes is not None:
         in_train = np.unique(classes[kept & ~out])
@@ -65,8 +69,7 @@ def split(
         out &= ~stay[clusters]
     if not out.any() or (out == kept).all():
         raise _empty(many, "cluster of records", share)
-    starts[out] = 0
-    return starts
+    return np.where(out, 0, lengths)
 
 
 def _chosen(sizes: IntArray, least: Words, roots: Mask, room: float) -> Mask:

@@ -22,6 +22,7 @@ from cutaway.tokens.selfies import selfies_text
 IntArray = NDArray[np.int64]
 
 _RECORDS: Final = 4096
+_MOST_RECORDS: Final = 1 << 18  # in a shard
 _SYMBOLS: Final = 1 << 20
 
 
@@ -38,7 +39,7 @@ def write_all(
             progress.advance(len(batch))
             _add(writer, batch, codec, batch_ids, request)
             batch.clear()  # before the next one is read: it may be a chromosome
-            if writer.tokens >= request["shard_tokens"]:
+            if writer.tokens >= request["shard_tokens"] or writer.added >= _MOST_RECORDS:
                 with writing(writer.folder):
                     writer.end_shard()
     with writing(writer.folder):
