@@ -94,6 +94,21 @@ def test_a_long_text_is_measured_in_pieces(tmp_path):
     assert found.baselines["unigram"]["bits_per_symbol"].value == pytest.approx(math.log2(7), abs=0.01)
 
 
+def test_a_text_for_a_run_is_measured_whole(tmp_path):
+    text = "".join(RANDOM.choice(list("abc de\n"), 20_000))
+    tokenizer = characters([text])
+    (tmp_path / "book.txt").write_text(text)
+    (tmp_path / "new.txt").write_text(text[:3000])
+    folder = cache.folder("book", "shards") / "ids"
+    folder.parent.mkdir(parents=True)
+    prepare_shards(str(tmp_path / "book.txt"), folder, tokenizer, held_out=0.2, whole_text=True)
+    data = {"source": "book.txt", "shards": "book", "alphabet": "text", "counts": {}}
+    run = folder_of(gpt2(tokenizer), tmp_path / "run", data)
+    found = evaluate(run, str(tmp_path / "new.txt"), draws=100)
+    assert found.counts["symbols"] == 3000
+    assert any("what the model was trained on" in note for note in found.notes)
+
+
 def test_labels_numbers_and_series_of_a_run(tmp_path):
     tokenizer = with_specials(characters(["ACGT"]), ["<s>"], ["</s>"])
     tokenizer.config.update(bos_token="<s>", eos_token="</s>")

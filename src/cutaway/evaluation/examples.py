@@ -123,9 +123,11 @@ def parts_of_files(
     skipped, split, shared, seen = 0, "", set[int](), 0
     with step("reading records"):
         if text:
-            _divide_texts(files, train_files, test, train, held_out)
-            split = "the train part is another file"
-            if not train_files:
+            _divide_texts(files, train_files, test, train, 1.0 if learned else held_out)
+            for example in learned:
+                train.add(example)
+            split = "the train part is what the model was trained on" if learned else "the train part is another file"
+            if not train_files and not learned:
                 split = f"the last {held_out:.0%} of each text is the test part, the rest the train part"
         elif train_files or learned:
             found = reading.records(files)
