@@ -40,4 +40,4 @@ from .tokens import (
     save_tokenizer as save_tokenizer,
     train_tokenizer as train_tokenizer,
 )
-from .training import plan as plan, train as train
+from .training import finetune as finetune, merge as merge, plan as plan, train as train

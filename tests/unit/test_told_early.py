@@ -173,6 +173,16 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("-o", "empty.txt/model"), "empty.txt"),
         (("--device", "abacus"), "abacus"),
     ],
+    "finetune": [
+        (("MODEL", "nowhere.txt"), NO_FILE),
+        (("./nowhere", "empty.txt"), UNKNOWN),
+        (("MODEL", "empty.txt", "--lora", "0"), "--lora is 0"),
+        (("MODEL", "empty.txt", "--lora-targets", "x"), "--lora-targets needs a rank"),
+        (("MODEL", "empty.txt", "--freeze", "99"), "--freeze is 99"),
+        (("MODEL", "empty.txt", "--objective", "classes"), "say where they are with --label-column"),
+        (("MODEL", "empty.txt", "--label-column", "x"), "empty.txt"),
+        (("MODEL", "empty.txt", "--learning-rate", "0"), "--learning-rate is 0"),
+    ],
     "plan": [
         (("./nowhere",), UNKNOWN),
         (("--data", "nowhere.txt"), "no file or folder 'nowhere.txt'"),
@@ -203,6 +213,12 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "models save": [
         (("MODEL",), "no folder"),
         (("./nowhere", "-o", "x"), UNKNOWN),
+        (("MODEL", "-o", "taken"), "taken"),
+    ],
+    "models merge": [
+        (("MODEL",), "no folder"),
+        (("nowhere", "-o", "x"), "'nowhere' has no adapters"),
+        (("MODEL", "-o", "x"), "it is a model already"),
         (("MODEL", "-o", "taken"), "taken"),
     ],
     "models rm": [(("no-such-model",), "no-such-model")],

@@ -26,6 +26,7 @@ from cutaway.cli import (
     doctor,
     embed,
     evaluate,
+    finetune,
     generate,
     heads,
     lens,
@@ -68,7 +69,7 @@ def cli() -> None:
 _VERBS = (
     *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
-    *(records, data, plan, train, evaluate, models, doctor),
+    *(records, data, plan, train, finetune, evaluate, models, doctor),
 )
 for _module in _VERBS:
     cli.add_command(_module.command)

@@ -1,8 +1,9 @@
-"""cutaway models list, get, info, card, save, rm"""
+"""cutaway models list, get, info, card, save, merge, rm"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -131,6 +132,43 @@ def save_command(name: str, directory: str | None) -> None:
     from cutaway.views import terminal
 
     result = save(name, directory)
+    emit([result], lambda: terminal.saved(result))
+
+
+@command.command("merge")
+@click.argument("adapter")
+@click.option("--base", metavar="MODEL", help="The model that the adapters are for, if it is not where they say.")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    help="Precision of the saved weights; the sum is made in float32.",
+)
+@offline_option
+@folder_options()
+def merge_command(adapter: str, base: str | None, dtype: str, directory: str | None) -> None:
+    """Add LoRA adapters to the weights of their model and save the sum as an ordinary model.
+
+    ADAPTER is the folder of `cutaway finetune --lora`, or any folder in PEFT's format.
+
+    \b
+    Example:
+      seq 100 199 > numbers.txt
+      cutaway finetune smollm2-135m numbers.txt --lora 4 --context 64 --batch-size 2 --steps 1 -o counter
+      cutaway models merge counter -o merged
+    """
+    if directory is None:
+        raise InputError(
+            "there is no folder to save into", hint=f"name a new one: cutaway models merge {adapter} -o my-model"
+        )
+    from cutaway.training.adapter_folder import adapter_config
+
+    adapter_config(Path(adapter))
+
+    from cutaway.training import merge
+    from cutaway.views import terminal
+
+    result = merge(adapter, directory, base=base, dtype=dtype)
     emit([result], lambda: terminal.saved(result))
 
 

@@ -19,6 +19,7 @@ from cutaway.cli.training_options import (
     settings_of,
     stopping,
     tensorboard_option,
+    tokenizer_option,
 )
 from cutaway.ranks import find_ranks
 
@@ -52,6 +53,7 @@ from cutaway.ranks import find_ranks
     help="Hide all chosen tokens, or leave a tenth of them and swap a tenth.",
 )
 @data_options
+@tokenizer_option
 @loop_options
 @launch_options
 @tensorboard_option

@@ -22,7 +22,8 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "--rename-duplicates", "--keep-duplicates", "--held-out", "--long", "--as-text",
     ),
     "Model": (
-        "--objective", "--arch", "--size", "--config", "--layers", "--heads", "--width", "--context", "--dropout",
+        "--objective", "--lora", "--lora-targets", "--freeze",
+        "--arch", "--size", "--config", "--layers", "--heads", "--width", "--context", "--dropout",
         "--mask-share", "--mask-rule",
     ),
     "Length": ("--steps", "--tokens", "--epochs", "--minutes", "--patience"),
@@ -42,12 +43,6 @@ data_options = chain(
         "--alphabet",
         type=click.Choice(ALPHABETS),
         help="What the sequences are made of.  [default: smiles for .smi, series for trajectories, else text]",
-    ),
-    click.option(
-        "--tokenizer",
-        metavar="KIND|DIR|NAME",
-        help="char, codon, smiles, bpe:4096, kmer:3, …, learned from the data; or a folder, or a "
-        "model's name.  [default: what fits the alphabet]",
     ),
     click.option(
         "--column", multiple=True, help="Which column of a table has the sequence; of series, give one or several."
@@ -71,17 +66,42 @@ data_options = chain(
 )
 """What is read."""
 
-loop_options = chain(
-    click.option(
-        "--steps", type=AtLeast(1), help="Number of training steps.  [default: 500, unless another length is given]"
-    ),
-    click.option("--tokens", type=AtLeast(1), help="Train on so many tokens."),
-    click.option("--epochs", type=float, help="Read the data so many times."),
+tokenizer_option = click.option(
+    "--tokenizer",
+    metavar="KIND|DIR|NAME",
+    help="char, codon, smiles, bpe:4096, kmer:3, …, learned from the data; or a folder, or a "
+    "model's name.  [default: what fits the alphabet]",
+)
+
+
+def _length_options(steps: str, epochs: str) -> Callable[[F], F]:
+    return chain(
+        click.option("--steps", type=AtLeast(1), help=f"Number of training steps.{steps}"),
+        click.option("--tokens", type=AtLeast(1), help="Train on so many tokens."),
+        click.option("--epochs", type=float, help=f"Read the data so many times.{epochs}"),
+    )
+
+
+def _optimizer_options(batch_size: int, optimizer: str, rate: str) -> Callable[[F], F]:
+    return chain(
+        click.option(
+            "--batch-size", type=AtLeast(1), default=batch_size, help="Rows per training step, over all processes."
+        ),
+        click.option(
+            "--optimizer",
+            type=click.Choice(["muon", "adamw"]),
+            default=optimizer,
+            help="muon is for the matrices of layers; the rest takes AdamW.",
+        ),
+        click.option("--learning-rate", type=float, help=f"Highest learning rate.  [default: {rate}]"),
+    )
+
+
+_other_loop_options = chain(
     click.option(
         "--minutes", type=float, help="Stop when so many minutes have passed; the learning rate follows the clock."
     ),
     click.option("--patience", type=AtLeast(1), help="Stop after so many validations without a better loss."),
-    click.option("--batch-size", type=AtLeast(1), default=8, help="Rows per training step, over all processes."),
     click.option(
         "--micro-batch",
         type=AtLeast(1),
@@ -92,13 +112,6 @@ loop_options = chain(
         type=click.Choice(["packed", "single"]),
         help="Put several records in a row, or one.  [default: single if all records are short]",
     ),
-    click.option(
-        "--optimizer",
-        type=click.Choice(["muon", "adamw"]),
-        default="muon",
-        help="muon is for the matrices of layers; the rest takes AdamW.",
-    ),
-    click.option("--learning-rate", type=float, help="Highest learning rate.  [default: by optimizer and width]"),
     click.option(
         "--warmup",
         type=AtLeast(0),
@@ -142,7 +155,21 @@ loop_options = chain(
     ),
     click.option("--keep", type=AtLeast(1), default=2, help="How many checkpoints to keep, beside the best."),
 )
-"""How long and how to train."""
+
+_UNLESS: Final = "unless another length is given"
+loop_options = chain(
+    _length_options(f"  [default: 500, {_UNLESS}]", ""),
+    _optimizer_options(8, "muon", "by optimizer and width"),
+    _other_loop_options,
+)
+"""How long and how to train a new model."""
+
+finetuning_options = chain(
+    _length_options("", f"  [default: 3, {_UNLESS}]"),
+    _optimizer_options(16, "adamw", "by optimizer and width; higher with --lora"),
+    _other_loop_options,
+)
+"""How long and how to train a model further."""
 
 tensorboard_option = click.option(
     "--tensorboard/--no-tensorboard",
@@ -224,4 +251,6 @@ def settings_of(data: tuple[str, ...], options: dict[str, Any]) -> Any:
     from cutaway.training.settings import Settings
 
     options["column"] = options["column"] or None
-    return Settings.of(data=data if len(data) > 1 else data[0] if data else "built-in", **options)
+    settings = Settings.of(data=data if len(data) > 1 else data[0] if data else "built-in", **options)
+    settings.data.check_files()
+    return settings

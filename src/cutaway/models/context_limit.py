@@ -30,7 +30,7 @@ def context_of(config: Any) -> int | None:
     for name in _NAMES:
         value = getattr(text, name, None)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value - _unused(text)
+            return value - first_position(text)
     return None
 
 
@@ -43,7 +43,13 @@ def _text_part(config: Any) -> Any:
     return config
 
 
-def _unused(config: Any) -> int:
+def first_position(config: Any) -> int:
+    """Return the position of a text's first token: 0, or the one after the padding token's id.
+
+    >>> import transformers
+    >>> first_position(transformers.GPT2Config()), first_position(transformers.RobertaConfig())
+    (0, 2)
+    """
     absolute_esm = config.model_type == "esm" and config.position_embedding_type == "absolute"
     if config.model_type not in _OFFSET_POSITIONS and not absolute_esm:
         return 0

@@ -106,6 +106,7 @@ def _directory(path: Path, need: str) -> Path:
         return path
     ggufs = sorted(path.glob("*.gguf"))
     hint = f"it holds {ggufs[0].name}: name that file" if ggufs else "a model's folder holds at least config.json"
+    hint = f"it holds adapters: cutaway models merge {path} -o NEW" if (path / "adapter_config.json").exists() else hint
     raise UnknownModel(f"the folder {str(path)!r} is not a Hugging Face model: it has no config.json", hint=hint)
 
 
@@ -150,9 +151,8 @@ def _file(path: Path) -> Path:
             f"{str(path)!r} is a pickle file: it could run code, and it does not say which model it belongs to",
             hint=f"name the folder that contains it and config.json, for example: cutaway models info {path.parent}",
         )
-    raise UnknownModel(
-        f"{str(path)!r} is a file, but not a GGUF file", hint=f"name the folder with config.json instead: {path.parent}"
-    )
+    hint = f"name the folder with config.json instead: {path.parent}"
+    raise UnknownModel(f"{str(path)!r} is a file, but not a GGUF file", hint=hint)
 
 
 def _from_wheel(entry: ShelfEntry, accepted: bool) -> Path:

@@ -69,6 +69,15 @@ def labels_of(said: Callable[[], Iterable[str]], count: int, kind: str | None = 
     return Labels(kind, names, values)
 
 
+def kind_of_labels(labels: Iterable[str]) -> str:
+    """Return what labels look like: "classes", "many" (several a record) or "numbers".
+
+    >>> kind_of_labels(["0.5", "1"]), kind_of_labels(["good", "bad"])
+    ('numbers', 'classes')
+    """
+    return _kind_of(_distinct(labels))
+
+
 def _distinct(labels: Iterable[str]) -> set[str]:
     found = set[str]()
     for label in labels:

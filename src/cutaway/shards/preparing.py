@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import filelock
 
-from cutaway.errors import InputError, OutputError
+from cutaway.errors import InputError, ModelError, OutputError
 from cutaway.folders import check_new_folder
 from cutaway.shards.batch_ids import BatchIds
 from cutaway.shards.finishing import finish
@@ -138,7 +138,10 @@ def prepare_shards(
 
 def tokenizer_digest(tokenizer: Tokenizer) -> str:
     """Return a hash of all that decides the ids of a tokenizer."""
-    backend = json.loads(tokenizer.backend.to_str()) if hasattr(tokenizer.backend, "to_str") else tokenizer.name
+    try:
+        backend = json.loads(tokenizer.backend.to_str())
+    except ModelError:  # it is Python code
+        backend = [tokenizer.kind, tokenizer.vocabulary]
     content = json.dumps([backend, tokenizer.config], sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 

@@ -61,7 +61,8 @@ class RecordRows:
 
     In each epoch every token of the part to train on is read exactly once; the order, and the borders of windows in
     long records, differ between epochs. `layout` "packed" puts several pieces in a row, up to `context` places, and
-    "single" one piece. `long` says what happens to a record that does not fit: "split", "cut" or "refuse".
+    "single" one piece. `long` says what happens to a record that does not fit: "split", "cut" or "refuse". `frame` are
+    the ids that a record begins and ends with, if not those of `frame_of`.
 
     `per_epoch` is the number of rows of an epoch. `counts` has "rows", "pieces", "records split", "records cut",
     "tokens cut off", and "filled", the share of the places that hold a token.
@@ -81,14 +82,21 @@ class RecordRows:
     """
 
     def __init__(
-        self, shards: Shards, tokenizer: Tokenizer, context: int, *, long: str = "split", layout: str = "packed"
+        self,
+        shards: Shards,
+        tokenizer: Tokenizer,
+        context: int,
+        *,
+        long: str = "split",
+        layout: str = "packed",
+        frame: tuple[int | None, int | None] | None = None,
     ) -> None:
         if layout not in LAYOUTS:
             raise InputError(f"`layout` is {layout!r}", hint=f"choose from {', '.join(LAYOUTS)}")
         if shards.targets is not None and layout == "packed":
             raise InputError("rows with targets can't be packed", hint="use `layout='single'`")
         self._shards, self._context, self._long, self._layout = shards, context, long, layout
-        self._begin, self._end = frame_of(tokenizer)
+        self._begin, self._end = frame_of(tokenizer) if frame is None else frame
         self._train = self._part(shards.train)
         self._held_out = self._part(shards.held_out) if len(shards.held_out) else None
         self._targets_cut = self._check_targets()

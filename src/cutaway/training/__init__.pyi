@@ -1,4 +1,7 @@
 from .batches import Batch as Batch, Batcher as Batcher
+from .finetuning import finetune as finetune
+from .finetuning_settings import finetuning_settings as finetuning_settings
+from .merging import merge as merge
 from .model_sizes import (
     ARCHITECTURES as ARCHITECTURES,
     OBJECTIVES as OBJECTIVES,

@@ -44,7 +44,7 @@ class Batcher:
 
     `pad`, `mask` and `start` are ids (what fills a row, what hides a token, what a decoder starts from). `begins_word`
     says of each id whether a word begins with it, so that words are hidden whole; `unit` is how many tokens are hidden
-    together. `labels` has one entry for each record.
+    together. `labels` has one entry for each record. `first_position` is the position of a row's first token.
     """
 
     objective: str
@@ -58,6 +58,7 @@ class Batcher:
     vocabulary: int = 0
     specials: frozenset[int] = frozenset()
     labels: NDArray[Any] | None = None
+    first_position: int = 0
 
     def batch(self, rows: Sequence[Row], seed: int, numbers: Sequence[int]) -> Batch:
         """Return the batch of some rows. `numbers` are the rows' places in the run: what is hidden depends on them."""
@@ -76,7 +77,7 @@ class Batcher:
         targets_BT = _padded([_after_border(row) for row in rows], IGNORED)[:, 1:]
         inputs = {"input_ids": torch.from_numpy(ids_BT[:, :-1])}
         if any(len(row.lengths) > 1 for row in rows):
-            inputs |= isolated(rows, ids_BT.shape[1] - 1, causal=True)
+            inputs |= isolated(rows, ids_BT.shape[1] - 1, causal=True, first=self.first_position)
         return _batch(inputs, targets_BT, rows)
 
     def _masked(self, rows: Sequence[Row], seed: int, numbers: Sequence[int]) -> Batch:
@@ -89,7 +90,7 @@ class Batcher:
         ids_BT = _padded(shown, self.pad)
         inputs = {"input_ids": torch.from_numpy(ids_BT)}
         if any(len(row.lengths) > 1 for row in rows):
-            inputs |= isolated(rows, ids_BT.shape[1], causal=False)
+            inputs |= isolated(rows, ids_BT.shape[1], causal=False, first=self.first_position)
         elif len({len(row.ids) for row in rows}) > 1:
             inputs["attention_mask"] = _places([row.ids for row in rows])
         return _batch(inputs, _padded(targets, IGNORED), rows)
@@ -180,8 +181,11 @@ def _target(row: Row) -> IntArray:
     return row.target_ids
 
 
-def isolated(rows: Sequence[Row], length: int, *, causal: bool) -> dict[str, torch.Tensor]:
-    """Return positions counted in each piece, and a mask (B, 1, T, T) that is True where both are in one piece."""
+def isolated(rows: Sequence[Row], length: int, *, causal: bool, first: int = 0) -> dict[str, torch.Tensor]:
+    """Return positions counted in each piece, and a mask (B, 1, T, T) that is True where both are in one piece.
+
+    `first` is the position of the first token.
+    """
     piece_BT = np.full((len(rows), length), -1, dtype=np.int64)
     place_BT = np.zeros((len(rows), length), dtype=np.int64)
     for piece_T, place_T, row in zip(piece_BT, place_BT, rows, strict=True):
@@ -192,4 +196,4 @@ def isolated(rows: Sequence[Row], length: int, *, causal: bool) -> dict[str, tor
     seen_BTT = piece_BT[:, :, None] == piece_BT[:, None, :]
     if causal:
         seen_BTT &= np.tri(length, dtype=bool)
-    return {"position_ids": torch.from_numpy(place_BT), "attention_mask": torch.from_numpy(seen_BTT[:, None])}
+    return {"position_ids": torch.from_numpy(place_BT + first), "attention_mask": torch.from_numpy(seen_BTT[:, None])}

@@ -180,12 +180,16 @@ class Checkpoints:
 
 
 def _tensors(module: Any, optimizers: list[torch.optim.Optimizer]) -> dict[str, torch.Tensor]:
-    """Return everything that a run goes on from: weights and buffers (tied ones once), and the optimizers' state."""
+    """Return everything that a run goes on from: trained weights and buffers (tied ones once), and optimizers' state.
+
+    Weights that are not trained come from the model that the run started from.
+    """
     seen: set[int] = set()
     state = {}
     kept = module.state_dict(keep_vars=True)
     for name, tensor in kept.items():
-        if id(tensor) not in seen:
+        frozen = isinstance(tensor, torch.nn.Parameter) and not tensor.requires_grad
+        if id(tensor) not in seen and not frozen:
             seen.add(id(tensor))
             state[f"model.{name}"] = tensor.detach()
     return state | {f"optimizer.{name}": tensor for name, tensor in state_tensors(module, optimizers)}

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 
 from cutaway.errors import InputError
+from cutaway.models.context_limit import first_position
 from cutaway.shards import Row
 from cutaway.training.batches import isolated
 from cutaway.training.objectives import logits_of
@@ -33,7 +34,8 @@ def check_isolated(module: Any, rows: Iterable[Row], objective: str) -> None:
     pieces = [piece[None] for piece in torch.split(ids_T, list(row.lengths))]
     alone_TV = torch.cat([logits_of(module, {"input_ids": piece})[0] for piece in pieces]).float()
     try:
-        hidden = isolated([row], len(row.ids), causal=objective == "causal")
+        first = first_position(module.config)
+        hidden = isolated([row], len(row.ids), causal=objective == "causal", first=first)
         packed_TV = logits_of(module, {"input_ids": ids_T[None], **hidden})[0].float()
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise _refused(module, f"it can't read a row of several: {str(error).splitlines()[0]}") from error

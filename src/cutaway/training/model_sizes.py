@@ -104,7 +104,7 @@ def configuration(
         "bos_token_id": bos,
         "eos_token_id": eos,
         "pad_token_id": _padding(arch, objective, bos, eos, pad, mask),
-        **_task(objective, labels, many),
+        **task_settings(objective, labels, many),
     }
     # GPT-2's 0.02 belongs to its width of 768. A narrow model that starts with such small weights learns too slowly.
     spread = 0.02 * math.sqrt(768 / width)
@@ -197,7 +197,7 @@ def shaped_like(
         type(read).from_dict(read.to_dict()).get_text_config()
     )  # a copy; of a model that also sees, what reads
     at_least(1, context=context)
-    _check_fits(name, config, objective)
+    check_fits(name, config, objective)
     _check_ids(vocab_size, objective, bos=bos, eos=eos, pad=pad, mask=mask)
     padding = _padding(config.model_type, objective, bos, eos, pad, mask)
     new: dict[str, Any] = {"bos": bos, "eos": eos, "pad": padding, "mask": mask, "cls": bos, "sep": eos}
@@ -209,19 +209,24 @@ def shaped_like(
         config.forced_bos_token_id = config.forced_eos_token_id = None
     config.vocab_size = vocab_size
     config.architectures = config.dtype = None  # new weights: of the objective's class, in float32
-    for key, value in _task(objective, labels, many).items():
+    for key, value in task_settings(objective, labels, many).items():
         setattr(config, key, value)
     needed = context + (padding or 0) + 1 if config.model_type in _FROM_PADDING else context
     for key in ("max_position_embeddings", "n_positions"):
         if isinstance(limit := getattr(config, key, None), int) and limit < needed:
             setattr(config, key, needed)
     if dropout is not None:
-        _check_dropout(dropout)
-        for key, value in config.to_dict().items():
-            # A switch is not a rate: ESM's token_dropout scales embeddings.
-            if ("dropout" in key or "pdrop" in key) and isinstance(value, float | int) and not isinstance(value, bool):
-                setattr(config, key, dropout)
+        set_dropout(config, dropout)
     return config  # type: ignore[no-any-return]
+
+
+def set_dropout(config: Any, dropout: float) -> None:
+    """Replace all of a configuration's dropout. Raises `InputError` for a share out of range."""
+    _check_dropout(dropout)
+    for key, value in config.to_dict().items():
+        # A switch is not a rate: ESM's token_dropout scales embeddings.
+        if ("dropout" in key or "pdrop" in key) and isinstance(value, float | int) and not isinstance(value, bool):
+            setattr(config, key, dropout)
 
 
 def model_class(objective: str) -> Any:
@@ -259,7 +264,8 @@ def _why_not(arch: str, objective: str) -> str:
     return "no position sees the tokens after it"
 
 
-def _check_fits(name: str, config: Any, objective: str) -> None:
+def check_fits(name: str, config: Any, objective: str) -> None:
+    """Raise `InputError` if a model of this configuration can't be trained for the objective."""
     import transformers
 
     if objective not in OBJECTIVES:
@@ -326,7 +332,8 @@ def _padding(
     return None if pad in (bos, eos, mask) else pad
 
 
-def _task(objective: str, labels: Sequence[str], many: bool) -> dict[str, Any]:
+def task_settings(objective: str, labels: Sequence[str], many: bool) -> dict[str, Any]:
+    """Return what a configuration says about the labels of its objective."""
     if objective not in ("classes", "numbers"):
         return {}
     least = 2 if objective == "classes" and not many else 1

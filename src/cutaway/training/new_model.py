@@ -12,6 +12,7 @@ import transformers
 from cutaway.errors import InputError
 from cutaway.random_streams import seed32
 from cutaway.tokens import Tokenizer
+from cutaway.training.lora import adapted_like
 from cutaway.training.model_sizes import SIZES, check_objective, configuration, model_class, shaped_like
 from cutaway.training.processes import Processes, whole_state
 from cutaway.training.settings import ModelSettings
@@ -77,6 +78,6 @@ def whole_module(module: Any, processes: Processes, objective: str) -> Any:
     state = whole_state(module)
     if not processes.first:
         return None
-    whole = build(module.config, objective, 0)
+    whole = adapted_like(build(module.config, objective, 0), module)
     whole.load_state_dict(state)
     return whole

@@ -47,6 +47,14 @@ class Scale:
     spread: float
 
     @torch.no_grad()
+    def apply(self, module: Any) -> None:
+        """Change the last layer so that a model that gives numbers in their own unit gives standardised ones."""
+        head = head_of(module)
+        head.weight.div_(self.spread)
+        if head.bias is not None:
+            head.bias.sub_(self.mean).div_(self.spread)
+
+    @torch.no_grad()
     def undo(self, module: Any) -> None:
         """Change the last layer so that the model gives numbers in their own unit."""
         head = head_of(module)

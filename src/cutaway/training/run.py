@@ -27,10 +27,10 @@ from cutaway._version import __version__
 from cutaway.errors import InputError, TrainingError, counted
 from cutaway.log import get_logger
 from cutaway.models import Model, save
+from cutaway.models.context_limit import first_position
 from cutaway.models.saving import MODEL_FILES
 from cutaway.progress import duration
 from cutaway.ranks import find_ranks
-from cutaway.shards import Labels
 from cutaway.tokens.codec import Codec
 from cutaway.training.batches import Batcher
 from cutaway.training.course import Course, told
@@ -38,9 +38,10 @@ from cutaway.training.event_files import EventFile, events_wanted
 from cutaway.training.guesses import guesses
 from cutaway.training.isolation import check_isolated
 from cutaway.training.loop import Job, step_batches
+from cutaway.training.lora import is_adapted
 from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
-from cutaway.training.objectives import Scale, head_of
-from cutaway.training.optimizers import optimizers_of, peak_rate
+from cutaway.training.objectives import Scale
+from cutaway.training.optimizers import optimizers_of
 from cutaway.training.processes import Processes, shard
 from cutaway.training.rank_watch import watched
 from cutaway.training.records import Record, StepRecord
@@ -52,8 +53,11 @@ from cutaway.training.run_length import planned_steps
 from cutaway.training.run_page import RunPage
 from cutaway.training.run_result import result_of
 from cutaway.training.run_tokenizer import word_starts
+from cutaway.training.save_adapted import save_adapted
 from cutaway.training.schedule import WARMUP_PLACE, Clock
 from cutaway.training.settings import Settings
+from cutaway.training.starting_model import content_digest, context_for
+from cutaway.training.starting_run import begin, usual_rate
 from cutaway.training.stop_signals import stop_asked
 from cutaway.training.trials import Decided, decide, set_attention, threads_set
 
@@ -76,22 +80,23 @@ class TrainingRun:
         self.settings = settings = settings or Settings()
         self._launcher = launcher
         _check_device(settings.loop.device)
-        self.context = settings.model.context or DEFAULT_CONTEXT
+        start = settings.model.start
+        usual = settings.model.context or DEFAULT_CONTEXT
+        self.context = usual if start is None else context_for(settings.model, usual)
         self.data: RunData = read_data(settings, self.context)
         self.source = settings.data.source
         self.floor, self.floor_label = self.data.floor, self.data.floor_label
-        labels = self.data.labels
-        config = config_of(
-            settings.model, self.data.tokenizer, self.context,
-            labels=label_names(labels, settings), many=labels is not None and labels.kind == "many",
-        )  # fmt: skip
-        module = build(config, settings.model.objective, settings.loop.seed)
+        if start is None:
+            classes = self.data.classes(settings.data.label_column)
+            config = config_of(settings.model, self.data.tokenizer, self.context, **classes)
+            module = build(config, settings.model.objective, settings.loop.seed)
+            name = f"{Path(self.source).name.partition('.')[0]}-{config.model_type}"
+            self.model = Model(name, None, module, self.data.tokenizer)
+            self.data = self.data.for_head(module)
+        else:
+            self.model, self.data = begin(settings, self.data, self.context)
+            module = self.model.module
         set_padding(module, self.data.tokenizer)
-        if self.data.scale is not None and head_of(module).bias is None:
-            self.data = not_centred(self.data)
-        self.model = Model(
-            f"{Path(self.source).name.partition('.')[0]}-{config.model_type}", None, module, self.data.tokenizer
-        )
         self.parameters = sum(parameter.numel() for parameter in module.parameters())
         self.steps = planned_steps(settings, self.data)
         self._trained = False
@@ -166,7 +171,7 @@ class TrainingRun:
             module=self.model.module, optimizers=[], rows=self.data.rows, batcher=batcher_of(self), settings=loop,
             decided=Decided(loop.threads or 1, "float32", "sdpa", micro), processes=processes,
             clock=Clock(self.steps, None if loop.minutes is None else 60 * loop.minutes),
-            peak=loop.learning_rate or peak_rate(loop.optimizer, width),
+            peak=loop.learning_rate or usual_rate(self.settings, width),
             warmup=loop.warmup if loop.warmup is not None else (self.steps // 20 if self.steps else 100),
             warmup_place=math.inf if loop.warmup is not None else WARMUP_PLACE,
             sorted_rows=self.data.single, held_out=held_out, floor=self.data.exact_loss(held_out),
@@ -196,6 +201,7 @@ class TrainingRun:
                     "python": platform.python_version()}  # fmt: skip
         return {
             "schema": "cutaway.run/1", "settings": self.settings.flat(), "data": self.data.record,
+            "start": content_digest(self.model.path), **self.data.classes(self.settings.data.label_column),
             "decided": dataclasses.asdict(job.decided), "name": self.model.name,
             "architecture": self.model.config.model_type, "parameters": self.parameters,
             "trained_parameters": sum(p.numel() for p in job.module.parameters() if p.requires_grad),
@@ -238,7 +244,11 @@ class TrainingRun:
             if self.data.scale is not None:
                 Scale(*self.data.scale).undo(module)
             if directory is not None:
-                save(self.model, directory, card_text=card(result, self.settings), replace=MODEL_FILES)
+                text = card(result, self.settings)
+                if is_adapted(module):
+                    save_adapted(self.model, directory, text)
+                else:
+                    save(self.model, directory, card_text=text, replace=MODEL_FILES)
                 _logger.info(f"saved in {directory}")
         job.processes.wait()
         return result
@@ -319,22 +329,8 @@ def batcher_of(run: TrainingRun) -> Batcher:
         vocabulary=size_of(tokenizer),
         specials=tokenizer.special_ids,
         labels=run.data.targets,
+        first_position=first_position(run.model.config),
     )
-
-
-def label_names(labels: Labels | None, settings: Settings) -> tuple[str, ...]:
-    """Return the names of what a model says: its classes, or the column of its numbers."""
-    if labels is None:
-        return ()
-    return tuple(labels.names) if labels.kind != "numbers" else (settings.data.label_column or "number",)
-
-
-def not_centred(data: RunData) -> RunData:
-    """Return data whose numbers are divided by their spread and keep their mean, for a last layer without a bias."""
-    if data.scale is None or data.targets is None:
-        raise ValueError("these data have no numbers")
-    mean, spread = data.scale
-    return dataclasses.replace(data, targets=(data.targets + mean / spread).astype(np.float32), scale=(0.0, spread))
 
 
 def _check_device(name: str) -> None:

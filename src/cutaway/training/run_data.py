@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,15 +21,17 @@ from cutaway.models.cache import folder
 from cutaway.sequences import SENTENCES, known_source, read_plain_text, read_records
 from cutaway.sequences.readers import suffix_format
 from cutaway.shards import Labels, RecordRows, Row, Shards, prepare_shards
+from cutaway.shards.preparing import tokenizer_digest
 from cutaway.tokens import Tokenizer
 from cutaway.training.loop import Rows
+from cutaway.training.objectives import head_of
 from cutaway.training.rows import SourceRows
-from cutaway.training.run_tokenizer import character_tokenizer, make_tokenizer
+from cutaway.training.run_alphabet import alphabet_of
+from cutaway.training.run_tokenizer import character_tokenizer, make_tokenizer, ready_made
 from cutaway.training.settings import Settings
+from cutaway.training.starting_tokenizer import check_alphabet, check_known, own_frame
 
 _BLOCK: Final = 1 << 22
-_OF_SEQUENCES: Final = {"fasta", "fastq", "genbank"}
-_OF_NUMBERS: Final = {"xtc", "dcd", "trr", "pdb"}
 DEFAULT_CONTEXT: Final = 128
 
 
@@ -54,6 +57,21 @@ class RunData:
     labels: Labels | None = None
     targets: NDArray[Any] | None = None
     scale: tuple[float, float] | None = None
+
+    def classes(self, label_column: str | None) -> dict[str, Any]:
+        """Return the names of the labels, and whether a record can have several of them."""
+        if self.labels is None:
+            return {"labels": (), "many": False}
+        names = self.labels.names or (label_column or "number",)
+        return {"labels": names, "many": self.labels.kind == "many"}
+
+    def for_head(self, module: Any) -> RunData:
+        """Return data whose numbers a model can learn: without a bias its head can't add a mean afterwards."""
+        if self.scale is None or self.targets is None or head_of(module).bias is not None:
+            return self
+        (mean, spread), level = self.scale, math.hypot(*self.scale)
+        targets = (self.targets * spread + mean) / level
+        return dataclasses.replace(self, targets=targets.astype(np.float32), scale=(0.0, level))
 
     def exact_loss(self, rows: Sequence[Row]) -> float | None:
         """Return the exact nats per predicted token of the source on these rows, or None if it is unknown."""
@@ -86,7 +104,11 @@ def read_data(settings: Settings, context: int) -> RunData:
     layout = settings.loop.rows or _layout(settings, shards, context)
     # The last token of a causal row is only predicted, so there is room for one more than the model reads.
     room = context + 1 if settings.model.objective == "causal" else context
-    of_records = RecordRows(shards, tokenizer, room, long=settings.loop.long, layout=layout)
+    if settings.model.start is not None:
+        check_known(os.fspath(settings.model.start), shards)
+    # A model that reads rows, and does not write them, is to get what its own tokenizer makes of a text.
+    frame = None if settings.model.start is None or settings.model.objective == "causal" else own_frame(tokenizer)
+    of_records = RecordRows(shards, tokenizer, room, long=settings.loop.long, layout=layout, frame=frame)
     targets, scale = _targets(settings.model.objective, shards)
     per_row = float((shards.train[:, 2] - shards.train[:, 1]).sum()) / of_records.per_epoch
     split = {part: _size(getattr(shards, part)) for part in ("train", "held_out")}
@@ -105,33 +127,6 @@ def _size(spans: NDArray[np.int64]) -> dict[str, int]:
     return {"records": len(np.unique(spans[:, 0])), "tokens": int((spans[:, 2] - spans[:, 1]).sum())}
 
 
-def alphabet_of(settings: Settings, paths: list[str]) -> str:
-    """Return the alphabet that is given, or the only one that the files can have.
-
-    Raises `InputError` if the files hold sequences whose alphabet is not given.
-    """
-    data = settings.data
-    if data.alphabet is not None:
-        return data.alphabet
-    if data.as_text:
-        return "text"
-    kinds = {path: data.format or suffix_format(path) for path in paths}
-    found = set(kinds.values())
-    if found <= {"smi", "sdf"}:
-        return "smiles"
-    if found <= _OF_NUMBERS:
-        return "series"
-    word = os.fspath(data.tokenizer).partition(":")[0] if data.tokenizer is not None else ""
-    if word in ("codon", "smiles", "selfies"):
-        return {"selfies": "smiles"}.get(word, word)
-    if word in ("bins", "states"):
-        return "series"
-    if data.column is None or found & _OF_SEQUENCES:
-        for path in paths:
-            read_plain_text(path)  # it refuses records, and says what their alphabet seems to be
-    return "text"
-
-
 def shards_folder(digest: str) -> Path:
     """Return where the ids of some data are kept: a folder of the cache."""
     return folder(digest, "shards")
@@ -146,6 +141,11 @@ def _shards(
         if name in ("column", "label_column", "target_column", "skip_bad", "rename_duplicates",
                     "keep_duplicates", "held_out", "tokenizer", "objective")
     }  # fmt: skip
+    found = ready_made(model.start or data.tokenizer, alphabet)
+    if found is not None:
+        chosen["tokenizer"] = tokenizer_digest(found)
+        if model.start is not None:
+            check_alphabet(os.fspath(model.start), found, alphabet)
     key = {
         "files": [_content(path) for path in paths],
         "alphabet": alphabet,
@@ -173,10 +173,12 @@ def _shards(
     with filelock.FileLock(f"{place}.lock"):
         from cutaway.tokens.saving import save_tokenizer
 
-        if (place / "tokenizer").is_dir():
+        if found is not None:
+            tokenizer = found
+        elif (place / "tokenizer").is_dir():
             tokenizer = Tokenizer.from_directory(place / "tokenizer")
         else:
-            tokenizer = make_tokenizer(data.tokenizer or model.start, alphabet, model.objective, sequences)
+            tokenizer = make_tokenizer(data.tokenizer, alphabet, model.objective, sequences)
             save_tokenizer(tokenizer, place / "tokenizer")
         shards = prepare_shards(
             paths, place / "ids", tokenizer, alphabet=alphabet, format=format_, column=data.column,

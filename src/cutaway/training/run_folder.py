@@ -190,6 +190,11 @@ def _compare(before: Mapping[str, Any], now: Mapping[str, Any], directory: Path)
     if not differ and before["data"] != now["data"]:
         differ = ["data"]
         old, new = before, now
+    if not differ and before.get("start") != now.get("start"):
+        raise InputError(
+            f"{str(directory)!r} holds a run that began with other weights of {new['start']}",
+            hint="bring those weights back, or choose another folder for `output`",
+        )
     if differ:
         first = differ[0]
         more = f" (and {', '.join(f'`{name}`' for name in differ[1:])})" if differ[1:] else ""

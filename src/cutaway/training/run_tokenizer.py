@@ -46,17 +46,19 @@ def parse_kind(spec: str | os.PathLike[str] | None, alphabet: str) -> tuple[str,
     return kind, {_SIZED.get(kind, "vocab_size"): int(size)}
 
 
+def ready_made(spec: str | os.PathLike[str] | None, alphabet: str) -> Tokenizer | None:
+    """Return the tokenizer of a folder or a model; None if `spec` is a kind. Raises what `load_tokenizer` raises."""
+    return None if parse_kind(spec, alphabet) else load_tokenizer(os.fspath(spec or ""))
+
+
 def make_tokenizer(
     spec: str | os.PathLike[str] | None, alphabet: str, objective: str, sequences: Callable[[], Iterable[Any]]
 ) -> Tokenizer:
-    """Return the tokenizer of a run. `sequences` reads its data anew; it is called if something must be learned.
+    """Return a tokenizer of the kind `spec` that is learned from the data; `sequences` reads them anew.
 
-    Raises what `load_tokenizer` and `train_tokenizer` raise.
+    Raises what `train_tokenizer` raises, and `InputError` for a kind that is not for the alphabet.
     """
-    parsed = parse_kind(spec, alphabet)
-    if parsed is None:
-        return load_tokenizer(spec)  # type: ignore[arg-type]
-    kind, options = parsed
+    kind, options = parse_kind(spec, alphabet) or ("char", {})
     if alphabet not in KINDS[kind]:
         raise InputError(
             f"a {kind} tokenizer is not for {alphabet}", hint=f"its alphabets are {', '.join(KINDS[kind])}"

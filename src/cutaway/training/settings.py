@@ -57,6 +57,12 @@ class DataSettings:
         if not 0 < self.held_out < 1:
             raise InputError(f"`held_out` is {self.held_out}", hint="it must be above 0 and below 1; 0.05 is usual")
 
+    def check_files(self) -> None:
+        """Raise `InputError` for a file that is not there."""
+        for path in self.paths:
+            if path != "-" and not Path(path).exists():
+                raise InputError(f"there is no file {path!r}", hint="check the name and the folder you are in")
+
     @property
     def paths(self) -> tuple[str, ...]:
         """The files that are read; none for a built-in source."""
@@ -79,7 +85,8 @@ class ModelSettings:
     `objective`: causal (the next token), masked (hidden tokens), seq2seq (the text of `target_column`), classes (the
     label) or numbers (the label as a number). `size` is nano, micro, mini or small; `layers`, `heads` and `width`
     replace parts of it. `config` is a Hugging Face configuration whose shape is taken instead. `start` is a model whose
-    weights are trained further: whole; with `lora` only adapters of that rank; with `freeze` not its first layers.
+    weights are trained further, with its own tokenizer: whole; with `freeze` not its embeddings and first layers; with
+    `lora` only adapters of that rank, beside all linear layers of its blocks or those named in `lora_targets`.
     """
 
     objective: str = "causal"
@@ -92,6 +99,7 @@ class ModelSettings:
     config: str | os.PathLike[str] | None = None
     start: str | os.PathLike[str] | None = None
     lora: int | None = None
+    lora_targets: tuple[str, ...] = ()
     freeze: int = 0
     dropout: float = 0.0
     mask_share: float = 0.15
@@ -107,6 +115,14 @@ class ModelSettings:
             if (value := getattr(self, name)) is not None:
                 _at_least(1, name, value)
         _at_least(0, "freeze", self.freeze)
+        for name in ("lora", "freeze") if self.start is None else ("arch", "layers", "heads", "width", "config"):
+            if getattr(self, name):
+                with_ = (
+                    "needs a model to start from" if self.start is None else f"can't change the shape of {self.start}"
+                )
+                raise InputError(f"`{name}` {with_}", hint=f"leave `{name}` out")
+        if self.lora_targets and self.lora is None:
+            raise InputError("`lora_targets` needs a rank", hint="give `lora`, for example 8")
         for name in ("dropout", "mask_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"`{name}` is {getattr(self, name)}", hint="it must be 0 or above, and below 1")
@@ -204,6 +220,11 @@ class Settings:
     def __post_init__(self) -> None:
         for group in (self.data, self.model, self.loop):
             group.check()
+        if self.model.start is not None and self.data.tokenizer is not None:
+            raise InputError(
+                f"{os.fspath(self.model.start)} has a tokenizer of its own, and can't learn from another one's tokens",
+                hint="leave `tokenizer` out",
+            )
 
     @classmethod
     def of(cls, **settings: Any) -> Settings:
