@@ -62,6 +62,7 @@ def split(
         np.add.at(sizes, numbers, lengths[part][kept[part]])
         np.minimum.at(least, numbers, hashes[part][kept[part]])
     out = kept & _chosen(sizes, least, roots, int(sizes.sum()) * share)[clusters]
+    del sizes, least
     if classes is not None:
         in_train = np.unique(classes[kept & ~out])
         stay = np.zeros(len(lengths), dtype=bool)
