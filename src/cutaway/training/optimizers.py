@@ -22,6 +22,7 @@ _MOMENTUM: Final = 0.95
 _COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
 _ITERATIONS: Final = 5
 _TINY: Final = 1e-7
+_TOGETHER: Final = 1 << 24  # numbers
 # Peaks for a width of 64; they fall with the root of the width. Chosen on pilots: see docs/LOG.md.
 _PEAKS: Final = {"adamw": 8e-3, "muon": 1.2e-2}
 
@@ -48,23 +49,29 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update every matrix that has a gradient."""
         for group in self.param_groups:
-            alike: dict[tuple[int, ...], list[tuple[Any, torch.Tensor]]] = {}
+            alike: dict[tuple[int, ...], list[tuple[Any, Any]]] = {}
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 momentum = self.state[parameter]["momentum"]
                 fresh = parameter.grad * (1 - _MOMENTUM)
                 momentum.mul_(_MOMENTUM).add_(fresh)
-                update = whole(momentum * _MOMENTUM + fresh)
+                update = momentum * _MOMENTUM + fresh
                 alike.setdefault(tuple(sorted(update.shape)), []).append((parameter, update))
-            for parts in alike.values():
-                upright = [update.shape[0] > update.shape[1] for _, update in parts]
-                stack = torch.stack([u.T if tall else u for (_, u), tall in zip(parts, upright, strict=True)])
-                turned = orthogonal(stack)
-                for (parameter, update), tall, new in zip(parts, upright, turned, strict=True):
-                    scale = 0.2 * math.sqrt(max(update.shape))
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    local_of(parameter).sub_(shard_of(new.T if tall else new, parameter).mul(group["lr"] * scale))
+            for shape, parts in alike.items():
+                # A few whole matrices at a time, so that a rank never holds the updates of all.
+                some = max(1, _TOGETHER // math.prod(shape))
+                for start in range(0, len(parts), some):
+                    self._turn(parts[start : start + some], group["lr"], group["weight_decay"])
+
+    def _turn(self, parts: list[tuple[Any, Any]], rate: float, weight_decay: float) -> None:
+        """Orthogonalise updates of one shape, or of its transpose, and apply them."""
+        tall = [update.shape[0] > update.shape[1] for _, update in parts]
+        wide = [whole(update).T if turned else whole(update) for (_, update), turned in zip(parts, tall, strict=True)]
+        for (parameter, update), turned, new in zip(parts, tall, orthogonal(torch.stack(wide)), strict=True):
+            scale = 0.2 * math.sqrt(max(update.shape))
+            parameter.mul_(1 - rate * weight_decay)
+            local_of(parameter).sub_(shard_of(new.T if turned else new, parameter).mul(rate * scale))
 
 
 class PlainAdamW(torch.optim.Optimizer):

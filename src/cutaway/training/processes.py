@@ -131,6 +131,8 @@ class Gradients:
                 ]
             for total, parameter in zip(self._sums, self._parameters, strict=True):
                 parameter.grad = total.to(parameter.dtype) if last else None
+            if last:
+                self._sums = []
 
     def norm(self, scale: float) -> float:
         """Multiply the gradients by `scale`, and return their norm over all parameters and ranks."""

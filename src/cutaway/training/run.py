@@ -24,7 +24,7 @@ import torch
 import transformers
 
 from cutaway._version import __version__
-from cutaway.errors import InputError, TrainingError, counted
+from cutaway.errors import CutawayError, InputError, TrainingError, counted, sized
 from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.models.context_limit import first_position
@@ -42,6 +42,7 @@ from cutaway.training.lora import is_adapted
 from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
 from cutaway.training.objectives import Scale
 from cutaway.training.optimizers import optimizers_of
+from cutaway.training.plan import plan
 from cutaway.training.processes import Processes, shard
 from cutaway.training.rank_watch import watched
 from cutaway.training.records import Record, StepRecord
@@ -215,10 +216,26 @@ class TrainingRun:
         loop, decided = self.settings.loop, job.decided
         length = counted(self.steps, "step") if self.steps else f"{loop.minutes:g} minutes"
         processes = counted(job.processes.size, "process", "processes")
+        needs = self._needs(job) if job.processes.first else ""
         return (
             f"training {self.model.name}: {self.parameters:,} parameters, {length} of {loop.batch_size} rows of up to "
-            f"{self.context} tokens, {processes} of {counted(decided.threads, 'thread')}, {decided.precision}"
+            f"{self.context} tokens, {processes} of {counted(decided.threads, 'thread')}, {decided.precision}{needs}"
         )
+
+    def _needs(self, job: Job) -> str:
+        """Say what memory and time the run is planned to take."""
+        loop, decided = self.settings.loop, job.decided
+        try:
+            planned = plan(
+                self.model.config, context=self.context, batch_size=loop.batch_size, micro_batch=decided.micro_batch,
+                precision=decided.precision, optimizer=loop.optimizer, attention=decided.attention,
+                gradient_checkpointing=loop.gradient_checkpointing, count=job.processes.size, steps=self.steps,
+            )  # fmt: skip
+        except CutawayError:  # not every architecture can be planned
+            return ""
+        if loop.device != "cpu" or planned.total_seconds is None:
+            return f"; {sized(planned.peak_bytes)} planned"
+        return f"; {sized(planned.peak_bytes)} and {duration(planned.total_seconds)} planned"
 
     def _so_far(self, course: Course, directory: Path | None, stopped: str) -> Training:
         """Return the result of what is done."""
