@@ -24,7 +24,7 @@ import torch
 import transformers
 
 from cutaway._version import __version__
-from cutaway.errors import CutawayError, InputError, TrainingError, counted, sized
+from cutaway.errors import InputError, TrainingError, counted
 from cutaway.log import get_logger
 from cutaway.models import Model, save
 from cutaway.models.context_limit import first_position
@@ -41,8 +41,8 @@ from cutaway.training.loop import Job, step_batches
 from cutaway.training.lora import is_adapted
 from cutaway.training.new_model import build, config_of, set_padding, size_of, whole_module
 from cutaway.training.objectives import Scale
+from cutaway.training.opening import opening
 from cutaway.training.optimizers import optimizers_of
-from cutaway.training.plan import plan
 from cutaway.training.processes import Processes, shard
 from cutaway.training.rank_watch import watched
 from cutaway.training.records import Record, StepRecord
@@ -156,7 +156,7 @@ class TrainingRun:
             stack.enter_context(threads_set(job.decided.threads))
             job.stop = stack.enter_context(stop_asked(speaks=processes.first))
             with contextlib.nullcontext() if page is None else page.kept():
-                course.run(self._opening(job))
+                course.run(opening(self.model, self.settings, job, self.context, self.steps))
                 result = self._finished(course, directory)
             if page is not None:
                 page.complete(result)
@@ -211,31 +211,6 @@ class TrainingRun:
             "baselines": guesses(job), "ranks": job.processes.size, "launcher": self._launcher,
             "versions": versions,
         }  # fmt: skip
-
-    def _opening(self, job: Job) -> str:
-        loop, decided = self.settings.loop, job.decided
-        length = counted(self.steps, "step") if self.steps else f"{loop.minutes:g} minutes"
-        processes = counted(job.processes.size, "process", "processes")
-        needs = self._needs(job) if job.processes.first else ""
-        return (
-            f"training {self.model.name}: {self.parameters:,} parameters, {length} of {loop.batch_size} rows of up to "
-            f"{self.context} tokens, {processes} of {counted(decided.threads, 'thread')}, {decided.precision}{needs}"
-        )
-
-    def _needs(self, job: Job) -> str:
-        """Say what memory and time the run is planned to take."""
-        loop, decided = self.settings.loop, job.decided
-        try:
-            planned = plan(
-                self.model.config, context=self.context, batch_size=loop.batch_size, micro_batch=decided.micro_batch,
-                precision=decided.precision, optimizer=loop.optimizer, attention=decided.attention,
-                gradient_checkpointing=loop.gradient_checkpointing, count=job.processes.size, steps=self.steps,
-            )  # fmt: skip
-        except CutawayError:  # not every architecture can be planned
-            return ""
-        if loop.device != "cpu" or planned.total_seconds is None:
-            return f"; {sized(planned.peak_bytes)} planned"
-        return f"; {sized(planned.peak_bytes)} and {duration(planned.total_seconds)} planned"
 
     def _so_far(self, course: Course, directory: Path | None, stopped: str) -> Training:
         """Return the result of what is done."""
