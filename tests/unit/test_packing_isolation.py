@@ -186,6 +186,8 @@ def test_a_run_on_packed_rows_refuses_such_a_model_and_leaves_no_folder(tmp_path
     settings |= {"config": folder, "layers": None, "heads": None, "width": None}
     with pytest.raises(InputError, match="a mamba model does not keep the records"):
         train(fasta, **settings, rows="packed", output=tmp_path / "out")
+    with pytest.raises(InputError, match="a mamba model"):  # also if the first row that is packed comes late
+        train(fasta, **{**settings, "context": 126, "batch_size": 1}, rows="packed")
     assert not (tmp_path / "out").exists()
     result = train(fasta, **settings, rows="single", output=tmp_path / "out")
     assert result.architecture == "mamba" and result.final_loss < result.validation[0].loss

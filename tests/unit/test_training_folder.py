@@ -28,6 +28,7 @@ from tests.unit.training_runs import (
     assert_same,
     checkpoints,
     lines,
+    saves_ended,
 )
 
 
@@ -187,6 +188,7 @@ def test_a_full_disk_during_a_save_names_the_cause_and_loses_nothing(tmp_path: P
 
     def fill(record: StepRecord) -> None:
         if record.step == 6:
+            saves_ended()
             resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, hard))
 
     try:
@@ -199,6 +201,23 @@ def test_a_full_disk_during_a_save_names_the_cause_and_loses_nothing(tmp_path: P
     assert "step-00000004" in checkpoints(tmp_path) and "step-00000008" not in checkpoints(tmp_path)
     assert train(**LONGER, output=tmp_path).resumed_at == 4
     assert_same(tmp_path, whole)
+
+
+def test_a_full_disk_while_records_are_written_is_said_in_words(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(record: StepRecord) -> None:
+        if record.step == 6:
+            saves_ended()
+            resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "metrics.jsonl").stat().st_size + 100, hard))
+
+    try:
+        with pytest.raises(OutputError, match=r"can't write to .*File too large"):
+            train(**{**LONGER, "save_every": 5}, output=tmp_path, on_step=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    result = train(**{**LONGER, "save_every": 5}, output=tmp_path)
+    assert [line["step"] for line in lines(tmp_path)] == list(range(1, 13)) and result.resumed_at == 5
 
 
 def test_the_interrupted_command_exits_with_130(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import dataclasses
 import math
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from cutaway.models.context_limit import first_position
 from cutaway.models.saving import MODEL_FILES
 from cutaway.progress import duration
 from cutaway.ranks import find_ranks
+from cutaway.shards import RecordRows, Row
 from cutaway.tokens.codec import Codec
 from cutaway.training.batches import Batcher
 from cutaway.training.course import Course, told
@@ -179,12 +180,17 @@ class TrainingRun:
             counts_symbols=self.settings.model.objective == "causal",
         )  # fmt: skip
 
+    def _packed(self) -> Iterator[Row]:
+        """Yield the rows of the first epoch, if any of them has several pieces."""
+        rows = self.data.rows
+        if isinstance(rows, RecordRows) and rows.counts["pieces"] > rows.counts["rows"]:
+            yield from (rows.row(self.settings.loop.seed, index) for index in range(rows.per_epoch))
+
     def _decide(self, job: Job, folder: RunFolder | None) -> None:
         """Decide by timing on the first rank; a run that goes on keeps all but the threads of what it began with."""
 
         def made() -> dict[str, Any]:
-            rows = (job.rows.row(job.settings.seed, index) for index in range(job.settings.batch_size))
-            check_isolated(job.module, rows, self.settings.model.objective)
+            check_isolated(job.module, self._packed(), self.settings.model.objective)
             batch, _ = step_batches(job, 1)[0]()
             now = job.decided = decide(job.module, batch, job.settings, job.decided.micro_batch)
             record = self._facts(job)

@@ -88,9 +88,10 @@ class RunFolder:
                 self._files[name].write(_line(record).decode())
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files. What could not be written was said when it was added."""
         for file in self._files.values():
-            file.close()
+            with contextlib.suppress(OSError):
+                file.close()
         self._files = {}
 
     def _record(self, record: Mapping[str, Any]) -> None:
