@@ -40,4 +40,10 @@ from .tokens import (
     save_tokenizer as save_tokenizer,
     train_tokenizer as train_tokenizer,
 )
-from .training import finetune as finetune, merge as merge, plan as plan, train as train
+from .training import (
+    compare_runs as compare_runs,
+    finetune as finetune,
+    merge as merge,
+    plan as plan,
+    train as train,
+)

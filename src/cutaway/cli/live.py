@@ -119,12 +119,13 @@ def _halved(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 def _work(run: TrainingRun) -> tuple[float | None, float]:
     """Return the operations of training on a token, None if unknown, and how many this process can do in a second.
 
-    The backward pass takes twice as many operations as the forward pass.
+    The backward pass takes twice as many operations as the forward pass if all weights are trained.
     """
     from cutaway.models import architecture
     from cutaway.training.matrix_speed import matrix_speed
 
-    if run.settings.model.objective != "causal" or run.processes > 1 or run.decided is None:
+    model = run.settings.model
+    if model.objective != "causal" or model.start is not None or run.processes > 1 or run.decided is None:
         return None, 1.0
     forward = architecture(run.model.config).flops_per_token
     return None if forward is None else 3 * forward, matrix_speed(run.settings.loop.device, run.decided.precision)

@@ -17,7 +17,8 @@ def sentences(a: RunSide, b: RunSide, same_rows: bool, differences: Sequence[Dif
         better, worse = ("A", a), ("B", b)
         if b.final_loss < a.final_loss:
             better, worse = worse, better
-        if (reached := first_at(better[1].checked, worse[1].final_loss)) is not None and a.final_loss != b.final_loss:
+        reached = first_at(better[1].checked, worse[1].final_loss)
+        if reached is not None and (reached.step < worse[1].steps or reached.tokens < worse[1].tokens_seen):
             said.append(_sooner(better[0], worse[0], worse[1], reached))
         for name, side in (("A", a), ("B", b)):
             if side.floor is not None and side.final_loss < side.floor - 1e-9:
