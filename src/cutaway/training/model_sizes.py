@@ -95,7 +95,7 @@ def configuration(
 
     check_objective(arch, objective)
     at_least(1, layers=layers, heads=heads, width=width, context=context)
-    _check_heads(arch, heads, width)
+    check_heads(arch, heads, width)
     _check_dropout(dropout)
     _check_ids(vocab_size, objective, bos=bos, eos=eos, pad=pad, mask=mask)
     shared: dict[str, Any] = {
@@ -193,9 +193,8 @@ def shaped_like(
     from cutaway.models.configuration import read_configuration
 
     read, name, _ = read_configuration(model, revision)
-    config: Any = (
-        type(read).from_dict(read.to_dict()).get_text_config()
-    )  # a copy; of a model that also sees, what reads
+    # A copy; of a model that also sees, the part that reads.
+    config: Any = type(read).from_dict(read.to_dict()).get_text_config()
     at_least(1, context=context)
     check_fits(name, config, objective)
     _check_ids(vocab_size, objective, bos=bos, eos=eos, pad=pad, mask=mask)
@@ -285,7 +284,8 @@ def check_fits(name: str, config: Any, objective: str) -> None:
         )
 
 
-def _check_heads(arch: str, heads: int, width: int) -> None:
+def check_heads(arch: str, heads: int, width: int) -> None:
+    """Raise `InputError` if the heads can't share the width."""
     if width % heads:
         raise InputError(
             f"`width` is {width}, which can't be divided among {heads} heads",

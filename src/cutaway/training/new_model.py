@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import torch
 import transformers
 
-from cutaway.errors import InputError
 from cutaway.random_streams import seed32
 from cutaway.tokens import Tokenizer
 from cutaway.training.lora import adapted_like
-from cutaway.training.model_sizes import SIZES, check_objective, configuration, model_class, shaped_like
+from cutaway.training.model_sizes import SIZES, configuration, model_class, shaped_like
 from cutaway.training.processes import Processes, whole_state
-from cutaway.training.settings import ModelSettings
-
-DEFAULT_ARCH: Final = {"causal": "gpt2", "masked": "bert", "seq2seq": "t5", "classes": "bert", "numbers": "bert"}
-"""The architecture for each objective, unless one is given."""
+from cutaway.training.settings import DEFAULT_ARCH, ModelSettings
 
 
 def config_of(
@@ -35,10 +31,7 @@ def config_of(
     }  # fmt: skip
     if model.config is not None:
         return shaped_like(model.config, dropout=model.dropout, **shared)
-    if model.size not in SIZES:
-        raise InputError(f"there is no size {model.size!r}", hint=f"choose from {', '.join(SIZES)}")
     arch = model.arch or DEFAULT_ARCH[model.objective]
-    check_objective(arch, model.objective)
     size = dataclasses.asdict(SIZES[model.size])
     given = {name: value for name in size if (value := getattr(model, name)) is not None}
     return configuration(arch, **(size | given), dropout=model.dropout, **shared)

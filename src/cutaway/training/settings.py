@@ -16,9 +16,12 @@ import numpy as np
 from cutaway.errors import InputError, counted
 from cutaway.models.config_outline import check_device
 from cutaway.random_streams import check_seed
+from cutaway.training.model_sizes import SIZES, check_heads, check_objective
 
 BUILT_IN: Final = "built-in"
 ARCHITECTURES: Final = ("gpt2", "llama", "bert", "t5")
+DEFAULT_ARCH: Final = {"causal": "gpt2", "masked": "bert", "seq2seq": "t5", "classes": "bert", "numbers": "bert"}
+"""The architecture for each objective, unless one is given."""
 OBJECTIVES: Final = ("causal", "masked", "seq2seq", "classes", "numbers")
 OPTIMIZERS: Final = ("muon", "adamw")
 LONG: Final = ("split", "cut", "refuse")
@@ -126,6 +129,11 @@ class ModelSettings:
         for name in ("dropout", "mask_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"`{name}` is {getattr(self, name)}", hint="it must be 0 or above, and below 1")
+        if self.config is None and self.start is None:
+            arch = self.arch or DEFAULT_ARCH[self.objective]
+            check_objective(arch, self.objective)
+            _one_of("size", self.size, tuple(SIZES))
+            check_heads(arch, self.heads or SIZES[self.size].heads, self.width or SIZES[self.size].width)
 
 
 @dataclasses.dataclass(frozen=True)
