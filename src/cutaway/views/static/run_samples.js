@@ -1,7 +1,7 @@
 // What the model wrote as training went on: a slider over the steps at which it was asked.
 import { count, el, hint, legible, over, table, twin } from "./draw.js";
 
-export function samplesByStep(samples) {
+export function samplesByStep({ samples, objective }) {
   const some = (samples ?? []).filter((entry) => Array.isArray(entry?.texts) && entry.texts.length);
   if (!some.length) return null;
   const slider = el("input", {
@@ -31,7 +31,11 @@ export function samplesByStep(samples) {
     over("What the model writes"),
     some.length > 1 ? el("div", { class: "controls" }, el("label", { class: "grow" }, "step", slider), said) : said,
     list,
-    hint("Drawn at temperature 1 with the same random numbers each time. Move the slider, or use the arrow keys."),
+    hint(
+      objective === "seq2seq"
+        ? "The first held-out sources, each with the likeliest answer. Move the slider, or use the arrow keys."
+        : "Drawn at temperature 1 with the same random numbers each time. Move the slider, or use the arrow keys.",
+    ),
     twin("All samples as a table", () =>
       table(
         [

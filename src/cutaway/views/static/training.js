@@ -46,7 +46,7 @@ export function drawTraining(element, record) {
     ),
     numbers(record, unit),
     course(record) ?? "",
-    samplesByStep(record.samples) ?? "",
+    samplesByStep(record) ?? "",
     ...origins(record),
   );
 }
