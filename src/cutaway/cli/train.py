@@ -71,7 +71,7 @@ def command(data: tuple[str, ...], directory: str | None, tensorboard: bool | No
       cutaway train --minutes 0.2 -o small-model
       cutaway train --steps 20 -o training.html
       seq 100 199 > numbers.txt && cutaway train numbers.txt --arch llama --steps 20 -o my-model
-      printf ">a\\nATGAAA\\n>b\\nATGCCC\\n" > genes.fa && cutaway train genes.fa --alphabet codon --held-out 0.5 --steps 5
+      printf ">a\\nATGAAA\\n>b\\nATGCCC\\n" > dna.fa && cutaway train dna.fa --alphabet codon --held-out 0.5 --steps 5
     """
     if run_elsewhere(directory, options):
         return
