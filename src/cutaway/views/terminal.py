@@ -157,6 +157,7 @@ def classification(result: Classification) -> RenderableType:
 def training(result: Training) -> RenderableType:
     """Draw the loss curve, where the run began, where it ended, and how far its provable floor is."""
     factor, unit = loss_unit(result.objective)
+    each = "squared error" if result.objective == "numbers" else "nats per prediction"
     learned = [(float(step.step), step.loss * factor) for step in result.metrics]
     checked = [(float(check.step), check.loss * factor) for check in result.validation]
     curve = loss_curve(learned, checked, None if result.final_floor is None else result.final_floor * factor, unit)
@@ -174,9 +175,9 @@ def training(result: Training) -> RenderableType:
         ),
         ("data", f"{result.source}{records}"),
         ("trained", f"{result.tokens_seen:,} predictions in {counted(result.steps, 'step')}, until {result.stopped}"),
-        ("loss", f"{first:.4f} nats per prediction before, {result.final_loss:.4f} at the end (held-out rows)"),
+        ("loss", f"{first:.4f} {each} before, {result.final_loss:.4f} at the end (held-out rows)"),
         ("", bits),
-        ("floor", "" if floor is None else f"{floor:.4f} nats per prediction on the same rows ({result.floor_label})"),
+        ("floor", "" if floor is None else f"{floor:.4f} {each} on the same rows ({result.floor_label})"),
         ("took", f"{took} on {processes}{counted(result.threads, 'thread')}, {result.precision}{hurried}"),
         ("saved", result.directory or ""),
     ]
