@@ -272,6 +272,17 @@ def test_a_moved_base_can_be_named(adapted: Path, decoder: Path, tmp_path: Path)
     torch.testing.assert_close(logits(causal(tmp_path / "merged")), through_peft, rtol=0, atol=1e-5)
 
 
+def test_a_merge_finds_the_base_from_any_folder(
+    decoder: Path, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(decoder.parent)
+    finetune(decoder.name, text, lora=2, output=tmp_path / "run", **FINE)
+    monkeypatch.chdir(tmp_path)
+    merge("run", "merged")
+    through_peft = logits(peft.PeftModel.from_pretrained(causal(decoder), tmp_path / "run"))
+    torch.testing.assert_close(logits(causal(tmp_path / "merged")), through_peft, rtol=0, atol=1e-5)
+
+
 def test_adapters_of_another_shape_are_refused(adapted: Path, text: str, tmp_path: Path) -> None:
     train(text, output=tmp_path / "wide", **SMALL | {"width": 48})
     train(text, output=tmp_path / "flat", **SMALL | {"layers": 1})

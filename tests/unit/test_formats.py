@@ -81,12 +81,13 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     kinds = {kind.schema: set(kind.formats) for kind in results_there_are()}
     schemas = {
         "tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification",
-        "train": "training", "evaluate": "evaluation", "plan": "plan", "architecture": "architecture",
-        "tour": "tour",
+        "train": "training", "finetune": "training", "evaluate": "evaluation", "plan": "plan", "tour": "tour",
+        "architecture": "architecture",
         "attention": "attention", "heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings",
         "neighbours": "neighbours",
         "map": "map", "sweep": "sweep", "mutate": "mutations", "contacts": "contacts", "compare": "comparison",
         "models list": "models", "models info": "model", "models get": "model", "models save": "saved",
+        "models merge": "saved",
         "data list": "datasets", "data get": "dataset", "doctor": "doctor",
         "tokenizer check": "tokenizer_check", "tokenizer compare": "tokenizer_comparison",
     }  # fmt: skip

@@ -66,9 +66,10 @@ def command(model: str, data: tuple[str, ...], directory: str | None, tensorboar
 
     \b
     Examples:
-      printf "text,label\\nfine,good\\ngreat,good\\npoor,bad\\nawful,bad\\n" > rated.csv
-      cutaway finetune minilm-l6 rated.csv --column text --label-column label --held-out 0.5 --steps 4 -o rater
-      seq 100 199 > numbers.txt && cutaway finetune smollm2-135m numbers.txt --lora 8 --context 64 --steps 1
+      (echo text,label; seq 100 199 | sed "s/.*[05]$/&,five/; t; s/$/,other/") > kinds.csv
+      cutaway finetune minilm-l6 kinds.csv --column text --label-column label --held-out 0.2 --steps 4 -o kinds
+      seq 100 199 > numbers.txt
+      cutaway finetune smollm2-135m numbers.txt --lora 8 --context 64 --batch-size 2 --steps 1 -o counter
     """
     if run_elsewhere(directory, options):
         return

@@ -52,7 +52,7 @@ def split(
         starts = lengths.copy()
         starts[kept] -= np.round(lengths[kept] * share).astype(np.int64)
         if (starts == lengths).all() or not (starts[kept] > 0).any():
-            raise _empty(int(lengths[kept].sum()), "token", share)
+            raise _empty(counted(int(lengths[kept].sum()), "token"), share)
         return starts
     sizes = np.zeros(len(lengths), dtype=np.int64)
     least = np.full(len(lengths), np.iinfo(np.uint64).max, dtype=np.uint64)
@@ -69,7 +69,7 @@ def split(
         stay[clusters[out & ~np.isin(classes, in_train)]] = True
         out &= ~stay[clusters]
     if not out.any() or (out == kept).all():
-        raise _empty(many, "cluster of records", share)
+        raise _empty(counted(many, "cluster of records", "clusters of records"), share)
     return np.where(out, 0, lengths)
 
 
@@ -124,8 +124,8 @@ def _leak(out: Mask, train: Mask, clusters: Clusters, partners: Clusters) -> flo
     return float(near[out].mean())
 
 
-def _empty(many: int, what: str, share: float) -> InputError:
+def _empty(what: str, share: float) -> InputError:
     return InputError(
-        f"{counted(many, what)} can't be split into a part to train on and {share:g} of it held out",
+        f"{what} can't be split into a part to train on and {share:g} of it held out",
         hint="give more data, or another `held_out` (0 holds nothing out)",
     )

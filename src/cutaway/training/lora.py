@@ -72,12 +72,12 @@ def add_lora(
     config = peft().LoraConfig(
         r=rank, lora_alpha=2 * rank, lora_dropout=dropout, target_modules=chosen, modules_to_save=heads or None,
         fan_in_fan_out=any(isinstance(module.get_submodule(name), Conv1D) for name in chosen),
-        base_model_name_or_path=None if base is None else os.fspath(base),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed32(seed, "lora"))
         _inject(module, config)
     config.task_type = TASKS.get(objective)
+    config.base_model_name_or_path = None if base is None else os.fspath(base)  # PEFT has put its own guess there
 
 
 def is_adapted(module: Any) -> bool:
@@ -89,9 +89,10 @@ def adapted_like(plain: Any, module: Any) -> Any:
     """Put adapters into a plain module as another one has them; return it."""
     if is_adapted(module):
         config = module.peft_config[_NAME]
-        task, config.task_type = config.task_type, None
+        task, base = config.task_type, config.base_model_name_or_path
+        config.task_type = None
         _inject(plain, config)
-        config.task_type = task
+        config.task_type, config.base_model_name_or_path = task, base
     return plain
 
 

@@ -22,6 +22,7 @@ from cutaway.models.tokenizer_files import quiet_transformers
 from cutaway.training.adapter_folder import WEIGHTS, adapter_config
 from cutaway.training.finetuning_settings import usual_objective
 from cutaway.training.lora import PREFIX, TASKS, peft, quiet_peft
+from cutaway.training.run_card import loading
 from cutaway.training.run_folder import read_record
 from cutaway.training.settings import ModelSettings
 from cutaway.training.starting_model import starting_model
@@ -67,10 +68,9 @@ def merge(
         module = module.to(getattr(torch, dtype))
         module.config.dtype = getattr(torch, dtype)
     name = Path(adapter).resolve().name
-    card = folder / "README.md"
-    text = f"{_card(card, name)}\n\nThe adapters of {name} are merged into the weights of {os.fspath(named)}.\n"
+    text = f"# {Path(directory).name}\n\n{Path(named).name} with the LoRA adapters {name} added to its weights.\n\n"
     path = folder if has_tokenizer else start.path
-    return save(Model(name, path, module, tokenizer), directory, card_text=text)
+    return save(Model(name, path, module, tokenizer), directory, card_text=f"{text}{loading(objective)}\n")
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -83,8 +83,10 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def _base_of(folder: Path, config: dict[str, Any]) -> str:
-    record = read_record(folder) or {}
-    named: str | None = record.get("settings", {}).get("start") or config.get("base_model_name_or_path")
+    started: str | None = (read_record(folder) or {}).get("settings", {}).get("start")
+    named: str | None = config.get("base_model_name_or_path")
+    if named is None or (started is not None and not Path(named).exists()):
+        named = started
     if not named:
         raise UnknownModel(f"the adapters in {str(folder)!r} do not name their model", hint="name it with `base`")
     return named
@@ -169,7 +171,3 @@ def _untie(module: Any) -> None:
     table, head = module.get_input_embeddings(), module.get_output_embeddings()
     if head is not None and module.config.tie_word_embeddings and table.weight is not head.weight:
         module.config.tie_word_embeddings = False
-
-
-def _card(path: Path, name: str) -> str:
-    return path.read_text(encoding="utf-8").rstrip() if path.is_file() else f"# {name}"

@@ -41,7 +41,7 @@ def card(training: Training, settings: Settings) -> str:
     counted_records = "" if records is None else f" ({counted(records, 'record')})"
     processes = "" if training.ranks == 1 else f"{training.ranks} processes of "
     return f"""---
-library_name: transformers
+library_name: {"transformers" if model.lora is None else "peft"}
 pipeline_tag: {_PIPELINES[training.objective]}
 tags:
 - cutaway
@@ -49,8 +49,8 @@ tags:
 
 # {training.name}
 
-A {training.architecture} with {training.parameters:,} parameters, trained on {source}{counted_records}.
-{_DOES[training.objective]} and knows nothing else.
+{_what(training, settings)} on {source}{counted_records}.
+{_DOES[training.objective]}{"" if model.start else " and knows nothing else"}.
 
 | | |
 |---|---|
@@ -64,10 +64,42 @@ A {training.architecture} with {training.parameters:,} parameters, trained on {s
 weight decay {loop.weight_decay:g} |
 | held out | {model.objective}: {training.final_loss:.4f} nats per prediction{floor}{bits} |
 
-```python
-from transformers import AutoTokenizer, {OBJECTIVES[training.objective]}
+{loading(training.objective) if model.lora is None else _loading_adapters(training.objective, _start(settings))}
+"""
+
+
+def loading(objective: str) -> str:
+    """Return how plain transformers loads a saved model, as Markdown."""
+    return f"""```python
+from transformers import AutoTokenizer, {OBJECTIVES[objective]}
 
 tokenizer = AutoTokenizer.from_pretrained("path/to/this/folder")
-model = {OBJECTIVES[training.objective]}.from_pretrained("path/to/this/folder")
-```
-"""
+model = {OBJECTIVES[objective]}.from_pretrained("path/to/this/folder")
+```"""
+
+
+def _loading_adapters(objective: str, start: str) -> str:
+    several = {"classes": ", num_labels=N", "numbers": ", num_labels=1"}.get(objective, "")
+    return f"""The folder has the adapters alone; `cutaway models merge` makes a model of them and {start}.
+
+```python
+from peft import PeftModel
+from transformers import {OBJECTIVES[objective]}
+
+base = {OBJECTIVES[objective]}.from_pretrained("path/to/{start}"{several})
+model = PeftModel.from_pretrained(base, "path/to/this/folder")
+```"""
+
+
+def _start(settings: Settings) -> str:
+    return Path(settings.model.start or "").name
+
+
+def _what(training: Training, settings: Settings) -> str:
+    """Return the beginning of the first sentence: what was trained."""
+    model = settings.model
+    size = f"A {training.architecture} with {training.parameters:,} parameters"
+    if model.start is None:
+        return f"{size}, trained"
+    how = f" by LoRA adapters of rank {model.lora}" if model.lora else ""
+    return f"{size}: {_start(settings)}, trained further{how} ({training.trained_parameters:,} parameters)"

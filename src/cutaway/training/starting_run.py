@@ -70,4 +70,4 @@ def _is_isolated(module: Any, settings: Settings, data: RunData) -> bool:
 def _place(start: StartingModel) -> str:
     """Return where PEFT finds the model: its folder on this machine, or its name on the Hub."""
     local = start.name in SHELF or Path(start.name).exists()
-    return os.fspath(start.path) if local and start.path is not None else start.name
+    return os.fspath(start.path.absolute()) if local and start.path is not None else start.name
