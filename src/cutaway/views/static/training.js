@@ -167,8 +167,8 @@ function origins(record) {
     ["trained on", train ? `${count(train.records)} records, ${count(train.tokens)} tokens` : null],
     ["held out", held ? `${count(held.records)} records, ${count(held.tokens)} tokens` : null],
     ...Object.entries(leak).map(([how, share]) => [
-      `held-out records with a near-duplicate in training, split ${how}`,
-      percent(share),
+      `leak, split ${how}`,
+      `${percent(share)} of the held-out records have a near-duplicate in training`,
     ]),
     ["rows", data.layout ? (data.layout === "packed" ? "several records each" : "one record each") : null],
     ["rows per epoch", rows.rows ? count(rows.rows) : null],
