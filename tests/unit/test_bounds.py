@@ -25,7 +25,7 @@ TRAIN = {
     "--context": ({-1, 0}, ONE), "--batch-size": ({-1, 0}, ONE), "--steps": ({-1, 0}, ONE),
     "--validate-every": ({-1, 0}, ONE), "--warmup": ({-1}, "it must be 0 or above"), "--threads": ({-1, 0}, ONE),
     "--learning-rate": ({-1, 0, "nan", "inf"}, "must be above 0"), "--weight-decay": ({-1, "nan"}, "must be 0 or more"),
-    "--seconds": ({-1, 0, "nan"}, "must be above 0"),
+    "--minutes": ({-1, 0, "nan"}, "must be above 0"),
 }  # fmt: skip
 CASES = [
     (verb, option, value, said)

@@ -35,7 +35,7 @@ class _Order:
 class NGrams:
     """Counts of what follows up to `order` symbols. Symbols are 0 to `size` - 1; `size` is the end of a record.
 
-    >>> model = NGrams([np.array([0, 1, 0, 1])], size=2, order=2, ends=True)
+    >>> model = NGrams([np.array([0, 1] * 20)], size=2, order=2, ends=True)
     >>> chances = [np.exp(-model.nats([np.array([0, w])], [False])[-1][1]) for w in (0, 1)]
     >>> len(chances), bool(chances[1] > 0.9)
     (2, True)

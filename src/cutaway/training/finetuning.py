@@ -37,9 +37,8 @@ def finetune(
 
     Example:
         >>> from pathlib import Path
-        >>> _ = Path("rated.csv").write_text("text,label\\n" + "good,1\\nbad,0\\nfine,1\\npoor,0\\n" * 10)
-        >>> result = finetune("minilm-l6", "rated.csv", column="text", label_column="label", steps=1, held_out=0.5,
-        ...                   keep_duplicates=True)
+        >>> _ = Path("rated.csv").write_text("text,label\\n" + "".join(f"{n},{n % 2 > 0}\\n" for n in range(40)))
+        >>> result = finetune("minilm-l6", "rated.csv", column="text", label_column="label", steps=1, held_out=0.5)
         >>> result.objective
         'classes'
     """

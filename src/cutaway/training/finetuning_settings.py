@@ -77,6 +77,7 @@ def _kind(data: Any, given: dict[str, Any]) -> str:
 def usual_objective(outline: Outline) -> str:
     """Return what a model was made to do: causal, masked, seq2seq, classes or numbers.
 
+    >>> from pathlib import Path
     >>> usual_objective(Outline("a", Path("a"), 1, 1, "BertModel", "bert"))
     'masked'
     """

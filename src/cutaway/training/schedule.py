@@ -29,7 +29,7 @@ def rate_at(place: float, schedule: str) -> float:
       MiniCPM).
     - "cosine": from 1 to a tenth along half a cosine (Loshchilov & Hutter 2017, without restarts).
 
-    >>> rate_at(0.5, "wsd"), rate_at(0.85, "wsd"), round(rate_at(1.0, "cosine"), 6)
+    >>> rate_at(0.5, "wsd"), round(rate_at(0.85, "wsd"), 6), round(rate_at(1.0, "cosine"), 6)
     (1.0, 0.5, 0.1)
     """
     if schedule == "wsd":
