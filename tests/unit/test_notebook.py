@@ -46,7 +46,7 @@ def test_responses_and_a_training_are_readable_and_nothing_warns(tiny_gpt2):
     assert [record["seed"] for record in json.loads(block)] == [7, 8]
     assert len(shown["data"]["text/plain"]) < 2000
     printed = "".join(o.text for o in notebook.cells[1].outputs if o.get("name") == "stdout")
-    assert printed.startswith("Training\n  name ") and "metrics       2 × StepRecord" in printed
+    assert printed.startswith("Training\n  name ") and "metrics             2 × StepRecord" in printed
     said = "".join(o.text for cell in notebook.cells for o in cell.outputs if o.get("name") == "stderr")
     assert "Warning" not in said and "\r" not in said and "%|" not in said
     assert all(re.match(r"\d{4}-", line) for line in said.splitlines())

@@ -24,7 +24,7 @@ _ITERATIONS: Final = 5
 _TINY: Final = 1e-7
 _TOGETHER: Final = 1 << 24  # numbers
 # Peaks for a width of 64; they fall with the root of the width. Chosen on pilots: see docs/LOG.md.
-_PEAKS: Final = {"adamw": 8e-3, "muon": 1.2e-2}
+_PEAKS: Final = {"adamw": 8e-3, "muon": 6e-3}
 
 
 def peak_rate(optimizer: str, width: int) -> float:
