@@ -76,8 +76,9 @@ class EventFile:
         return [self._scalar(f"{part}/{name}", value) for name, value in found.items() if value is not None]
 
     def _begin(self, first: int) -> None:
-        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
-        self._writer = self._make((self._directory / name).open("wb"))
+        before = len(list(self._directory.glob("events.out.tfevents.*")))  # a resume begins a file of its own
+        name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{before}"
+        self._writer = self._make((self._directory / name).open("xb"))
         self._write(first, file_version="brain.Event:2")
         self._write(first, session_log=self._events.SessionLog(status=self._events.SessionLog.START))
 
