@@ -21,7 +21,7 @@ from cutaway.training.rank_hub import Hub, send
 from tests.unit.launchers import LAUNCHERS, emulated, without_launchers
 
 HOST = socket.gethostname().partition(".")[0]
-LIMIT = 10.0  # seconds from a rank's end to that of the last one
+LIMIT = 30.0  # seconds; on a quiet machine a job ends within 10, but tests run beside other work
 START = 90.0  # seconds for processes to start on a busy machine
 assert cutaway.__file__ is not None
 SOURCES = [str(Path(cutaway.__file__).parents[1]), str(Path(__file__).parents[2])]
