@@ -164,8 +164,8 @@ function origins(record) {
     ...Object.entries(counts)
       .filter(([name, value]) => value || name === "records")
       .map(([name, value]) => [name, count(value)]),
-    ["trained on", train ? `${count(train.records)} records, ${count(train.tokens)} tokens` : null],
-    ["held out", held ? `${count(held.records)} records, ${count(held.tokens)} tokens` : null],
+    ["trained on", train ? part(train) : null],
+    ["held out", held ? part(held) : null],
     ...Object.entries(leak).map(([how, share]) => [
       `leak, split ${how}`,
       `${percent(share)} of the held-out records have a near-duplicate in training`,
@@ -207,4 +207,8 @@ function origins(record) {
   };
   const both = [list("What was read", read), list("How it was trained", decided)].filter(Boolean);
   return both.length ? [el("div", { class: "cards halves" }, both)] : [];
+}
+
+function part({ records, tokens }) {
+  return `${count(records)} ${records === 1 ? "record" : "records"}, ${count(tokens)} tokens`;
 }
