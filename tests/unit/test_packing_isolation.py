@@ -206,3 +206,16 @@ def test_plain_attention_is_not_taken_for_models_that_do_more_to_their_scores(ki
     batch = Batcher("causal", pad=0).batch(rows_of([[20], [20]]), 0, [0, 1])
     assert trials._usable(module, batch, "plain") == "eager"
     assert trials._usable(model("gpt2"), batch, "plain") == "plain"
+
+
+@pytest.mark.parametrize(("window", "fits"), [(8, False), (64, True)])
+def test_a_window_shorter_than_a_packed_row_is_refused(window: int, fits: bool) -> None:
+    config = transformers.MistralConfig(
+        **SIZE, intermediate_size=32, num_key_value_heads=1, max_position_embeddings=64, sliding_window=window
+    )
+    module = transformers.MistralForCausalLM(config)
+    if fits:
+        check_isolated(module, rows_of(), "causal")
+        return
+    with pytest.raises(InputError, match="its attention sees 8 tokens"):
+        check_isolated(module, rows_of(), "causal")

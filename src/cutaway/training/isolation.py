@@ -29,6 +29,9 @@ def check_isolated(module: Any, rows: Iterable[Row], objective: str) -> None:
     row = next((row for row in rows if len(row.lengths) > 1), None)
     if row is None:
         return
+    window = getattr(module.config, "sliding_window", None)
+    if isinstance(window, int) and len(row.ids) > window:  # the mask of a packed row takes the window's place
+        raise _refused(module, f"its attention sees {window:,} tokens, and a row has up to {len(row.ids):,}")
     module.eval()
     ids_T = torch.from_numpy(row.ids)
     pieces = [piece[None] for piece in torch.split(ids_T, list(row.lengths))]
