@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -170,6 +171,25 @@ def test_the_best_of_before_counts_for_patience(tmp_path: Path) -> None:
     assert result.stopped.startswith("no better loss")
     again = train(**settings, output=tmp_path / "killed")
     assert again.steps == result.steps
+
+
+def test_a_run_that_ends_early_keeps_its_best_weights(tmp_path: Path) -> None:
+    """The rate is so high that the loss soon rises; called again, it says the same."""
+    settings = {**LONGER, "steps": 400, "learning_rate": 0.3, "warmup": 12, "patience": 3, "validate_every": 4}
+    result = train(**settings, output=tmp_path / "whole")
+    losses = {record.step: record.loss for record in result.validation}
+    assert result.stopped.startswith("no better loss") and result.steps > result.best_step
+    assert result.final_loss == min(losses.values()) < losses[result.steps]
+    weights = load_file(tmp_path / "whole" / "model.safetensors")
+    best = tmp_path / "whole" / "checkpoints" / f"step-{result.best_step:08d}"
+    kept = {}
+    for file in best.glob("*.safetensors"):
+        kept |= {name.removeprefix("model."): value for name, value in load_file(file).items()}
+    assert all(torch.equal(value, kept[name]) for name, value in weights.items())
+    again = train(**settings, output=tmp_path / "whole")  # it is complete
+    assert again.final_loss == result.final_loss
+    after = load_file(tmp_path / "whole" / "model.safetensors")
+    assert all(torch.equal(value, after[name]) for name, value in weights.items())
 
 
 # --- damage

@@ -101,7 +101,11 @@ _other_loop_options = chain(
     click.option(
         "--minutes", type=float, help="Stop when so many minutes have passed; the learning rate follows the clock."
     ),
-    click.option("--patience", type=AtLeast(1), help="Stop after so many validations without a better loss."),
+    click.option(
+        "--patience",
+        type=AtLeast(1),
+        help="Stop after so many validations without a better loss, with the best weights.",
+    ),
     click.option(
         "--micro-batch",
         type=AtLeast(1),

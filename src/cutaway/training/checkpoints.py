@@ -76,6 +76,12 @@ class Checkpoints:
                 return checkpoint
         return None
 
+    def at(self, step: int) -> Checkpoint | None:
+        """Return the complete checkpoint after a step, or None, the same on every rank."""
+        path = self._folder / f"step-{step:08d}"
+        found: Checkpoint | None = self._processes.from_first(lambda: _complete(path) if path.is_dir() else None)
+        return found
+
     def save(self, module: Any, optimizers: list[torch.optim.Optimizer], **facts: Any) -> None:
         """Save the state after a step, in a thread; `facts` are the fields of `Checkpoint`.
 

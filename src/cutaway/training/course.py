@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
+import torch
+
 from cutaway.errors import counted
 from cutaway.log import get_logger
 from cutaway.progress import step
@@ -17,11 +19,13 @@ from cutaway.tokens.codec import Codec
 from cutaway.training.checkpoints import Checkpoints
 from cutaway.training.loop import Job, fit, validate
 from cutaway.training.new_model import whole_module
+from cutaway.training.optimizers import local_of
 from cutaway.training.records import Record, SampleRecord, StepRecord, ValidationRecord
 from cutaway.training.run_folder import RunFolder
 from cutaway.training.settings import Settings
 from cutaway.training.writing import WRITERS, samples
 
+_ENDED_EARLY: Final = "no better loss"
 _SAY_EVERY: Final = 10.0  # seconds
 _SAVE_EVERY: Final = 20.0  # seconds
 _END: Final = "the end"
@@ -62,6 +66,7 @@ class Course:
         self._kept = None if directory is None else Checkpoints(directory, job.processes, settings.loop.keep)
         self._saved, self._saved_at = 0, 0.0  # the step and the second of the last checkpoint
         self._place = 0.0
+        self._best_weights: list[torch.Tensor] | None = None  # this rank's, if the run may end early
         self._said_at = -math.inf
 
     def run(self, opening: str) -> None:
@@ -71,6 +76,7 @@ class Course:
         if start and (job.clock.place(start) >= 1 or self._waited_enough()):
             if not self.validation:  # its file is lost
                 self._add(validate(job, start))
+            self._take_best()
             self._say(f"the run is complete after {counted(start, 'step')}")
             return
         self._say(f"going on after {counted(start, 'step')}: {opening}" if start else opening)
@@ -78,6 +84,7 @@ class Course:
         try:
             self._train(start)
             self._save(self.done, now=True)
+            self._take_best()
         except Exception:
             if self._kept is not None:
                 self._kept.finish()
@@ -119,8 +126,11 @@ class Course:
         if elapsed - self._said_at >= _SAY_EVERY:
             self._said_at = elapsed
             self._say(f"after {counted(record.step, 'step')}: {told(record)}")
+        better = loop.patience is not None and self.best.step == record.step
+        if better:
+            self._best_weights = self._weights()
         late = loop.save_every is None and record.step > 0 and elapsed - self._saved_at >= _SAVE_EVERY
-        if late or self._is_due(record.step):
+        if late or self._is_due(record.step) or (better and record.step):
             self._saved_at = elapsed
             self._save(record.step)
         self._waited_enough()
@@ -129,8 +139,25 @@ class Course:
         patience = self._settings.loop.patience
         if patience is None or self.best.waited < patience:
             return False
-        self.stopped = f"no better loss in {counted(patience, 'validation')}"
+        self.stopped = f"{_ENDED_EARLY} in {counted(patience, 'validation')}"
         return True
+
+    def _weights(self) -> list[torch.Tensor]:
+        """Return a copy of the trained weights that this rank holds."""
+        trained = (parameter for parameter in self.job.module.parameters() if parameter.requires_grad)
+        return [local_of(parameter.detach()).clone() for parameter in trained]
+
+    def _take_best(self) -> None:
+        """Go back to the weights of the best validation if no better one came for so long that the run ended."""
+        if not self.stopped.startswith(_ENDED_EARLY):
+            return
+        if self._best_weights is not None:
+            trained = (parameter for parameter in self.job.module.parameters() if parameter.requires_grad)
+            with torch.no_grad():
+                for parameter, best in zip(trained, self._best_weights, strict=True):
+                    local_of(parameter).copy_(best)
+        elif self._kept is not None and (checkpoint := self._kept.at(self.best.step)) is not None:
+            self._kept.load(checkpoint, self.job.module, self.job.optimizers)
 
     def _elapsed(self) -> float:
         """Return the time trained by the clock of the first rank."""
@@ -145,6 +172,8 @@ class Course:
         seen = folder.seen
         start = newest.step if newest is not None else 0
         if newest is not None:
+            if self._settings.loop.patience is not None:
+                self._best_weights = self._weights()  # the first ones: no checkpoint has them
             kept.load(newest, job.module, job.optimizers)
             self.resumed_at, self._place = start, newest.place
             before = {name: [line for number, line in sorted(lines.items()) if number <= start]
@@ -157,6 +186,8 @@ class Course:
                 self._say(f"metrics.jsonl has lost the records of {counted(start - len(self.metrics), 'step')}")
         for record in self.validation:
             self.best.take(record)
+        if self.best.step:
+            self._best_weights = None
         # What the clock decided is repeated, unless the run has another length now: then its places are other ones.
         if folder.longer:
             folder.drop_after(start)

@@ -22,7 +22,11 @@ def result_of(
     resumed_at: int | None = None,
 ) -> Training:  # fmt: skip
     """Return the result of a run from its record and what it recorded; at least one validation must be there."""
-    settings, decided, last = record["settings"], record["decided"], validation[-1]
+    settings, decided = record["settings"], record["decided"]
+    best = min(validation, key=lambda check: check.loss)
+    patience = settings.get("patience")
+    early = patience is not None and sum(check.step > best.step for check in validation) >= patience
+    last = best if early else validation[-1]  # of the weights that are kept
     facts = {name: record[name] for name in (
         "architecture", "parameters", "trained_parameters", "vocab_size", "context", "peak_learning_rate", "floor",
         "floor_label", "baselines", "ranks", "data",
@@ -36,7 +40,7 @@ def result_of(
         hurried_at=hurried(metrics, record["planned_steps"]), resumed_at=resumed_at, stopped=stopped,
         metrics=tuple(metrics), validation=tuple(validation), samples=tuple(samples), final_loss=last.loss,
         final_floor=last.floor, bits_per_symbol=last.bits_per_symbol,
-        best_step=min(validation, key=lambda check: check.loss).step,
+        best_step=best.step,
     )  # fmt: skip
 
 

@@ -143,8 +143,8 @@ class LoopSettings:
     A step reads `batch_size` rows, in pieces of `micro_batch` (by default all at once, or a rank's share). The gradient
     is the sum over the pieces, so a step is the same on any number of ranks. The length is one of `steps`, `tokens` and
     `epochs`, or `minutes`, or what ends first. `warmup` is in steps, by default a twentieth. After `patience`
-    validations without a better loss a run ends. Checkpoints are saved every `save_every` steps, by default at
-    validations that are at least 20 s apart; the last `keep` and the best stay.
+    validations without a better loss a run ends, with the best weights. Checkpoints are saved every `save_every` steps,
+    by default at validations that are at least 20 s apart; the last `keep` and the best stay.
     """
 
     rows: str | None = None
