@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import resource
@@ -51,6 +52,8 @@ class Job:
                 [sys.executable, "-m", "tests.unit.ranked_worker", str(folder), *map(str, action)],
                 env=environment() | emulated(launcher, rank, size, port=self.port),
                 stdout=subprocess.DEVNULL, stderr=(folder / f"{rank}.err").open("w"),
+                # A job in the background ignores SIGINT, and hands that on to its children.
+                preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
             )
             for rank in range(size if start is None else start)
         }  # fmt: skip

@@ -73,10 +73,15 @@ def command(model: str, data: tuple[str, ...], directory: str | None, tensorboar
     """
     if run_elsewhere(directory, options):
         return
+    from cutaway.training.settings import DataSettings
+
+    files = data if len(data) > 1 else data[0]
+    DataSettings(data=files).check_files()  # before what takes longer to import
+
     from cutaway.training.finetuning_settings import finetuning_settings
 
     options["column"] = options["column"] or None
-    settings = finetuning_settings(model, data if len(data) > 1 else data[0], **options)
+    settings = finetuning_settings(model, files, **options)
 
     from cutaway.training.run import train_with
     from cutaway.views import terminal
