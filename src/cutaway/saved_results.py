@@ -19,7 +19,7 @@ import numpy as np
 from cutaway.errors import InputError
 from cutaway.result import Result, Results
 
-_ROOMS = ("sequences", "tokens", "predict", "generation", "inside", "training", "evaluation", "models", "lessons")
+_ROOMS = ("sequences", "tokens", "prediction", "generation", "inside", "training", "evaluation", "models", "lessons")
 
 
 def load_result(path: str | os.PathLike[str]) -> Any:

@@ -11,7 +11,7 @@ from cutaway.cli import main
 from cutaway.generation import generate
 from cutaway.inside import attention, contextual_vectors, embed, embedding_map, lens, neighbours, static_vectors
 from cutaway.models import architecture, load, load_tokenizer, model_info, tokenize
-from cutaway.predict import classify, score
+from cutaway.prediction import classify, score
 
 COUNSELOR = "Counselor, please adjust your Zoom filter to appear as a human, rather than as a cat"
 PROMPTS = [

@@ -8,7 +8,7 @@ import transformers
 
 from cutaway.inside import apc, contacts
 from cutaway.models import SHELF, get_model
-from cutaway.predict import mutate
+from cutaway.prediction import mutate
 
 HEAVY = (  # trastuzumab's variable domains
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYCSRWGGDGFYAMDYWGQGTLVTVSS"

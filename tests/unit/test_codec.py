@@ -7,7 +7,7 @@ import transformers
 from cutaway.errors import WrongKind
 from cutaway.inside import attention, compare, contacts, embed, lens
 from cutaway.models.text_model import Model
-from cutaway.predict import mutate, score
+from cutaway.prediction import mutate, score
 from cutaway.tokens import Codec, States, Tokenizer, save_tokenizer, states_tokenizer, tokenize, train_tokenizer
 
 SERIES = [[1.0, -0.5, float("nan"), 1e9], [2.0, 0.0, 3.0, -7.0]]

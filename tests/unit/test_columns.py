@@ -12,7 +12,7 @@ from rich.table import Table
 from cutaway.generation import generate, sweep
 from cutaway.inside import attention, lens
 from cutaway.models import load, tokenize
-from cutaway.predict import score
+from cutaway.prediction import score
 from cutaway.tokens import Sample, compare_tokenizers, train_tokenizer
 from cutaway.views import terminal, terminal_inside, terminal_lens, terminal_sweep, terminal_tokenizers, terminal_trace
 from cutaway.views.terminal_tables import new_table

@@ -10,7 +10,7 @@ from cutaway.errors import InputError, OutputError, UnknownModel, UnsupportedArc
 from cutaway.generation import Sampling, distribution, generate
 from cutaway.inside import attention, neighbours
 from cutaway.models import Model, architecture, load, model_info, save, tokenize
-from cutaway.predict import classify, score
+from cutaway.prediction import classify, score
 from cutaway.tokens import Tokenizer
 
 

@@ -9,7 +9,8 @@ from types import ModuleType
 import pytest
 
 ROOMS = (
-    "evaluation", "generation", "inside", "lessons", "models", "predict", "sequences", "shards", "tokens", "training",
+    "evaluation", "generation", "inside", "lessons", "models", "prediction", "sequences", "shards", "tokens",
+    "training",
 )  # fmt: skip
 
 

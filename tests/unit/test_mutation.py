@@ -15,8 +15,8 @@ from cutaway.cli import cli
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
 from cutaway.inside import contacts
 from cutaway.models import pickled
-from cutaway.predict import mutate
-from cutaway.predict.profile import spearman
+from cutaway.prediction import mutate
+from cutaway.prediction.profile import spearman
 
 AMINO = "ACDEFGHIKLMNPQRSTVWY"
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"

@@ -7,7 +7,7 @@ import torch
 
 from cutaway.errors import InputError, MissingText, PromptTooLong, WrongKind
 from cutaway.models import load
-from cutaway.predict import classify, score
+from cutaway.prediction import classify, score
 
 TEXT = "The animal didn't cross the street, because it was too tired."
 

@@ -33,7 +33,7 @@ from cutaway.generation.sweep_findings import sentences
 from cutaway.generation.sweep_runs import SweepPlan, seed_of, settings_grid
 from cutaway.intervals import interval
 from cutaway.models import load
-from cutaway.predict import score
+from cutaway.prediction import score
 from cutaway.sequences import read_prompts
 from cutaway.views import terminal_sweep
 

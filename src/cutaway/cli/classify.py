@@ -36,7 +36,7 @@ def command(
     given = some_text_from(text, file)
     known(model, options)
 
-    from cutaway.predict import classify
+    from cutaway.prediction import classify
     from cutaway.views import terminal
 
     ready = loaded(model, "classifier" if labels is None else "causal", options)

@@ -69,7 +69,7 @@ def command(text: str | None, file: str | None, record: str | None, model: str, 
     # Before the weights are loaded: what can be wrong with the letters, the tokenizer knows.
     letters_of(load_tokenizer(model, revision=options["revision"]), given, options["alphabet"], letters)
 
-    from cutaway.predict import mutate
+    from cutaway.prediction import mutate
     from cutaway.views import terminal_sequences
 
     result = mutate(given, loaded(model, "any", options), letters=letters, **options)

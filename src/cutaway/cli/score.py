@@ -30,7 +30,7 @@ def command(text: str | None, file: str | None, model: str, **options: Any) -> N
     given = some_text_from(text, file)
     known(model, options).check_left_to_right()
 
-    from cutaway.predict import score
+    from cutaway.prediction import score
     from cutaway.views import terminal
 
     result = score(given, loaded(model, "causal", options), **options)

@@ -11,7 +11,7 @@ from cutaway.errors import InputError
 from cutaway.inside import attention
 from cutaway.lessons.draft import Draft, Lesson, model_option, shell_word
 from cutaway.models import module_tree
-from cutaway.predict import classify
+from cutaway.prediction import classify
 
 ANIMAL = "The animal didn't cross the street because it was too tired"
 FATHER = "No, I am your father"

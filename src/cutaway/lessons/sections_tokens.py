@@ -13,7 +13,7 @@ from cutaway.inside import embedding_map, neighbours
 from cutaway.lessons.draft import Draft, Lesson, bare, listed, model_option, python_line, python_text, shell_word
 from cutaway.models import DEFAULT_ENCODER, Model, load_tokenizer
 from cutaway.models.prompt import has_chat_template
-from cutaway.predict import score
+from cutaway.prediction import score
 from cutaway.tokens import characters, tokenize, vocabulary_sample, words
 
 COUNSELOR = "Counselor, please adjust your Zoom filter to appear as a human, rather than as a cat"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cutaway.generation import Generation
     from cutaway.models import Architecture, ModelInfo, ModelList, Saved
     from cutaway.models.prepared import Divergence
-    from cutaway.predict import Classification, Score
+    from cutaway.prediction import Classification, Score
     from cutaway.tokens import Tokens
     from cutaway.training import Training
 

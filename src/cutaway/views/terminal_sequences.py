@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cutaway.inside.contact_map import Contacts
     from cutaway.inside.contact_precision import Precision
     from cutaway.models import DataList
-    from cutaway.predict import Mutations
+    from cutaway.prediction import Mutations
 
 TOP = 8  # substitutions shown from either end, positions shown
 

@@ -20,7 +20,7 @@ from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT
 from cutaway.models.text_model import Model, ModelLike
-from cutaway.predict.scoring import token_logprobs
+from cutaway.prediction.scoring import token_logprobs
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.encoding import encode_text

@@ -23,7 +23,7 @@ from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.models.text_model import Model, ModelLike
-from cutaway.predict.profile import Profile, column_profile, spearman
+from cutaway.prediction.profile import Profile, column_profile, spearman
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.alphabet_detection import ALPHABETS, check_letters, letters_apart, letters_of
