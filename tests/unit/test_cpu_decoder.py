@@ -93,6 +93,13 @@ MODELS: dict[str, tuple[Any, Any]] = {
             vocab_size=VOCAB, n_embd=64, n_layer=3, n_head=4, n_positions=128, bos_token_id=1, eos_token_id=2
         ),
     ),
+    "gpt2 with an exact gelu": (
+        transformers.GPT2LMHeadModel,
+        transformers.GPT2Config(
+            vocab_size=VOCAB, n_embd=64, n_layer=3, n_head=4, n_positions=128, bos_token_id=1,
+            activation_function="gelu",
+        ),
+    ),
 }  # fmt: skip
 PROMPTS = [[5, 9, 17], [40 + i % 30 for i in range(70)], [8], [12, 80, 33, 12, 80, 33, 12], [5, 9, 17]]
 
@@ -159,7 +166,7 @@ def test_logits_equal_eager_transformers(name: str) -> None:
     assert np.abs(np.stack(found) - expected_TV[59:]).max() < 1e-5 * np.abs(expected_TV).max()
 
 
-@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2"])
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "gpt2 with an exact gelu"])
 @pytest.mark.parametrize("gate", [-40.0, -88.0, -90.0, -100.0, -177.0, -1000.0, 100.0, 1000.0])
 def test_gates_far_from_zero_are_open_or_closed(name: str, gate: float) -> None:
     model = tiny(name)

@@ -117,8 +117,8 @@ def configuration(
             resid_pdrop=dropout,
             embd_pdrop=dropout,
             attn_pdrop=dropout,
-            # The same function as GPT-2's gelu_new, but one kernel instead of eight.
-            activation_function="gelu_pytorch_tanh",
+            # By the error function: GPT-2's approximation by tanh takes three times as long on a CPU.
+            activation_function="gelu",
             initializer_range=spread,
             **shared,
         )

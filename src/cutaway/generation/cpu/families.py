@@ -16,6 +16,7 @@ from torch import Tensor
 from cutaway.generation.cpu.shape import Shape
 
 _ALIKE = {"llama", "mistral", "qwen2", "qwen3", "phi3", "gemma", "gemma2", "gemma3_text", "smollm3"}
+_PLAIN = {"gelu_pytorch_tanh": 2, "gelu_new": 2, "gelu": 3}
 _GATED = {"silu": 0, "swish": 0, "gelu_pytorch_tanh": 1, "gelu_new": 1}
 _STEADY = {"default", "linear", "llama3", "yarn"}  # rotations that do not change with the length of a text
 
@@ -84,7 +85,7 @@ def shape_of(module: Any) -> Shape | None:
 
 
 def _gpt2_shape(config: Any) -> Shape | None:
-    plain = config.activation_function in {"gelu_new", "gelu_pytorch_tanh"} and config.scale_attn_weights
+    plain = config.activation_function in _PLAIN and config.scale_attn_weights
     if not plain or config.scale_attn_by_inverse_layer_idx or config.add_cross_attention:
         return None
     width = config.n_embd // config.n_head
@@ -98,7 +99,7 @@ def _gpt2_shape(config: Any) -> Shape | None:
         vocabulary=config.vocab_size,
         epsilon=config.layer_norm_epsilon,
         layer_norm=True,
-        activation=2,
+        activation=_PLAIN[config.activation_function],
         attention_scale=width**-0.5,
         windows=(0,) * config.n_layer,
         rotations=(-1,) * config.n_layer,

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 from numba import types
 
-from cutaway.generation.cpu.arithmetic import exp, gelu, norm, store
+from cutaway.generation.cpu.arithmetic import exact_gelu, exp, gelu, norm, store
 from cutaway.generation.cpu.instructions import bytes_, fetch_add, floats, longs, shared
 from cutaway.generation.cpu.layout import BF16
 from cutaway.generation.cpu.products import block_bytes, kernel, tile, weights_of
@@ -105,7 +105,7 @@ def gate(
 ) -> int:  # fmt: skip
     """The first half of a feed-forward layer in pieces of 64 outputs, and its activation.
 
-    A gated layer has 16 gates, then 16 values, and so on (0: SiLU, 1: GELU by tanh); 2 is GELU by tanh without a gate.
+    A gated layer has 16 gates, then 16 values, and so on (0: SiLU, 1: GELU by tanh); without a gate 2 is GELU by tanh and 3 exact.
     """
     did = 0
     size = 2 if kind == BF16 else 4
@@ -122,9 +122,9 @@ def gate(
                 added = floats(bias + p * 256, 64)
                 for n in range(64):
                     found[n] += added[n]
-            if activation == 2:
+            if activation >= 2:
                 for n in range(64):
-                    found[n] = gelu(found[n])
+                    found[n] = gelu(found[n]) if activation == 2 else exact_gelu(found[n])
                 store(kind, out + r * out_step + p * 64 * size, at + r * wide_step, 64)
             else:
                 for b in range(2):
