@@ -1,12 +1,13 @@
 # make tour   the whole lesson on a real model, as one page
 # make test   all checks that CI runs
+# make nightly  the tests that take long, beside the faster ones of `make test`
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 MODELS := smollm2-135m minilm-l6 gpt2-vocab antiberty rxnmapper sapiens
 DATA := chloroplast lambda
 
-.PHONY: tour test lint types unit models clean
+.PHONY: tour test nightly lint types unit models clean
 
 tour: .venv/installed
 	@$(BIN)/cutaway tour -o tour.html --force
@@ -15,7 +16,10 @@ tour: .venv/installed
 # runs alone at the end.
 test: .venv/installed-dev
 	@$(MAKE) --no-print-directory -j 2 lint types models
-	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not nightly"
+
+nightly: .venv/installed-dev models
+	@OMP_NUM_THREADS=2 $(BIN)/pytest -q -m nightly
 
 lint: .venv/installed-dev
 	@$(BIN)/ruff check .

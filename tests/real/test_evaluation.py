@@ -20,7 +20,9 @@ def files(tmp_path, test, train):
     return str(tmp_path / "test.jsonl"), str(tmp_path / "train.jsonl")
 
 
-@pytest.mark.parametrize(("name", "sequence"), [("antiberty", HEAVY), ("sapiens", HEAVY)])
+@pytest.mark.parametrize(
+    ("name", "sequence"), [pytest.param("antiberty", HEAVY, marks=pytest.mark.nightly), ("sapiens", HEAVY)]
+)
 def test_the_masked_loss_is_that_of_masked_marginals(name, sequence, tmp_path):
     model = _cached(name)
     data, train = files(tmp_path, [sequence], [LIGHT])

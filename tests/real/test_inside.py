@@ -39,6 +39,7 @@ def test_the_atlas_finds_previous_token_heads_on_english(smollm2: str) -> None:
     assert all(head.certainty > 0.6 for head in found[:2])
 
 
+@pytest.mark.nightly
 def test_without_induction_heads_a_repeat_is_not_predicted(smollm2: str) -> None:
     model = cutaway.load(smollm2)
     induction = [(18, 6), (17, 3), (17, 4)]

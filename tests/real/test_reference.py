@@ -54,6 +54,7 @@ def test_greedy_equals_transformers_token_for_token(smollm2):
     assert sum(len(row.ids) for row in rows) > 900
 
 
+@pytest.mark.nightly
 def test_beams_equal_transformers(smollm2):
     """10 prompts, 4 beams, 24 tokens: the same texts, with the same scores."""
     model = load(smollm2, "generator")

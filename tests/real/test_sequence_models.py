@@ -41,7 +41,7 @@ def recovered(name, text):
     ("name", "text", "least", "most"),
     [
         ("antiberty", HEAVY, 0.80, 1.0),
-        ("antiberty", SHUFFLED, 0.0, 0.20),
+        pytest.param("antiberty", SHUFFLED, 0.0, 0.20, marks=pytest.mark.nightly),
         ("sapiens", HEAVY, 0.75, 1.0),
         ("sapiens", SHUFFLED, 0.0, 0.20),
         ("sapiens-light", LIGHT, 0.80, 1.0),

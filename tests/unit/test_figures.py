@@ -77,6 +77,7 @@ def test_every_schema_is_drawn_without_a_complaint(name: str, suffix: str) -> No
         assert 1000 <= width <= 2600 and 250 <= height <= 4000
 
 
+@pytest.mark.nightly
 def test_another_process_draws_the_same_bytes(tmp_path: Path) -> None:
     code = (
         "import hashlib; from cutaway.views import figure; from tests.unit import figure_records as made\n"

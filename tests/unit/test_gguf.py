@@ -140,6 +140,7 @@ def same_logits(folder: Path, model: transformers.LlamaForCausalLM) -> bool:
         return torch.equal(again(ids_BT).logits, model(ids_BT).logits)
 
 
+@pytest.mark.nightly
 def test_eight_bits_give_the_logits_of_the_model_they_stand_for(converted, quantised):
     assert same_logits(converted, quantised[1])
     config = json.loads((converted / "config.json").read_text())

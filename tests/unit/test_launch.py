@@ -110,13 +110,17 @@ def test_ranks_meet_under_every_launcher(tmp_path: Path, launcher: str, size: in
     ("launcher", "action", "victim", "code", "line"),
     [
         ("slurm", "raises", 2, 1, "ValueError: the learning rate (ranked_worker.py:"),
-        ("pals", "raises", 0, 1, "ValueError: the learning rate (ranked_worker.py:"),
+        pytest.param(
+            "pals", "raises", 0, 1, "ValueError: the learning rate (ranked_worker.py:", marks=pytest.mark.nightly
+        ),
         ("openmpi", "refuses", 1, 2, "the label 'x' is not known\n  known: a, b"),
         ("pmi", "killed", 1, 1, "it died without an error message"),
-        ("torchrun", "killed", 0, 1, "it died without an error message"),
+        pytest.param("torchrun", "killed", 0, 1, "it died without an error message", marks=pytest.mark.nightly),
         ("hydra", "computes", 2, 1, "it died without an error message"),
-        ("slurm", "forks and is killed", 2, 1, "it died without an error message"),
-        ("slurm", "exits", 1, 1, "it died without an error message"),
+        pytest.param(
+            "slurm", "forks and is killed", 2, 1, "it died without an error message", marks=pytest.mark.nightly
+        ),
+        pytest.param("slurm", "exits", 1, 1, "it died without an error message", marks=pytest.mark.nightly),
     ],
 )
 def test_a_rank_that_fails_ends_all_with_one_line(
@@ -136,7 +140,10 @@ def test_a_rank_that_fails_ends_all_with_one_line(
         assert not any("Traceback" in text for text in texts)
 
 
-@pytest.mark.parametrize(("missing", "size", "name"), [(2, 3, "rank 2 of 3"), (0, 3, "rank 0 on 127.0.0.1")])
+@pytest.mark.parametrize(
+    ("missing", "size", "name"),
+    [(2, 3, "rank 2 of 3"), pytest.param(0, 3, "rank 0 on 127.0.0.1", marks=pytest.mark.nightly)],
+)
 def test_a_rank_that_never_joins_is_named(tmp_path: Path, missing: int, size: int, name: str) -> None:
     with job(tmp_path, "slurm", size, "never joins", missing) as ranks:
         others = [process for rank, process in ranks.processes.items() if rank != missing]
@@ -155,9 +162,11 @@ def test_a_rank_that_never_joins_is_named(tmp_path: Path, missing: int, size: in
     ("number", "whom", "code", "line"),
     [
         (signal.SIGINT, (0, 1, 2), 130, ""),
-        (signal.SIGUSR1, (2, 1, 0), 75, ""),
+        pytest.param(signal.SIGUSR1, (2, 1, 0), 75, "", marks=pytest.mark.nightly),
         (signal.SIGINT, (1,), 130, f"cutaway: rank 1 on {HOST}: it was interrupted"),
-        (signal.SIGUSR1, (2,), 75, f"cutaway: rank 2 on {HOST}: it left with exit code 75"),
+        pytest.param(
+            signal.SIGUSR1, (2,), 75, f"cutaway: rank 2 on {HOST}: it left with exit code 75", marks=pytest.mark.nightly
+        ),
     ],
 )
 def test_ranks_leave_together_when_they_are_told_to(
@@ -231,9 +240,13 @@ def test_our_own_launcher_starts_processes_that_share_the_processors(tmp_path: P
     ("action", "victim", "code", "line"),
     [
         ("raises", 1, 1, f"rank 1 on {HOST}: ValueError: the learning rate (ranked_worker.py:"),
-        ("refuses", 0, 2, f"rank 0 on {HOST}: the label 'x' is not known\n  known: a, b"),
+        pytest.param(
+            "refuses", 0, 2, f"rank 0 on {HOST}: the label 'x' is not known\n  known: a, b", marks=pytest.mark.nightly
+        ),
         ("killed", 1, 1, f"rank 1 on {HOST} was killed by SIGKILL (out of memory?)"),
-        ("killed", 0, 1, f"rank 0 on {HOST} was killed by SIGKILL (out of memory?)"),
+        pytest.param(
+            "killed", 0, 1, f"rank 0 on {HOST} was killed by SIGKILL (out of memory?)", marks=pytest.mark.nightly
+        ),
         ("never joins", 1, 1, "rank 1 of 2 did not join within 3 s"),
     ],
 )

@@ -94,6 +94,7 @@ def test_records_without_an_id_on_one_line_get_different_ids(monkeypatch) -> Non
     assert [r.id for r in found] == ["a.txt:1", "a.txt:1/2", "a.txt:1/3", "a.txt:2"]
 
 
+@pytest.mark.nightly
 def test_memory_for_ids_is_that_of_their_hashes(monkeypatch) -> None:
     monkeypatch.setattr(seen_ids, "_RECENT", 1 << 12)
     monkeypatch.setattr(seen_ids, "_MOST", 1 << 18)
