@@ -1,7 +1,7 @@
 from . import errors as errors
 from ._version import __version__ as __version__
 from .errors import CutawayError as CutawayError
-from .evaluation import evaluate as evaluate
+from .evaluation import evaluate as evaluate, evaluate_samples as evaluate_samples
 from .generation import generate as generate, sweep as sweep
 from .lessons import tour as tour
 from .inside import (

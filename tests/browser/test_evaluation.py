@@ -43,6 +43,24 @@ def test_every_value_is_a_dot_and_a_row(sheet: Any, tmp_path: Path, objective: s
     assert view.problems == []
 
 
+def test_written_records_have_their_measures_and_the_first_of_them(sheet: Any, tmp_path: Path) -> None:
+    record = figure_records.sample_evaluation()
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    expect(tab.locator(".summary.found")).to_have_text(record["verdict"])
+    view.unfold()
+    rows = rows_of(tab)[0]
+    assert len(rows) == 3 * 4 and all(len(row) == 5 for row in rows)
+    # The best baseline is first: of a length the one nearest to the test records'.
+    assert [row[1] for row in rows] == [
+        "molecules", "test", "train", "shuffled",
+        "molecules", "test", "train", "shuffled",
+        "molecules", "test", "train", "shuffled",
+    ]  # fmt: skip
+    expect(tab.locator("ol.written li")).to_have_text(record["examples"])
+    assert view.problems == []
+
+
 def test_a_dot_lies_where_its_value_is(sheet: Any, tmp_path: Path) -> None:
     record = figure_records.evaluation("classes")
     tab = sheet(viewport={"width": 1100, "height": 800}).open(tmp_path / "page.html", [record])

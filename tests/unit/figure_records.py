@@ -502,6 +502,44 @@ def tokenizer_comparison(tokenizers: int = 5, samples: int = 4) -> dict[str, Any
     }
 
 
+def sample_evaluation() -> dict[str, Any]:
+    """Return the record of molecules that a model wrote beside test records, records of the train part, and noise."""
+    shown = [
+        ("valid", "valid", "", "higher", (0.951, 1.0, 1.0, 0.02)),
+        ("fcd", "FCD", "", "lower", (0.319, 0.0, 0.249, None)),
+        ("length", "length", "letters", "test", (34.2, 35.1, 35.0, 35.0)),
+    ]
+
+    def measured(value: float | None, wide: float) -> dict[str, float | None]:
+        return {"value": value, "low": value and value - wide, "high": value and value + wide}
+
+    names = ["test", "train", "shuffled"]
+    return {
+        "schema": "cutaway.sample_evaluation/1",
+        "model": "molecules",
+        "source": "written at temperature 1, seeds 0 to 9999",
+        "data": "test.csv.gz",
+        "alphabet": "smiles",
+        "n": 10_000,
+        "units": "records",
+        "seed": 0,
+        "verdict": "FCD: 0.319 [0.312, 0.331]; of records of the train part 0.249.",
+        "headline": "fcd",
+        "metrics": {key: measured(values[0], 0.01) for key, *_, values in shown},
+        "baselines": {
+            name: {key: measured(values[i + 1], 0.004) for key, *_, values in shown} for i, name in enumerate(names)
+        },
+        "about": [
+            {"key": key, "title": title, "unit": unit, "better": better, "best": None, "meaning": f"About {title}."}
+            for key, title, unit, better, _ in shown
+        ],
+        "made": dict.fromkeys(names, "how it was made"),
+        "counts": {"written": 10_000, "test records": 10_000, "of": 176_074, "train records": 1_584_663},
+        "notes": ["Intervals: 95 %.", "3 records not ended by the model: cut at the longest length."],
+        "examples": ["CCO", "c1ccccc1", "(no sequence)", "CC(C)(C)C(=O)C(Oc1ccc(Cl)cc1)n1ccnc1"],
+    }
+
+
 def evaluation(objective: str = "causal") -> dict[str, Any]:
     """Return the record of a model beside baselines: of next tokens, of labels, or of numbers."""
     shown = {
@@ -584,6 +622,7 @@ def every() -> dict[str, dict[str, Any]]:
         "contacts": contacts(),
         "evaluation": evaluation(),
         "evaluation of labels": evaluation("classes"),
+        "evaluation of samples": sample_evaluation(),
         "evaluation of numbers": evaluation("numbers"),
         "comparison": comparison(),
         "comparison of decoders": comparison(300, (True, True)),

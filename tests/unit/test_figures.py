@@ -231,7 +231,7 @@ def texts_of(record: dict[str, Any]) -> list[tuple[str, Any, float]]:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    names = {"generation": "generation", "tokenizer_comparison": "tokenizers"}
+    names = {"sample_evaluation": "evaluation", "generation": "generation", "tokenizer_comparison": "tokenizers"}
     kind = record["schema"].removeprefix("cutaway.").removesuffix("/1")
     with mpl.rc_context():
         mpl.rcdefaults()

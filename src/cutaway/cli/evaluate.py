@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from cutaway.cli.common import LOADING, AtLeast, Seed, known, load_options, loaded
+from cutaway.cli.common import LOADING, AtLeast, Seed, known, load_options, loaded, refuse_unused
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.errors import InputError
@@ -16,12 +17,16 @@ _SECTIONS = {
         "--train-data", "--held-out", "--label-column", "--target-column", "--column", "--alphabet", "--format",
         "--skip-bad",
     ),
+    "Written records": ("--samples",),
     "How much": ("--records", "--tokens", "--window", "--draws", "--seed"),
 }  # fmt: skip
 
 
+_LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "draws")
+
+
 @click.command("evaluate", cls=Command, sections=_SECTIONS)
-@click.argument("model")
+@click.argument("model", metavar="[MODEL]")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @load_options
 @click.option(
@@ -41,7 +46,17 @@ _SECTIONS = {
 )
 @click.option("--format", "file_format", help="Format of the files: fasta, csv, …  [default: by their suffix]")
 @click.option("--skip-bad", is_flag=True, help="Leave out broken records and count them.")
-@click.option("--records", type=AtLeast(1), default=2000, help="Measure on at most this many records.")
+@click.option(
+    "--samples",
+    metavar="N|FILE",
+    help="Measure records that the model writes: N of them, at temperature 1, or those in FILE; then MODEL may be left "
+    "out. They are compared with the records of FILEs and of --train-data.",
+)
+@click.option(
+    "--records",
+    type=AtLeast(1),
+    help="Measure on at most this many records.  [default: 2,000; 10,000 with --samples]",
+)
 @click.option(
     "--tokens",
     type=AtLeast(1),
@@ -51,9 +66,16 @@ _SECTIONS = {
     "--window", type=AtLeast(4), help="How many tokens the model reads at once.  [default: its context, at most 1,024]"
 )
 @click.option("--draws", type=AtLeast(100), default=2000, help="Bootstrap draws for the intervals.")
-@click.option("--seed", type=Seed(), default=0, help="Seed of the draws and of which records and tokens are taken.")
+@click.option("--seed", type=Seed(), default=0, help="Seed of draws, samples and of what is chosen.")
 @output_options(".svg", ".png", ".csv")
-def command(model: str, files: tuple[str, ...], file_format: str | None, **options: Any) -> None:
+def command(
+    model: str,
+    files: tuple[str, ...],
+    file_format: str | None,
+    samples: str | None,
+    records: int | None,
+    **options: Any,
+) -> None:
     """Measure MODEL on the records of FILEs, with 95 % intervals and beside simple baselines.
 
     What is measured follows from the model: bits per letter and perplexity of a language model, accuracy, MCC and AUROC
@@ -62,15 +84,22 @@ def command(model: str, files: tuple[str, ...], file_format: str | None, **optio
     from the part of FILEs that is not measured. Without FILEs, the folder of a training run is measured on what it held
     out.
 
+    With --samples the records that a model writes are measured: molecules by the measures of MOSES, such as the share
+    that is valid, unique and new.
+
     \b
     Examples:
       cutaway train --steps 20 -o small-run && cutaway evaluate small-run
       seq 1000 1400 > numbers.txt && cutaway evaluate smollm2-135m numbers.txt --tokens 400 -o numbers.html
+      printf "MKV\\nMKL\\n" > a.txt && cutaway evaluate a.txt --train-data a.txt --samples a.txt --alphabet protein
     """
-    from cutaway.evaluation.request import Request
+    if samples is not None:
+        _written(model, files, samples, options | {"format": file_format, "records": records})
+        return
+    from cutaway.evaluation.request import RECORDS, Request
 
     names = {name: options.pop(name) for name in tuple(options) if name not in LOADING}
-    request = Request(files, format=file_format, **names)
+    request = Request(files, format=file_format, records=RECORDS if records is None else records, **names)
     found = known(model, options)
     if files:
         request.column_for(found.built, found.is_encoder_decoder)
@@ -83,3 +112,29 @@ def command(model: str, files: tuple[str, ...], file_format: str | None, **optio
 
     result = measure(request, loaded(model, "any", options))
     emit([result], lambda: terminal_evaluation.evaluation(result))
+
+
+def _written(model: str, files: tuple[str, ...], samples: str, options: dict[str, Any]) -> None:
+    """Measure written records: with a file of them, a first argument that is a file, too, is no model."""
+    refuse_unused("with --samples", *_LOSSES)
+    from cutaway.evaluation.sample_request import SAMPLES, SampleRequest
+
+    named: str | None = model
+    if not samples.isdecimal() and Path(model).is_file() and Path(model).suffix != ".gguf":
+        named, files = None, (model, *files)
+    names = {name: options[name] for name in ("train_data", "column", "alphabet", "format", "skip_bad", "seed")}
+    count = SAMPLES if options["records"] is None else options["records"]
+    request = SampleRequest(files, samples=int(samples) if samples.isdecimal() else samples, records=count, **names)
+    if named is None:
+        request.check_without_model()
+    else:
+        found = known(named, options)
+        if request.count is not None:
+            found.check_left_to_right()
+
+    from cutaway.evaluation import measure_samples
+    from cutaway.views import terminal_samples
+
+    kind = "any" if request.count is None else "causal"
+    result = measure_samples(request, named and loaded(named, kind, options))
+    emit([result], lambda: terminal_samples.sample_evaluation(result))

@@ -2,4 +2,6 @@ from .descriptions import MetricNote as MetricNote
 from .evaluating import evaluate as evaluate, measure as measure
 from .resampling import Measured as Measured
 from .result import CalibrationBin as CalibrationBin, Difference as Difference, Evaluation as Evaluation, Point as Point
+from .sample_evaluating import evaluate_samples as evaluate_samples, measure_samples as measure_samples
+from .sample_result import SampleEvaluation as SampleEvaluation
 from .symbol_baselines import SymbolBaseline as SymbolBaseline, Symbols as Symbols, symbol_baselines as symbol_baselines

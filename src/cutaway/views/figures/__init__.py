@@ -43,6 +43,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.lens/1": lens.draw,
         "cutaway.map/1": map.draw,
         "cutaway.mutations/1": mutations.draw,
+        "cutaway.sample_evaluation/1": evaluation.draw,
         "cutaway.sweep/1": sweep.draw,
         "cutaway.tokenizer_comparison/1": tokenizers.draw,
     }

@@ -13,14 +13,14 @@ _NAME = 24  # letters of a name that have room
 
 
 def draw(record: dict[str, Any]) -> Sheet:
-    """Draw a `cutaway.evaluation/1` record."""
+    """Draw a `cutaway.evaluation/1` or a `cutaway.sample_evaluation/1` record."""
     panels = [(note, _entries(record, note)) for note in record["about"]]
     high = max(len(entries) for _, entries in panels) * _ROW + 64
     rows = math.ceil(len(panels) / _ACROSS)
     lines = _wrapped(record["verdict"], 2 * _WIDE + _GAP)
     top = 62 + 16 * len(lines)
-    square = bool(record["calibration"] or record["points"])
-    height = top + rows * high + (_SIDE + 86 if square else 0) + 10
+    bins, points = record.get("calibration", []), record.get("points", [])
+    height = top + rows * high + (_SIDE + 86 if bins or points else 0) + 10
     sheet = Sheet(2 * _WIDE + _GAP + 40, height, f"Evaluation of {record['model']}")
     hint = f"{record['data']}: {record['n']:,} {record['units']}. Dots: values, with 95 % intervals. Red: the model."
     sheet.heading("Evaluation", record["model"], hint)
@@ -29,18 +29,22 @@ def draw(record: dict[str, Any]) -> Sheet:
     for i, (note, entries) in enumerate(panels):
         place = (20 + (i % _ACROSS) * (_WIDE + _GAP), top + (i // _ACROSS) * high)
         _panel(sheet, note, entries, place)
-    if record["calibration"]:
-        _square(sheet, top + rows * high + 10, record["calibration"], [])
-    elif record["points"]:
-        _square(sheet, top + rows * high + 10, [], record["points"])
+    if bins or points:
+        _square(sheet, top + rows * high + 10, bins, [] if bins else points)
     return sheet
 
 
 def _entries(record: dict[str, Any], note: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the model's value and those of the baselines that have one, the best first."""
-    sign = -1 if note["better"] == "higher" else 1
     others = [(name, found[note["key"]]) for name, found in record["baselines"].items() if note["key"] in found]
-    others.sort(key=lambda one: math.inf if one[1]["value"] is None else sign * one[1]["value"])
+    wanted = dict(others).get("test", {}).get("value")
+
+    def far(value: float | None) -> float:
+        if value is None:
+            return math.inf
+        return abs(value - wanted) if note["better"] == "test" else -value if note["better"] == "higher" else value
+
+    others.sort(key=lambda one: far(one[1]["value"]))
     return [(record["model"], record["metrics"][note["key"]]), *others]
 
 
@@ -48,10 +52,10 @@ def _panel(
     sheet: Sheet, note: dict[str, Any], entries: list[tuple[str, dict[str, Any]]], place: tuple[float, float]
 ) -> None:
     x0, y0 = place
-    arrow = "lower is better" if note["better"] == "lower" else "higher is better"
+    better = "best near the test" if note["better"] == "test" else f"{note['better']} is better"
     title = clip(legible(note["title"], spaces=False), 28)
     sheet.text(x0, y0 + 12, title, size=11.5, weight="bold")
-    sheet.text(x0 + text_width(title, 13) + 10, y0 + 12, arrow, size=10, colour=MUTED)
+    sheet.text(x0 + text_width(title, 13) + 10, y0 + 12, better, size=10, colour=MUTED)
     names = [clip(legible(name, spaces=False), _NAME) for name, _ in entries]
     left = x0 + max(text_width(name, 11) for name in names) + 12
     right, foot = x0 + _WIDE - 56, y0 + 22 + len(entries) * _ROW

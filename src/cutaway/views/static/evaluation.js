@@ -1,7 +1,7 @@
 // A model's measures with their intervals beside baselines on the same records; for labels whether its probabilities
 // come true, for numbers each record's.
-import { columnsOf, count, el, facts, fit, heading, hint, legible, over, table, twin } from "./draw.js";
-import { intervalsPlot, range } from "./intervals.js";
+import { columnsOf, count, el, facts, fit, heading, hint, over, table, twin } from "./draw.js";
+import { howMeasured, measuresTable, panels, words } from "./measures.js";
 import { binRows, reliabilityPlot, scatterPlot } from "./reliability.js";
 
 const OBJECTIVES = {
@@ -12,8 +12,6 @@ const OBJECTIVES = {
   many: "several labels",
   numbers: "numbers",
 };
-const GAP = 28,
-  LEAST = 330; // pixels between panels, and of a panel
 
 export function drawEvaluation(element, record) {
   const objective = Object.entries(OBJECTIVES).find(([name]) => String(record.objective).startsWith(name));
@@ -28,16 +26,12 @@ export function drawEvaluation(element, record) {
       "The model comes first; its interval is shaded through all rows. ↓ lower is better, ↑ higher is better.",
     ),
     fit((width) => panels(record, width)),
-    measures(record),
+    measuresTable(record, record.differences),
   );
   if (record.calibration.length) element.append(...calibration(record));
   if (record.confusion.length) element.append(...confusion(record));
   if (record.points.length) element.append(...numbers(record));
-  element.append(how(record));
-}
-
-function words(text) {
-  return legible(text, { spaces: false });
+  element.append(howMeasured(record));
 }
 
 function summary(record) {
@@ -49,72 +43,6 @@ function summary(record) {
     [`${record.symbol}s`, count(counts.symbols)],
     ["records that baselines learned from", count(counts["train records"])],
   ]);
-}
-
-function titleOf(note) {
-  return `${note.title}${note.unit && !note.title.startsWith(note.unit) ? `, ${note.unit}` : ""} ${arrow(note)}`;
-}
-
-function arrow(note) {
-  return String(note.better).startsWith("lower") ? "↓" : "↑";
-}
-
-// The model first, then the baselines that have this measure, the best first.
-function entriesOf(record, note) {
-  const sign = arrow(note) === "↓" ? 1 : -1;
-  const others = Object.entries(record.baselines)
-    .filter(([, measured]) => measured[note.key])
-    .map(([name, measured]) => ({ name, own: false, measured: measured[note.key] }));
-  const worth = (entry) => (typeof entry.measured.value === "number" ? sign * entry.measured.value : Infinity);
-  others.sort((a, b) => (worth(a) === worth(b) ? 0 : worth(a) - worth(b)));
-  return [{ name: record.model, own: true, measured: record.metrics[note.key] }, ...others];
-}
-
-function panels(record, width) {
-  const across = Math.max(1, Math.min(3, record.about.length, Math.floor((width + GAP) / (LEAST + GAP)))),
-    wide = Math.floor((width - GAP * (across - 1)) / across);
-  return el(
-    "div",
-    { class: "levels", style: { gap: `16px ${GAP}px` } },
-    record.about.map((note) =>
-      intervalsPlot({
-        title: titleOf(note),
-        entries: entriesOf(record, note),
-        width: Math.max(wide, 240),
-        log: /^bits|perplexity$/.test(note.key),
-      }),
-    ),
-  );
-}
-
-function measures(record) {
-  const rows = record.about.flatMap((note) =>
-    entriesOf(record, note).map((entry) => {
-      const gap = entry.name === record.differences[note.key]?.baseline ? record.differences[note.key] : null;
-      return [
-        note.title,
-        entry.name,
-        entry.measured.value,
-        entry.measured.low,
-        entry.measured.high,
-        gap ? gap.value : "",
-        gap ? range(gap) : "",
-      ];
-    }),
-  );
-  return twin(
-    "The measures as a table",
-    el(
-      "div",
-      {},
-      table(columnsOf("measure | by | >value | >low | >high | >model minus the best baseline", "its interval"), rows),
-      el(
-        "dl",
-        { class: "pairs" },
-        record.about.map((note) => [el("dt", {}, note.title), el("dd", {}, words(note.meaning))]),
-      ),
-    ),
-  );
 }
 
 function calibration(record) {
@@ -152,18 +80,4 @@ function numbers(record) {
       ),
     ),
   ];
-}
-
-function how(record) {
-  return el(
-    "details",
-    { class: "twin" },
-    el("summary", {}, "How it was measured"),
-    el(
-      "dl",
-      { class: "pairs" },
-      Object.entries(record.made).map(([name, made]) => [el("dt", {}, words(name)), el("dd", {}, words(made))]),
-    ),
-    record.notes.map((note) => el("p", { class: "hint" }, words(note))),
-  );
 }

@@ -19,6 +19,7 @@ import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawPlan } from "./plan.js";
 import { drawRunComparison } from "./run_pair.js";
+import { drawSampleEvaluation } from "./samples.js";
 import { drawScore } from "./score.js";
 import { drawSweep } from "./sweep.js";
 import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
@@ -38,6 +39,7 @@ const VIEWS = {
   map: drawMap,
   training: drawTraining,
   evaluation: drawEvaluation,
+  sample_evaluation: drawSampleEvaluation,
   plan: drawPlan,
   run_comparison: drawRunComparison,
   saved: drawSaved,

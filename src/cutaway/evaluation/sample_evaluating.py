@@ -1,0 +1,211 @@
+"""`evaluate_samples`: how records that a model writes compare with held-out ones and with what it learned from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from cutaway.errors import BadSequence, InputError, counted
+from cutaway.evaluation import sequence_measures
+from cutaway.evaluation.descriptions import MetricNote
+from cutaway.evaluation.examples import Example, Kept, Reading, alphabet_for
+from cutaway.evaluation.resampling import Measured
+from cutaway.evaluation.sample_request import SAMPLES, SampleRequest
+from cutaway.evaluation.sample_result import SampleEvaluation
+from cutaway.generation.sampled_records import sample_records
+from cutaway.generation.settings import Sampling
+from cutaway.models.loading import shared
+from cutaway.models.text_model import ModelLike
+from cutaway.progress import step
+from cutaway.random_streams import stream
+from cutaway.sequences.alphabets import CHECKS
+from cutaway.sequences.records import Paths
+
+_EXAMPLES: Final = 20
+_MADE: Final = {
+    "test": "the test records themselves: the best values there are",
+    "train": "records of the train part, as many as were written: what a model would write that only remembers",
+    "shuffled": "these records of the train part, the symbols of each in a random order",
+}
+
+
+def evaluate_samples(
+    model: ModelLike | None,
+    data: Paths,
+    *,
+    train_data: Paths,
+    samples: int | str | os.PathLike[str] = SAMPLES,
+    column: str | Sequence[str] | None = None,
+    alphabet: str | None = None,
+    format: str | None = None,  # noqa: A002
+    skip_bad: bool = False,
+    records: int = SAMPLES,
+    seed: int = 0,
+) -> SampleEvaluation:
+    """Measure records that a model writes against test records and the records that it learned from.
+
+    With a number of `samples` the model writes so many, at temperature 1: record r draws from the random stream of
+    `seed + r`. With a file of `samples` its records are measured, and `model` may be None if `alphabet` says what they
+    are made of. At most `records` test records count, chosen by a hash; whether a record is new is told by all of
+    `train_data`. What is measured follows from the alphabet.
+
+    Raises `InputError` for a file that is missing or has no records, or a kind of sequence that has no measures; a
+    `ModelError` if the model can't write records.
+
+    >>> found = evaluate_samples("my-model", "test.smi", train_data="train.smi")  # doctest: +SKIP
+    >>> found.metrics["valid"].value  # doctest: +SKIP
+    0.95
+    """
+    request = SampleRequest(data, train_data, samples, column, alphabet, format, skip_bad, records, seed)
+    return measure_samples(request, model)
+
+
+def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEvaluation:
+    """Return what `evaluate_samples` returns for a request."""
+    loaded = None if model is None else shared(model, "causal" if request.count else "any")
+    if loaded is None:
+        request.check_without_model()
+    said = request.stated_alphabet
+    kind = said or alphabet_for(request.files, loaded.tokenizer, request.format)  # type: ignore[union-attr]
+    chosen = _measures_of(kind)
+    written, unfinished = _written(request, loaded, kind)
+    test, test_of = _test(request, kind)
+    train = list(_sequences(request.train_files, kind, request))
+    beside = _chosen(train, len(written), request.seed)
+    made_of = {"test": test, "train": beside, "shuffled": _shuffled(beside, request.seed)}
+    name = loaded.name if loaded is not None else Path(str(request.file)).name
+    with step("measuring", len(made_of) + 1) as measuring:
+        own = chosen.measures(written, test, train)
+        measuring.advance(1)
+        others = {}
+        for who, records in made_of.items():
+            others[who] = chosen.measures(records, test, train)
+            measuring.advance(1)
+    about = [note for note in chosen.NOTES if note.key in own]
+    source = request.file and Path(request.file).name
+    counts = {"written": len(written), "test records": len(test), "of": test_of, "train records": len(train)}
+    if unfinished is not None:
+        counts["unfinished"] = unfinished
+    return SampleEvaluation(
+        model=name,
+        source=source or f"written at temperature 1, seeds {request.seed} to {request.seed + len(written) - 1}",
+        data=", ".join(Path(file).name for file in request.files),
+        alphabet=kind,
+        n=len(written),
+        units="records",
+        seed=request.seed,
+        verdict=_verdict(next(note for note in about if note.key == chosen.HEADLINE), own, others),
+        headline=chosen.HEADLINE,
+        metrics=own,
+        baselines=others,
+        about=about,
+        made=_MADE,
+        counts=counts,
+        notes=_notes(counts),
+        examples=[_shown(record) for record in written[:_EXAMPLES]],
+    )
+
+
+def _measures_of(alphabet: str) -> Any:
+    """Return the file of measures for an alphabet."""
+    if alphabet == "series":
+        raise InputError("there are no measures of written series", hint="evaluate the model on `data` without samples")
+    return sequence_measures
+
+
+def _written(request: SampleRequest, model: ModelLike | None, alphabet: str) -> tuple[list[Any], int | None]:
+    """Return the records to measure, and how many of them the model did not end, if it is known."""
+    if request.file is not None:
+        return list(_sequences([request.file], alphabet, request, strict=False)), None
+    found = list(
+        sample_records(request.count or 0, model, sampling=Sampling(temperature=1.0), seed=request.seed)  # type: ignore[arg-type]
+    )
+    return [record.sequence for record in found], sum(not record.finished for record in found)
+
+
+def _test(request: SampleRequest, alphabet: str) -> tuple[list[Any], int]:
+    kept = Kept(request.records, None, request.seed)
+    for sequence in _sequences(request.files, alphabet, request):
+        kept.add(Example("", sequence))
+    return [example.sequence for example in kept.examples()], kept.of
+
+
+def _sequences(files: Sequence[str], alphabet: str, request: SampleRequest, strict: bool = True) -> Iterator[Any]:
+    """Yield the sequences of files. SMILES are not checked here: their measures do, and the train part has many.
+
+    With `strict` off a record that the alphabet refuses comes as it is written: a model may write anything.
+    """
+    read_as = "text" if alphabet == "smiles" or (alphabet != "series" and not strict) else alphabet
+    reading = Reading(read_as, request.format, request.column, None, request.skip_bad)
+    with step("reading records"):
+        for record in reading.records(files):
+            yield record.sequence if read_as == alphabet else _as_in(alphabet, record.sequence)
+
+
+def _as_in(alphabet: str, text: str) -> str:
+    """Return a text in the letters of an alphabet, or as it is if it has others."""
+    if alphabet == "smiles":
+        return text
+    try:
+        return str(CHECKS[alphabet](text)[0])
+    except BadSequence:
+        return text
+
+
+def _chosen(train: Sequence[Any], count: int, seed: int) -> list[Any]:
+    if len(train) <= count:
+        return list(train)
+    return [train[i] for i in stream(seed, "records of the train part").choice(len(train), count, replace=False)]
+
+
+def _shuffled(records: Iterable[Any], seed: int) -> list[Any]:
+    random = stream(seed, "shuffled records")
+
+    def one(sequence: Any) -> Any:
+        if isinstance(sequence, str):
+            return "".join(random.permutation(list(sequence)))
+        order_T = random.permutation(len(sequence[0]))
+        return tuple(type(channel)(channel.typecode, np.asarray(channel)[order_T]) for channel in sequence)
+
+    return [one(sequence) for sequence in records]
+
+
+def _verdict(note: MetricNote, own: dict[str, Measured], others: dict[str, dict[str, Measured]]) -> str:
+    """Return one sentence: the telling measure of the records, and of those that the model learned from."""
+    value, known = own[note.key], others["train"][note.key]
+    title = note.title[0].upper() + note.title[1:]
+    if value.value is None:
+        return f"{title}: not defined for these records."
+    said = f"{title}: {_number(value.value)}"
+    if value.low is not None and value.high is not None:
+        said += f" [{_number(value.low)}, {_number(value.high)}]"
+    return said if known.value is None else f"{said}; of records of the train part {_number(known.value)}."
+
+
+def _number(value: float) -> str:
+    return f"{value:,.3f}".replace("-", "−")
+
+
+def _notes(counts: dict[str, int]) -> list[str]:
+    found = [
+        "Intervals: 95 %. Shares: Wilson's; means: Student's; distances between distributions: a jackknife that leaves "
+        "out a twentieth of the records at a time. They are about the written records; the test records are fixed."
+    ]
+    if counts["test records"] < counts["of"]:
+        found.append(f"Compared with {counts['test records']:,} of {counted(counts['of'], 'test record')}.")
+    if counts.get("unfinished"):
+        found.append(f"{counted(counts['unfinished'], 'record')} not ended by the model: cut at the longest length.")
+    return found
+
+
+def _shown(record: Any) -> str:
+    if record is None:
+        return "(no sequence)"
+    if isinstance(record, str):
+        return record if len(record) <= 300 else f"{record[:299]}…"
+    return "; ".join(", ".join(f"{x:.4g}" for x in islice(channel, 40)) for channel in record)
