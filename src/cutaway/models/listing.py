@@ -1,4 +1,4 @@
-"""What is on the shelf and in the cache: list, get, info, card, rm."""
+"""What is in cutaway itself, on the shelf and in the cache: list, get, info, card, rm."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
-from cutaway.errors import CorruptFile, InputError, UnknownModel
+from cutaway.errors import CorruptFile, InputError, UnknownModel, sized
 from cutaway.models import cache, residency
 from cutaway.models.prepared import Divergence, divergence_of
 from cutaway.models.shelf import SHELF
+from cutaway.models.shipped_models import ShippedModel, shipped, shipped_at, shipped_models
 from cutaway.models.sources import resolve
 from cutaway.models.tokenizer_files import forget_tokenizer
 from cutaway.result import Result
@@ -28,7 +29,11 @@ class FileEntry:
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """One line of the list; `bytes` is the size on disk if `cached`, else the size of the download."""
+    """One line of the list; `bytes` is the size on disk if `cached`, else the size of the download.
+
+    `domain` is what the model's sequences are, `task` the command that it is first of all for; both are None if that is
+    not known. A model in the package itself (`built_in`) is neither downloaded nor removed.
+    """
 
     name: str
     kind: str
@@ -40,11 +45,14 @@ class Listed:
     description: str
     upstream: str | None = None
     citation: str | None = None
+    domain: str | None = None
+    task: str | None = None
+    built_in: bool = False
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ModelList(Result):
-    """The shelf, and the GGUF files that were converted into the cache."""
+    """The models in cutaway itself, the shelf, and the GGUF files that were converted into the cache."""
 
     schema: ClassVar[str] = "models"
     formats: ClassVar[tuple[str, ...]] = (*Result.formats, ".csv")
@@ -58,6 +66,8 @@ class ModelList(Result):
 class ModelInfo(Result):
     """A model on this disk; `path` is a folder that plain transformers loads.
 
+    `description`, `domain`, `task` and `headline` (the most telling held-out measure, in words) are known of some
+    models.
     `divergence` says for each tier of `generate` how far its numbers are from float32. It is measured when the model
     first generates on a processor that multiplies bfloat16.
     """
@@ -74,11 +84,15 @@ class ModelInfo(Result):
     model_type: str | None
     divergence: dict[str, Divergence]
     files: list[FileEntry]
+    description: str | None = None
+    domain: str | None = None
+    task: str | None = None
+    headline: str | None = None
 
 
 def list_models() -> ModelList:
-    """List the shelf, cached or not, and the GGUF files converted so far; fetches nothing."""
-    listed = []
+    """List the models in cutaway itself, the shelf, and the GGUF files converted so far; fetches nothing."""
+    listed = [_built_in(model) for model in shipped_models()]
     for entry in SHELF.values():
         key = entry.key
         cached = cache.record(key) is not None
@@ -99,11 +113,30 @@ def list_models() -> ModelList:
                 description=entry.description,
                 upstream=entry.upstream,
                 citation=entry.citation,
+                domain=entry.domain,
+                task=entry.task,
             )
         )
     home = cache.home()
     shown = Path("~") / home.relative_to(Path.home()) if home.is_relative_to(Path.home()) else home
     return ModelList(cache=str(shown), models=listed + _converted())
+
+
+def _built_in(model: ShippedModel) -> Listed:
+    return Listed(
+        name=model.name,
+        kind=model.kind,
+        licence=model.licence,
+        bytes=sum(file.bytes for file in files_in(model.path)),
+        parameters=model.parameters,
+        cached=True,
+        source=model.source,
+        description=model.description,
+        citation=model.citation,
+        domain=model.domain,
+        task=model.task,
+        built_in=True,
+    )
 
 
 def _converted() -> list[Listed]:
@@ -137,22 +170,34 @@ def model_info(name: str | os.PathLike[str], *, revision: str | None = None) -> 
     """Return a model's folder, source, licence and files."""
     text = os.fspath(name)
     path = resolve(name, "all", revision)
-    known = cache.record(path.name) if path.parent == cache.home() / "models" else None
-    files = files_in(path)
+    files, known = files_in(path), _known(path)
+    disk = "this disk" if Path(text).expanduser().exists() else "Hugging Face Hub"
     return ModelInfo(
         name=text,
         path=str(path),
-        source=known["source"]
-        if known
-        else ("Hugging Face Hub" if not Path(text).expanduser().exists() else "this disk"),
+        source=known.get("source", disk),
         licence=known["licence"] if known else _licence(path),
-        citation=known.get("citation") if known else None,
+        citation=known.get("citation"),
         bytes=sum(file.bytes for file in files),
-        kind=known["kind"] if known else None,
+        kind=known.get("kind"),
         model_type=_config(path).get("model_type"),
         divergence=divergence_of(path),
         files=files,
+        description=known.get("description"),
+        domain=known.get("domain"),
+        task=known.get("task"),
+        headline=known.get("headline"),
     )
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """Return what cutaway knows of a model's folder beside its files: of one in itself, or of one in its cache."""
+    if (model := shipped_at(path)) is not None:
+        return dataclasses.asdict(model) | {"source": model.source}
+    known = (cache.record(path.name) if path.parent == cache.home() / "models" else None) or {}
+    entry = SHELF.get(str(known.get("name")))
+    more = {"description": entry.description, "domain": entry.domain, "task": entry.task} if entry else {}
+    return more | known
 
 
 def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> str:
@@ -172,8 +217,13 @@ def model_card(name: str | os.PathLike[str], *, revision: str | None = None) -> 
 def remove_model(name: str) -> int:
     """Remove a model from cutaway's cache and return the bytes freed; other folders are never touched.
 
-    Raises `UnknownModel` if the cache has no such model.
+    Raises `UnknownModel` if the cache has no such model, and `InputError` for a path and for a model in cutaway itself.
     """
+    if (model := shipped(name)) is not None:
+        raise InputError(
+            f"{name} is a part of cutaway itself, not a model in the cache",
+            hint=f"it stays as long as cutaway is installed; it takes {sized(_built_in(model).bytes)}",
+        )
     entry = SHELF.get(name)
     key = entry.key if entry else name
     if cache.record(key) is None:

@@ -37,6 +37,7 @@ from cutaway.models.config_outline import check_left_to_right
 from cutaway.models.missing_packages import missing_package
 from cutaway.models.named_tokenizer import load_tokenizer
 from cutaway.models.shelf import DEFAULT, SHELF
+from cutaway.models.shipped_models import shipped_at
 from cutaway.models.sources import resolve
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.models.tokenizer_files import quiet_transformers
@@ -300,6 +301,8 @@ def _too_large(name: str) -> ModelError:
 
 
 def _again(name: str, path: Path) -> str:
+    if shipped_at(path) is not None:
+        return f"install it again: {pip_install()} --force-reinstall --no-deps cutaway"
     if name in SHELF:
         return f"fetch it again: cutaway models rm {name} && cutaway models get {name}"
     if path.parent == cache.home() / "models":

