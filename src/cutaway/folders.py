@@ -1,10 +1,13 @@
-"""Output folders: checked before the work, so that no file of the user is overwritten."""
+"""Output folders: checked before the work, so that no file of the user is overwritten, and written whole."""
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
-from collections.abc import Collection
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from cutaway.errors import OutputError, cannot_write
@@ -39,6 +42,27 @@ def check_folder_path(directory: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError) as error:
         raise _unwritable(folder, error) from error
     return folder
+
+
+@contextlib.contextmanager
+def written_aside(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target` that becomes it when the block ends, so there is never half of it.
+
+    If `target` is there, the files go into it, and files of the same name are replaced; config.json comes last, because
+    it makes the folder a model. If the block fails, nothing is left.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        yield aside
+        aside.chmod(0o755)  # others may read it, too
+        if not target.is_dir():
+            aside.rename(target)
+            return
+        for path in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
+            path.replace(target / path.name)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _unwritable(folder: Path, error: Exception) -> OutputError:

@@ -201,7 +201,7 @@ def test_refused_rows(proteins):
     shards, tokenizer, _ = proteins
     with pytest.raises(InputError, match="`layout` is 'dense'"):
         RecordRows(shards, tokenizer, 32, layout="dense")
-    with pytest.raises(InputError, match="too long for a context of 32"):
+    with pytest.raises(InputError, match="too long: at most"):
         RecordRows(shards, tokenizer, 32, long="refuse")
     counts = RecordRows(shards, tokenizer, 32, long="cut").counts
     long = [length for length in shards.lengths[shards.train[:, 0]].tolist() if length + 2 > 32]

@@ -14,6 +14,7 @@ from cutaway.cli.training_options import (
     SECTIONS,
     data_options,
     finetuning_options,
+    hiding_options,
     launch_options,
     run_elsewhere,
     stopping,
@@ -43,14 +44,7 @@ from cutaway.ranks import find_ranks
     type=AtLeast(1),
     help="How many tokens the model reads at once.  [default: 128, or what it can if that is less]",
 )
-@click.option("--dropout", default=0.0, help="Share of numbers that are dropped at random in training.")
-@click.option("--mask-share", default=0.15, help="Share of tokens to hide, for the objective masked.")
-@click.option(
-    "--mask-rule",
-    type=click.Choice(["all", "80/10/10"]),
-    default="all",
-    help="Hide all chosen tokens, or leave a tenth of them and swap a tenth.",
-)
+@hiding_options
 @data_options
 @finetuning_options
 @launch_options

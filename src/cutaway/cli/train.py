@@ -13,6 +13,7 @@ from cutaway.cli.output import emit, folder_options
 from cutaway.cli.training_options import (
     SECTIONS,
     data_options,
+    hiding_options,
     launch_options,
     loop_options,
     run_elsewhere,
@@ -44,14 +45,7 @@ from cutaway.ranks import find_ranks
 @click.option("--heads", type=AtLeast(1), help="Attention heads per layer.  [default: by --size]")
 @click.option("--width", type=AtLeast(1), help="Length of the vector of each token.  [default: by --size]")
 @click.option("--context", type=AtLeast(1), help="How many tokens the model reads at once.  [default: 128]")
-@click.option("--dropout", default=0.0, help="Share of numbers that are dropped at random in training.")
-@click.option("--mask-share", default=0.15, help="Share of tokens to hide, for the objective masked.")
-@click.option(
-    "--mask-rule",
-    type=click.Choice(["all", "80/10/10"]),
-    default="all",
-    help="Hide all chosen tokens, or leave a tenth of them and swap a tenth.",
-)
+@hiding_options
 @data_options
 @tokenizer_option
 @loop_options

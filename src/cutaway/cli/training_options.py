@@ -38,6 +38,17 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "Records": ("--validate-every", "--samples", "--save-every", "--keep", "--tensorboard"),
 }  # fmt: skip
 
+hiding_options = chain(
+    click.option("--dropout", default=0.0, help="Share of numbers that are dropped at random in training."),
+    click.option("--mask-share", default=0.15, help="Share of tokens to hide, for the objective masked."),
+    click.option(
+        "--mask-rule",
+        type=click.Choice(["all", "80/10/10"]),
+        default="all",
+        help="Hide all chosen tokens, or leave a tenth of them and swap a tenth.",
+    ),
+)
+
 data_options = chain(
     click.option(
         "--alphabet",

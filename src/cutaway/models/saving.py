@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +14,7 @@ import torch
 import transformers
 
 from cutaway.errors import ModelError, cannot_write
-from cutaway.folders import check_new_folder
+from cutaway.folders import check_new_folder, written_aside
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.listing import FileEntry, files_in, model_card
 from cutaway.models.loading import shared
@@ -75,18 +74,12 @@ def save(
     target = check_new_folder(directory, beside={*RUN_FILES, *replace})
     loaded = shared(model, "any")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        try:
+        with written_aside(target) as aside:
             with step(f"saving {loaded.name}"):
                 _write(loaded, aside, card_text)
             ids_T = _probe(loaded)
             with step("loading what was saved, to compare"):
                 difference = _difference(loaded, aside, ids_T)
-            aside.chmod(0o755)
-            move_into(aside, target)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise cannot_write(
             f"can't save to {str(target)!r}: {error.strerror or error}",
@@ -197,13 +190,3 @@ def _equal_weights(module: Any, again: Any) -> bool:
 def _output(output: Any) -> torch.Tensor:
     tensor: torch.Tensor = output.logits if hasattr(output, "logits") else output.last_hidden_state
     return tensor
-
-
-def move_into(aside: Path, target: Path) -> None:
-    """Move the files of a folder into another one, which may have files already."""
-    if not target.exists():
-        aside.rename(target)
-        return
-    # The folder has other files already; config.json comes last, because it makes the folder a model.
-    for path in sorted(aside.iterdir(), key=lambda path: path.name == "config.json"):
-        path.replace(target / path.name)

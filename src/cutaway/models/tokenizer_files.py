@@ -16,12 +16,12 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cutaway.errors import CorruptFile, ModelError, UnsafeFile
+from cutaway.folders import written_aside
 from cutaway.log import get_logger
 from cutaway.models import cache
 from cutaway.models.missing_packages import missing_package
@@ -215,18 +215,9 @@ def _keep(tokenizer: Tokenizer, target: Path) -> None:
         for older in target.parent.glob(f"{target.name.partition('-')[0]}-*"):
             if older != target:
                 shutil.rmtree(older, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        try:
+        with written_aside(target) as aside:
             (aside / "tokenizer.json").write_text(tokenizer.backend.to_str(), encoding="utf-8")
             (aside / "tokenizer_config.json").write_text(json.dumps(tokenizer.config), encoding="utf-8")
-            aside.chmod(0o755)  # other users may share the cache
-            if target.is_dir():
-                for file in aside.iterdir():
-                    file.replace(target / file.name)
-            else:
-                aside.rename(target)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextlib.contextmanager

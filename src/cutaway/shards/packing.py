@@ -67,7 +67,8 @@ def pieces(
         record, start, end = spans[too_long[0]].tolist()
         raise InputError(
             f"record {record:,} (counted from 0) has {counted(end - start, 'token')}, and {len(too_long):,} such "
-            f"{'record is' if len(too_long) == 1 else 'records are'} too long for a context of {context:,}",
+            f"{'record is' if len(too_long) == 1 else 'records are'} too long: at most {window - ends:,} fit into the "
+            "context",
             hint="choose a larger `context`, or `long='split'` or `long='cut'`",
         )
     if long == "cut":

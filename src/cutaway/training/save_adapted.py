@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from cutaway.errors import cannot_write
-from cutaway.folders import check_new_folder
-from cutaway.models.saving import MODEL_FILES, RUN_FILES, move_into, save_tokenizer_of
+from cutaway.folders import check_new_folder, written_aside
+from cutaway.models.saving import MODEL_FILES, RUN_FILES, save_tokenizer_of
 from cutaway.models.text_model import Model
 from cutaway.training.adapter_folder import FILES
 from cutaway.training.lora import save_adapter
@@ -22,16 +19,10 @@ def save_adapted(model: Model, directory: str | os.PathLike[str], card_text: str
     """Write adapters, tokenizer and card into a run's folder, whole or not at all. Raises `OutputError`."""
     target = check_new_folder(directory, beside=_FILES)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        try:
+        with written_aside(target) as aside:
             save_tokenizer_of(model, aside)
             (aside / "README.md").write_text(card_text, encoding="utf-8")
             save_adapter(model.module, aside)
-            aside.chmod(0o755)
-            move_into(aside, target)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
     except OSError as error:
         raise cannot_write(
             f"can't save to {str(target)!r}: {error.strerror or error}",

@@ -105,7 +105,8 @@ def gate(
 ) -> int:  # fmt: skip
     """The first half of a feed-forward layer in pieces of 64 outputs, and its activation.
 
-    A gated layer has 16 gates, then 16 values, and so on (0: SiLU, 1: GELU by tanh); without a gate 2 is GELU by tanh and 3 exact.
+    A gated layer has 16 gates, then 16 values, and so on (0: SiLU, 1: GELU by tanh). Without a gate 2 is GELU by tanh,
+    3 the exact one.
     """
     did = 0
     size = 2 if kind == BF16 else 4

@@ -10,8 +10,9 @@ from typing import Any
 class Shape:
     """A decoder's numbers; `windows` and `rotations` have one for each layer, `rotation_scales` one for each table.
 
-    `activation` is 0 for a layer gated by SiLU, 1 for one gated by GELU (by tanh), 2 for GELU without a gate (by
-    tanh; 3: exact). A window of 0 is none. A rotation is the number of a table of frequencies, or -1 for none. A cap of 0 is none.
+    `activation` is 0 for a layer gated by SiLU, 1 for one gated by GELU (by tanh), 2 for that GELU without a
+    gate, 3 for the exact one. A window of 0 is none. A rotation is the number of a table of frequencies, or -1 for
+    none. A cap of 0 is none.
     """
 
     layers: int
