@@ -535,7 +535,7 @@ def test_offline_fetches_nothing_and_leaves_the_environment(name, shelve, pips, 
             cli.main(["tokenize", "hello", "-m", name, "--offline"])
         assert ended.value.code == 1 and "--offline forbids" in capsys.readouterr().err
     assert pips == [] and hub.seen == [] and in_the_cache() == [] and dict(os.environ) == before
-    assert not sources.offline() and sources.resolve(name).is_dir() and (pips or hub.seen)  # it held for the command
+    assert not fetching.offline() and sources.resolve(name).is_dir() and (pips or hub.seen)  # it held for the command
 
 
 def test_offline_holds_only_in_its_own_context():

@@ -16,10 +16,10 @@ import transformers
 from cutaway.errors import ModelError, cannot_write
 from cutaway.folders import check_new_folder, written_aside
 from cutaway.models.cache import plain_os_errors
+from cutaway.models.hub import RECIPE
 from cutaway.models.listing import FileEntry, files_in, model_card
 from cutaway.models.loading import shared
 from cutaway.models.python_tokenizer import PythonBackend
-from cutaway.models.sources import RECIPE
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.models.tokenizer_files import quiet_transformers, read_tokenizer
 from cutaway.progress import step
