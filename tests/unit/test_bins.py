@@ -30,6 +30,7 @@ KINDS = {
     "constant": quantile_bins([[[3.0, 3.0, 3.0]]], 50),
     "zeros": quantile_bins([[[0.0] * 90 + list(range(10))]], 50),
     "signs": quantile_bins([[[-1.0, 1.0, 0.0, -2.0, 2.0] * 20]], 4),
+    "fixed": quantile_bins([[[-40.0, 1.0, 30.0, 2.0, 0.0] * 20]], 30, fixed=True),
 }
 TINY, LEAST, MOST = 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308
 EXTREMES = [
@@ -44,6 +45,8 @@ EXTREMES = [
 
 def holds(bins: Bins, channels: list[list[float]]) -> None:
     """Hold every number against its bound, in exact arithmetic, through the tokens."""
+    if bins.powers is not None:
+        bins = Bins(bins.edges, bins.powers * len(channels))
     tokenizer = bins_tokenizer(bins)
     ids = tokenizer.encode(bins.write(channels)).ids
     assert not set(ids) & tokenizer.special_ids
@@ -141,3 +144,30 @@ def test_text_that_is_not_a_series_is_refused(channels: list[list[float]], said:
 def test_what_nobody_wrote_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         uniform_bins(9).read(text)
+
+
+def test_a_frequent_number_comes_back_exactly() -> None:
+    rain = [0.0] * 60 + RNG.exponential(3, size=40).round(1).tolist()
+    bins = quantile_bins([[rain, [number + 5 for number in rain]]], 32)
+    assert len(bins.edges) <= 33
+    back = bins.read(bins.write([[0.0, 1.7, 0.0]]))[0]
+    assert back[0] == back[2] == 0
+    assert 0 < abs(back[1] - 1.7) < 1
+
+
+def test_fixed_scales_write_a_number_alike_in_every_series() -> None:
+    cold, warm = [1.0, 2.0, 3.0, 9.5], [9.5, 20.0, 30.0, 40.0]
+    own, fixed = (quantile_bins([[cold, cold], [warm, warm]], 16, fixed=fixed) for fixed in (False, True))
+    words = [[bins.write([cold, warm]).split()[6:][at] for at in (1, 6)] for bins in (own, fixed)]
+    assert words[0][0] != words[0][1]
+    series = np.array([[9.5, 3.0], [30.0, 9.5]])
+    written = [fixed.write([channel, channel]).split()[6::2] for channel in series]
+    assert written[0][0] == written[1][1]
+    assert bins_of(bins_tokenizer(fixed, method="quantile")) == fixed
+    assert fixed.powers == (4, 4)
+    with pytest.raises(InputError, match=r"the series has 1 channel, and the tokenizer is for 2"):
+        fixed.write([cold])
+    with pytest.raises(InputError, match="series of 1 and 2 channels can't share fixed scales"):
+        quantile_bins([[cold], [cold, warm]], 16, fixed=True)
+    with pytest.raises(InputError, match="uniform bins have no fixed scale"):
+        train_tokenizer([[cold]], "bins", scale="fixed")

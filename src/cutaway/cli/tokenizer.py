@@ -19,7 +19,9 @@ _KINDS = ("bpe", "wordpiece", "unigram", "word", "char", "codon", "kmer", "smile
 _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
 _SECTIONS = {
-    "Of some kinds": ("--frame", "--k", "--overlapping", "--closed", "--bins", "--limit", "--angles", "--seed")
+    "Of some kinds": (
+        "--frame", "--k", "--overlapping", "--closed", "--bins", "--limit", "--scale", "--angles", "--seed"
+    )
 }
 
 
@@ -62,6 +64,11 @@ def command() -> None:
     "--limit",
     type=float,
     help="bins: uniform bins reach from minus to plus this many times the scale of the series.  [default: 15]",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["own", "fixed"]),
+    help="quantile bins: each series has a scale of its own, or each channel one for all series.  [default: own]",
 )
 @click.option(
     "--seed", type=Seed(), help="states: seed of the random choice of time steps and of k-means.  [default: 0]"

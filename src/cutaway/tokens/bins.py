@@ -1,9 +1,10 @@
-"""Series of numbers as tokens: scaled by their mean and put into bins, with an error bound for every finite number.
+"""Series of numbers as tokens: scaled and put into bins, with an error bound for every finite number.
 
 A series is written as text with one word for each token, so that an ordinary tokenizer can read it: the scale of each
 channel, then the numbers, time step by time step. A number is the word of its bin, `nan` if it is missing, or, if it is
-outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). Scales are
-powers of two, and edges are multiples of a small power of two, so scaling rounds nothing.
+outside all bins, a sign with two digits of exponent and two of mantissa (`0` for numbers below 2^-1000). A scale is the
+smallest power of two above the mean of |x|: of the channel in this series, or in all series that the bins were learned
+from (fixed). Edges are multiples of a small power of two, so scaling rounds nothing.
 
     s d15 d41 b2011 b2015 nan + d33 d36 d12 d0 …
 
@@ -42,9 +43,13 @@ _Floats = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Bins:
-    """N bins of scaled numbers: their N + 1 edges, ascending. A bin decodes to its middle."""
+    """N bins of scaled numbers: their N + 1 edges, ascending. A bin decodes to its middle.
+
+    `powers` are the exponents of the channels' scales if these are fixed; None if each series has its own.
+    """
 
     edges: tuple[float, ...]
+    powers: tuple[int, ...] | None = None
 
     def write(self, channels: Series) -> str:
         """Write C channels of T numbers as words; NaN is a missing number.
@@ -134,13 +139,23 @@ class Bins:
 
     def _placed(self, values_CT: _Floats) -> tuple[NDArray[np.int64], _Floats, NDArray[np.int64], NDArray[np.bool_]]:
         """Return each channel's power of two, and T × C scaled numbers, their bins, and whether they are outside."""
-        powers_C = np.array([_power(values_T) for values_T in values_CT])
+        powers_C = self._powers(values_CT)
         scaled_TC = _scaled(values_CT.T, powers_C)
         bins_TC = np.searchsorted(self._edges, scaled_TC, side="right") - 1
         bins_TC[scaled_TC == self._edges[-1]] -= 1
         with np.errstate(invalid="ignore"):
             outside_TC = (scaled_TC < self._edges[0]) | (scaled_TC > self._edges[-1])
         return powers_C, scaled_TC, bins_TC.clip(0, len(self.edges) - 2), outside_TC
+
+    def _powers(self, values_CT: _Floats) -> NDArray[np.int64]:
+        if self.powers is None:
+            return np.array([_power(values_T) for values_T in values_CT])
+        if len(values_CT) != len(self.powers):
+            raise InputError(
+                f"the series has {counted(len(values_CT), 'channel')}, and the tokenizer is for {len(self.powers)}",
+                hint="choose the columns that it was made for",
+            )
+        return np.array(self.powers)
 
     @functools.cached_property
     def middles(self) -> _Floats:
@@ -174,26 +189,46 @@ def uniform_bins(count: int, limit: float = 15.0) -> Bins:
     return Bins(tuple(((np.arange(count + 1) - count / 2) * width).tolist()))
 
 
-def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000) -> Bins:
+def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000, *, fixed: bool = False) -> Bins:
     """Return bins that hold equally many of the scaled numbers of `series`, learned from the first `most` of them.
 
-    Equal quantiles make one bin, so there may be fewer. Raises `InputError` if there are no numbers.
+    A number so frequent that several quantiles are equal, such as 0 of rain, is the middle of a narrow bin. With
+    `fixed` every channel has one scale for all series. Raises `InputError` if there are no numbers, and with `fixed`
+    for series that differ in their number of channels.
+
+    >>> quantile_bins([[[0.0] * 6 + [1.0, 2.0]]], 4).middles.round(2)
+    array([0.  , 0.62, 1.62])
     """
     found, total = [], 0
     for channels in series:
-        for values_T in channels_of(channels):
-            scaled_T = _scaled(values_T, _power(values_T))
-            found.append(scaled_T[np.isfinite(scaled_T)][: most - total])
-            total += len(found[-1])
+        found.append(channels_of(channels))
+        total += int(np.isfinite(found[-1]).sum())
         if total >= most:
             break
+    powers = _fixed_powers(found) if fixed else None
     if count < 1 or not total:
         raise InputError("the series have no numbers to learn bins from", hint="give a series with numbers")
-    edges = np.quantile(np.concatenate(found), np.linspace(0, 1, count + 1)).clip(-_FAR, _FAR)
-    edges = np.unique(np.round(edges / _GRAIN) * _GRAIN)
-    if edges[0] == edges[-1]:
-        edges = np.array([edges[0] - _GRAIN, edges[0] + _GRAIN])
-    return Bins(tuple(edges.tolist()))
+    scaled = [
+        _scaled(values_T, _power(values_T) if powers is None else powers[c])
+        for values_CT in found
+        for c, values_T in enumerate(values_CT)
+    ]
+    known = np.concatenate(scaled)
+    edges = np.quantile(known[np.isfinite(known)][:most], np.linspace(0, 1, count + 1)).clip(-_FAR, _FAR)
+    edges = np.round(edges / _GRAIN) * _GRAIN
+    frequent = np.unique(edges[1:][np.diff(edges) == 0])
+    edges = np.concatenate([edges[~np.isin(edges, frequent)], frequent - _GRAIN, frequent + _GRAIN])
+    return Bins(tuple(np.unique(edges).tolist()), powers)
+
+
+def _fixed_powers(series: Sequence[_Floats]) -> tuple[int, ...]:
+    """Return the exponent of each channel's scale, from its numbers in all series."""
+    if len(sizes := {len(values_CT) for values_CT in series}) > 1:
+        raise InputError(
+            f"series of {' and '.join(map(str, sorted(sizes)))} channels can't share fixed scales",
+            hint="give series of the same channels, or let each have its own scale",
+        )
+    return tuple(_power(values_T) for values_T in np.concatenate(series, axis=1)) if series else ()
 
 
 def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
@@ -208,8 +243,12 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
     half = np.diff(np.array(bins.edges)).max() / 2
     rounding = (
         f"numbers are rounded by at most {half:g} times the channel's scale; a number x below {bins.edges[0]:g} or "
-        f"above {bins.edges[-1]:g} scales by at most |x| / 8192, or 2^-1000 if that is more; the scale is the smallest "
-        "power of two above the channel's mean |x|"
+        f"above {bins.edges[-1]:g} scales by at most |x| / 8192, or 2^-1000 if that is more; "
+        + (
+            "the scale is the smallest power of two above the channel's mean |x|"
+            if bins.powers is None
+            else f"the scales of the channels are {', '.join(f'{2.0**power:g}' for power in bins.powers)}"
+        )
     )
     return assemble(
         models.WordLevel(numbered(words), unk_token=UNKNOWN),
@@ -220,17 +259,19 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
         written="series of numbers, as cutaway.tokens.Bins.write writes them",
         method=method,
         edges=list(bins.edges),
+        **({} if bins.powers is None else {"powers": list(bins.powers)}),
     )
 
 
 def bins_of(tokenizer: Tokenizer) -> Bins:
     """Return the bins of a tokenizer. Raises `InputError` if it was not made from bins."""
-    edges = tokenizer.config.get("cutaway", {}).get("edges")
+    declared = tokenizer.config.get("cutaway", {})
+    edges, powers = declared.get("edges"), declared.get("powers")
     if edges is None:
         raise InputError(
             f"{tokenizer.name} is not a tokenizer of bins", hint="make one: cutaway tokenizer train --kind bins"
         )
-    return Bins(tuple(edges))
+    return Bins(tuple(edges), None if powers is None else tuple(powers))
 
 
 def count_for(vocab_size: int) -> int:

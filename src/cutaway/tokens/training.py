@@ -37,7 +37,7 @@ _OPTIONS: Final = {
     "kmer": ("k", "overlapping"),
     "smiles": ("closed",),
     "selfies": ("closed",),
-    "bins": ("method", "limit"),
+    "bins": ("method", "limit", "scale"),
     "states": ("seed", "angles"),
 }
 
@@ -61,7 +61,7 @@ def train_tokenizer(
     | kmer | k letters | k=6, overlapping=False |
     | smiles | an atom, a bond, a ring number | closed=False |
     | selfies | a SELFIES symbol: an atom with its bond, a branch, a ring, a length | closed=False |
-    | bins | a number, as its bin | method="uniform" or "quantile", limit=15 |
+    | bins | a number, as its bin | method="uniform" or "quantile", limit=15, scale="own" or "fixed" (quantile) |
     | states | a time step of all channels, as the nearest of the states that k-means finds | seed=0, angles=False |
 
     `vocab_size` counts all tokens, special ones included. The default is 4,096 for bpe, wordpiece, unigram and bins, at
@@ -128,12 +128,18 @@ def _learned(sequences: Iterator[str], kind: str, alphabet: str, vocab_size: int
     return unit_bpe.letter_bpe(sequences, alphabet, vocab_size)
 
 
-def _bins(series: Iterator[Any], vocab_size: int, method: str = "uniform", limit: float = 15.0) -> Tokenizer:
+def _bins(
+    series: Iterator[Any], vocab_size: int, method: str = "uniform", limit: float = 15.0, scale: str = "own"
+) -> Tokenizer:
     count = bins.count_for(vocab_size)
-    if method == "uniform":
+    if scale not in ("own", "fixed"):
+        raise InputError(f"there is no scale {scale!r}", hint="choose from own, fixed")
+    if method == "uniform" and scale == "own":
         return bins.bins_tokenizer(bins.uniform_bins(count, limit))
+    if method == "uniform":
+        raise InputError("uniform bins have no fixed scale", hint="leave `scale` out, or take quantile bins")
     if method == "quantile":
-        return bins.bins_tokenizer(bins.quantile_bins(series, count), method=method)
+        return bins.bins_tokenizer(bins.quantile_bins(series, count, fixed=scale == "fixed"), method=method)
     raise InputError(f"there are no {method!r} bins", hint="choose from uniform, quantile")
 
 

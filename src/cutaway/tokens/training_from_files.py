@@ -66,6 +66,8 @@ def train_from_files(
     tokenizer = train_tokenizer(sequences, kind, alphabet=alphabet, vocab_size=vocab_size, **options)
     for _ in sequences:  # check those that the kind did not learn from
         pass
+    if kind == "bins" and column:
+        tokenizer.config["cutaway"]["columns"] = [column] if isinstance(column, str) else list(column)
     return dataclasses.replace(
         save_tokenizer(tokenizer, directory, force=force),
         records=records.counts["records"],
