@@ -152,3 +152,12 @@ def test_one_long_record_and_records_of_nothing():
         [Symbols(text, closed=False)], [Symbols(text[:0], closed=True)], size=4, what="x", ends=True
     )
     assert [len(one.nats[0]) for one in found] == [1] * len(found)
+
+
+def test_the_end_of_one_long_record_is_rare_though_no_train_part_ends():
+    """A genome: its parts in the train part don't end, and its last one, which does, is held out."""
+    train = [Symbols(RANDOM.integers(4, size=500), closed=False) for _ in range(4)]
+    test = [Symbols(RANDOM.integers(4, size=100), closed=True)]
+    uniform = symbol_baselines(train, test, size=4, what="letter", ends=True)[0].nats[0]
+    assert uniform[0] == pytest.approx(math.log(4) - math.log1p(-1 / 2001))
+    assert uniform[-1] == pytest.approx(math.log(2001))

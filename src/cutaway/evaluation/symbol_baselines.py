@@ -83,9 +83,12 @@ def symbol_baselines(
 
 
 def _stop(train: Sequence[Symbols]) -> float:
-    """Return the chance that a record ends after a symbol if all lengths are possible: 1 / (mean length + 1)."""
-    ended = [one for one in train if one.closed]
-    return 1 / (sum(len(one.ids) for one in ended) / len(ended) + 1) if ended else 0.5
+    """Return the chance that a record ends after a symbol if all lengths are possible: 1 / (mean length + 1).
+
+    If none of them ends, which parts of one long record don't, it is 1 / (all symbols + 1).
+    """
+    ended = [one for one in train if one.closed] or train
+    return 1 / (sum(len(one.ids) for one in ended) / max(1, sum(one.closed for one in ended)) + 1)
 
 
 def _flat(test: Sequence[Symbols], chance_V: Floats, stop: float) -> list[Floats]:
