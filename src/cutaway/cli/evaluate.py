@@ -17,7 +17,7 @@ _SECTIONS = {
         "--train-data", "--held-out", "--label-column", "--target-column", "--column", "--alphabet", "--format",
         "--skip-bad",
     ),
-    "Written records": ("--samples",),
+    "Written records": ("--samples", "--statistics"),
     "How much": ("--records", "--tokens", "--window", "--draws", "--seed"),
 }  # fmt: skip
 
@@ -51,6 +51,11 @@ _LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "dra
     metavar="N|FILE",
     help="Measure records that the model writes: N of them, at temperature 1, or those in FILE; then MODEL may be left "
     "out. They are compared with the records of FILEs and of --train-data.",
+)
+@click.option(
+    "--statistics",
+    metavar="FILE",
+    help="With --samples of molecules: also measure the FCD to the statistics in FILE, such as MOSES' test_stats.npz.",
 )
 @click.option(
     "--records",
@@ -96,6 +101,8 @@ def command(
     if samples is not None:
         _written(model, files, samples, options | {"format": file_format, "records": records})
         return
+    refuse_unused("without --samples", "statistics")
+    del options["statistics"]
     from cutaway.evaluation.request import RECORDS, Request
 
     names = {name: options.pop(name) for name in tuple(options) if name not in LOADING}
@@ -122,7 +129,8 @@ def _written(model: str, files: tuple[str, ...], samples: str, options: dict[str
     named: str | None = model
     if not samples.isdecimal() and Path(model).is_file() and Path(model).suffix != ".gguf":
         named, files = None, (model, *files)
-    names = {name: options[name] for name in ("train_data", "column", "alphabet", "format", "skip_bad", "seed")}
+    shared = ("train_data", "column", "alphabet", "format", "skip_bad", "seed", "statistics")
+    names = {name: options[name] for name in shared}
     count = SAMPLES if options["records"] is None else options["records"]
     request = SampleRequest(files, samples=int(samples) if samples.isdecimal() else samples, records=count, **names)
     if named is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from cutaway.errors import BadSequence, InputError, counted
-from cutaway.evaluation import sequence_measures
+from cutaway.evaluation import molecule_measures, sequence_measures
+from cutaway.evaluation.chemnet import read_statistics
 from cutaway.evaluation.descriptions import MetricNote
 from cutaway.evaluation.examples import Example, Kept, Reading, alphabet_for
 from cutaway.evaluation.resampling import Measured
@@ -46,13 +48,15 @@ def evaluate_samples(
     skip_bad: bool = False,
     records: int = SAMPLES,
     seed: int = 0,
+    statistics: str | os.PathLike[str] | None = None,
 ) -> SampleEvaluation:
     """Measure records that a model writes against test records and the records that it learned from.
 
     With a number of `samples` the model writes so many, at temperature 1: record r draws from the random stream of
     `seed + r`. With a file of `samples` its records are measured, and `model` may be None if `alphabet` says what they
     are made of. At most `records` test records count, chosen by a hash; whether a record is new is told by all of
-    `train_data`. What is measured follows from the alphabet.
+    `train_data`. What is measured follows from the alphabet; for molecules the FCD to a file of `statistics`, such as
+    MOSES' test_stats.npz, too.
 
     Raises `InputError` for a file that is missing or has no records, or a kind of sequence that has no measures; a
     `ModelError` if the model can't write records.
@@ -61,7 +65,7 @@ def evaluate_samples(
     >>> found.metrics["valid"].value  # doctest: +SKIP
     0.95
     """
-    request = SampleRequest(data, train_data, samples, column, alphabet, format, skip_bad, records, seed)
+    request = SampleRequest(data, train_data, samples, column, alphabet, format, skip_bad, records, seed, statistics)
     return measure_samples(request, model)
 
 
@@ -72,7 +76,7 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
         request.check_without_model()
     said = request.stated_alphabet
     kind = said or alphabet_for(request.files, loaded.tokenizer, request.format)  # type: ignore[union-attr]
-    chosen = _measures_of(kind)
+    chosen, measures = _measures_of(kind, request.statistics)
     written, unfinished = _written(request, loaded, kind)
     test, test_of = _test(request, kind)
     train = list(_sequences(request.train_files, kind, request))
@@ -80,11 +84,11 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
     made_of = {"test": test, "train": beside, "shuffled": _shuffled(beside, request.seed)}
     name = loaded.name if loaded is not None else Path(str(request.file)).name
     with step("measuring", len(made_of) + 1) as measuring:
-        own = chosen.measures(written, test, train)
+        own = measures(written, test, train)
         measuring.advance(1)
         others = {}
         for who, records in made_of.items():
-            others[who] = chosen.measures(records, test, train)
+            others[who] = measures(records, test, train)
             measuring.advance(1)
     about = [note for note in chosen.NOTES if note.key in own]
     source = request.file and Path(request.file).name
@@ -111,11 +115,16 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
     )
 
 
-def _measures_of(alphabet: str) -> Any:
-    """Return the file of measures for an alphabet."""
+def _measures_of(alphabet: str, statistics: str | os.PathLike[str] | None) -> tuple[Any, Any]:
+    """Return the file of measures for an alphabet, and its function."""
+    if alphabet == "smiles":
+        known = None if statistics is None else read_statistics(statistics)
+        return molecule_measures, functools.partial(molecule_measures.measures, statistics=known)
+    if statistics is not None:
+        raise InputError("`statistics` are of molecules, and these records are not", hint="leave `statistics` out")
     if alphabet == "series":
         raise InputError("there are no measures of written series", hint="evaluate the model on `data` without samples")
-    return sequence_measures
+    return sequence_measures, sequence_measures.measures
 
 
 def _written(request: SampleRequest, model: ModelLike | None, alphabet: str) -> tuple[list[Any], int | None]:

@@ -34,6 +34,7 @@ class SampleRequest:
     skip_bad: bool = False
     records: int = SAMPLES
     seed: int = 0
+    statistics: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("data", "train_data"):
@@ -48,7 +49,7 @@ class SampleRequest:
             raise InputError(f"there is no alphabet {self.alphabet!r}", hint=f"choose from {', '.join(CHECKS)}")
         if self.format is not None and self.format not in READERS:
             raise InputError(f"there is no format {self.format!r}", hint=f"choose from {', '.join(READERS)}")
-        for file in (*self.files, *self.train_files, *([self.file] if self.file else [])):
+        for file in (*self.files, *self.train_files, *self._more_files):
             if not Path(file).exists():
                 raise InputError(f"there is no file {file!r}", hint="check the name and the folder you are in")
         if not self.files:
@@ -56,6 +57,14 @@ class SampleRequest:
         if not self.train_files:
             why = "what the model learned from is missing: what is new can't be told without it"
             raise InputError(why, hint="give its file as `train_data`")
+
+        if self.statistics is not None and self.stated_alphabet not in (None, "smiles"):
+            why = f"`statistics` are of molecules, and the records are of the alphabet {self.stated_alphabet}"
+            raise InputError(why, hint="leave `statistics` out")
+
+    @property
+    def _more_files(self) -> list[str]:
+        return [os.fspath(file) for file in (self.file, self.statistics) if file is not None]
 
     @property
     def count(self) -> int | None:
