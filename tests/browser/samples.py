@@ -763,12 +763,46 @@ def tour() -> Record:
     }
 
 
+def filling(places: int = 2, masked: bool = False) -> Record:
+    """A text with marked places and what may stand there."""
+    dice = random.Random(8)
+    words = [["Paris", "London", "Madrid", "Lyon"], ["Italy", "Rome", "France", "Spain"]]
+    found, text = [], ""
+    for place in range(places):
+        text += f"{', and ' if place else 'T'}he capital of " if place % 2 == 0 else " that of "
+        rivals = spread(words[place % 2], dice, 0.99)
+        found.append(
+            {
+                "position": 6 + 5 * place, "start": len(text), "end": len(text) + 1, "choices": 31903,
+                "share": 0.93 if masked else None,
+                "candidates": [
+                    {
+                        "element": one["token"], "id": one["id"], "probability": one["probability"],
+                        "from_left": None if masked else dice.uniform(0.001, 0.7),
+                    }
+                    for one in rivals
+                ],
+            }
+        )
+        text += "_ is known"
+    best = [place["candidates"][0]["element"] for place in found]
+    ways = [
+        {"elements": best, "probability": 0.871, "logprob": -31.2},
+        {"elements": list(reversed(best)), "probability": 0.085, "logprob": -33.5},
+    ]
+    return {
+        "schema": "cutaway.filling/1", "model": MODEL, "text": text, "kind": "word", "alphabet": "text",
+        "method": "masked softmax" if masked else "whole sequences", "exact": masked, "compared": 0 if masked else 64,
+        "places": found, "filled": text.replace("_", best[0]), "fillings": [] if masked else ways,
+    }
+
+
 def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), run_comparison(), plan(), saved(), models(), model(), tour(), heads(), ablation(),
-        comparison(), lens(),
+        comparison(), lens(), filling(),
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.evaluation("classes"), figure_records.sample_evaluation(),

@@ -93,6 +93,7 @@ def test_results_of_sequences_come_back(tiny_gpt2, tiny_bert_classifier):
     protein = Model("letters", None, transformers.GPT2LMHeadModel(config).eval(), letters)
     Path("a.fa").write_text(">a\nMKTAY\n>b\nMKSAY\n")
     comes_back(cutaway.mutate("MKTAY", protein))
+    comes_back(cutaway.fill("MK?AY", protein))
     comes_back(cutaway.mutate("MKTAY", protein, alignment="a.fa"))
 
 

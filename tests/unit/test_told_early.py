@@ -107,6 +107,15 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("", "-m", "MODEL"), "there is no text"),
         (("a", "-m", "./nowhere"), UNKNOWN),
     ],
+    "fill": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("a _", "-m", "./nowhere"), UNKNOWN),
+        (("a _", "-m", "MODEL", "--top-k", "0"), "--top-k is 0"),
+        (("a _", "-m", "MODEL", "--width", "0"), "--width is 0"),
+        (("no mark", "-m", "MODEL"), "no place of 'no mark' is marked"),
+        (("", "-m", "MODEL"), "no text to fill"),
+        (("E?", "-m", "MODEL", "--alphabet", "dna"), "'E' is not a letter of dna"),
+    ],
     "mutate": [
         (("-f", "nowhere.txt"), NO_FILE),
         (("ACD", "-m", "./nowhere"), UNKNOWN),

@@ -26,6 +26,7 @@ from cutaway.cli import (
     doctor,
     embed,
     evaluate,
+    fill,
     finetune,
     generate,
     heads,
@@ -67,7 +68,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, mutate),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, fill, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(records, data, plan, train, finetune, evaluate, models, doctor),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -91,6 +91,11 @@ class Group(click.Group):
     """A group that lists its commands in the order they are added, each with its first sentence, whole."""
 
     command_class = Command
+    second_names: ClassVar[Mapping[str, str]] = {"fill-mask": "fill"}  # that --help does not list
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name, or of this second name."""
+        return super().get_command(ctx, self.second_names.get(cmd_name, cmd_name))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in their order."""

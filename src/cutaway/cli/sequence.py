@@ -22,6 +22,12 @@ protein_option = click.option(
 )
 
 
+alphabet_option = click.option(
+    "--alphabet",
+    type=click.Choice(["protein", "dna", "rna"]),
+    help="What TEXT is made of, if the tokenizer does not say it.  [default: found from TEXT]",
+)
+
 record_option = click.option(
     "--record",
     metavar="ID",

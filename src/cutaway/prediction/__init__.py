@@ -1,4 +1,4 @@
-"""Predictions about a given text: its probability, its label, and the effect of changing a letter.
+"""Predictions about a given text: its probability, its label, what fills its gaps, the effect of changing a letter.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

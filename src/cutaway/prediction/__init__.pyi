@@ -1,4 +1,5 @@
 from .classification import Classification as Classification, classify as classify
+from .filling import Filled as Filled, fill as fill
 from .mutation import Mutations as Mutations, mutate as mutate
 from .profile import Profile as Profile
 from .scoring import Score as Score, ScoredToken as ScoredToken, score as score

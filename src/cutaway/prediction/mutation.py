@@ -18,19 +18,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from cutaway.errors import InputError, ModelError, PromptTooLong, WrongKind
-from cutaway.models.loading import shared
+from cutaway.errors import InputError, PromptTooLong, WrongKind
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.models.text_model import Model, ModelLike
+from cutaway.prediction.language_model import (
+    causal_logprobs,
+    check_finite,
+    masked_logprobs,
+    masked_or_causal,
+    rows_at_once,
+)
 from cutaway.prediction.profile import Profile, column_profile, spearman
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.alphabet_detection import ALPHABETS, check_letters, letters_apart, letters_of
 from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Encoding
-
-_LOGITS = 64_000_000  # most logits of a batch: 256 MB
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -109,7 +113,7 @@ def mutate(
     check_letters(text, alphabet, letters)
     if batch_size < 1:
         raise InputError(f"`batch_size` is {batch_size}", hint="it must be 1 or above")
-    loaded, mask = _language_model(model)
+    loaded, mask = masked_or_causal(model, DEFAULT_PROTEIN)
     name, chosen, sequence, changes = letters_of(loaded.tokenizer, text, alphabet, letters)
     text = letters_apart(loaded.tokenizer, sequence) if name in ALPHABETS else sequence
     encoding = Codec.of(loaded.tokenizer, name).encode(text)
@@ -119,20 +123,16 @@ def mutate(
     except PromptTooLong as error:
         raise PromptTooLong(error.message, hint="give a part of the sequence") from error
     ids_T, letters_A = (torch.tensor(some, device=loaded.device) for some in (ids, list(chosen.values())))
-    room = max(1, min(batch_size, _LOGITS // (len(ids) * loaded.config.get_text_config().vocab_size)))
+    room = rows_at_once(loaded, len(ids), batch_size)
     known = None
     if mask is not None:
-        logprobs_PA = _masked(loaded, ids_T, sites, letters_A, mask, room)
+        logprobs_PA = masked_logprobs(loaded, ids_T, sites, mask, letters_A, room)
         own_P = [list(chosen).index(letter) for letter in wild]
         known = logprobs_PA[torch.arange(len(own_P)), own_P]
         effects_PA = logprobs_PA - known[:, None]
     else:
         effects_PA = _causal(loaded, ids_T, sites, letters_A, room)
-    if not effects_PA.isfinite().all():
-        raise ModelError(
-            f"{loaded.name} computes numbers that are not finite (NaN or infinity)",
-            hint="its weights are damaged, or `dtype` is too small for it: try `dtype='float32'`",
-        )
+    check_finite(loaded, effects_PA)
     pieces = _pieces(text, encoding)
     numbers = {at: number for number, (at, _) in enumerate(pieces)}
     places = [(numbers[at], letter) for at, letter in zip(sites, wild, strict=True)]
@@ -152,26 +152,6 @@ def mutate(
         unscored=len(pieces) - len(sites),
         profile=_profile(alignment, [piece for _, piece in pieces], places, list(chosen), pseudocount, effects),
     )
-
-
-def _language_model(model: ModelLike) -> tuple[Model, int | None]:
-    """Return the model and the id of its mask, or None if it is causal."""
-    loaded = shared(model, "any")
-    if "ForMaskedLM" in type(loaded.module).__name__:
-        if (mask := loaded.tokenizer.special_id("mask")) is None:
-            raise WrongKind(
-                f"{loaded.name} is a masked model, but its tokenizer has no mask token",
-                hint=f"use another model, for example `model={DEFAULT_PROTEIN!r}`",
-            )
-        return loaded, mask
-    try:
-        loaded = shared(model, "causal")
-    except WrongKind as error:
-        raise WrongKind(
-            f"{loaded.name} is a {type(loaded.module).__name__}, which gives no probabilities of letters",
-            hint=f"use a masked or a causal language model of sequences, for example `model={DEFAULT_PROTEIN!r}`",
-        ) from error
-    return loaded, None
 
 
 def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:
@@ -198,27 +178,9 @@ def _sites(model: Model, text: str, encoding: Encoding, letters: dict[str, int])
 
 
 @torch.inference_mode()
-def _masked(
-    model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torch.Tensor, mask: int, room: int
-) -> torch.Tensor:
-    """Return the letters' logprobs [P, A] at each site when that site is masked, nats."""
-    found = []
-    with step("masking sites", len(sites)) as masking:
-        for start in range(0, len(sites), room):
-            at_B = torch.tensor(sites[start : start + room], device=model.device)
-            rows_B = torch.arange(len(at_B), device=model.device)
-            ids_BT = ids_T.repeat(len(at_B), 1)
-            ids_BT[rows_B, at_B] = mask
-            logits_BV = model.module(input_ids=ids_BT).logits[rows_B, at_B]
-            found.append(logits_BV.double().log_softmax(-1)[:, letters_A].cpu())
-            masking.advance(len(at_B))
-    return torch.cat(found)
-
-
-@torch.inference_mode()
 def _causal(model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torch.Tensor, room: int) -> torch.Tensor:
     """Return log P(mutant) - log P(wild type) [P, A] of the whole sequence, nats; the first id has no probability."""
-    wild_T = _logprobs(model, ids_T[None])[0]
+    wild_T = causal_logprobs(model, ids_T[None])[0]
     effects_PA = torch.zeros(len(sites), len(letters_A), dtype=torch.float64)
     jobs = [(p, a) for p, at in enumerate(sites) for a in range(len(letters_A)) if letters_A[a] != ids_T[at]]
     with step("scoring mutants", len(jobs)) as scoring:
@@ -227,20 +189,12 @@ def _causal(model: Model, ids_T: torch.Tensor, sites: list[int], letters_A: torc
             ids_BT = ids_T.repeat(len(some), 1)
             for row, (p, a) in enumerate(some):
                 ids_BT[row, sites[p]] = letters_A[a]
-            changes_BT = _logprobs(model, ids_BT) - wild_T
+            changes_BT = causal_logprobs(model, ids_BT) - wild_T
             for row, (p, a) in enumerate(some):
                 # Letters before a site are predicted from the same letters: only rounding could change them.
                 effects_PA[p, a] = changes_BT[row, max(0, sites[p] - 1) :].sum()
             scoring.advance(len(some))
     return effects_PA
-
-
-def _logprobs(model: Model, ids_BT: torch.Tensor) -> torch.Tensor:
-    """Return the logprob [B, T - 1] of every id but the first, nats."""
-    logits_BTV = model.module(input_ids=ids_BT, use_cache=False).logits[:, :-1]
-    chosen_BT = logits_BTV.gather(2, ids_BT[:, 1:, None])[..., 0].double()
-    logprobs_BT: torch.Tensor = chosen_BT - logits_BTV.double().logsumexp(-1)
-    return logprobs_BT.cpu()
 
 
 def _profile(

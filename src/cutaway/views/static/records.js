@@ -9,6 +9,7 @@ import { drawContacts } from "./contacts.js";
 import { el, heading, legible } from "./draw.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawEvaluation } from "./evaluation.js";
+import { drawFilling } from "./filling.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
@@ -32,6 +33,7 @@ const VIEWS = {
   generation: drawGeneration,
   score: drawScore,
   classification: drawClassification,
+  filling: drawFilling,
   architecture: drawArchitecture,
   attention: drawAttention,
   embeddings: drawEmbeddings,

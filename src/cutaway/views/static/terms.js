@@ -49,6 +49,11 @@ const TERMS = {
     "One position at a time is hidden from the model. The effect is ln P(mutant letter) − ln P(wild-type " +
     "letter) at that position.",
   "log-likelihood ratio": "ln P(mutated sequence) − ln P(wild-type sequence).",
+  "masked prediction":
+    "The probability that a masked model gives to a token if its place is hidden, from everything before and after it.",
+  posterior:
+    "The probability of a candidate after the whole sequence is seen: P(sequence with it) divided by the sum of " +
+    "P(sequence) over all candidates.",
   "column profile":
     "A baseline without a model: the same difference, from how often each letter stands in that column of the " +
     "alignment.",
