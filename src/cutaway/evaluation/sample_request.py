@@ -11,6 +11,7 @@ from typing import Final
 from cutaway.errors import InputError, at_least
 from cutaway.random_streams import check_seed
 from cutaway.sequences.alphabets import CHECKS
+from cutaway.sequences.known_sources import KNOWN_SOURCES
 from cutaway.sequences.readers import READERS, suffix_format
 from cutaway.sequences.records import Paths
 
@@ -50,11 +51,14 @@ class SampleRequest:
         if self.format is not None and self.format not in READERS:
             raise InputError(f"there is no format {self.format!r}", hint=f"choose from {', '.join(READERS)}")
         for file in (*self.files, *self.train_files, *self._more_files):
-            if not Path(file).exists():
+            if file != self.source and not Path(file).exists():
                 raise InputError(f"there is no file {file!r}", hint="check the name and the folder you are in")
         if not self.files:
             raise InputError("there are no test records", hint="give a file of records that the model has not seen")
-        if not self.train_files:
+        if self.source is not None:
+            if self.train_files:
+                raise InputError(f"`train_data` has no effect on the source {self.source!r}", hint="leave it out")
+        elif not self.train_files:
             why = "what the model learned from is missing: what is new can't be told without it"
             raise InputError(why, hint="give its file as `train_data`")
 
@@ -77,6 +81,11 @@ class SampleRequest:
         return None if isinstance(self.samples, int) else str(self.samples)
 
     @property
+    def source(self) -> str | None:
+        """The name of a known source, instead of test records; its values are exact."""
+        return self.files[0] if len(self.files) == 1 and self.files[0] in KNOWN_SOURCES else None
+
+    @property
     def files(self) -> list[str]:
         """The files of test records."""
         return list(self.data)  # type: ignore[arg-type]
@@ -90,6 +99,8 @@ class SampleRequest:
     def stated_alphabet(self) -> str | None:
         """The alphabet that was given, or that the suffix of a file means."""
         kinds = [self.format or suffix_format(file) for file in (self.file or self.files[0], self.files[0])]
+        if self.source is not None:
+            return "text"
         return self.alphabet or next((_ALPHABETS[kind] for kind in kinds if kind in _ALPHABETS), None)
 
     def check_without_model(self) -> None:

@@ -31,7 +31,7 @@ def sample_evaluation(result: SampleEvaluation) -> RenderableType:
     facts = [
         ("records", f"{result.n:,}, {visible(result.source)}"),
         ("compared", f"{result.data}: {counted(counts['test records'], 'record')}"),
-        ("learned", f"the train part: {counted(counts['train records'], 'record')}"),
+        *([("learned", f"the train part: {counted(known, 'record')}")] if (known := counts["train records"]) else []),
         *result.made.items(),
         *(("note", note) for note in result.notes),
         *(("example", visible_piece(shorten(one, 80))) for one in result.examples[:_FEW]),

@@ -21,7 +21,7 @@ function titleOf(note) {
 // The model first, then the baselines that have this measure, the best first.
 function entriesOf(record, note) {
   const sign = signOf(note),
-    wanted = record.baselines.test?.[note.key]?.value;
+    wanted = (record.baselines.exact ?? record.baselines.test)?.[note.key]?.value;
   const others = Object.entries(record.baselines)
     .filter(([, measured]) => measured[note.key])
     .map(([name, measured]) => ({ name, own: false, measured: measured[note.key] }));

@@ -12,7 +12,7 @@ export function drawSampleEvaluation(element, record) {
       ["where from", words(record.source)],
       ["compared with", words(record.data)],
       ["test records", count(counts["test records"])],
-      ["records it learned from", count(counts["train records"])],
+      ...(counts["train records"] ? [["records it learned from", count(counts["train records"])]] : []),
     ]),
     over("Measures, with 95 % intervals"),
     el(
