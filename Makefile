@@ -5,7 +5,7 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 MODELS := smollm2-135m minilm-l6 gpt2-vocab antiberty rxnmapper sapiens
-DATA := chloroplast lambda
+DATA := chloroplast lambda peptides weather-seattle melting-points shakespeare
 
 .PHONY: tour test nightly lint types unit models clean
 

@@ -67,6 +67,27 @@ def test_readme_python(folder):
     assert (folder / "attention.html").stat().st_size > 50_000
 
 
+def code_blocks(page):
+    return re.findall(r"```(sh|python)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.stem) for page in sorted((ROOT / "docs").rglob("*.md")) if code_blocks(page)],
+)
+def test_the_blocks_of_a_page_run_in_order(folder, page):
+    wanted = re.findall(r"cutaway data get ([\w-]+)", page.read_text(encoding="utf-8"))
+    if absent := [name for name in wanted if missing(f"cutaway data get {name}")]:
+        pytest.skip(f"{', '.join(absent)} is not in the cache: cutaway data get {' '.join(absent)}")
+    for language, block in code_blocks(page):
+        if language == "python":
+            exec(block, {})
+        else:
+            for line in block.splitlines():
+                if line and not line.startswith("#"):
+                    execute(line)
+
+
 def test_readme_make_targets_exist():
     for line in [line for block in blocks("sh") for line in block.splitlines() if line.startswith("make ")]:
         target = line.split("#")[0].split()[1]
