@@ -1,6 +1,7 @@
 """Annotated genes through the codon tokenizer: their ids, read by the genetic code, are the annotated proteins."""
 
 import csv
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from cutaway.models import cache
 from cutaway.models.datasets import DATASETS
-from cutaway.sequences import read_records
+from cutaway.sequences import open_reading_frames, read_records
 from cutaway.tokens import Tokenizer, codons, save_tokenizer
 
 # The bacterial code (NCBI's table 11): amino acids in the order of TTT, TTC, TTA, TTG, TCT, …; * is a stop.
@@ -71,3 +72,41 @@ def test_every_gene_of_lambda(data, tokenizer):
         found = protein(ids, tokenizer)
         assert (len(ids), len(found)) == (int(residues) + 1, int(residues)), (name, gene)
         assert hashlib.sha256(found.encode()).hexdigest()[:16] == sha256, (name, gene)
+
+
+def stop(strand, first, last):
+    return strand, last if strand == "+" else first
+
+
+def frames_and_genes(sequence, genes):
+    """The open reading frames of a genome, and those that are genes: the same strand and the same stop."""
+    stops = {stop(*gene) for gene in genes}
+    frames = open_reading_frames(sequence)
+    return frames, [one for one in frames if stop(one.strand, one.first, one.last) in stops]
+
+
+def test_the_open_reading_frames_of_lambda_are_its_genes(data):
+    (genome,) = read_records(data("lambda"), "dna")
+    table = Path(__file__).with_name("lambda_genes.tsv").read_text().splitlines()
+    genes = [
+        (strand, int(first), int(last))
+        for _, _, strand, first, last, *_ in csv.reader((x for x in table if not x.startswith("#")), delimiter="\t")
+    ]
+    frames, right = frames_and_genes(genome.sequence, genes)
+    assert (len(frames), len(right)) == (49, 46)
+    long = {stop(*gene) for gene in genes if gene[2] - gene[1] + 1 >= 300}
+    assert len(long) == 49 and len(long & {stop(one.strand, one.first, one.last) for one in frames}) == 45
+    assert sum(len(one.sequence) for one in right) / sum(len(one.sequence) for one in frames) > 0.96
+    assert sum((one.strand, one.first, one.last) in genes for one in right) == 33  # the same start, too
+
+
+def test_the_open_reading_frames_of_the_chloroplast_hold_its_genes_without_introns(data):
+    from Bio import SeqIO
+
+    with gzip.open(data("chloroplast"), "rt") as file:
+        entry = SeqIO.read(file, "genbank")
+    places = [one.location for one in entry.features if one.type == "CDS" and len(one.location.parts) == 1]
+    genes = [("+" if one.strand == 1 else "-", int(one.start) + 1, int(one.end)) for one in places]
+    frames, right = frames_and_genes(str(entry.seq), genes)
+    assert len({stop(*gene) for gene in genes if gene[2] - gene[1] + 1 >= 300}) == 45
+    assert (len(frames), len(right)) == (60, 43)  # the others are parts of genes with introns, and chance

@@ -20,7 +20,15 @@ _ALPHABETS = ("text", "dna", "rna", "codon", "protein", "smiles", "series")
 
 _SECTIONS = {
     "Of some kinds": (
-        "--frame", "--k", "--overlapping", "--closed", "--bins", "--limit", "--scale", "--angles", "--seed"
+        "--frame",
+        "--k",
+        "--overlapping",
+        "--closed",
+        "--bins",
+        "--limit",
+        "--scale",
+        "--angles",
+        "--seed",
     )
 }
 

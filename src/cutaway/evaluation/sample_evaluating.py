@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from cutaway.errors import BadSequence, InputError, counted
-from cutaway.evaluation import molecule_measures, sequence_measures, state_measures
+from cutaway.evaluation import gene_measures, molecule_measures, sequence_measures, state_measures
 from cutaway.evaluation.chemnet import read_statistics
 from cutaway.evaluation.descriptions import MetricNote
 from cutaway.evaluation.examples import Example, Kept, Reading, alphabet_for
@@ -102,10 +102,10 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
     if source:
         length = max((len(one) for one in written if one), default=1)
         test = [source.sample(stream(request.seed, "test", i), length) for i in range(len(written))]
-        test_of, made_of = len(test), {"test": test, "shuffled": _shuffled(test, request.seed)}
+        test_of, made_of = len(test), {"test": test, "shuffled": _shuffled(test, kind, request.seed)}
     else:
         beside = _chosen(train, len(written), request.seed)
-        made_of = {"test": test, "train": beside, "shuffled": _shuffled(beside, request.seed)}
+        made_of = {"test": test, "train": beside, "shuffled": _shuffled(beside, kind, request.seed)}
     name = loaded.name if loaded is not None else Path(str(request.file)).name
     others = {} if exact is None else {"exact": exact}
     with step("measuring", len(made_of) + 1) as measuring:
@@ -177,7 +177,8 @@ def _measures_of(
             "there are no measures of written numbers, only of states",
             hint="name a model whose tokenizer has states, or evaluate the model on `data` without samples",
         )
-    return sequence_measures, sequence_measures.measures
+    chosen = gene_measures if alphabet == "codon" else sequence_measures
+    return chosen, chosen.measures
 
 
 def _written(request: SampleRequest, model: ModelLike | None, alphabet: str) -> tuple[list[Any], int | None]:
@@ -229,12 +230,12 @@ def _chosen(train: Sequence[Any], count: int, seed: int) -> list[Any]:
     return [train[i] for i in stream(seed, "records of the train part").choice(len(train), count, replace=False)]
 
 
-def _shuffled(records: Iterable[Any], seed: int) -> list[Any]:
-    random = stream(seed, "shuffled records")
+def _shuffled(records: Iterable[Any], alphabet: str, seed: int) -> list[Any]:
+    random, width = stream(seed, "shuffled records"), 3 if alphabet == "codon" else 1
 
     def one(sequence: Any) -> Any:
         if isinstance(sequence, str):
-            return "".join(random.permutation(list(sequence)))
+            return "".join(random.permutation([sequence[i : i + width] for i in range(0, len(sequence), width)]))
         order_T = random.permutation(len(sequence[0]))
         return tuple(type(channel)(channel.typecode, np.asarray(channel)[order_T]) for channel in sequence)
 

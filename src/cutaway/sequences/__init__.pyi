@@ -10,6 +10,11 @@ from .known_sources import (
     known_source as known_source,
 )
 from .prompts import read_prompts as read_prompts
+from .reading_frames import (
+    ReadingFrame as ReadingFrame,
+    open_reading_frames as open_reading_frames,
+    reverse_complement as reverse_complement,
+)
 from .record_summary import RecordSummary as RecordSummary, summarize_records as summarize_records
 from .records import Record as Record, Records as Records, read_records as read_records
 from .synthetic_text import SENTENCES as SENTENCES, Slot as Slot, Source as Source

@@ -11,10 +11,26 @@ Rules, each counted under the name in quotation marks:
 
 from __future__ import annotations
 
+import itertools
+
 from cutaway.sequences.alphabets.letter_checks import nucleotides
 
+STARTS = frozenset({"ATG", "GTG", "TTG"})
+"""The codons that genes of bacteria begin with; a few begin with others."""
 STOPS = frozenset({"TAA", "TAG", "TGA"})
 """The stop codons of the standard genetic code."""
+
+AMINO_ACIDS = dict(
+    zip(
+        map("".join, itertools.product("TCAG", repeat=3)),
+        "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG",
+        strict=True,
+    )
+)
+"""The amino acid of each codon by the standard genetic code, which is also that of bacteria; "*" is a stop.
+
+Source: NCBI's translation tables 1 and 11.
+"""
 
 
 def check(sequence: str) -> tuple[str, dict[str, int]]:
