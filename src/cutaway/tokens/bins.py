@@ -250,6 +250,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
             else f"the scales of the channels are {', '.join(f'{2.0**power:g}' for power in bins.powers)}"
         )
     )
+    powers: dict[str, Any] = {} if bins.powers is None else {"powers": list(bins.powers)}
     return assemble(
         models.WordLevel(numbered(words), unk_token=UNKNOWN),
         "bins",
@@ -259,7 +260,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
         written="series of numbers, as cutaway.tokens.Bins.write writes them",
         method=method,
         edges=list(bins.edges),
-        **({} if bins.powers is None else {"powers": list(bins.powers)}),
+        **powers,
     )
 
 
