@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from cutaway.errors import InputError
 from cutaway.shards import prepare_shards
 from cutaway.shards.clusters import IDENTITIES
 from cutaway.shards.duplicates import first_of_each
@@ -236,3 +237,14 @@ def test_clusters_are_held_out_in_the_order_of_their_hashes(share):
     chosen = fitting[: int(abs(totals - room).argmin()) + 1]
     expected = sorted(record for number in chosen for record in members[number])
     assert np.flatnonzero(kept & (starts == 0)).tolist() == expected
+
+
+def test_near_duplicates_are_left_alone_if_nobody_is_to_look_for_them(tmp_path):
+    records, _ = _families(LETTERS, 60, 40)
+    options = {"held_out": 0.2, "keep_duplicates": True}
+    shards = _prepare(tmp_path, [*records, *records[:9]], LETTERS, "protein", keep_near_duplicates=True, **options)
+    assert shards.leak == {} and len(np.unique(shards.clusters)) == len(set(records))
+    out = set(shards.held_out[:, 0].tolist())
+    assert all((a in out) == (len(records) + a in out) for a in range(9))  # equal records are on one side
+    with pytest.raises(InputError, match="`keep_near_duplicates` was True and is False"):
+        _prepare(tmp_path, [*records, *records[:9]], LETTERS, "protein", **options)

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 SECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "Input": (
         "--alphabet", "--tokenizer", "--column", "--target-column", "--label-column", "--format", "--skip-bad",
-        "--rename-duplicates", "--keep-duplicates", "--held-out", "--long", "--as-text",
+        "--rename-duplicates", "--keep-duplicates", "--keep-near-duplicates", "--held-out", "--long", "--as-text",
     ),
     "Model": (
         "--objective", "--lora", "--lora-targets", "--freeze",
@@ -64,6 +64,11 @@ data_options = chain(
     click.option("--skip-bad", is_flag=True, help="Leave out broken records and count them."),
     rename_option,
     click.option("--keep-duplicates", is_flag=True, help="Train on a record as often as it occurs, not once."),
+    click.option(
+        "--keep-near-duplicates",
+        is_flag=True,
+        help="Hold out single records, whatever is like them. Saves minutes if there are millions.",
+    ),
     click.option(
         "--held-out", type=float, default=0.05, help="Share of the data to hold out, with all near-duplicates."
     ),

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.progress import step
+from cutaway.shards.duplicates import first_of_each
 from cutaway.shards.signatures import BINS, EMPTY, similarities, similarity_of
 from cutaway.shards.token_files import TokenFiles
 
@@ -78,6 +79,11 @@ def clusters_of(
                     parent[begin : begin + _PAIRS] = _roots(parent, np.arange(begin, min(begin + _PAIRS, len(parent))))
                 return Clusters(parent, identity, length, partners)
     raise AssertionError("the last bar is not raised")
+
+
+def equal_records(contents: NDArray[np.uint64]) -> Clusters:
+    """Return the clusters of N records that join equal ones alone."""
+    return Clusters(first_of_each(contents), 1.0, 0, np.full(len(contents), -1, dtype=np.int32))
 
 
 def _smallest(contents: NDArray[np.uint64], alone: NDArray[np.bool_]) -> IntArray:

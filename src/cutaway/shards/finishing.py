@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.progress import step
-from cutaway.shards.clusters import Clusters, clusters_of
+from cutaway.shards.clusters import Clusters, clusters_of, equal_records
 from cutaway.shards.duplicates import first_of_each
 from cutaway.shards.labels import Labels, labels_of
 from cutaway.shards.opened import hash_of
@@ -39,7 +39,8 @@ def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any])
     kept = usable if request["keep_duplicates"] else usable & ~repeated
     contents = hashes[:, 0].copy()
     del hashes, lengths  # millions of records: what the next step does not need is freed
-    clusters = _clusters(writer, starts, contents)
+    near = not request["keep_near_duplicates"]
+    clusters = _clusters(writer, starts, contents) if near else equal_records(contents)
     write_array(writer.folder / "clusters.npy", clusters.numbers)
     write_array(writer.folder / "starts.npy", starts)
     lengths = np.diff(starts)
@@ -53,7 +54,7 @@ def finish(writer: ShardWriter, counts: dict[str, int], request: dict[str, Any])
         whole=targets or labels is not None,
         classes=labels.values if labels is not None and labels.kind == "classes" else None,
     )
-    leak = leaks(lengths, held_out, clusters.numbers, clusters.partners, contents, kept)
+    leak = leaks(lengths, held_out, clusters.numbers, clusters.partners, contents, kept) if near else {}
     del contents
     write_spans(writer.folder / "train.npy", kept & (held_out > 0), lambda at: (0, held_out[at]))
     write_spans(

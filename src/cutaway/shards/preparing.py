@@ -43,6 +43,7 @@ def prepare_shards(
     skip_bad: bool = False,
     rename_duplicates: bool = False,
     keep_duplicates: bool = False,
+    keep_near_duplicates: bool = False,
     held_out: float = 0.05,
     whole_text: bool | None = None,
     shard_tokens: int = 1 << 24,
@@ -56,6 +57,8 @@ def prepare_shards(
       semicolons) or "numbers"; by default what the labels look like;
     - `target_column`: where the text is that a sequence-to-sequence model writes for each record;
     - `keep_duplicates`: train on a record as often as it occurs, and not once;
+    - `keep_near_duplicates`: don't look for near-duplicates, which takes long for millions of records that are alike:
+      single records are held out, not whole clusters, and the leak is not known;
     - `held_out`: the share of the tokens that is held out, from 0 (nothing) to below 1;
     - `whole_text`: whether a text file is one record; by default a .txt file is, and other files have many;
     - `shard_tokens`: a shard is closed when it has this many tokens.
@@ -103,6 +106,7 @@ def prepare_shards(
         "skip_bad": skip_bad,
         "rename_duplicates": rename_duplicates,
         "keep_duplicates": keep_duplicates,
+        "keep_near_duplicates": keep_near_duplicates,
         "held_out": held_out,
         "whole_text": whole_text,
         "shard_tokens": shard_tokens,
@@ -175,7 +179,7 @@ def _begin(path: Path, request: dict[str, Any]) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"can't read {str(file)!r}: {error}", hint=f"remove the folder {str(path)!r}") from error
     for name, value in request.items():
-        same = before.get(name) == value
+        same = before.get(name, False) == value
         if name == "files":
             same = list(map(_content, before.get(name, []))) == list(map(_content, value))
         if not same:

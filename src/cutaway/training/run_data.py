@@ -139,7 +139,7 @@ def _shards(
     chosen = {
         name: value for name, value in settings.flat().items()
         if name in ("column", "label_column", "target_column", "skip_bad", "rename_duplicates",
-                    "keep_duplicates", "held_out", "tokenizer", "objective")
+                    "keep_duplicates", "keep_near_duplicates", "held_out", "tokenizer", "objective")
     }  # fmt: skip
     found = ready_made(model.start or data.tokenizer, alphabet)
     if found is not None:
@@ -183,8 +183,8 @@ def _shards(
         shards = prepare_shards(
             paths, place / "ids", tokenizer, alphabet=alphabet, format=format_, column=data.column,
             label_column=data.label_column, target_column=data.target_column, skip_bad=data.skip_bad,
-            rename_duplicates=data.rename_duplicates, keep_duplicates=data.keep_duplicates, held_out=data.held_out,
-            whole_text=whole_text,
+            rename_duplicates=data.rename_duplicates, keep_duplicates=data.keep_duplicates,
+            keep_near_duplicates=data.keep_near_duplicates, held_out=data.held_out, whole_text=whole_text,
             label_kind="numbers" if model.objective == "numbers" else None,
         )  # fmt: skip
     return shards, tokenizer, digest

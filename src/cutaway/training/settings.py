@@ -39,7 +39,8 @@ class DataSettings:
     `data` is "built-in" (or one of its names: see `cutaway.sequences.known_source`), or the paths of files. The names
     from `alphabet` to `rename_duplicates` are those of `cutaway.sequences.read_records`. `tokenizer` is a kind ("char",
     "codon", "bpe:4096"), a folder, or a model's name; by default characters of a text, and what fits another alphabet.
-    A share `held_out` of the records is not trained on, and neither are their near-duplicates.
+    A share `held_out` of the records is not trained on, and neither are their near-duplicates, unless
+    `keep_near_duplicates` says that nobody is to look for these.
     """
 
     data: str | os.PathLike[str] | tuple[str | os.PathLike[str], ...] = BUILT_IN
@@ -51,6 +52,7 @@ class DataSettings:
     skip_bad: bool = False
     rename_duplicates: bool = False
     keep_duplicates: bool = False
+    keep_near_duplicates: bool = False
     tokenizer: str | os.PathLike[str] | None = None
     held_out: float = 0.05
     as_text: bool = False
