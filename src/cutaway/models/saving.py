@@ -15,6 +15,7 @@ import transformers
 
 from cutaway.errors import ModelError, cannot_write
 from cutaway.folders import check_new_folder, written_aside
+from cutaway.models import known_words
 from cutaway.models.cache import plain_os_errors
 from cutaway.models.hub import RECIPE
 from cutaway.models.listing import FileEntry, files_in, model_card
@@ -34,7 +35,7 @@ RUN_FILES = {
 # What a saved model consists of; a run that goes on writes them anew.
 MODEL_FILES = {
     *("README.md", "config.json", "generation_config.json", "model.safetensors"),
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", known_words.FILE),
 }
 _ROUNDINGS = 16
 PROBE = "A model that is saved and loaded again must say the same."
@@ -105,17 +106,17 @@ def _write(model: Model, aside: Path, card_text: str | None) -> None:
         model.config.dtype = dtype  # saving turns it into a string, but the model goes on using this configuration
     for weights in aside.glob("*.safetensors"):
         weights.chmod(0o644)  # the library makes them readable for the owner only
-    for name in _recipe(model):
+    for name in _kept_files(model):
         (aside / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(Path(model.path or ".") / name, aside / name)
     text = card_text if card_text is not None else _card(model)
     (aside / "README.md").write_text(text, encoding="utf-8")
 
 
-def _recipe(model: Model) -> list[Path]:
-    """Return the files that say how the model turns a text into a vector; without them it is another encoder."""
-    path = model.path
-    return [] if path is None else [file.relative_to(path) for pattern in RECIPE for file in path.glob(pattern)]
+def _kept_files(model: Model) -> list[Path]:
+    """Return the files that say how the model turns a text into a vector, and which words a translator knows."""
+    path, patterns = model.path, (*RECIPE, known_words.FILE)
+    return [] if path is None else [file.relative_to(path) for pattern in patterns for file in path.glob(pattern)]
 
 
 def _card(model: Model) -> str:

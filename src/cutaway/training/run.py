@@ -62,6 +62,7 @@ from cutaway.training.starting_model import content_digest, context_for
 from cutaway.training.starting_run import begin, usual_rate
 from cutaway.training.stop_signals import stop_asked
 from cutaway.training.trials import Decided, decide, set_attention, threads_set
+from cutaway.training.words_read import keep_words
 
 _HELD_OUT: Final = {False: 64, True: 256}  # rows; the key says whether a row is a single record
 
@@ -247,6 +248,7 @@ class TrainingRun:
                     save_adapted(self.model, directory, text)
                 else:
                     save(self.model, directory, card_text=text, replace=MODEL_FILES)
+                keep_words(self.data.shards, self.data.tokenizer, self.data.record.get("alphabet", ""), directory)
                 _logger.info(f"saved in {directory}")
         job.processes.wait()
         return result
