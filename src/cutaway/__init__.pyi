@@ -32,7 +32,13 @@ from .models import (
     save as save,
     tokenize as tokenize,
 )
-from .prediction import classify as classify, fill as fill, mutate as mutate, score as score
+from .prediction import (
+    classify as classify,
+    fill as fill,
+    mutate as mutate,
+    score as score,
+    translate as translate,
+)
 from .result import Result as Result
 from .saved_results import load_result as load_result
 from .tokens import (

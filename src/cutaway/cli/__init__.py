@@ -43,6 +43,7 @@ from cutaway.cli import (
     tokenizer,
     tour,
     train,
+    translate,
 )
 from cutaway.cli.bars import listener
 from cutaway.cli.help import Group
@@ -68,7 +69,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, fill, mutate),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, fill, translate, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(records, data, plan, train, finetune, evaluate, models, doctor),
 )

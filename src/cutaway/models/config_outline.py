@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.errors import InputError, WrongKind
-from cutaway.models.shelf import DEFAULT, SHELF
+from cutaway.models.shelf import DEFAULT, DEFAULT_TRANSLATOR, SHELF
 from cutaway.models.sources import resolve
 
 BIDIRECTIONAL = {"bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "camembert", "modernbert", "esm"}
@@ -42,6 +42,14 @@ class Outline:
     def check_left_to_right(self) -> None:
         """Raise `WrongKind` for a model that does not continue a text."""
         check_left_to_right(self.name, self.built, self.type, self.is_decoder)
+
+    def check_pair(self) -> None:
+        """Raise `WrongKind` for a model that does not read one text and write another."""
+        if not self.is_encoder_decoder:
+            raise WrongKind(
+                f"{self.name} is a {self.built or self.type}: it does not turn one text into another",
+                hint=f"take an encoder-decoder such as a T5, for example `model={DEFAULT_TRANSLATOR!r}`",
+            )
 
     def check_places(self, layers: list[int] | None, heads: list[int] | None) -> None:
         """Raise `InputError` for a layer or a head that the model does not have."""

@@ -90,6 +90,7 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")  # what a model can be lo
 DEFAULT = "smollm2-135m"
 DEFAULT_ENCODER = "minilm-l6"
 DEFAULT_PROTEIN = "antiberty"
+DEFAULT_TRANSLATOR = "english-french"
 
 SHELF = {
     entry.name: entry

@@ -1,5 +1,12 @@
 from .classification import Classification as Classification, classify as classify
+from .familiarity import Familiarity as Familiarity
 from .filling import Filled as Filled, fill as fill
 from .mutation import Mutations as Mutations, mutate as mutate
 from .profile import Profile as Profile
 from .scoring import Score as Score, ScoredToken as ScoredToken, score as score
+from .translation import (
+    TranslatedToken as TranslatedToken,
+    Translation as Translation,
+    TranslationBeam as TranslationBeam,
+    translate as translate,
+)
