@@ -72,6 +72,41 @@ def translation(layers: int = 6, heads: int = 8) -> dict[str, Any]:
     return attention(1, 1) | {"model": "marian-en-fr", "stacks": stacks}
 
 
+def translated(layers: int = 3, heads: int = 6, length: int = 14) -> dict[str, Any]:
+    """Return a translation with its beams; the attention of its tokens is made up."""
+    source = [PIECES[i % len(PIECES)] for i in range(length)]
+    target = ["Le", " chat", " était", " assis", " sur", " le", " tapis", ".", "<|end|>"]
+    dice = np.random.default_rng(8)
+    maps = np.stack([weights(heads, len(target), length, False, dice) for _ in range(layers)])
+    mean_TS = maps.mean((0, 1))
+    tokens = [
+        {"token": token, "id": 40 + i, "logprob": -0.1 * (i + 1), "source": int(row_S.argmax()), "weight": row_S.max()}
+        for i, (token, row_S) in enumerate(zip(target, mean_TS, strict=True))
+    ]
+    texts = ["Le chat était assis sur le tapis.", "Le chat était sur le tapis.", "Un chat était assis"]
+    beams = [
+        {"text": text, "score": -0.5 - 0.2 * i, "logprob": -4.5 - i, "tokens": 9 - i, "ended": i < 2}
+        for i, text in enumerate(texts)
+    ]
+    return {
+        "schema": "cutaway.translation/1",
+        "model": "english-french",
+        "text": TEXT,
+        "translation": texts[0],
+        "source": source,
+        "source_ids": list(range(length)),
+        "tokens": tokens,
+        "beams": beams,
+        "settings": {"num_beams": 3, "length_penalty": 1.0, "max_new_tokens": 44},
+        "familiarity": {
+            "unit": "word", "count": 12, "known": 5, "written": 1, "unknown": ["cat", "sat", "mat"], "foreign": True,
+        },
+        "warnings": ["english-french met 5 of the text's 12 words, and not 'cat', 'sat', 'mat', …"],
+        "heads": heads,
+        "attention": dataclasses.asdict(pack_maps(list(maps), causal=False)),
+    }  # fmt: skip
+
+
 def heads(layers: int = 30, deep: int = 9, kinds: tuple[str, ...] = ("self",)) -> dict[str, Any]:
     dice = np.random.default_rng(4)
     entries = []
@@ -615,6 +650,7 @@ def every() -> dict[str, dict[str, Any]]:
         "long": attention(2, 2, 600),
         "translation": translation(),
         "one head translated": translation(1, 1),
+        "a translation": translated(),
         "heads": heads(),
         "heads of a translator": heads(6, 8, ("encoder", "decoder", "cross")),
         "ablation": ablation(),

@@ -116,6 +116,16 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("", "-m", "MODEL"), "no text to fill"),
         (("E?", "-m", "MODEL", "--alphabet", "dna"), "'E' is not a letter of dna"),
     ],
+    "translate": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("", "-m", "MODEL"), "there is no text"),
+        ((" ", "-m", "MODEL"), "only white space"),
+        (("a", "-m", "./nowhere"), UNKNOWN),
+        (TEXT, "does not turn one text into another"),
+        ((*TEXT, "--num-beams", "0"), "--num-beams is 0"),
+        ((*TEXT, "--max-new-tokens", "0"), "--max-new-tokens is 0"),
+        ((*TEXT, "-o", "x.odt"), "x.odt"),
+    ],
     "mutate": [
         (("-f", "nowhere.txt"), NO_FILE),
         (("ACD", "-m", "./nowhere"), UNKNOWN),

@@ -27,6 +27,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         mutations,
         sweep,
         tokenizers,
+        translation,
     )
     from cutaway.views.figures.style import drawn
 
@@ -46,6 +47,7 @@ def figure(records: list[dict[str, Any]], suffix: str) -> bytes:
         "cutaway.sample_evaluation/1": evaluation.draw,
         "cutaway.sweep/1": sweep.draw,
         "cutaway.tokenizer_comparison/1": tokenizers.draw,
+        "cutaway.translation/1": translation.draw,
     }
     if schema not in drawings:
         raise ValueError(f"there is no figure of {schema}")

@@ -27,6 +27,7 @@ import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
 import { drawTokenComparison, drawTokens } from "./tokens.js";
 import { drawTour } from "./tour.js";
 import { drawTraining } from "./training.js";
+import { drawTranslation } from "./translation.js";
 
 const VIEWS = {
   tokens: drawTokens,
@@ -34,6 +35,7 @@ const VIEWS = {
   score: drawScore,
   classification: drawClassification,
   filling: drawFilling,
+  translation: drawTranslation,
   architecture: drawArchitecture,
   attention: drawAttention,
   embeddings: drawEmbeddings,

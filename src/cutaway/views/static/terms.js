@@ -67,6 +67,9 @@ const TERMS = {
   "precision at L":
     "L is the number of residues. Of the L pairs with the highest scores, the share that are known contacts.",
   "settled layer": "The lowest layer from which the output's top token stays on top in every layer up to the output.",
+  beam:
+    "One of the unfinished texts that the search follows side by side. Its score is its log-probability divided by " +
+    "its number of tokens to the power of the length penalty.",
   "KL divergence": "How far a layer's probabilities are from the output's, in bits: 0 if they are the same.",
 };
 
