@@ -17,8 +17,9 @@ cutaway train "${learn[@]}" -o "$folder/run" \
   --threads 1 --precision bfloat16 --attention plain --validate-every 200
 
 [ -f "$folder/evaluation.json" ] || cutaway evaluate "$folder/run" "${test[@]}" "${learn[@]/#/--train-data=}" \
-  --tokens 60000 -o "$folder/evaluation.json"
-cutaway generate -m "$folder/run" $'HAMLET.\n' --max-new-tokens 500 --temperature 0.8 --seed 0 > "$folder/sample.txt"
+  --tokens 400000 -o "$folder/evaluation.json"
+(printf 'HAMLET.\n'; cutaway generate -m "$folder/run" $'HAMLET.\n' --max-new-tokens 600 --temperature 0.8 --seed 0) \
+  > "$folder/sample.txt"
 python "$recipes/ship.py" "$folder/run" shakespeare-char --evaluation "$folder/evaluation.json" \
   --sample "$folder/sample.txt" \
   --cannot "It knows words and the shape of a play, but no story: after a few lines nothing hangs together." \

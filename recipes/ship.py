@@ -200,8 +200,14 @@ def _headline(evaluation: dict[str, Any], key: str | None) -> str:
     key = key or evaluation.get("headline") or next(iter(titles))
     if key not in titles:
         raise InputError(f"the evaluation has no measure {key!r}", hint=f"it has {', '.join(titles)}")
-    others = ", ".join(f"{who} {value_of(by[key])}" for who, by in evaluation["baselines"].items() if key in by)
-    return f"{titles[key]} {value_of(evaluation['metrics'][key])}" + (f"; {others}" if others else "")
+    others = [
+        (who, by[key]) for who, by in evaluation["baselines"].items() if (by.get(key) or {}).get("value") is not None
+    ]
+    better = next((note["better"] for note in evaluation.get("about", []) if note["key"] == key), "")
+    if better in ("lower", "higher"):  # the best one is enough
+        others = sorted(others, key=lambda other: other[1]["value"], reverse=better == "higher")[:1]
+    beside = ", ".join(f"{who} {value_of(measured)}" for who, measured in others)
+    return f"{titles[key]} {value_of(evaluation['metrics'][key])}" + (f"; {beside}" if beside else "")
 
 
 def _facts(model: Model, record: dict[str, Any], far: float, run: Training | None) -> dict[str, str]:

@@ -46,8 +46,8 @@ def value_of(measured: Mapping[str, Any] | None) -> str:
     """Return a measure with its 95 % interval, or a dash."""
     if measured is None or measured["value"] is None:
         return "–"
-    ends = "" if measured["low"] is None else f" [{_number(measured['low'])}, {_number(measured['high'])}]"
-    return f"{_number(measured['value'])}{ends}"
+    value, low, high = (None if measured[end] is None else _number(measured[end]) for end in ("value", "low", "high"))
+    return f"{value}" if low is None or value == low == high else f"{value} [{low}, {high}]"
 
 
 def titles_of(evaluation: Mapping[str, Any]) -> dict[str, str]:

@@ -89,7 +89,11 @@ def test_the_shelf_reads_its_record(shipped_folder, run):
     assert model.description.endswith("the smaller one of a pair: a GPT-2 of 1 layer × 2 heads")
     evaluation = json.loads(run.with_name("evaluation.json").read_text(encoding="utf-8"))
     bits = evaluation["metrics"]["bits_per_symbol"]["value"]
-    assert f"{bits:.4g} [" in model.headline and "unigram " in model.headline
+    others = {who: by["bits_per_symbol"]["value"] for who, by in evaluation["baselines"].items()}
+    best = min(others, key=others.__getitem__)
+    assert model.headline.startswith("bits per ") and f" {bits:.4g} [" in model.headline
+    assert f"; {best} {others[best]:.4g}" in model.headline and len(others) > 1
+    assert not any(f"{who} " in model.headline for who in others if who != best)
     assert model_info(NAME).headline == model.headline
 
 
@@ -111,8 +115,8 @@ def test_its_card_says_all(shipped_folder, run, shipping):
     values = [evaluation["metrics"], *evaluation["baselines"].values()]
     for cell, measures in zip(row.strip("| ").split(" | ")[1:], values, strict=True):
         found = measures["bits_per_symbol"]
-        ends = "" if found["low"] is None else f" [{found['low']:.4g}, {found['high']:.4g}]"
-        assert cell == f"{found['value']:.4g}{ends}"
+        value, low, high = (None if found[end] is None else f"{found[end]:.4g}" for end in ("value", "low", "high"))
+        assert cell == (value if low is None or value == low == high else f"{value} [{low}, {high}]")
     assert str(run.parent) not in card  # no folder of this machine
     assert cutaway.model_card(NAME) == card
 
