@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from cutaway.array_codec import PackedArray, PackedMaps, pack_array, pack_maps, quantise
+from cutaway.evaluation import sample_sheet
+from cutaway.generation import SampledRecord
 from cutaway.tokens import tokenize, train_tokenizer
 from tests.unit import figure_records
 
@@ -797,6 +799,13 @@ def filling(places: int = 2, masked: bool = False) -> Record:
     }
 
 
+def sheet() -> Record:
+    """Return written molecules: drawn, broken, repeated, known."""
+    given = ["CC(=O)Oc1ccccc1C(=O)O", "CCO", "OCC", "C1CC", None, "Clc1ccc(Br)cc1"]
+    written = [SampledRecord(i, text, i != 2, 20 + i, -31.5, i) for i, text in enumerate(given, 1)]
+    return sample_sheet(written, "molecules", "smiles").to_dict()
+
+
 def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
@@ -806,6 +815,7 @@ def every() -> dict[str, Record]:
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.translated(), figure_records.evaluation("classes"), figure_records.sample_evaluation(),
+        sheet(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

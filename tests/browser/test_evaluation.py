@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import samples
 from tests.browser.reading import expect, rows_of
 from tests.unit import figure_records
 
@@ -58,6 +59,37 @@ def test_written_records_have_their_measures_and_the_first_of_them(sheet: Any, t
         "molecules", "test", "train", "shuffled",
     ]  # fmt: skip
     expect(tab.locator("ol.written li")).to_have_text(record["examples"])
+    assert view.problems == []
+
+
+def test_written_molecules_are_drawn_and_can_be_chosen(sheet: Any, tmp_path: Path) -> None:
+    record = samples.sheet()
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    cards = tab.locator(".sheet .card")
+    expect(cards).to_have_count(6)
+    images = tab.locator(".sheet img")
+    assert images.evaluate_all("(all) => all.map((one) => one.complete && one.naturalWidth > 0)") == [True] * 4
+    assert images.first.get_attribute("alt") == "Molecule 1: CC(=O)Oc1ccccc1C(=O)O"
+    expect(tab.locator(".card.broken")).to_have_count(2)
+    tab.locator(".controls select").select_option("repeated")
+    expect(cards).to_have_count(1)
+    expect(cards).to_contain_text("the same as 2")
+    tab.locator(".controls select").select_option("new")
+    expect(cards).to_have_count(3)
+    view.unfold()
+    assert len(rows_of(tab)[0]) == 6
+    assert view.problems == []
+
+
+def test_a_picture_that_is_not_a_drawing_is_not_shown(sheet: Any, tmp_path: Path) -> None:
+    record = samples.sheet()
+    record["records"][0]["picture"] = "data:text/html,<b>x</b>"
+    record["records"][1]["picture"] = "https://example.org/x.svg"
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    expect(tab.locator(".sheet .card")).to_have_count(6)
+    expect(tab.locator(".sheet img")).to_have_count(2)
     assert view.problems == []
 
 

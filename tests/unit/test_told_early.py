@@ -61,7 +61,9 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "architecture": [(("./nowhere",), "./nowhere"), (("no-such-type",), "no-such-type"), (("-o", "x.odt"), "x.odt")],
     "generate": [
         (("-m", "MODEL", "--count", "3"), "--count writes a file"),
-        (("-m", "MODEL", "--count", "3", "-o", "x.html"), "x.html"),
+        (("-m", "MODEL", "--count", "3", "-o", "x.svg"), "x.svg"),
+        (("-m", "MODEL", "--count", "3", "-o", "x.html", "--train-data", "nowhere.txt"), NO_FILE),
+        (("a", "-m", "MODEL", "--train-data", "empty.txt"), "--train-data has no effect without --count"),
         (("-m", "MODEL", "--count", "0", "-o", "x.txt"), "--count is 0"),
         (("-m", "MODEL", "--count", "3", "-o", "x.txt", "--trace"), "--trace has no effect with --count"),
         (("-m", "ENCODER", "--count", "3", "-o", "x.txt"), BOTH_WAYS),

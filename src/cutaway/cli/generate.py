@@ -23,12 +23,13 @@ from cutaway.cli.common import (
 )
 from cutaway.cli.help import GENERATING, Command
 from cutaway.cli.output import Asked, asked, emit, output_options
-from cutaway.cli.text_input import prompts_from, text_options
-from cutaway.errors import InputError
+from cutaway.cli.text_input import check_file, prompts_from, text_options
+from cutaway.errors import InputError, counted
 
 if TYPE_CHECKING:
     from cutaway.generation import Generation, TraceStep
 
+PAGE = ".html"
 RECORD_FILES = (".fasta", ".fa", ".smi", ".csv", ".jsonl", ".txt")
 _ANSWERS = (
     "file", "num_return_sequences", "num_beams", "length_penalty", "stop", "chat", "system", "truncate", "alternatives",
@@ -64,9 +65,16 @@ _ANSWERS = (
     type=AtLeast(1),
     is_eager=True,
     help="Write this many records of the model's own, without a prompt or from TEXT on, into FILE of -o: .fasta, .smi, "
-    ".csv, .jsonl or .txt. A record ends when the model ends it, or after --max-new-tokens.  [their default: the "
-    "context]",
+    ".csv, .jsonl, .txt, or .html to look at them: molecules are drawn, and marked if not valid, repeated or known. "
+    "A record ends when the model ends it, or after --max-new-tokens.  [their default: the context]",
 )
+@click.option(
+    "--train-data",
+    multiple=True,
+    metavar="FILE",
+    help="With --count and a page: mark the records that are in FILE. Can be given several times.",
+)
+@click.option("--column", metavar="NAME", help="With --train-data: the column of the sequences in a table.")
 @click.option(
     "--num-beams",
     type=AtLeast(1),
@@ -88,7 +96,7 @@ _ANSWERS = (
 @tier_option
 @click.option("--skip-bad", is_flag=True, help="Leave out broken lines of FILE.")
 @click.option("--seed", type=Seed(), default=0, help="The same seed gives the same text. Response r uses seed + r.")
-@output_options(".csv", ".svg", ".png", records=RECORD_FILES)
+@output_options(".csv", ".svg", ".png", records=(PAGE, *RECORD_FILES))
 def command(text: str | None, file: str | None, model: str, count: int | None, **options: Any) -> None:
     """Let a model continue TEXT, or each line of -f FILE.
 
@@ -105,6 +113,8 @@ def command(text: str | None, file: str | None, model: str, count: int | None, *
     if count is not None:
         _records(text, model, count, options)
         return
+    refuse_unused("without --count", "train_data", "column")
+    del options["train_data"], options["column"]
     from cutaway.generation.request import Request
 
     prompts = prompts_from(text, file, skip_bad=options.pop("skip_bad"))
@@ -182,13 +192,23 @@ def _records(text: str | None, model: str, count: int, options: dict[str, Any]) 
     sampling = Sampling(**given | {"temperature": 1.0 if given["temperature"] is None else given["temperature"]})
     chosen = click.get_current_context().get_parameter_source("max_new_tokens")
     longest = options["max_new_tokens"] if chosen is click.core.ParameterSource.COMMANDLINE else None
-    known(model, options).check_left_to_right()
+    as_page = output.endswith(PAGE)
+    if not as_page:
+        refuse_unused("without a page (-o FILE.html)", "train_data", "column")
+    if not options["train_data"]:
+        refuse_unused("without --train-data", "column")
+    for name in options["train_data"]:
+        check_file(name)
+    found = known(model, options)
+    found.check_left_to_right()
 
     from cutaway.generation.record_files import check_alphabet, write_records
     from cutaway.models import load_tokenizer
     from cutaway.tokens.codec import Codec
 
-    check_alphabet(output, Codec.of(load_tokenizer(model, revision=options["revision"])).alphabet)
+    alphabet = Codec.of(load_tokenizer(model, revision=options["revision"])).alphabet
+    if not as_page:
+        check_alphabet(output, alphabet)
 
     from cutaway.generation.sampled_records import sample_records
 
@@ -196,5 +216,14 @@ def _records(text: str | None, model: str, count: int, options: dict[str, Any]) 
     records = sample_records(
         count, named_or_loaded(model, options), prompt=text or "", sampling=sampling, max_new_tokens=longest, **kept
     )
-    written = write_records(records, output)
-    note(str(written))
+    if not as_page:
+        note(str(write_records(records, output)))
+        return
+    from cutaway.evaluation import sample_sheet
+
+    name = found.path.name if found.name.startswith((".", "/")) else found.name
+    sheet = sample_sheet(records, name, alphabet or "text", train_data=options["train_data"], column=options["column"])
+    emit([sheet], None)
+    counts = sheet.counts
+    known_ones = f", {counts['known']:,} in the train part" if "known" in counts else ""
+    note(f"{counts['valid']:,} of {counted(count, 'record')} valid, {counts['repeated']:,} repeated{known_ones}")

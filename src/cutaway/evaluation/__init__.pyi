@@ -4,4 +4,5 @@ from .resampling import Measured as Measured
 from .result import CalibrationBin as CalibrationBin, Difference as Difference, Evaluation as Evaluation, Point as Point
 from .sample_evaluating import evaluate_samples as evaluate_samples, measure_samples as measure_samples
 from .sample_result import SampleEvaluation as SampleEvaluation
+from .sample_sheet import SampleSheet as SampleSheet, SheetRecord as SheetRecord, sample_sheet as sample_sheet
 from .symbol_baselines import SymbolBaseline as SymbolBaseline, Symbols as Symbols, symbol_baselines as symbol_baselines

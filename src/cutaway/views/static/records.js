@@ -22,6 +22,7 @@ import { drawPlan } from "./plan.js";
 import { drawRunComparison } from "./run_pair.js";
 import { drawSampleEvaluation } from "./samples.js";
 import { drawScore } from "./score.js";
+import { drawSheet } from "./sheet.js";
 import { drawSweep } from "./sweep.js";
 import { drawSavedTokenizer, drawTokenizerCheck } from "./tokenizers.js";
 import { drawTokenComparison, drawTokens } from "./tokens.js";
@@ -44,6 +45,7 @@ const VIEWS = {
   training: drawTraining,
   evaluation: drawEvaluation,
   sample_evaluation: drawSampleEvaluation,
+  samples: drawSheet,
   plan: drawPlan,
   run_comparison: drawRunComparison,
   saved: drawSaved,
