@@ -196,6 +196,9 @@ def test_a_few_of_many_records_are_counted(tokenizer, tmp_path):
     assert (found.n, found.counts["of"]) == (12, 100)
     assert any("12 of 100 records" in note for note in found.notes)
     assert evaluate(gpt2(tokenizer), data, train_data=train, tokens=100, draws=100).counts["tokens"] <= 100
+    few = evaluate(gpt2(tokenizer), train, train_data=data, train_symbols=200, draws=100).counts
+    many = evaluate(gpt2(tokenizer), train, train_data=data, draws=100).counts
+    assert 0 < few["train records"] < many["train records"] == many["train of"] == 100
 
 
 def test_one_class_only_leaves_measures_undefined_and_says_so(tokenizer, tmp_path):
@@ -238,7 +241,15 @@ def test_bad_parts_and_settings(tokenizer, tmp_path):
     refused("part of .* is empty", model, one)
     refused("no file", model, str(tmp_path / "none.jsonl"))
     data = lines(tmp_path / "a.jsonl", [{"sequence": text} for text in texts(30)])
-    for settings in ({"held_out": 0.0}, {"held_out": 1.5}, {"records": 0}, {"draws": 5}, {"seed": -1}, {"window": 1}):
+    for settings in (
+        {"held_out": 0.0},
+        {"held_out": 1.5},
+        {"records": 0},
+        {"draws": 5},
+        {"seed": -1},
+        {"window": 1},
+        {"train_symbols": 0},
+    ):
         refused(str(next(iter(settings))), model, data, **settings)
     refused("alphabet", model, data, alphabet="klingon")
     # A tokenizer that does not fit: an id beyond the embedding.

@@ -161,3 +161,46 @@ def test_the_end_of_one_long_record_is_rare_though_no_train_part_ends():
     uniform = symbol_baselines(train, test, size=4, what="letter", ends=True)[0].nats[0]
     assert uniform[0] == pytest.approx(math.log(4) - math.log1p(-1 / 2001))
     assert uniform[-1] == pytest.approx(math.log(2001))
+
+
+def test_codon_usage_is_the_entropy_of_the_codons_and_pairs_of_codons_are_seen():
+    random = np.random.default_rng(4)
+    chance_C = random.dirichlet(np.full(64, 0.5))
+    letters = np.array(list(itertools.product(range(4), repeat=3)))
+
+    def gene(codons):
+        return Symbols(letters[codons].ravel().astype(np.int64), closed=True)
+
+    train, test = ([gene(random.choice(64, 300, p=chance_C)) for _ in range(count)] for count in (200, 60))
+    found = {one.name: one for one in symbol_baselines(train, test, size=4, what="letter", ends=True, codons=True)}
+    entropy = -(chance_C * np.log(chance_C)).sum()
+    ends = -math.log(1 / 301) - 300 * math.log(300 / 301)  # what the end costs in a record of 300 codons
+    per_record = np.mean([one.sum() for one in found["codon usage"].nats])
+    assert per_record == pytest.approx(300 * entropy + ends, rel=0.01)
+    assert "codon n-gram" not in found  # codons that are drawn alone say nothing about the next one
+    assert found["n-gram"].nats[0].sum() > found["codon usage"].nats[0].sum()
+    assert [len(one) for one in found["codon usage"].nats] == [901] * 60
+    assert (found["codon usage"].nats[0][:900].reshape(-1, 3)[:, :2] == 0).all()
+
+    pairs = [gene(np.repeat(random.choice(64, 150, p=chance_C), 2)) for _ in range(200)]
+    found = {
+        one.name: one for one in symbol_baselines(pairs[50:], pairs[:50], size=4, what="letter", ends=True, codons=True)
+    }
+    assert found["codon n-gram"].nats[0].sum() < 0.8 * found["codon usage"].nats[0].sum()
+
+
+def test_letters_that_are_left_over_after_the_last_codon_are_counted_alone():
+    train = [Symbols(RANDOM.integers(4, size=31), closed=True) for _ in range(40)]
+    test = [Symbols(RANDOM.integers(4, size=n), closed=False) for n in (3, 4, 5, 1)]
+    found = {one.name: one.nats for one in symbol_baselines(train, test, size=4, what="letter", ends=True, codons=True)}
+    assert [len(one) for one in found["codon usage"]] == [3, 4, 5, 1]
+    assert found["codon usage"][1][3] > 0 and found["codon usage"][3][0] > 0
+
+
+def test_no_longer_contexts_are_tried_when_three_in_a_row_are_worse(monkeypatch):
+    lengths = []
+    whole = np.roll
+    monkeypatch.setattr(np, "roll", lambda symbols, length: lengths.append(length) or whole(symbols, length))
+    records, _, _ = markov(40, 400)
+    assert chosen_order(records, [False] * 40, size=4, ends=False) == 2
+    assert max(lengths) == 5

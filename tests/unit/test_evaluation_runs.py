@@ -202,3 +202,17 @@ def test_the_command_prints_a_table_and_saves_a_page(tmp_path, capsys, monkeypat
     for name in ("x.html", "x.svg", "x.png", "x.csv"):
         assert run_command(capsys, "evaluate", "run", "--draws", "100", "-o", name)[0] == 0
         assert (tmp_path / name).stat().st_size > 500
+
+
+def test_baselines_of_a_run_learn_from_more_of_a_long_record_if_asked_to(tmp_path, monkeypatch):
+    from cutaway.evaluation import run_parts
+
+    monkeypatch.setattr(run_parts, "_SLICE", 9_000)
+    tokenizer = characters(["ACGT"])
+    shards_of(
+        [{"sequence": "".join(RANDOM.choice(list("ACGT"), 40_000))}], tokenizer, tmp_path, alphabet="dna", held_out=0.1
+    )
+    data = {"source": "data.jsonl", "shards": "digest", "alphabet": "dna", "counts": {}}
+    folder = folder_of(gpt2(tokenizer, n_positions=64), tmp_path / "run", data)
+    few, many = (evaluate(folder, draws=100, tokens=500, train_symbols=most).counts for most in (9_000, 100_000))
+    assert few["train records"] == 2 and many["train records"] == 5  # pieces of 8,190 letters of 9,000 and 36,000

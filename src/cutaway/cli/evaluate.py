@@ -18,11 +18,11 @@ _SECTIONS = {
         "--skip-bad",
     ),
     "Written records": ("--samples", "--statistics"),
-    "How much": ("--records", "--tokens", "--window", "--draws", "--seed"),
+    "How much": ("--records", "--tokens", "--window", "--train-symbols", "--draws", "--seed"),
 }  # fmt: skip
 
 
-_LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "draws")
+_LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "draws", "train_symbols")
 
 
 @click.command("evaluate", cls=Command, sections=_SECTIONS)
@@ -69,6 +69,12 @@ _LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "dra
 )
 @click.option(
     "--window", type=AtLeast(4), help="How many tokens the model reads at once.  [default: its context, at most 1,024]"
+)
+@click.option(
+    "--train-symbols",
+    type=AtLeast(1),
+    default=1_000_000,
+    help="Baselines learn from at most this many letters, numbers or bytes.",
 )
 @click.option("--draws", type=AtLeast(100), default=2000, help="Bootstrap draws for the intervals.")
 @click.option("--seed", type=Seed(), default=0, help="Seed of draws, samples and of what is chosen.")

@@ -12,7 +12,7 @@ from cutaway.evaluation.encoding import Encoder
 from cutaway.evaluation.examples import Parts, Reading, alphabet_for, parts_of_files
 from cutaway.evaluation.likelihood import room
 from cutaway.evaluation.objectives import Limits, Outcome, encoder_decoder, labelled, language_model
-from cutaway.evaluation.request import RECORDS, Request
+from cutaway.evaluation.request import RECORDS, TRAIN_SYMBOLS, Request
 from cutaway.evaluation.resampling import DRAWS, Measured, measured, resampled
 from cutaway.evaluation.result import Evaluation
 from cutaway.evaluation.run_parts import learned_examples, parts_of_run, run_record
@@ -41,6 +41,7 @@ def evaluate(
     window: int | None = None,
     draws: int = DRAWS,
     seed: int = 0,
+    train_symbols: int = TRAIN_SYMBOLS,
 ) -> Evaluation:
     """Measure a model on the records of files, with 95 % intervals and beside baselines on the same records.
 
@@ -51,10 +52,10 @@ def evaluate(
 
     Without `data` the model must be the folder of a run of `train`: it is measured on what the run held out, or on new
     text of a known source. Otherwise baselines learn from `train_data`; without it from what a run was trained on; or
-    else from the records that are left when the share `held_out` is the test part. At most `records` records and
-    `tokens` tokens (by default 20,000, or 2,000 masked ones) are scored, chosen by a hash. The model reads `window`
-    tokens at once, at most 1,024 by default. Intervals come from `draws` bootstrap draws of records, or of clusters of
-    similar records if a run knows them.
+    else from the records that are left when the share `held_out` is the test part; from `train_symbols` letters,
+    numbers or bytes at most. At most `records` records and `tokens` tokens (by default 20,000, or 2,000 masked ones)
+    are scored, chosen by a hash. The model reads `window` tokens at once, at most 1,024 by default. Intervals come from
+    `draws` bootstrap draws of records, or of clusters of similar records if a run knows them.
 
     Raises `InputError` for a label that is missing or that the model lacks, an empty part, and whatever `read_records`
     refuses; a `ModelError` if the model has nothing to measure.
@@ -64,7 +65,7 @@ def evaluate(
     """
     request = Request(
         data, train_data, held_out, label_column, target_column, column, alphabet, format, skip_bad, records, tokens,
-        window, draws, seed,
+        window, draws, seed, train_symbols,
     )  # fmt: skip
     return measure(request, model)
 
@@ -84,7 +85,8 @@ def measure(request: Request, model: ModelLike) -> Evaluation:
         )
     else:
         context = room(loaded, request.window)
-        parts = parts_of_run(run, loaded, context, records=request.records, seed=request.seed)
+        most = request.train_symbols
+        parts = parts_of_run(run, loaded, context, records=request.records, seed=request.seed, train_symbols=most)
     if wanted is not None:
         _check_labels(parts, wanted)
     data = _shown(request.files) if request.files else str((run or {}).get("source", ""))
@@ -94,7 +96,7 @@ def measure(request: Request, model: ModelLike) -> Evaluation:
 def _parts_of_files(model: Model, request: Request, wanted: str | None, run: dict[str, Any]) -> Parts:
     files = request.files
     alphabet = request.alphabet or run.get("alphabet") or alphabet_for(files, model.tokenizer, request.format)
-    learned = [] if request.train_files else learned_examples(run, model, request.seed)
+    learned = [] if request.train_files else learned_examples(run, model, request.seed, request.train_symbols)
     return parts_of_files(
         files,
         request.train_files,
@@ -103,6 +105,7 @@ def _parts_of_files(model: Model, request: Request, wanted: str | None, run: dic
         records=request.records,
         seed=request.seed,
         labelled=wanted is not None,
+        train_symbols=request.train_symbols,
         learned=learned,
     )
 

@@ -22,7 +22,7 @@ from cutaway.tokens.alphabet_detection import alphabet_of, reads_smiles
 from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Tokenizer
 
-TRAIN_RECORDS, TRAIN_SYMBOLS = 20_000, 1_000_000
+TRAIN_RECORDS = 20_000
 _FEW = 10  # records that can be divided into two parts
 _CHUNK = 8190  # characters of a long text that are read as one; whole codons
 _LETTERS = {"fasta", "fastq", "genbank"}
@@ -110,15 +110,17 @@ def parts_of_files(
     records: int,
     seed: int,
     labelled: bool,
+    train_symbols: int,
     learned: Sequence[Example] = (),
 ) -> Parts:
     """Return the parts of files. Without train files a share `held_out` of the records is the test part.
 
-    With `learned`, which the model was trained on, all records are the test part. A plain text is one record, which is
+    The train part has at most `train_symbols`. With `learned`, which the model was trained on, all records are the
+    test part. A plain text is one record, which is
     divided into pieces; one that is alone is cut: the end is the test part. Raises what `read_records` raises, and
     `InputError` if a part is empty.
     """
-    test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
+    test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, train_symbols, seed)
     text = _are_texts(files, reading, labelled)
     skipped, split, shared, seen = 0, "", set[int](), 0
     with step("reading records"):
@@ -148,7 +150,7 @@ def parts_of_files(
             skipped = found.counts["skipped"]
             split = f"{held_out:.0%} of the records, chosen by a hash, are the test part"
             if test.of + train.of < _FEW and not labelled:
-                test, train = _cut_each([*train.examples(), *test.examples()], held_out, records, seed)
+                test, train = _cut_each([*train.examples(), *test.examples()], held_out, records, seed, train_symbols)
                 split = f"the last {held_out:.0%} of each record is the test part, the rest the train part"
     parts = Parts(test.examples(), train.examples(), test.of, train.of, seen, skipped, reading.alphabet, split, text)
     _check(parts, files, train_files, held_out)
@@ -233,8 +235,10 @@ def cut_text(file: str, text: str, *, closed: bool, whole: bool = True) -> Itera
         start = stop
 
 
-def _cut_each(examples: Iterable[Example], held_out: float, records: int, seed: int) -> tuple[Kept, Kept]:
-    test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
+def _cut_each(
+    examples: Iterable[Example], held_out: float, records: int, seed: int, train_symbols: int
+) -> tuple[Kept, Kept]:
+    test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, train_symbols, seed)
     for one in examples:
         steps = len(one.sequence) if isinstance(one.sequence, str) else len(one.sequence[0])
         if 0 < (cut := round(steps * (1 - held_out))) < steps:

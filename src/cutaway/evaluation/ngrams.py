@@ -11,7 +11,9 @@ Axis letters: `T` positions of all sequences, one after the other.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 from cutaway.evaluation.resampling import Floats
 
 Ints = NDArray[np.int64]
+
+_WORSE = 3  # orders in a row
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,60 +51,21 @@ class NGrams:
         """Count; `ends` says whether the end of a record is an outcome, `closed` which sequences have theirs."""
         self._size, self._ends = size, ends
         closed = [ends] * len(sequences) if closed is None else closed
-        symbols_T, places_T = _line(sequences, closed, size)
-        self._orders: list[_Order] = []
-        context_T = np.zeros(len(symbols_T), np.int64)
-        for length in range(order + 1):
-            if length:
-                context_T = context_T * self._wide + self._before(symbols_T, places_T, length)
-            contexts, context_T = np.unique(context_T, return_inverse=True)
-            pairs, counts = np.unique(context_T * self._wide + symbols_T, return_counts=True)
-            seen = np.bincount(context_T, minlength=len(contexts))
-            different = np.bincount(pairs // self._wide, minlength=len(contexts))
-            self._orders.append(_Order(contexts, seen, different, pairs, counts))
+        self._orders = list(itertools.islice(_orders(*_line(sequences, closed, size), size), order + 1))
 
     def nats(self, sequences: Sequence[Ints], closed: Sequence[bool], order: int | None = None) -> list[Floats]:
         """Return the surprisal of every symbol, and of the end of each sequence that has one, in nats."""
-        *_, chance_T = self._chances(sequences, closed, order)
+        orders = self._orders[: None if order is None else order + 1]
+        (chance_T,) = deque(_chances(orders, *_line(sequences, closed, self._size), self._size, self._ends), maxlen=1)
         sizes = [len(ids) + int(end) for ids, end in zip(sequences, closed, strict=True)]
         return np.split(-np.log(chance_T), np.cumsum(sizes)[:-1])
-
-    def means(self, sequences: Sequence[Ints], closed: Sequence[bool]) -> list[float]:
-        """Return the mean surprisal with contexts of 0, 1, … `order` symbols, in nats per symbol."""
-        return [float(-np.log(chance_T).mean()) for chance_T in self._chances(sequences, closed, None)]
-
-    @property
-    def _wide(self) -> int:
-        return self._size + 2  # the symbols, the end, and what stands before the first symbol
-
-    def _before(self, symbols_T: Ints, places_T: Ints, length: int) -> Ints:
-        shifted_T = np.roll(symbols_T, length)
-        return np.where(places_T >= length, shifted_T, self._size + 1)
-
-    def _chances(self, sequences: Sequence[Ints], closed: Sequence[bool], order: int | None) -> list[Floats]:
-        """Return the probability of every symbol with contexts of 0, 1, … symbols."""
-        symbols_T, places_T = _line(sequences, closed, self._size)
-        chance_T = np.full(len(symbols_T), 1 / (self._size + int(self._ends)))
-        context_T, found = np.zeros(len(symbols_T), np.int64), []
-        for length, counts in enumerate(self._orders[: None if order is None else order + 1]):
-            if length:
-                key_T = context_T * self._wide + self._before(symbols_T, places_T, length)
-                context_T = np.where(context_T >= 0, key_T, -1)
-            context_T = _find(counts.contexts, context_T)
-            known_T = context_T >= 0
-            pair_T = _find(counts.pairs, np.where(known_T, context_T * self._wide + symbols_T, -1))
-            times_T = np.where(pair_T >= 0, counts.pair_counts[pair_T], 0)
-            seen_T, different_T = counts.seen[context_T], counts.different[context_T]
-            mixed_T = (times_T + different_T * chance_T) / (seen_T + different_T)
-            chance_T = np.where(known_T, mixed_T, chance_T)
-            found.append(chance_T)
-        return found
 
 
 def chosen_order(sequences: Sequence[Ints], closed: Sequence[bool], *, size: int, ends: bool, most: int = 12) -> int:
     """Return the length of context that predicts a tenth of the sequences best after the others were counted.
 
-    A lone sequence is divided: its last tenth is predicted.
+    A lone sequence is divided: its last tenth is predicted. If three orders in a row are worse than the best one, no
+    longer ones are tried.
     """
     if len(sequences) < 2:
         cut = len(sequences[0]) - max(1, len(sequences[0]) // 10)
@@ -112,8 +77,51 @@ def chosen_order(sequences: Sequence[Ints], closed: Sequence[bool], *, size: int
         tried = [pair for i, pair in enumerate(pairs) if i % every == 0]
     if not any(len(ids) for ids, _ in learned) or not any(len(ids) for ids, _ in tried):
         return 0
-    model = NGrams([ids for ids, _ in learned], size=size, order=most, ends=ends, closed=[end for _, end in learned])
-    return int(np.argmin(model.means([ids for ids, _ in tried], [end for _, end in tried])))
+    learned_T, tried_T = (_line([ids for ids, _ in part], [end for _, end in part], size) for part in (learned, tried))
+    means = list[float]()
+    for chance_T in itertools.islice(_chances(_orders(*learned_T, size), *tried_T, size, ends), most + 1):
+        means.append(float(-np.log(chance_T).mean()))
+        if len(means) - int(np.argmin(means)) > _WORSE:
+            break
+    return int(np.argmin(means))
+
+
+def _orders(symbols_T: Ints, places_T: Ints, size: int) -> Iterator[_Order]:
+    """Yield the counts of what followed contexts of 0, 1, … symbols."""
+    wide = size + 2  # the symbols, the end, and what stands before the first symbol
+    context_T = np.zeros(len(symbols_T), np.int64)
+    for length in itertools.count():
+        if length:
+            context_T = context_T * wide + _before(symbols_T, places_T, length, size)
+        contexts, context_T = np.unique(context_T, return_inverse=True)
+        pairs, counts = np.unique(context_T * wide + symbols_T, return_counts=True)
+        seen = np.bincount(context_T, minlength=len(contexts))
+        different = np.bincount(pairs // wide, minlength=len(contexts))
+        yield _Order(contexts, seen, different, pairs, counts)
+
+
+def _chances(orders: Iterable[_Order], symbols_T: Ints, places_T: Ints, size: int, ends: bool) -> Iterator[Floats]:
+    """Yield the probability of every symbol with contexts of 0, 1, … symbols."""
+    wide = size + 2
+    chance_T = np.full(len(symbols_T), 1 / (size + int(ends)))
+    context_T = np.zeros(len(symbols_T), np.int64)
+    for length, counts in enumerate(orders):
+        if length:
+            key_T = context_T * wide + _before(symbols_T, places_T, length, size)
+            context_T = np.where(context_T >= 0, key_T, -1)
+        context_T = _find(counts.contexts, context_T)
+        known_T = context_T >= 0
+        pair_T = _find(counts.pairs, np.where(known_T, context_T * wide + symbols_T, -1))
+        times_T = np.where(pair_T >= 0, counts.pair_counts[pair_T], 0)
+        seen_T, different_T = counts.seen[context_T], counts.different[context_T]
+        mixed_T = (times_T + different_T * chance_T) / (seen_T + different_T)
+        chance_T = np.where(known_T, mixed_T, chance_T)
+        yield chance_T
+
+
+def _before(symbols_T: Ints, places_T: Ints, length: int, size: int) -> Ints:
+    shifted_T = np.roll(symbols_T, length)
+    return np.where(places_T >= length, shifted_T, size + 1)
 
 
 def _line(sequences: Sequence[Ints], closed: Sequence[bool], size: int) -> tuple[Ints, Ints]:

@@ -91,6 +91,7 @@ def language_model(model: Model, parts: Parts, encoder: Encoder, limits: Limits,
         size=encoder.size,
         what="token" if encoder.binned else encoder.symbol,
         ends=not masked and any(one.suffix for one in encoded),
+        codons=encoder.alphabet == "codon",
     )
     test = parts.test[: len(encoded)]
     if not masked and all(one.exact is not None for one in test):

@@ -16,6 +16,7 @@ from cutaway.sequences.readers import READERS
 from cutaway.sequences.records import Paths
 
 RECORDS: Final = 2000
+TRAIN_SYMBOLS: Final = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Request:
     window: int | None = None
     draws: int = DRAWS
     seed: int = 0
+    train_symbols: int = TRAIN_SYMBOLS
 
     def __post_init__(self) -> None:
         for name in ("data", "train_data"):
@@ -46,7 +48,9 @@ class Request:
             one = isinstance(files, (str, os.PathLike))
             object.__setattr__(self, name, [os.fspath(files)] if one else [os.fspath(file) for file in files])
         object.__setattr__(self, "seed", check_seed(self.seed))
-        at_least(1, records=self.records, tokens=1 if self.tokens is None else self.tokens)
+        at_least(
+            1, records=self.records, train_symbols=self.train_symbols, tokens=1 if self.tokens is None else self.tokens
+        )
         at_least(4, window=4 if self.window is None else self.window)
         at_least(100, draws=self.draws)
         if not 0 < self.held_out < 1:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cutaway.errors import InputError
-from cutaway.evaluation.examples import TRAIN_RECORDS, TRAIN_SYMBOLS, Example, Kept, Parts, cut_text
+from cutaway.evaluation.examples import TRAIN_RECORDS, Example, Kept, Parts, cut_text
 from cutaway.models import cache
 from cutaway.models.text_model import TextModel
 from cutaway.progress import step
@@ -21,7 +21,7 @@ from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Tokenizer
 
 _SOURCE_RECORDS = 200  # records of a source that are measured on; three times as many for the baselines
-_SLICE = 1_000_000  # tokens of one span that are read at most
+_SLICE = 1_000_000  # tokens of one span that are read at most, if no more are asked for
 
 
 def run_record(folder: Path | None) -> dict[str, Any] | None:
@@ -32,15 +32,19 @@ def run_record(folder: Path | None) -> dict[str, Any] | None:
         return None
 
 
-def learned_examples(data: dict[str, Any], model: TextModel, seed: int) -> list[Example]:
+def learned_examples(data: dict[str, Any], model: TextModel, seed: int, train_symbols: int) -> list[Example]:
     """Return what a run was trained on, or a part of it if it is large; nothing if it is not in the cache any more."""
     try:
-        return parts_of_run(data, model, 1, records=1, seed=seed).train if "shards" in data else []
+        if "shards" in data:
+            return parts_of_run(data, model, 1, records=1, seed=seed, train_symbols=train_symbols).train
+        return []
     except InputError:
         return []
 
 
-def parts_of_run(data: dict[str, Any], model: TextModel, context: int, *, records: int, seed: int) -> Parts:
+def parts_of_run(
+    data: dict[str, Any], model: TextModel, context: int, *, records: int, seed: int, train_symbols: int
+) -> Parts:
     """Return the parts of a run. Raises `InputError` if its ids are not in the cache any more, or nothing is held out.
 
     A run of a known source is measured on new text of it, whose exact surprisal is known.
@@ -59,9 +63,9 @@ def parts_of_run(data: dict[str, Any], model: TextModel, context: int, *, record
         raise InputError(f"the run {model.name!r} held nothing out", hint="give files as `data`")
     alphabet = str(data["alphabet"])
     with step("reading the split of the run"):
-        test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, TRAIN_SYMBOLS, seed)
+        test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, train_symbols, seed)
         for part, spans in ((test, shards.held_out), (train, shards.train)):
-            reader = _Spans(shards, model.tokenizer, alphabet, spans)
+            reader = _Spans(shards, model.tokenizer, alphabet, spans, max(_SLICE, train_symbols))
             for example in reader.examples(seed, records if part is test else TRAIN_RECORDS):
                 part.add(example)
                 if part is train and part.full:
@@ -76,10 +80,10 @@ def parts_of_run(data: dict[str, Any], model: TextModel, context: int, *, record
 
 
 class _Spans:
-    """Spans of shards as examples."""
+    """Spans of shards as examples; of one span so many tokens at most."""
 
-    def __init__(self, shards: Shards, tokenizer: Tokenizer, alphabet: str, spans: Any) -> None:
-        self._shards, self._spans, self._alphabet = shards, spans, alphabet
+    def __init__(self, shards: Shards, tokenizer: Tokenizer, alphabet: str, spans: Any, most: int) -> None:
+        self._shards, self._spans, self._alphabet, self._most = shards, spans, alphabet, most
         self._codec = Codec.of(tokenizer, alphabet)
 
     def examples(self, seed: int, most: int) -> Iterator[Example]:
@@ -101,10 +105,10 @@ class _Spans:
             part = None if whole and closed else (start, end)
             yield Example(name, self._codec.decode(ids.tolist()), label, whole, closed, group=group, part=part)
             return
-        if whole and closed and length <= _SLICE:
+        if whole and closed and length <= self._most:
             yield Example(name, self._codec.decode(ids.tolist()), label, group=group)
             return
-        shown = min(end, start + _SLICE)
+        shown = min(end, start + self._most)
         text = str(self._codec.decode(ids[start:shown].tolist()))
         yield from cut_text(name, text, closed=closed and shown == end, whole=whole)
 

@@ -20,6 +20,7 @@ from cutaway.evaluation.resampling import Floats
 Ints = NDArray[np.int64]
 
 _MOST_LETTERS = 100_000_000  # of the largest alignment that gets a profile
+_MOST_CODONS = 4  # that the counts may look back
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +48,19 @@ class SymbolBaseline:
 
 
 def symbol_baselines(
-    train: Sequence[Symbols], test: Sequence[Symbols], *, size: int, what: str, ends: bool, most: int = 12
+    train: Sequence[Symbols],
+    test: Sequence[Symbols],
+    *,
+    size: int,
+    what: str,
+    ends: bool,
+    most: int = 12,
+    codons: bool = False,
 ) -> list[SymbolBaseline]:
     """Return the baselines for test records, learned from the train records; V is `size`, `what` names a symbol.
 
     `ends` says whether the end of a record is predicted, too. `most` is the longest context that the n-grams may take.
+    With `codons` three letters are also counted as one word.
     """
     aligned = _aligned(train, test)
     train, test = ([dataclasses.replace(one, closed=one.closed and ends) for one in part] for part in (train, test))
@@ -74,12 +83,47 @@ def symbol_baselines(
             "tenth of the train part"
         )
         found.append(SymbolBaseline("n-gram", made, grams.nats(scored, finished)))
+    if codons:
+        found += _of_codons(train, test, size=size, ends=ends)
     if aligned is not None:
         made = f"the letters of each of the {aligned:,} columns of the train part, interpolated Witten–Bell"
         found.append(SymbolBaseline("column profile", made, _profile(train, test, grams, size)))
     if train[0].slots is not None:
         found += _series(train, test, size, stop)
     return found
+
+
+def _of_codons(train: Sequence[Symbols], test: Sequence[Symbols], *, size: int, ends: bool) -> list[SymbolBaseline]:
+    """Return codon usage, and counts of what follows the last few codons; the last letter of a codon bears its cost."""
+    wide = size**3 + size  # the codons, and letters that are left over at the end
+    learned, scored = [_words(one.ids, size) for one in train], [_words(one.ids, size) for one in test]
+    closed, finished = [one.closed for one in train], [one.closed for one in test]
+    order = chosen_order(learned, closed, size=wide, ends=ends, most=_MOST_CODONS)
+    grams = NGrams(learned, size=wide, order=order, ends=ends, closed=closed)
+
+    def nats(of: int) -> list[Floats]:
+        found = []
+        for one, words_W in zip(test, grams.nats(scored, finished, order=of), strict=True):
+            whole = len(one.ids) // 3
+            letters_T = np.zeros(whole * 3)
+            letters_T[2::3] = words_W[:whole]
+            found.append(np.append(letters_T, words_W[whole:]))
+        return found
+
+    found = [SymbolBaseline("codon usage", "how often each codon occurs in the train part", nats(0))]
+    if order:
+        made = (
+            f"counts of what follows the last {counted(order, 'codon')}, interpolated Witten–Bell; {order} chosen on a "
+            "tenth of the train part"
+        )
+        found.append(SymbolBaseline("codon n-gram", made, nats(order)))
+    return found
+
+
+def _words(ids: Ints, size: int) -> Ints:
+    """Return the codons of a record as numbers, and after them the letters that are left over."""
+    whole = len(ids) // 3 * 3
+    return np.append(ids[:whole].reshape(-1, 3) @ np.array([size**2, size, 1]), size**3 + ids[whole:])
 
 
 def _stop(train: Sequence[Symbols]) -> float:
