@@ -29,6 +29,7 @@ from cutaway.errors import CutawayError, InputError, counted
 from cutaway.models import Model, load
 from cutaway.models.datasets import DATASETS
 from cutaway.models.saving import RUN_FILES
+from cutaway.models.shelf import SHELF
 from cutaway.models.shipped_models import KINDS, RECORD, ShippedModel
 from cutaway.training import Training, is_run, read_run
 from ship_card import card, titles_of, value_of
@@ -52,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sample", action="append", default=[], metavar="TEXT|FILE")
     parser.add_argument("--headline", metavar="MEASURE", help="a measure of the first evaluation")
     parser.add_argument("--licence", default="Apache-2.0", help="of the weights")
+    parser.add_argument("--start", metavar="NAME", help="the model of the shelf that it was trained further from")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER")
     options = parser.parse_args(arguments)
     try:
         target = ship(
             options.run, options.name, options.evaluation, options.cannot, options.sample,
-            headline=options.headline, licence=options.licence, output=options.output,
+            headline=options.headline, licence=options.licence, start=options.start, output=options.output,
         )  # fmt: skip
     except CutawayError as error:
         sys.exit(f"ship: {error}")
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def ship(
     run: Path, name: str, evaluations: Sequence[Path], cannot: Sequence[str], samples: Sequence[str] = (), *,
-    headline: str | None = None, licence: str = "Apache-2.0", output: Path | None = None,
+    headline: str | None = None, licence: str = "Apache-2.0", start: str | None = None, output: Path | None = None,
 ) -> Path:  # fmt: skip
     """Make the folder and return it; an earlier one of the same model is replaced.
 
@@ -76,6 +78,9 @@ def ship(
     about = MODELS.get(name)
     if about is None:
         raise InputError(f"there is no model {name!r} in ship_models.py", hint=f"add it, or take {', '.join(MODELS)}")
+    if start is not None and start not in {*SHELF, *MODELS}:
+        raise InputError(f"the shelf has no model {start!r}", hint="cutaway models list shows all")
+    about = about if start is None else dataclasses.replace(about, start=start)
     target = output or run.parent / "shipped" / name
     if target.exists() and not (target / RECORD).is_file():
         raise InputError(f"{str(target)!r} holds something else", hint="name another folder with -o")
@@ -180,7 +185,8 @@ def _record(
     config = model.config
     type_ = _TYPES.get(config.model_type, config.model_type)
     built = f"{type_} of {counted(config.num_hidden_layers, 'layer')} × {counted(config.num_attention_heads, 'head')}"
-    cited = [DATASETS[data].citation for data in about.data]
+    start = MODELS.get(about.start)
+    cited = [DATASETS[data].citation for data in (*about.data, *(start.data if start else ()))]
     shipped = ShippedModel(
         name=name,
         kind=KINDS[objective],

@@ -11,7 +11,7 @@ from cutaway.models.datasets import DATASETS
 from cutaway.models.shelf import SHELF
 from cutaway.training.result import Training
 from cutaway.training.run_card import loading
-from ship_models import About
+from ship_models import MODELS, About
 
 _PIPELINES = {
     "causal": "text-generation", "masked": "fill-mask", "seq2seq": "text2text-generation",
@@ -81,14 +81,17 @@ def _of_run(run: Training | None) -> dict[str, str]:
 
 
 def _data(about: About) -> str:
+    start = MODELS.get(about.start)
     found = []
-    for name in about.data:
+    for name in (*about.data, *(start.data if start else ())):
         data = DATASETS[name]
         found.append(
             f"`{name}` (`cutaway data get {name}`): {data.description}.\n\n"
             f"- licence: {data.licence}\n- cite: {data.citation}\n- comes in: {data.origin}\n"
         )
-    if about.start:
+    if start:
+        found.append(f"It began with the weights of `{about.start}`, which also lies in cutaway.\n")
+    elif about.start:
         entry = SHELF[about.start]
         found.append(f"It began with the weights of `{about.start}` ({entry.upstream}, {entry.licence}).\n")
     return "\n".join(found or ["A source built into cutaway, whose exact laws are known: there is nothing to cite.\n"])

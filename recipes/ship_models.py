@@ -7,7 +7,10 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class About:
-    """One model: `data` names data sets of `cutaway data list`, `start` the model that it was trained further from."""
+    """One model: `data` names data sets of `cutaway data list`, `start` the model that it was trained further from.
+
+    `start` is on the shelf of packages, or it is one of these models.
+    """
 
     domain: str
     task: str

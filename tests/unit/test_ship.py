@@ -121,6 +121,19 @@ def test_its_card_says_all(shipped_folder, run, shipping):
     assert cutaway.model_card(NAME) == card
 
 
+def test_what_it_began_with_is_said_and_cited(shipping, run, tmp_path):
+    evaluation = [run.with_name("evaluation.json")]
+    for start, words in (
+        ("molecules", ["of `molecules`, which also lies in cutaway", DATASETS["moses"].citation]),
+        ("minilm-l6", ["of `minilm-l6` (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0)"]),
+    ):
+        folder = shipping.ship(run, "melting-point", evaluation, CANNOT, start=start, output=tmp_path / "melting-point")
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert all(word in card for word in [*words, DATASETS["melting-points"].citation])
+    with pytest.raises(InputError, match="the shelf has no model 'molecule'"):
+        shipping.ship(run, "melting-point", evaluation, CANNOT, start="molecule", output=tmp_path / "melting-point")
+
+
 def test_again_replaces_it_and_nothing_else(shipped_folder, shipping, run, tmp_path):
     (shipped_folder / "README.md").write_text("old", encoding="utf-8")
     evaluation = [run.with_name("evaluation.json")]
