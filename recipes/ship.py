@@ -206,8 +206,10 @@ def _headline(evaluation: dict[str, Any], key: str | None) -> str:
     key = key or evaluation.get("headline") or next(iter(titles))
     if key not in titles:
         raise InputError(f"the evaluation has no measure {key!r}", hint=f"it has {', '.join(titles)}")
-    others = [
-        (who, by[key]) for who, by in evaluation["baselines"].items() if (by.get(key) or {}).get("value") is not None
+    others = [  # the test records themselves are what written records are measured by, not a rival
+        (who, by[key])
+        for who, by in evaluation["baselines"].items()
+        if who != "test" and (by.get(key) or {}).get("value") is not None
     ]
     better = next((note["better"] for note in evaluation.get("about", []) if note["key"] == key), "")
     if better in ("lower", "higher"):  # the best one is enough

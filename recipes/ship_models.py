@@ -35,7 +35,7 @@ MODELS = {
     ),
     "molecules": About(
         "molecules", "generate", ("moses",), "drug-like molecules as SMILES, atom by atom",
-        "cutaway generate -m molecules --count 10",
+        "cutaway generate -m molecules --count 10 -o molecules.html",
     ),
     "melting-point": About(
         "molecules", "predict", ("melting-points",), "the melting point of an organic molecule, from its SMILES",

@@ -14,8 +14,8 @@ import torch
 import cutaway
 from cutaway.cli.generate import RECORD_FILES
 from cutaway.errors import InputError, ModelError
-from cutaway.generation import Sampling, sample_records, write_records
-from cutaway.generation.record_files import SUFFIXES, check_alphabet
+from cutaway.generation import SampledRecord, Sampling, sample_records, write_records
+from cutaway.generation.record_files import SUFFIXES, check_alphabet, printed
 from cutaway.sequences import read_records
 from cutaway.tokens import Tokenizer, characters, train_tokenizer
 from tests.unit.commands import run
@@ -140,6 +140,21 @@ def test_the_command_writes_the_file_and_says_how_many(tmp_path, capsys, monkeyp
         code, _, err = run(capsys, "generate", "-m", "model", "--count", "4", "-o", "z.txt", *wrong)
         assert code == 2 and wrong[0].strip("-").replace("-", " ")[:4] in err.replace("_", " ").replace("-", " "), err
     assert not (tmp_path / "z.txt").exists()
+
+
+def test_without_a_file_records_are_printed_as_they_come(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = gpt2(characters(["ACGT"]))
+    folder_of(model, tmp_path / "model", {})
+    given = ("generate", "-m", "model", "--count", "6", "--seed", "5", "--max-new-tokens", "9")
+    wanted = list(sample_records(6, "model", seed=5, max_new_tokens=9))
+    code, out, _ = run(capsys, *given)
+    assert code == 0 and out.split("\n") == [*texts(wanted), ""]
+    code, out, _ = run(capsys, *given, "--json")
+    assert [json.loads(line)["seed"] for line in out.splitlines()] == list(range(5, 11))
+    assert [json.loads(line)["sequence"] for line in out.splitlines()] == texts(wanted)
+    assert printed(SampledRecord(1, None, True, 3, -1.0, 0), as_json=False) == "(no sequence)"
+    assert printed(SampledRecord(1, ([1.0, math.nan],), True, 3, -1.0, 0), as_json=False) == "[1.0, null]"
 
 
 def test_a_model_without_a_beginning_needs_a_prompt(tmp_path):

@@ -60,7 +60,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "tokenizer check": [(("./nowhere",), UNKNOWN), (("MODEL", "-n", "0"), "--number is 0")],
     "architecture": [(("./nowhere",), "./nowhere"), (("no-such-type",), "no-such-type"), (("-o", "x.odt"), "x.odt")],
     "generate": [
-        (("-m", "MODEL", "--count", "3"), "--count writes a file"),
+        (("-m", "MODEL", "--count", "3", "--json", "-o", "x.txt"), "--json has no effect on a file"),
         (("-m", "MODEL", "--count", "3", "-o", "x.svg"), "x.svg"),
         (("-m", "MODEL", "--count", "3", "-o", "x.html", "--train-data", "nowhere.txt"), NO_FILE),
         (("a", "-m", "MODEL", "--train-data", "empty.txt"), "--train-data has no effect without --count"),

@@ -64,9 +64,9 @@ _ANSWERS = (
     "--count",
     type=AtLeast(1),
     is_eager=True,
-    help="Write this many records of the model's own, without a prompt or from TEXT on, into FILE of -o: .fasta, .smi, "
-    ".csv, .jsonl, .txt, or .html to look at them: molecules are drawn, and marked if not valid, repeated or known. "
-    "A record ends when the model ends it, or after --max-new-tokens.  [their default: the context]",
+    help="Write this many records of the model's own, without a prompt or from TEXT on: a line each, or into FILE of "
+    "-o: .fasta, .smi, .csv, .jsonl, .txt, or .html to look at them: molecules are drawn, and marked if not valid, "
+    "repeated or known. A record ends when the model ends it, or after --max-new-tokens.  [their default: the context]",
 )
 @click.option(
     "--train-data",
@@ -108,7 +108,7 @@ def command(text: str | None, file: str | None, model: str, count: int | None, *
       printf "Water boils\\nThe sea is\\n" > two.txt && cutaway generate -f two.txt --json > two.jsonl
       cutaway generate "Once upon a time" --alternatives 5 -o story.html
       cutaway generate "Once upon a time" --temperature 0.8 --top-p 0.9 --trace
-      cutaway generate --count 3 --max-new-tokens 20 -o three.jsonl
+      cutaway generate --count 3 --max-new-tokens 20
     """
     if count is not None:
         _records(text, model, count, options)
@@ -177,13 +177,11 @@ def command(text: str | None, file: str | None, model: str, count: int | None, *
 
 
 def _records(text: str | None, model: str, count: int, options: dict[str, Any]) -> None:
-    """Write records into a file, and say how many came to what."""
+    """Print records, or write them into a file or a page, and say how many came to what."""
     refuse_unused("with --count", *_ANSWERS)
     as_json, output = asked()
-    if output is None:
-        raise InputError("--count writes a file, and no file is named", hint="give one, for example -o samples.jsonl")
-    if as_json:
-        raise InputError("--json has no effect with --count", hint="end the name of the file in .jsonl")
+    if as_json and output is not None:
+        raise InputError("--json has no effect on a file of records", hint="end its name in .jsonl, or leave -o out")
     from cutaway.generation.settings import Sampling
 
     options["tier"] = tier_for(options)
@@ -192,7 +190,7 @@ def _records(text: str | None, model: str, count: int, options: dict[str, Any]) 
     sampling = Sampling(**given | {"temperature": 1.0 if given["temperature"] is None else given["temperature"]})
     chosen = click.get_current_context().get_parameter_source("max_new_tokens")
     longest = options["max_new_tokens"] if chosen is click.core.ParameterSource.COMMANDLINE else None
-    as_page = output.endswith(PAGE)
+    as_page = output is not None and output.endswith(PAGE)
     if not as_page:
         refuse_unused("without a page (-o FILE.html)", "train_data", "column")
     if not options["train_data"]:
@@ -202,12 +200,12 @@ def _records(text: str | None, model: str, count: int, options: dict[str, Any]) 
     found = known(model, options)
     found.check_left_to_right()
 
-    from cutaway.generation.record_files import check_alphabet, write_records
+    from cutaway.generation.record_files import check_alphabet, printed, write_records
     from cutaway.models import load_tokenizer
     from cutaway.tokens.codec import Codec
 
     alphabet = Codec.of(load_tokenizer(model, revision=options["revision"])).alphabet
-    if not as_page:
+    if output is not None and not as_page:
         check_alphabet(output, alphabet)
 
     from cutaway.generation.sampled_records import sample_records
@@ -216,6 +214,10 @@ def _records(text: str | None, model: str, count: int, options: dict[str, Any]) 
     records = sample_records(
         count, named_or_loaded(model, options), prompt=text or "", sampling=sampling, max_new_tokens=longest, **kept
     )
+    if output is None:
+        for record in records:
+            click.echo(printed(record, as_json))
+        return
     if not as_page:
         note(str(write_records(records, output)))
         return

@@ -76,7 +76,7 @@ def distance(seen_ND: Floats, other: Normal) -> float:
     values_D = np.linalg.eigvalsh(other.root @ covariance_DD @ other.root)
     gap_D = seen_ND.mean(0) - other.mean
     traces = np.trace(covariance_DD) + np.trace(other.covariance)
-    return float(max(0.0, gap_D @ gap_D + traces - 2 * np.sqrt(values_D.clip(0)).sum()))
+    return max(0.0, round(float(gap_D @ gap_D + traces - 2 * np.sqrt(values_D.clip(0)).sum()), 6))
 
 
 def read_statistics(path: str | os.PathLike[str]) -> Normal:

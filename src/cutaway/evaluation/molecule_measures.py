@@ -182,7 +182,7 @@ def _cosine(parts: Sequence[Sequence[str]], others: Sequence[Sequence[str]]) -> 
     def of(chosen_N: NDArray[np.int64]) -> float:
         return cosine(Counter(name for i in chosen_N for name in parts[i]), wanted)
 
-    return jackknifed(of, len(parts), 0.0)
+    return jackknifed(of, len(parts), 0.0, 1.0)
 
 
 def _diversity(mean_N: NDArray[np.float64], power: int) -> SampleMeasure:

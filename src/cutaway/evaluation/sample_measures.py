@@ -46,12 +46,15 @@ def average(values: Sequence[float]) -> SampleMeasure:
     return SampleMeasure(*interval(values))
 
 
-def jackknifed(statistic: Callable[[NDArray[np.int64]], float], count: int, least: float = -math.inf) -> SampleMeasure:
+def jackknifed(
+    statistic: Callable[[NDArray[np.int64]], float], count: int, least: float = -math.inf, most: float = math.inf
+) -> SampleMeasure:
     """Return a statistic of a whole sample of `count` records, with the interval of a grouped jackknife.
 
     `statistic` takes the numbers of the records it is of. It is taken of all, and 20 times with a twentieth left out;
-    the spread of these gives the interval, cut at the `least` possible value. A bootstrap would repeat records, which
-    moves distances between distributions. Source: Tukey 1958; Efron and Tibshirani 1993, chapter 11.
+    the spread of these gives the interval, cut at the `least` and the `most` that the statistic can be. A bootstrap
+    would repeat records, which moves distances between distributions. Source: Tukey 1958; Efron and Tibshirani 1993,
+    chapter 11.
 
     >>> jackknifed(lambda chosen_N: float(np.mean(chosen_N)), 100).value
     49.5
@@ -62,7 +65,7 @@ def jackknifed(statistic: Callable[[NDArray[np.int64]], float], count: int, leas
         return SampleMeasure(value if math.isfinite(value) else None, None, None)
     left = np.array([statistic(number_N[number_N % _GROUPS != group]) for group in range(_GROUPS)])
     half = _T * math.sqrt((_GROUPS - 1) / _GROUPS * float(((left - left.mean()) ** 2).sum()))
-    return SampleMeasure(value, max(least, value - half), value + half)
+    return SampleMeasure(value, max(least, value - half), min(most, value + half))
 
 
 def divergence(counts: Mapping[Any, float], others: Mapping[Any, float]) -> float:

@@ -64,4 +64,4 @@ def _distance(counts: Sequence[Counter[str]], wanted: Counter[str]) -> SampleMea
     def of(chosen_N: NDArray[np.int64]) -> float:
         return divergence(_summed([counts[i] for i in chosen_N]), wanted)
 
-    return jackknifed(of, len(counts), 0.0)
+    return jackknifed(of, len(counts), 0.0, 1.0)

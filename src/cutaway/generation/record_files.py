@@ -92,6 +92,26 @@ def write_records(records: Iterable[SampledRecord], path: str | os.PathLike[str]
     return WrittenRecords(target, counts["records"], counts["sampled"], counts["unfinished"], len(seen), dict(left_out))
 
 
+def printed(record: SampledRecord, as_json: bool) -> str:
+    """Return a record as it is printed: its sequence as it stands (numbers as JSON), or an object of JSON.
+
+    >>> from cutaway.generation import SampledRecord
+    >>> printed(SampledRecord(1, "CCO", True, 4, -2.5, 0), as_json=False)
+    'CCO'
+    """
+    if as_json:
+        return json.dumps(dict(zip(_COLUMNS, _values(record), strict=True)), ensure_ascii=False, allow_nan=False)
+    if record.sequence is None:
+        return "(no sequence)"
+    return record.sequence if isinstance(record.sequence, str) else json.dumps(_plain(record.sequence))
+
+
+def _values(record: SampledRecord) -> tuple[Any, ...]:
+    sequence = None if record.sequence is None else _plain(record.sequence)
+    name = f"sample-{record.number}"
+    return name, sequence, record.finished, record.tokens, round(record.logprob, 6), record.seed
+
+
 def _unfit(sequence: Any, suffix: str) -> str | None:
     if sequence is None:
         return "unreadable"
@@ -112,12 +132,7 @@ def _line(record: SampledRecord, suffix: str) -> bytes:
         return f"{record.sequence} {name}{mark.replace(' ', '-')}\n".encode()
     if suffix == ".txt":
         return f"{record.sequence}\n".encode("utf-8", "backslashreplace")
-    values = (
-        name, _plain(record.sequence), record.finished, record.tokens, round(record.logprob, 6), record.seed,
-    )  # fmt: skip
-    if suffix == ".csv":
-        return _row(values)
-    return (json.dumps(dict(zip(_COLUMNS, values, strict=True)), ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return _row(_values(record)) if suffix == ".csv" else (printed(record, as_json=True) + "\n").encode()
 
 
 def _plain(sequence: Any) -> Any:
