@@ -2,15 +2,18 @@
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from Bio.Data import CodonTable
 from scipy.spatial.distance import jensenshannon
 
-from cutaway.evaluation import evaluate_samples
+from cutaway.evaluation import evaluate, evaluate_samples
 from cutaway.evaluation.gene_measures import measures
 from cutaway.sequences.alphabets.codon import AMINO_ACIDS, STARTS, STOPS
+from cutaway.tokens import codons
+from tests.unit.test_evaluation_losses import gpt2
 
 CODONS = sorted(AMINO_ACIDS)
 SENSE = [codon for codon in CODONS if codon not in STOPS]
@@ -122,3 +125,18 @@ def test_evaluate_samples_measures_codons_as_genes(tmp_path):
     assert found.headline == "frame" and found.metrics["frame"].value == 1.0
     # The codons of each are shuffled, not its letters: their usage stays, and most frames end early.
     assert found.baselines["shuffled"]["codons"].value < 0.05 < 0.5 > found.baselines["shuffled"]["open"].value
+
+
+@pytest.mark.parametrize("spelling", ["dna", "rna"])
+def test_a_model_of_codons_is_measured_by_genes_and_beside_codon_usage(tmp_path, spelling):
+    model = gpt2(codons(spelling), n_positions=64)
+    paths = [str(tmp_path / "test.fa"), str(tmp_path / "train.fa")]
+    for seed, path in enumerate(paths):
+        Path(path).write_text("".join(f">{i}\n{gene}\n" for i, gene in enumerate(genes(30, seed, low=20, high=50))))
+    written = evaluate_samples(model, paths[0], train_data=paths[1], samples=10)
+    assert written.alphabet == "codon" and written.headline == "frame"
+    assert written.metrics["length"].value > 0
+    # RNA is read as DNA; what has a gap is no gene, and stays as it is.
+    assert all("-" in one for one in written.examples if "U" in one) and any("T" in one for one in written.examples)
+    found = evaluate(model, paths[0], train_data=paths[1], draws=100)
+    assert found.alphabet == "codon" and "codon usage" in found.baselines

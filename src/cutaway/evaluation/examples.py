@@ -89,9 +89,11 @@ class Reading:
 
 def alphabet_for(files: Sequence[str], tokenizer: Tokenizer, format: str | None) -> str:  # noqa: A002
     """Return the alphabet of files for a tokenizer: what it declares, or what its letters and the files suggest."""
-    own = Codec.of(tokenizer).alphabet
-    if own in CHECKS:
-        return str(own)
+    codec = Codec.of(tokenizer)
+    if codec.kind == "codon":
+        return "codon"
+    if codec.alphabet in CHECKS:
+        return str(codec.alphabet)
     kind = format or suffix_format(files[0])
     if kind in {"smi", "sdf"} or (reads_smiles(tokenizer) and kind not in _LETTERS):
         return "smiles"
@@ -116,9 +118,8 @@ def parts_of_files(
     """Return the parts of files. Without train files a share `held_out` of the records is the test part.
 
     The train part has at most `train_symbols`. With `learned`, which the model was trained on, all records are the
-    test part. A plain text is one record, which is
-    divided into pieces; one that is alone is cut: the end is the test part. Raises what `read_records` raises, and
-    `InputError` if a part is empty.
+    test part. A plain text is one record, which is divided into pieces; one that is alone is cut: the end is the test
+    part. Raises what `read_records` raises, and `InputError` if a part is empty.
     """
     test, train = Kept(records, None, seed), Kept(TRAIN_RECORDS, train_symbols, seed)
     text = _are_texts(files, reading, labelled)

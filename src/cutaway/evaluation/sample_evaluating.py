@@ -188,7 +188,7 @@ def _written(request: SampleRequest, model: ModelLike | None, alphabet: str) -> 
     found = list(
         sample_records(request.count or 0, model, sampling=Sampling(temperature=1.0), seed=request.seed)  # type: ignore[arg-type]
     )
-    return [record.sequence for record in found], sum(not record.finished for record in found)
+    return [_as_in(alphabet, record.sequence) for record in found], sum(not record.finished for record in found)
 
 
 def _test(request: SampleRequest, alphabet: str) -> tuple[list[Any], int]:
@@ -214,9 +214,9 @@ def _sequences(files: Sequence[str], alphabet: str, request: SampleRequest, stri
             yield record.sequence if read_as == alphabet else _as_in(alphabet, record.sequence)
 
 
-def _as_in(alphabet: str, text: str) -> str:
-    """Return a text in the letters of an alphabet, or as it is if it has others."""
-    if alphabet == "smiles":
+def _as_in(alphabet: str, text: Any) -> Any:
+    """Return a text in the letters of an alphabet; anything else, and a text with other letters, as it is."""
+    if alphabet == "smiles" or not isinstance(text, str):
         return text
     try:
         return str(CHECKS[alphabet](text)[0])
