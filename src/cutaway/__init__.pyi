@@ -35,6 +35,7 @@ from .models import (
 from .prediction import (
     classify as classify,
     fill as fill,
+    forecast as forecast,
     mutate as mutate,
     score as score,
     translate as translate,

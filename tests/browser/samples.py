@@ -815,7 +815,7 @@ def every() -> dict[str, Record]:
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.translated(), figure_records.evaluation("classes"), figure_records.sample_evaluation(),
-        sheet(),
+        sheet(), figure_records.forecast(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

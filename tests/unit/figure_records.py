@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -575,6 +576,36 @@ def sample_evaluation() -> dict[str, Any]:
     }
 
 
+def forecast(horizon: int = 7, channels: int = 2) -> dict[str, Any]:
+    """Return the record of a forecast: waves, with the fans of a model and of two baselines."""
+    levels = [0.1, 0.3, 0.5, 0.7, 0.9]
+
+    def fan(by: str, middle: float, wide: float) -> dict[str, Any]:
+        means = [middle + math.sin(h) for h in range(1, horizon + 1)]
+        return {
+            "by": by,
+            "quantiles": [
+                [mean + wide * (level - 0.5) * math.sqrt(h + 1) for h, mean in enumerate(means)] for level in levels
+            ],
+            "means": means,
+        }
+
+    return {
+        "schema": "cutaway.forecast/1", "model": "weather-days", "series": "seattle-weather.csv", "step": "day",
+        "horizon": horizon, "read": 33, "samples": 100, "seed": 0, "temperature": 1.0, "levels": levels,
+        "channels": [
+            {
+                "name": ("temp_max", "wind, <b>at</b> noon", "precipitation", "pressure")[c],
+                "history": [12 + 9 * c + 5 * math.sin(t / 4) for t in range(max(20, 3 * horizon))],
+                "fans": [fan("weather-days", 11 + 9 * c, 3), fan("persistence", 14 + c, 6), fan("climatology", 9, 3)],
+            }
+            for c in range(channels)
+        ],
+        "made": {"weather-days": "100 sampled continuations, temperature 1", "persistence": "the last value"},
+        "notes": ["temp_max is 9 to 40, and weather-days learned from -2 to 36: the forecast may be worse."],
+    }  # fmt: skip
+
+
 def evaluation(objective: str = "causal") -> dict[str, Any]:
     """Return the record of a model beside baselines: of next tokens, of labels, or of numbers."""
     shown = {
@@ -656,6 +687,9 @@ def every() -> dict[str, dict[str, Any]]:
         "ablation": ablation(),
         "mutations": mutations(),
         "contacts": contacts(),
+        "forecast": forecast(),
+        "forecast of a step": forecast(1, 1),
+        "long forecast": forecast(48, 4),
         "evaluation": evaluation(),
         "evaluation of labels": evaluation("classes"),
         "evaluation of samples": sample_evaluation(),

@@ -28,6 +28,7 @@ from cutaway.cli import (
     evaluate,
     fill,
     finetune,
+    forecast,
     generate,
     heads,
     lens,
@@ -69,7 +70,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, fill, translate, mutate),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, fill, translate, forecast, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(records, data, plan, train, finetune, evaluate, models, doctor),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import LOADING, AtLeast, Seed, known, load_options, loaded, refuse_unused
+from cutaway.cli.common import LOADING, AtLeast, Seed, known, load_options, loaded, named_or_loaded, refuse_unused
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.errors import InputError
@@ -18,10 +18,15 @@ _SECTIONS = {
         "--skip-bad",
     ),
     "Written records": ("--samples", "--statistics"),
+    "Forecasts": ("--horizon", "--season", "--temperature"),
     "How much": ("--records", "--tokens", "--window", "--train-symbols", "--draws", "--seed"),
 }  # fmt: skip
 
 
+_OF_RECORDS = (
+    "train_data", "label_column", "target_column", "alphabet", "skip_bad", "tokens", "window", "train_symbols",
+    "statistics",
+)  # fmt: skip
 _LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "draws", "train_symbols")
 
 
@@ -58,9 +63,18 @@ _LOSSES = ("held_out", "label_column", "target_column", "tokens", "window", "dra
     help="With --samples of molecules: also measure the FCD to the statistics in FILE, such as MOSES' test_stats.npz.",
 )
 @click.option(
+    "--horizon",
+    type=AtLeast(1),
+    metavar="STEPS",
+    help="Measure forecasts of so many steps in the last part of series (--held-out); --samples is the number of "
+    "continuations of each.  [default: 100]",
+)
+@click.option("--season", type=AtLeast(2.0), help="With --horizon: steps of a season.  [default: the model's]")
+@click.option("--temperature", type=float, help="With --horizon: at which to sample.  [default: the model's]")
+@click.option(
     "--records",
     type=AtLeast(1),
-    help="Measure on at most this many records.  [default: 2,000; 10,000 with --samples]",
+    help="Measure on at most this many records.  [default: 2,000; 10,000 with --samples; 100 forecasts]",
 )
 @click.option(
     "--tokens",
@@ -85,6 +99,9 @@ def command(
     file_format: str | None,
     samples: str | None,
     records: int | None,
+    horizon: int | None,
+    season: float | None,
+    temperature: float | None,
     **options: Any,
 ) -> None:
     """Measure MODEL on the records of FILEs, with 95 % intervals and beside simple baselines.
@@ -99,12 +116,19 @@ def command(
     that is valid, unique and new; paths through at most 8 states by how often they are in each and how long they take
     from one to another, beside the exact values if FILE is a built-in source.
 
+    With --horizon forecasts of series are measured, beside persistence and climatology.
+
     \b
     Examples:
       cutaway train --steps 20 -o small-run && cutaway evaluate small-run
       seq 1000 1400 > numbers.txt && cutaway evaluate smollm2-135m numbers.txt --tokens 400 -o numbers.html
       printf "MKV\\nMKL\\n" > a.txt && cutaway evaluate a.txt --train-data a.txt --samples a.txt --alphabet protein
     """
+    if horizon is not None:
+        how = {"horizon": horizon, "season": season, "temperature": temperature, "samples": samples}
+        _forecasts(model, files, options | how | {"format": file_format, "records": records})
+        return
+    refuse_unused("without --horizon", "season", "temperature")
     if samples is not None:
         _written(model, files, samples, options | {"format": file_format, "records": records})
         return
@@ -125,6 +149,27 @@ def command(
     from cutaway.views import terminal_evaluation
 
     result = measure(request, loaded(model, "any", options))
+    emit([result], lambda: terminal_evaluation.evaluation(result))
+
+
+def _forecasts(model: str, files: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Measure forecasts."""
+    refuse_unused("with --horizon", *_OF_RECORDS)
+    from cutaway.evaluation.forecast_request import FORECASTS, ForecastRequest
+
+    samples = options["samples"] or "100"
+    if not samples.isdecimal():
+        raise InputError(f"--samples is {samples!r}", hint="with --horizon it is the number of continuations")
+    names = ("horizon", "season", "temperature", "held_out", "column", "format", "draws", "seed")
+    count = FORECASTS if options["records"] is None else options["records"]
+    chosen = {name: options[name] for name in names}
+    request = ForecastRequest(files, samples=int(samples), records=count, **chosen)
+    known(model, options).check_left_to_right()
+
+    from cutaway.evaluation import measure_forecasts
+    from cutaway.views import terminal_evaluation
+
+    result = measure_forecasts(request, named_or_loaded(model, options))
     emit([result], lambda: terminal_evaluation.evaluation(result))
 
 

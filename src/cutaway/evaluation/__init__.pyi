@@ -1,5 +1,6 @@
 from .descriptions import MetricNote as MetricNote
 from .evaluating import evaluate as evaluate, measure as measure
+from .forecasts import evaluate_forecasts as evaluate_forecasts, measure_forecasts as measure_forecasts
 from .resampling import Measured as Measured
 from .result import CalibrationBin as CalibrationBin, Difference as Difference, Evaluation as Evaluation, Point as Point
 from .sample_evaluating import evaluate_samples as evaluate_samples, measure_samples as measure_samples

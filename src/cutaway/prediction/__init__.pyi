@@ -4,6 +4,7 @@ from .filling import Filled as Filled, fill as fill
 from .mutation import Mutations as Mutations, mutate as mutate
 from .profile import Profile as Profile
 from .scoring import Score as Score, ScoredToken as ScoredToken, score as score
+from .forecasting import Fan as Fan, Forecast as Forecast, ForecastChannel as ForecastChannel, forecast as forecast
 from .translation import (
     TranslatedToken as TranslatedToken,
     Translation as Translation,

@@ -239,6 +239,8 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
     >>> bins.read(tokenizer.decode(tokenizer.encode(bins.write([[1.0, 0.0, 2.0]])).ids))
     array([[1., 0., 2.]])
     """
+    declared: dict[str, Any] = {"edges": list(bins.edges)}
+    declared |= {} if bins.powers is None else {"powers": list(bins.powers)}
     words = [*SIGNS, *_DIGIT_OF, *(f"b{i}" for i in range(len(bins.edges) - 1))]
     half = np.diff(np.array(bins.edges)).max() / 2
     rounding = (
@@ -250,7 +252,6 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
             else f"the scales of the channels are {', '.join(f'{2.0**power:g}' for power in bins.powers)}"
         )
     )
-    powers: dict[str, Any] = {} if bins.powers is None else {"powers": list(bins.powers)}
     return assemble(
         models.WordLevel(numbered(words), unk_token=UNKNOWN),
         "bins",
@@ -259,8 +260,7 @@ def bins_tokenizer(bins: Bins, *, method: str = "uniform") -> Tokenizer:
         loses={"unknown": "words that are not a written number become <unk>", "rounding": rounding},
         written="series of numbers, as cutaway.tokens.Bins.write writes them",
         method=method,
-        edges=list(bins.edges),
-        **powers,
+        **declared,
     )
 
 

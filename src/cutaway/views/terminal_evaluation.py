@@ -20,13 +20,17 @@ def evaluation(result: Evaluation) -> RenderableType:
     table = new_table("", f">{shorten(visible(result.model), 30)}", ">95 % interval", *(f">{name}" for name in others))
     for note in result.about:
         own = result.metrics[note.key]
-        better = "↓" if note.better == "lower" else "↑"
+        better = {"lower": "↓", "higher": "↑"}.get(note.better, "")
         values = [value_text(result.baselines[name].get(note.key)) for name in others]
         table.add_row(f"{note.title} {better}", Text(value_text(own), style="bold"), interval_text(own), *values)
     counts = result.counts
     facts = [
         ("data", f"{result.data}: {counted(result.n, result.units.removesuffix('s'))}, {_size(result)}"),
-        ("learned", f"baselines from {counted(counts['train records'], 'train record')}"),
+        *(
+            [("learned", f"baselines from {counted(counts['train records'], 'train record')}")]
+            if "train records" in counts
+            else []
+        ),
         *((name, made) for name, made in result.made.items()),
         *(("note", note) for note in result.notes),
     ]

@@ -11,6 +11,7 @@ const OBJECTIVES = {
   classes: "labels",
   many: "several labels",
   numbers: "numbers",
+  forecasts: "forecasts",
 };
 
 export function drawEvaluation(element, record) {
@@ -39,9 +40,11 @@ function summary(record) {
   return facts([
     ["data", words(record.data)],
     [record.units, count(record.n)],
-    ["tokens", count(counts.tokens)],
+    [record.objective === "forecasts" ? "tokens drawn" : "tokens", count(counts.tokens)],
     [`${record.symbol}s`, count(counts.symbols)],
-    ["records that baselines learned from", count(counts["train records"])],
+    counts["train records"] === undefined
+      ? null
+      : ["records that baselines learned from", count(counts["train records"])],
   ]);
 }
 

@@ -10,6 +10,7 @@ import { el, heading, legible } from "./draw.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawEvaluation } from "./evaluation.js";
 import { drawFilling } from "./filling.js";
+import { drawForecast } from "./forecast.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
 import { drawLens } from "./lens.js";
@@ -44,6 +45,7 @@ const VIEWS = {
   map: drawMap,
   training: drawTraining,
   evaluation: drawEvaluation,
+  forecast: drawForecast,
   sample_evaluation: drawSampleEvaluation,
   samples: drawSheet,
   plan: drawPlan,
