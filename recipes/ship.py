@@ -241,11 +241,10 @@ def _seed(run: Training) -> int:
 
 
 def _recipe(name: str) -> Path | None:
-    """Return the recipe of a model: the file of its name, or the one that mentions it to this script."""
-    here = Path(__file__).parent
-    named = [here / f"{name}{suffix}" for suffix in (".sh", ".py")]
-    family = [here / f"{name.rpartition('-')[0]}-pair.sh"]
-    return next((path for path in [*named, *family] if path.is_file()), None)
+    """Return the recipe of a model: the file of its name, or that of its family."""
+    here, family = Path(__file__).parent, name.rpartition("-")[0]
+    paths = [here / f"{stem}{suffix}" for stem in (name, f"{family}-pair", family) for suffix in (".sh", ".py")]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _sample(given: str) -> str:
