@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from cutaway.evaluation.ngrams import NGrams, chosen_order
+from cutaway.evaluation.ngrams import NGrams, chosen_smoothing
 from cutaway.evaluation.symbol_baselines import Symbols, symbol_baselines
 from cutaway.tokens.ngrams import bigram_bits
 
@@ -32,9 +32,10 @@ def markov(count, length, random=RANDOM):
 
 @pytest.mark.parametrize("ends", [True, False])
 @pytest.mark.parametrize("order", [0, 1, 3])
-def test_probabilities_of_all_outcomes_sum_to_one(order, ends):
+@pytest.mark.parametrize("pseudo", [0, 16])
+def test_probabilities_of_all_outcomes_sum_to_one(order, ends, pseudo):
     learned = [RANDOM.integers(5, size=n) for n in (0, 1, 7, 90)]
-    model = NGrams(learned, size=5, order=order, ends=ends)
+    model = NGrams(learned, size=5, order=order, ends=ends, pseudo=pseudo)
     for context in [*map(np.array, ([], [0], [4, 4, 4], [1, 2, 3, 4])), learned[3][:20]]:
         context = context.astype(np.int64)
         nexts = [np.append(context, w) for w in range(5)]
@@ -59,13 +60,59 @@ def test_the_formula_by_hand():
     alone = (1 + 2 * 0.5) / (3 + 2)
     assert math.exp(-model.nats([np.array([0, 1])], [False])[0][1]) == pytest.approx((1 + 1 * alone) / (1 + 1))
     assert math.exp(-model.nats([np.array([1, 1])], [False])[0][1]) == pytest.approx((0 + 1 * alone) / (1 + 1))
+    # A shorter context that adds 4 counts; single symbols are smoothed by Witten and Bell.
+    model = NGrams([np.array([0, 1, 0])], size=2, order=1, ends=False, pseudo=4)
+    assert math.exp(-model.nats([np.array([0, 1])], [False])[0][1]) == pytest.approx((1 + 4 * alone) / (1 + 4))
+    assert math.exp(-model.nats([np.array([1, 1])], [False], order=0)[0][0]) == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_the_order_of_a_source_is_found(order):
+    random = np.random.default_rng(order)
+    chance = random.dirichlet(np.full(4, 2.0), size=4**order)
+    ids = [0] * order
+    for u in random.random(40_000):
+        context = sum(symbol * 4**place for place, symbol in enumerate(ids[len(ids) - order :]))
+        ids.append(min(3, int(np.searchsorted(chance[context].cumsum(), u))))
+    assert chosen_smoothing([np.array(ids)], [False], size=4, ends=False).order == order
+
+
+def test_letters_that_all_follow_each_other_are_smoothed_by_more_than_witten_and_bell_say():
+    # As in a genome: every letter follows every context, and long contexts are seen a few times only.
+    chance = np.random.default_rng(2).dirichlet(np.full(4, 30.0), size=4**3)
+    ids = [0, 0, 0]
+    for u in np.random.default_rng(3).random(60_000):
+        ids.append(min(3, int(np.searchsorted(chance[ids[-3] * 16 + ids[-2] * 4 + ids[-1]].cumsum(), u))))
+    learned, scored = [np.array(ids[:40_000])], [np.array(ids[40_000:])]
+    best = chosen_smoothing(learned, [False], size=4, ends=False)
+    assert best.pseudo >= 16
+    assert f"{best.order} and {best.pseudo} chosen on a tenth" in str(best)
+    smoothed, usual = (
+        NGrams(learned, size=4, order=6, ends=False, pseudo=pseudo).nats(scored, [False])[0].mean()
+        for pseudo in (best.pseudo, 0)
+    )
+    assert smoothed < usual - 0.01
+
+
+def test_a_shuffled_genome_costs_its_entropy():
+    records, _, _ = markov(1, 60_000)
+    shuffled = np.random.default_rng(5).permutation(records[0])
+    shares = np.bincount(shuffled) / len(shuffled)
+    entropy = -(shares * np.log(shares)).sum()
+    for ids, ordered in ((records[0], True), (shuffled, False)):
+        train, test = [Symbols(ids[:50_000], closed=False)], [Symbols(ids[50_000:], closed=False)]
+        made = symbol_baselines(train, test, size=4, what="letter", ends=False)
+        found = {one.name: one.nats[0].mean() for one in made}
+        assert ("n-gram" in found) == ordered
+        assert found["unigram"] == pytest.approx(entropy, abs=0.01)
+    assert chosen_smoothing([shuffled], [False], size=4, ends=False).order == 0
 
 
 def test_on_a_markov_chain_the_order_is_found_and_the_loss_is_its_entropy():
     learned, entropy, chance = markov(300, 400)
     scored, _, _ = markov(60, 400)
     closed = [False] * len(learned)
-    assert chosen_order(learned, closed, size=4, ends=False) == 2
+    assert chosen_smoothing(learned, closed, size=4, ends=False).order == 2
     train, test = ([Symbols(ids, closed=False) for ids in part] for part in (learned, scored))
     found = {
         one.name: np.concatenate(one.nats) for one in symbol_baselines(train, test, size=4, what="letter", ends=False)
@@ -147,7 +194,7 @@ def test_channels_have_their_own_climatology_and_their_own_past():
 
 def test_one_long_record_and_records_of_nothing():
     text = RANDOM.integers(4, size=3000)
-    assert chosen_order([text], [False], size=4, ends=False) in range(13)
+    assert chosen_smoothing([text], [False], size=4, ends=False).order in range(13)
     found = symbol_baselines(
         [Symbols(text, closed=False)], [Symbols(text[:0], closed=True)], size=4, what="x", ends=True
     )
@@ -202,5 +249,5 @@ def test_no_longer_contexts_are_tried_when_three_in_a_row_are_worse(monkeypatch)
     whole = np.roll
     monkeypatch.setattr(np, "roll", lambda symbols, length: lengths.append(length) or whole(symbols, length))
     records, _, _ = markov(40, 400)
-    assert chosen_order(records, [False] * 40, size=4, ends=False) == 2
+    assert chosen_smoothing(records, [False] * 40, size=4, ends=False).order == 2
     assert max(lengths) == 5

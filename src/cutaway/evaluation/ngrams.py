@@ -1,11 +1,13 @@
-"""How surprising symbols are to counts of what followed the last few symbols: interpolated Witten–Bell of any order.
+"""How surprising symbols are to counts of what followed the last few symbols: interpolated, of any order.
 
-P(w | last k) = (c(last k, w) + n(last k) P(w | last k - 1)) / (c(last k) + n(last k)), where n counts the different
-symbols that followed. Without a context it falls back on 1 / (number of outcomes), so the probabilities of all outcomes
-sum to 1 after any context. Sources: Witten and Bell 1991, doi:10.1109/18.87000; Chen and Goodman 1999,
-doi:10.1006/csla.1999.0128, for the interpolation.
+P(w | last k) = (c(last k, w) + a P(w | last k - 1)) / (c(last k) + a): the next shorter context adds `a` counts. By
+Witten and Bell `a` is the number of different symbols that followed, which suits words; DNA, in which all letters
+follow, needs more: a fixed number (MacKay and Peto). Without a context it falls back on 1 / (number of outcomes), so
+the probabilities of all outcomes sum to 1 after any context. Sources: Witten and Bell 1991, doi:10.1109/18.87000;
+MacKay and Peto 1995, doi:10.1017/S1351324900000218; Chen and Goodman 1999, doi:10.1006/csla.1999.0128, for the
+interpolation.
 
-Axis letters: `T` positions of all sequences, one after the other.
+Axis letters: `T` positions of all sequences, one after the other; `A` ways of smoothing.
 """
 
 from __future__ import annotations
@@ -23,6 +25,22 @@ from cutaway.evaluation.resampling import Floats
 Ints = NDArray[np.int64]
 
 _WORSE = 3  # orders in a row
+_CLEAR = 2  # standard errors
+_CHOSEN = "chosen on a tenth of the train part"
+_PSEUDO = (0, 4, 16, 64, 256)  # counts that the next shorter context adds; 0: Witten–Bell
+
+
+@dataclasses.dataclass(frozen=True)
+class Smoothing:
+    """Contexts of up to `order` symbols; the next shorter one adds `pseudo` counts, or what Witten and Bell say (0)."""
+
+    order: int = 0
+    pseudo: int = 0
+
+    def __str__(self) -> str:
+        if self.pseudo:
+            return f"plus {self.pseudo} counts by the next shorter context; {self.order} and {self.pseudo} {_CHOSEN}"
+        return f"interpolated Witten–Bell; {self.order} {_CHOSEN}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,26 +64,37 @@ class NGrams:
     """
 
     def __init__(
-        self, sequences: Sequence[Ints], *, size: int, order: int, ends: bool, closed: Sequence[bool] | None = None
+        self,
+        sequences: Sequence[Ints],
+        *,
+        size: int,
+        order: int,
+        ends: bool,
+        closed: Sequence[bool] | None = None,
+        pseudo: int = 0,
     ) -> None:
         """Count; `ends` says whether the end of a record is an outcome, `closed` which sequences have theirs."""
-        self._size, self._ends = size, ends
+        self._size, self._ends, self._pseudo = size, ends, pseudo
         closed = [ends] * len(sequences) if closed is None else closed
         self._orders = list(itertools.islice(_orders(*_line(sequences, closed, size), size), order + 1))
 
     def nats(self, sequences: Sequence[Ints], closed: Sequence[bool], order: int | None = None) -> list[Floats]:
         """Return the surprisal of every symbol, and of the end of each sequence that has one, in nats."""
         orders = self._orders[: None if order is None else order + 1]
-        (chance_T,) = deque(_chances(orders, *_line(sequences, closed, self._size), self._size, self._ends), maxlen=1)
+        line = _line(sequences, closed, self._size)
+        ((chance_T,),) = deque(_chances(orders, *line, self._size, self._ends, [self._pseudo]), maxlen=1)
         sizes = [len(ids) + int(end) for ids, end in zip(sequences, closed, strict=True)]
         return np.split(-np.log(chance_T), np.cumsum(sizes)[:-1])
 
 
-def chosen_order(sequences: Sequence[Ints], closed: Sequence[bool], *, size: int, ends: bool, most: int = 12) -> int:
-    """Return the length of context that predicts a tenth of the sequences best after the others were counted.
+def chosen_smoothing(
+    sequences: Sequence[Ints], closed: Sequence[bool], *, size: int, ends: bool, most: int = 12
+) -> Smoothing:
+    """Return the length of context and the smoothing that predict a tenth of the sequences, if the others are counted.
 
-    A lone sequence is divided: its last tenth is predicted. If three orders in a row are worse than the best one, no
-    longer ones are tried.
+    A longer context is taken if it is better than the best shorter one by more than two standard errors of their
+    difference. If three orders in a row are not, no longer ones are tried. A lone sequence is divided: its last tenth
+    is predicted.
     """
     if len(sequences) < 2:
         cut = len(sequences[0]) - max(1, len(sequences[0]) // 10)
@@ -76,14 +105,20 @@ def chosen_order(sequences: Sequence[Ints], closed: Sequence[bool], *, size: int
         learned = [pair for i, pair in enumerate(pairs) if i % every]
         tried = [pair for i, pair in enumerate(pairs) if i % every == 0]
     if not any(len(ids) for ids, _ in learned) or not any(len(ids) for ids, _ in tried):
-        return 0
+        return Smoothing()
     learned_T, tried_T = (_line([ids for ids, _ in part], [end for _, end in part], size) for part in (learned, tried))
-    means = list[float]()
-    for chance_T in itertools.islice(_chances(_orders(*learned_T, size), *tried_T, size, ends), most + 1):
-        means.append(float(-np.log(chance_T).mean()))
-        if len(means) - int(np.argmin(means)) > _WORSE:
+    best, best_T = Smoothing(), np.full(len(tried_T[0]), np.inf)
+    for order, chance_AT in enumerate(
+        itertools.islice(_chances(_orders(*learned_T, size), *tried_T, size, ends, _PSEUDO), most + 1)
+    ):
+        nats_AT = -np.log(chance_AT)
+        way = int(nats_AT.mean(axis=1).argmin())
+        gain_T = best_T - nats_AT[way]
+        if order == 0 or gain_T.mean() > _CLEAR * gain_T.std() / np.sqrt(len(gain_T)):
+            best, best_T = Smoothing(order, _PSEUDO[way] if order else 0), nats_AT[way]
+        elif order - best.order >= _WORSE:
             break
-    return int(np.argmin(means))
+    return best
 
 
 def _orders(symbols_T: Ints, places_T: Ints, size: int) -> Iterator[_Order]:
@@ -100,10 +135,16 @@ def _orders(symbols_T: Ints, places_T: Ints, size: int) -> Iterator[_Order]:
         yield _Order(contexts, seen, different, pairs, counts)
 
 
-def _chances(orders: Iterable[_Order], symbols_T: Ints, places_T: Ints, size: int, ends: bool) -> Iterator[Floats]:
-    """Yield the probability of every symbol with contexts of 0, 1, … symbols."""
+def _chances(
+    orders: Iterable[_Order], symbols_T: Ints, places_T: Ints, size: int, ends: bool, pseudo: Sequence[int]
+) -> Iterator[Floats]:
+    """Yield the probability of every symbol, smoothed in each way, with contexts of 0, 1, … symbols.
+
+    Single symbols are always smoothed by Witten and Bell.
+    """
     wide = size + 2
-    chance_T = np.full(len(symbols_T), 1 / (size + int(ends)))
+    pseudo_A1 = np.array(pseudo)[:, None]
+    chance_AT = np.full((len(pseudo), len(symbols_T)), 1 / (size + int(ends)))
     context_T = np.zeros(len(symbols_T), np.int64)
     for length, counts in enumerate(orders):
         if length:
@@ -113,10 +154,10 @@ def _chances(orders: Iterable[_Order], symbols_T: Ints, places_T: Ints, size: in
         known_T = context_T >= 0
         pair_T = _find(counts.pairs, np.where(known_T, context_T * wide + symbols_T, -1))
         times_T = np.where(pair_T >= 0, counts.pair_counts[pair_T], 0)
-        seen_T, different_T = counts.seen[context_T], counts.different[context_T]
-        mixed_T = (times_T + different_T * chance_T) / (seen_T + different_T)
-        chance_T = np.where(known_T, mixed_T, chance_T)
-        yield chance_T
+        weight_AT = np.where((pseudo_A1 > 0) & (length > 0), pseudo_A1, counts.different[context_T])
+        mixed_AT = (times_T + weight_AT * chance_AT) / (counts.seen[context_T] + weight_AT)
+        chance_AT = np.where(known_T, mixed_AT, chance_AT)
+        yield chance_AT
 
 
 def _before(symbols_T: Ints, places_T: Ints, length: int, size: int) -> Ints:

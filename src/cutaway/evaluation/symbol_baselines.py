@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.errors import counted
-from cutaway.evaluation.ngrams import NGrams, chosen_order
+from cutaway.evaluation.ngrams import NGrams, chosen_smoothing
 from cutaway.evaluation.resampling import Floats
 
 Ints = NDArray[np.int64]
@@ -66,8 +66,8 @@ def symbol_baselines(
     train, test = ([dataclasses.replace(one, closed=one.closed and ends) for one in part] for part in (train, test))
     learned, closed = [one.ids for one in train], [one.closed for one in train]
     scored, finished = [one.ids for one in test], [one.closed for one in test]
-    order = chosen_order(learned, closed, size=size, ends=ends, most=most)
-    grams = NGrams(learned, size=size, order=max(order, 0), ends=ends, closed=closed)
+    best = chosen_smoothing(learned, closed, size=size, ends=ends, most=most)
+    grams = NGrams(learned, size=size, order=best.order, ends=ends, closed=closed, pseudo=best.pseudo)
     stop = _stop(train) if ends else 0.0
     found = [
         SymbolBaseline(
@@ -77,11 +77,8 @@ def symbol_baselines(
             "unigram", f"how often each {what} occurs in the train part", grams.nats(scored, finished, order=0)
         ),
     ]
-    if order:
-        made = (
-            f"counts of what follows the last {counted(order, what)}, interpolated Witten–Bell; {order} chosen on a "
-            "tenth of the train part"
-        )
+    if best.order:
+        made = f"counts of what follows the last {counted(best.order, what)}, {best}"
         found.append(SymbolBaseline("n-gram", made, grams.nats(scored, finished)))
     if codons:
         found += _of_codons(train, test, size=size, ends=ends)
@@ -98,8 +95,8 @@ def _of_codons(train: Sequence[Symbols], test: Sequence[Symbols], *, size: int, 
     wide = size**3 + size  # the codons, and letters that are left over at the end
     learned, scored = [_words(one.ids, size) for one in train], [_words(one.ids, size) for one in test]
     closed, finished = [one.closed for one in train], [one.closed for one in test]
-    order = chosen_order(learned, closed, size=wide, ends=ends, most=_MOST_CODONS)
-    grams = NGrams(learned, size=wide, order=order, ends=ends, closed=closed)
+    best = chosen_smoothing(learned, closed, size=wide, ends=ends, most=_MOST_CODONS)
+    grams = NGrams(learned, size=wide, order=best.order, ends=ends, closed=closed, pseudo=best.pseudo)
 
     def nats(of: int) -> list[Floats]:
         found = []
@@ -111,12 +108,9 @@ def _of_codons(train: Sequence[Symbols], test: Sequence[Symbols], *, size: int, 
         return found
 
     found = [SymbolBaseline("codon usage", "how often each codon occurs in the train part", nats(0))]
-    if order:
-        made = (
-            f"counts of what follows the last {counted(order, 'codon')}, interpolated Witten–Bell; {order} chosen on a "
-            "tenth of the train part"
-        )
-        found.append(SymbolBaseline("codon n-gram", made, nats(order)))
+    if best.order:
+        made = f"counts of what follows the last {counted(best.order, 'codon')}, {best}"
+        found.append(SymbolBaseline("codon n-gram", made, nats(best.order)))
     return found
 
 
