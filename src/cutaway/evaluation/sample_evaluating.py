@@ -114,7 +114,9 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
         for who, records in made_of.items():
             others[who] = measures(records, test, train)
             measuring.advance(1)
-    about = [note for note in (chosen.NOTES if as_path is None else state_measures.notes(own)) if note.key in own]
+    about = [note for note in chosen.NOTES if note.key in own] if as_path is None else state_measures.notes(own, others)
+    own = {note.key: own[note.key] for note in about}
+    others = {who: {note.key: by[note.key] for note in about if note.key in by} for who, by in others.items()}
     origin = request.file and Path(request.file).name
     counts = {"written": len(written), "test records": len(test), "of": test_of, "train records": len(train)}
     if unfinished is not None:

@@ -106,9 +106,10 @@ def measures(
     }
 
 
-def notes(found: Mapping[str, Measured]) -> list[MetricNote]:
-    """Say what the keys of some measures mean."""
-    return [_note(key) for key in found]
+def notes(own: Mapping[str, Measured], others: Mapping[str, Mapping[str, Measured]]) -> list[MetricNote]:
+    """Say what the keys of some measures mean, but for those that have no value in any of the records."""
+    every = [own, *others.values()]
+    return [_note(key) for key in own if any(key in by and by[key].value is not None for by in every)]
 
 
 def _note(key: str) -> MetricNote:
