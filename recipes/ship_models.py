@@ -70,7 +70,7 @@ MODELS = {
         "cutaway generate -m three-wells --count 3",
     ),
     "adenylate-kinase": About(
-        "dynamics", "generate", ("mdanalysis-tests",), "adenylate kinase that opens and closes, as states",
+        "dynamics", "generate", ("mdanalysis-tests",), "adenylate kinase as it opens, as states",
         "cutaway generate -m adenylate-kinase --count 3",
     ),
     "english-french": About(
