@@ -15,8 +15,10 @@ from cutaway.cli import cli
 from cutaway.errors import InputError, MissingText, ModelError, PromptTooLong, WrongKind
 from cutaway.inside import contacts
 from cutaway.models import pickled
+from cutaway.models.text_model import Model
 from cutaway.prediction import mutate
 from cutaway.prediction.profile import spearman
+from cutaway.tokens import codons
 
 AMINO = "ACDEFGHIKLMNPQRSTVWY"
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"
@@ -390,3 +392,34 @@ def test_letters_are_compared_with_the_tokenizer_before_the_weights_are_loaded(m
     monkeypatch.setattr("cutaway.models.load", lambda *args, **options: pytest.fail("weights were loaded"))
     said = CliRunner().invoke(cli, ["mutate", "MKTA", "-m", str(masked), "--letters", "MZ"])
     assert isinstance(said.exception, InputError) and "Z is not a single token" in said.exception.message
+
+
+@pytest.mark.parametrize("spelling", ["dna", "rna"])
+def test_codons_are_replaced_whole(spelling, tmp_path):
+    made, u = codons(spelling), "U" if spelling == "rna" else "T"
+    config = transformers.GPT2Config(
+        vocab_size=max(made.vocabulary.values()) + 1, n_layer=1, n_head=2, n_embd=16, n_positions=20
+    )
+    torch.manual_seed(3)
+    model = Model("codons", None, transformers.GPT2LMHeadModel(config).eval(), made)
+    for weight in model.module.parameters():
+        torch.nn.init.normal_(weight, std=0.4)
+    found = mutate("atg gct TAA gc", model)
+    assert found.wild == [f"A{u}G", f"GC{u}", f"{u}AA"] and found.positions == [1, 2, 3] and found.unscored == 2
+    assert (found.alphabet, len(found.letters)) == ("codon", 64) and found.rows()[0]["mutation"] == f"A{u}G1AAA"
+    assert found.changes["lower case to upper"] == 8
+
+    def likelihood(words):
+        ids = torch.tensor([made.encode("".join(words)).ids])
+        with torch.no_grad():
+            logprobs = model.module(ids).logits[0, :-1].log_softmax(-1)
+        return float(logprobs.gather(1, ids[0, 1:, None]).sum())
+
+    whole = [f"A{u}G", f"GC{u}", f"{u}AA", "GC"]
+    for p in range(3):
+        for a in (0, 17, 63):
+            mutant = [*whole[:p], found.letters[a], *whole[p + 1 :]]
+            assert found.effects[p][a] == pytest.approx(likelihood(mutant) - likelihood(whole), abs=1e-5)
+    assert mutate("ATGGCT".replace("T", u), model, alphabet=spelling).wild == [f"A{u}G", f"GC{u}"]
+    with pytest.raises(WrongKind, match="as one token"):
+        mutate(f"A{u}GGC{u}", model, letters=f"ACG{u}")

@@ -101,10 +101,11 @@ def mutate(
     The `alphabet` is protein, dna or rna; by default it follows from the tokenizer's single letters, or from the text
     if the tokenizer has all characters. White space is left out, and the alphabet's rules for records apply. `letters`
     are the substitutes to try ("ACGT", or a list of tokens), and leave the text as it is; by default they are the 20
-    amino acids, or A, C, G and T or U. A text for a tokenizer of SMILES must be a SMILES. `alignment` is a FASTA or A3M
-    file that contains the sequence, for the column-profile baseline and its rank correlation with the model. If a
-    causal model's tokenizer puts no token before the text, the first letter itself is not scored, only its effect on
-    what follows. Raises `MissingText`, `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
+    amino acids, or A, C, G and T or U. A model of codons gets whole codons, counted from 1, and tries all 64. A text
+    for a tokenizer of SMILES must be a SMILES. `alignment` is a FASTA or A3M file that contains the sequence, for the
+    column-profile baseline and its rank correlation with the model. If a causal model's tokenizer puts no token before
+    the text, the first letter itself is not scored, only its effect on what follows. Raises `MissingText`,
+    `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
 
     >>> effects = mutate("EVQLVESGGGLVQPGGSLRLSCAAS")  # doctest: +SKIP
     >>> effects.rows()[0]["mutation"]  # doctest: +SKIP

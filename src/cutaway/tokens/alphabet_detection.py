@@ -11,6 +11,7 @@ from typing import Final
 from cutaway.errors import BadSequence, InputError, MissingText
 from cutaway.log import get_logger
 from cutaway.tokens.codec import Codec
+from cutaway.tokens.codon_kmer import words_of
 from cutaway.tokens.molecules import ATOM
 from cutaway.tokens.tokenizer import Tokenizer, check_text
 
@@ -87,14 +88,18 @@ def letters_of(
     """Return the letters that a position may have, and the sequence after the alphabet's rules.
 
     The values are the alphabet's name ("letters" if they are `given`), each letter with its id, the sequence, and what
-    the rules changed. If RDKit is installed, it must be able to read a SMILES for a tokenizer of SMILES. Raises
-    `InputError`.
+    the rules changed. The letters of a tokenizer of codons are the 64 codons. If RDKit is installed, it must be able to
+    read a SMILES for a tokenizer of SMILES. Raises `InputError`.
 
     >>> from cutaway.tokens import characters
     >>> letters_of(characters(["ACGT"]), "acgt")[2:]
     ('ACGT', {'lower case to upper': 4})
     """
     check_letters(text, alphabet, given)
+    codec = Codec.of(tokenizer)
+    if codec.kind == "codon" and codec.alphabet is not None and given is None and alphabet in (None, codec.alphabet):
+        codons = {word: tokenizer.vocabulary[word] for word in words_of(codec.alphabet, 3)}
+        return "codon", codons, *sequence_in("codon" if codec.alphabet == "dna" else codec.alphabet, text)
     name = "letters" if given is not None else alphabet or alphabet_of(tokenizer, text)
     if name is None:
         single = "".join(sorted(token for token in tokenizer.vocabulary if len(token) == 1))[:40]
