@@ -113,3 +113,17 @@ def test_it_fits_a_narrow_window(sheet: Any, tmp_path: Path) -> None:
     expect(tab.locator(".levels svg")).to_have_count(2)
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert view.problems == []
+
+
+def test_texts_are_shown_as_they_are(sheet: Any, tmp_path: Path) -> None:
+    texts = [
+        {"id": f"r{i}", "source": f"Open file {i}.", "target": f"Ouvrez {i}.", "written": f"Ouvrir <b>{i}</b>"}
+        for i in range(3)
+    ]
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [figure_records.evaluation() | {"objective": "seq2seq", "texts": texts}])
+    rows = tab.locator("figure table").filter(has_text="what the model writes").locator("tbody tr")
+    expect(rows).to_have_count(3)
+    for row, one in zip(rows.all(), texts, strict=True):
+        expect(row.locator("td")).to_have_text([one["source"], one["target"], one["written"]])
+    assert view.problems == []

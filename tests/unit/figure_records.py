@@ -659,6 +659,7 @@ def evaluation(objective: str = "causal") -> dict[str, Any]:
             if objective == "classes"
         ],
         "confusion": [[40, 10], [5, 45]] if objective == "classes" else [],
+        "texts": [],
         "points": [
             {"id": f"r{i}", "truth": 10 + i / 7, "predicted": 10 + (i * 3 % 17) / 5}
             for i in range(40)

@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from cutaway.errors import InputError, WrongKind
-from cutaway.evaluation import Evaluation, evaluate
+from cutaway.evaluation import Evaluation, PhraseTable, evaluate
 from cutaway.models.text_model import Model
 from cutaway.saved_results import load_result
 from tests.conftest import ALPHABET
@@ -151,6 +151,12 @@ def test_texts_that_an_encoder_decoder_writes(tokenizer, tmp_path):
     copied = found.baselines["copying the source"]
     assert copied["chrf"].value == pytest.approx(metrics.CHRF().corpus_score(some[:10], [wanted[:10]]).score)
     assert copied["exact"].value == pytest.approx(0.1)
+    phrases = PhraseTable([(one["source"], one["target"]) for one in records[10:]])
+    looked_up = [phrases.translate(text) for text in some[:10]]
+    found_by_phrases = found.baselines["phrase lookup"]["chrf"].value
+    assert found_by_phrases == pytest.approx(metrics.CHRF().corpus_score(looked_up, [wanted[:10]]).score)
+    shown = {(one.source, one.target, one.written) for one in found.texts}
+    assert shown == set(zip(some[:10], wanted[:10], said, strict=True))
     assert "bits_per_symbol" in found.baselines["n-gram" if "n-gram" in found.baselines else "unigram"]
     assert any("nrefs:1|case:mixed|eff:no|tok:13a" in note for note in found.notes)
 

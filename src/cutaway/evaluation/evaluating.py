@@ -157,6 +157,7 @@ def _measured(model: Model, objective: str, parts: Parts, request: Request, data
         calibration=found.calibration,
         confusion=found.confusion,
         points=found.points,
+        texts=found.texts,
     )
 
 

@@ -18,8 +18,9 @@ from cutaway.evaluation.examples import Example, Parts
 from cutaway.evaluation.labels import class_numbers, label_sets, numbers
 from cutaway.evaluation.likelihood import causal_pieces, masked_pieces, room, target_pieces
 from cutaway.evaluation.neighbours import K, nearest
+from cutaway.evaluation.phrase_lookup import PhraseTable
 from cutaway.evaluation.predictions import head_outputs, written_texts
-from cutaway.evaluation.result import CalibrationBin, Point
+from cutaway.evaluation.result import CalibrationBin, Point, WrittenText
 from cutaway.evaluation.symbol_baselines import SymbolBaseline, symbol_baselines
 from cutaway.evaluation.verdict import FLOOR
 from cutaway.models.text_model import Model
@@ -28,6 +29,7 @@ from cutaway.progress import step
 TOKENS, SITES = 20_000, 2000
 _CONFUSION = 20  # labels that a table of confusions has room for
 _POINTS = 2000
+_TEXTS = 20  # that a page shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """Measures, counts, and what a page draws of labels or numbers."""
+    """Measures, counts, and what a page draws of labels, numbers or texts."""
 
     task: tasks.Task
     counts: dict[str, int]
@@ -50,6 +52,7 @@ class Outcome:
     calibration: list[CalibrationBin] = dataclasses.field(default_factory=list)
     confusion: list[list[int]] = dataclasses.field(default_factory=list)
     points: list[Point] = dataclasses.field(default_factory=list)
+    texts: list[WrittenText] = dataclasses.field(default_factory=list)
 
 
 def language_model(model: Model, parts: Parts, encoder: Encoder, limits: Limits, *, masked: bool) -> Outcome:
@@ -128,11 +131,20 @@ def encoder_decoder(model: Model, parts: Parts, encoder: Encoder, limits: Limits
         "copying the source": [str(one.sequence) for one in test],
         "nearest neighbour": [str(parts.train[i].label) for i in near],
     }
+    if parts.alphabet == "text":
+        with step("learning phrases"):
+            phrases = PhraseTable([(str(one.sequence), str(one.label)) for one in parts.train])
+        others["phrase lookup"] = [phrases.translate(str(one.sequence)) for one in test]
     texts = written_texts(model, sources, longest, limits.window)
     task = tasks.text_task(losses, texts, [str(one.label) for one in test], others, text_measures)
     notes = [f"Texts are written greedily, in at most {longest:,} tokens."]
     notes += [f"sacrebleu {name}: {said}" for name, said in signatures().items()]
-    return Outcome(task, _counts(parts, wanted) | {"cut": sum(len(one) > most for one in sources)}, notes)
+    shown = [
+        WrittenText(one.id, str(one.sequence), str(one.label), text)
+        for one, text in zip(test[:_TEXTS], texts, strict=False)
+    ]
+    counts = _counts(parts, wanted) | {"cut": sum(len(one) > most for one in sources)}
+    return Outcome(task, counts, notes, texts=shown)
 
 
 def labelled(model: Model, objective: str, parts: Parts, encoder: Encoder, limits: Limits) -> Outcome:

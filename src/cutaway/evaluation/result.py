@@ -41,6 +41,16 @@ class Point:
     predicted: float
 
 
+@dataclasses.dataclass(frozen=True)
+class WrittenText:
+    """A record's source and target, and what the model writes for the source, as it is."""
+
+    id: str
+    source: str
+    target: str
+    written: str
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Evaluation(Result):
     """How good a model is on `n` test records, beside baselines that learned from the train part.
@@ -49,7 +59,8 @@ class Evaluation(Result):
     are 95 %, from `draws` bootstrap draws of `units` ("records", or "pieces" if there are few records). `differences`
     compares each measure with the best baseline, `verdict` says the most telling one in words, and `notes` how it was
     measured. `made` says how each baseline was made. `counts` has records, tokens, symbols and what was left out.
-    `calibration` is for labels, `confusion`[truth][guess] for at most 20 of them, `points` for numbers.
+    `calibration` is for labels, `confusion`[truth][guess] for at most 20 of them, `points` for numbers. `texts` has the
+    first 20 texts of an encoder-decoder; a hash says which records come first.
     """
 
     schema: ClassVar[str] = "evaluation"
@@ -77,6 +88,7 @@ class Evaluation(Result):
     calibration: list[CalibrationBin]
     confusion: list[list[int]]
     points: list[Point]
+    texts: list[WrittenText]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row for each measure of the model and of each baseline."""

@@ -114,6 +114,8 @@ def text_task(
     made = {
         "copying the source": "the source itself is taken for the target",
         "nearest neighbour": "the target of the train record whose source shares most k-mers",
+        "phrase lookup": "the longest runs of up to 5 words that are known from train records, each replaced by the "
+        "words it is most often aligned with (IBM model 1 in both directions); unknown words are copied",
     }
 
     def judged(texts: Sequence[str]) -> dict[str, Measure]:

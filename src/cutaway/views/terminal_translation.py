@@ -20,10 +20,7 @@ def translations(results: Sequence[Translation]) -> RenderableType:
     """Draw several translations as text and translation in turn; a single one with its beams and its tokens."""
     if len(results) == 1:
         return _one(results[0])
-    parts: list[RenderableType] = []
-    for result in results:
-        parts += [Text(visible(result.text), style="dim"), Text(visible(result.translation)), ""]
-    return Group(*parts[:-1])
+    return "\n\n".join(f"{result.text}\n{result.translation}" for result in results)
 
 
 def _one(result: Translation) -> RenderableType:

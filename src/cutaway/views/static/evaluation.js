@@ -1,6 +1,6 @@
 // A model's measures with their intervals beside baselines on the same records; for labels whether its probabilities
 // come true, for numbers each record's.
-import { columnsOf, count, el, facts, fit, heading, hint, over, table, twin } from "./draw.js";
+import { columnsOf, count, el, facts, fit, heading, hint, legible, over, table, twin } from "./draw.js";
 import { howMeasured, measuresTable, panels, words } from "./measures.js";
 import { binRows, reliabilityPlot, scatterPlot } from "./reliability.js";
 
@@ -32,6 +32,7 @@ export function drawEvaluation(element, record) {
   if (record.calibration.length) element.append(...calibration(record));
   if (record.confusion.length) element.append(...confusion(record));
   if (record.points.length) element.append(...numbers(record));
+  if (record.texts.length) element.append(...texts(record));
   element.append(howMeasured(record));
 }
 
@@ -67,6 +68,18 @@ function confusion(record) {
     table(
       [{ head: "true label ↓, guessed →", w: true }, ...names.map((head) => ({ head, n: true }))],
       record.confusion.map((row, i) => [names[i], ...row]),
+    ),
+  ];
+}
+
+function texts(record) {
+  const cell = (text) => el("span", {}, legible(text, { spaces: false }));
+  return [
+    over("What it writes"),
+    hint(`The first ${count(record.texts.length)} records, as they are; a hash says which come first.`),
+    table(
+      columnsOf("~text | ~target | ~what the model writes"),
+      record.texts.map((one) => [cell(one.source), cell(one.target), cell(one.written)]),
     ),
   ];
 }
