@@ -164,6 +164,7 @@ def measure_forecasts(request: ForecastRequest, model: ModelLike) -> Evaluation:
         calibration=[],
         confusion=[],
         points=[],
+        texts=[],
     )
 
 
