@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from cutaway.evaluation import sample_sheet
+from cutaway.generation import SampledRecord
 from tests.browser import samples
 from tests.browser.reading import expect, rows_of
 from tests.unit import figure_records
@@ -79,6 +81,16 @@ def test_written_molecules_are_drawn_and_can_be_chosen(sheet: Any, tmp_path: Pat
     expect(cards).to_have_count(3)
     view.unfold()
     assert len(rows_of(tab)[0]) == 6
+    assert view.problems == []
+
+
+def test_texts_keep_their_lines_and_nothing_else_is_said(sheet: Any, tmp_path: Path) -> None:
+    written = [SampledRecord(1, "HAMLET.\nTo be", True, 9, -3.0, 0), SampledRecord(2, "", True, 1, -1.0, 1)]
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [sample_sheet(written, "shakespeare-char", "text").to_dict()])
+    said = tab.locator(".sheet .said").inner_text()
+    assert said.split("\n")[1:] == ["To be"]
+    assert "null" not in tab.locator("main").inner_text()
     assert view.problems == []
 
 

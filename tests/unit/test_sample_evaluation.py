@@ -132,6 +132,7 @@ def test_the_command_takes_a_file_without_a_model(parts, tmp_path, capsys, monke
     ("samples", "more", "said"),
     [
         (5, {}, "there is no model to write records"),
+        (0, {}, "`samples` is 0"),
         ("made.fa", {"train_data": ()}, "what the model learned from is missing"),
         ("made.fa", {"alphabet": "klingon"}, "there is no alphabet"),
         ("nowhere.fa", {}, "there is no file"),

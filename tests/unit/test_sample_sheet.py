@@ -69,6 +69,7 @@ def test_proteins_and_dna_have_their_letters_beside_those_of_the_train_part(tmp_
     assert [one.valid for one in sheet.records] == [True, False, True]
     assert [one.known for one in sheet.records] == [False, None, True]
     assert sheet.records[0].about == ["4 residues", "charge at pH 7 about +1"]
+    assert sample_sheet(sampled("DD", "KD"), "m", "protein").records[1].about[1] == "charge at pH 7 about 0"
     assert sheet.letters["A"] == 4 / 11 and sheet.train_letters == {"A": 0.5, "K": 0.25, "M": 0.125, "V": 0.125}
     assert sample_sheet(sampled("ACGT", "GGGG"), "m", "dna").records[0].about == ["4 letters", "G and C 50%"]
 

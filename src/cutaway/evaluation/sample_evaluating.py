@@ -88,7 +88,7 @@ def evaluate_samples(
 
 def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEvaluation:
     """Return what `evaluate_samples` returns for a request."""
-    loaded = None if model is None else shared(model, "causal" if request.count else "any")
+    loaded = None if model is None else shared(model, "any" if request.count is None else "causal")
     if loaded is None:
         request.check_without_model()
     said = request.stated_alphabet

@@ -45,7 +45,7 @@ class SampleRequest:
         if not isinstance(self.samples, int):
             object.__setattr__(self, "samples", os.fspath(self.samples))
         object.__setattr__(self, "seed", check_seed(self.seed))
-        at_least(2, samples=self.count or 2, records=self.records)
+        at_least(2, samples=2 if self.count is None else self.count, records=self.records)
         if self.alphabet is not None and self.alphabet not in CHECKS:
             raise InputError(f"there is no alphabet {self.alphabet!r}", hint=f"choose from {', '.join(CHECKS)}")
         if self.format is not None and self.format not in READERS:

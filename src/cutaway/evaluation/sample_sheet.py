@@ -168,7 +168,7 @@ def _looked_at(record: SampledRecord, alphabet: str, seen: dict[Any, int], known
         elif alphabet in ("dna", "rna"):
             about = [counted(len(text), "letter"), f"G and C {_share(text, 'GC'):.0%}"]
         elif alphabet == "protein":
-            about = [counted(len(text), "residue"), f"charge at pH 7 about {_charge(text):+d}"]
+            about = [counted(len(text), "residue"), f"charge at pH 7 about {_charge(text)}"]
         elif alphabet == "series":
             about = [counted(len(sequence[0]), "step")]
         first = seen.setdefault(key, record.number)
@@ -260,8 +260,10 @@ def _share(text: str, letters: str) -> float:
     return sum(text.count(letter) for letter in letters) / max(1, len(text))
 
 
-def _charge(protein: str) -> int:
-    return sum(protein.count(letter) for letter in "KR") - sum(protein.count(letter) for letter in "DE")
+def _charge(protein: str) -> str:
+    """Return lysines and arginines minus aspartates and glutamates."""
+    charge = sum(protein.count(letter) for letter in "KR") - sum(protein.count(letter) for letter in "DE")
+    return f"{charge:+d}".replace("-", "−") if charge else "0"
 
 
 def _shares(texts: Iterable[str]) -> dict[str, float]:

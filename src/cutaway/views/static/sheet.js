@@ -58,7 +58,7 @@ export function drawSheet(element, record) {
       ["not ended by the model", count(counts.unfinished)],
       ["first seed", String(record.seed)],
     ]),
-    train ? hint(["The train part: ", legible(record.train, { spaces: false }), "."]) : null,
+    train ? hint(["The train part: ", legible(record.train, { spaces: false }), "."]) : "",
     el(
       "div",
       { class: "controls" },
@@ -105,7 +105,7 @@ function card(one) {
     ),
     drawn(one),
     one.sequence
-      ? el("p", { class: "said" }, el("code", {}, legible(shortened(one.sequence), { spaces: false })))
+      ? el("p", { class: "said" }, el("code", {}, legible(shortened(one.sequence), { spaces: false, breaks: true })))
       : null,
     one.translation ? el("p", { class: "said" }, "protein: ", el("code", {}, shortened(one.translation))) : null,
     one.why ? hint(legible(one.why, { spaces: false })) : null,
