@@ -34,6 +34,7 @@ from .models import (
 )
 from .prediction import (
     classify as classify,
+    correct as correct,
     fill as fill,
     forecast as forecast,
     mutate as mutate,

@@ -806,12 +806,42 @@ def sheet() -> Record:
     return sample_sheet(written, "molecules", "smiles").to_dict()
 
 
+def corrections(length: int = 30, edits: bool = True) -> Record:
+    """A text with a wrong, a missing and a surplus word."""
+    dice = random.Random(9)
+    words = [PIECES[i % len(PIECES)] for i in range(length)]
+    elements, at = [], 0
+    for word in words:
+        bits = dice.expovariate(1 / 4)
+        elements.append({"text": word, "start": at, "end": at + len(word), "surprisal_bits": bits})
+        at += len(word)
+    text = "".join(words)
+    found = [("substitute", 2, "dog"), ("insert", 5, "old"), ("delete", 8, "")] if edits else []
+    made = []
+    for kind, position, put in found:
+        here = elements[position - 1]
+        end = here["start"] if kind == "insert" else here["end"]
+        made.append(
+            {
+                "kind": kind, "position": position, "start": here["start"], "end": end,
+                "found": "" if kind == "insert" else here["text"].strip(), "put": put, "gain": dice.uniform(12, 20),
+                "required": 11.1, "probability": dice.uniform(0.6, 1),
+            }
+        )
+    return {
+        "schema": "cutaway.corrections/1", "model": MODEL, "text": text, "changes": {}, "kind": "word",
+        "alphabet": "text", "method": "log-likelihood ratio", "error_rate": 0.01,
+        "required": {"substitute": 16.1, "slip": 10.95, "insert": 4.6, "delete": 16.1, "repeat": 5.3},
+        "lengths": True, "elements": elements, "corrections": made, "corrected": text, "gain": 41.5,
+    }
+
+
 def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
         tokens(), generation(), score(), classification(), architecture(), attention(), neighbours(), plane(),
         embeddings(), training(), run_comparison(), plan(), saved(), models(), model(), tour(), heads(), ablation(),
-        comparison(), lens(), filling(),
+        comparison(), lens(), filling(), corrections(),
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.translated(), figure_records.evaluation("classes"), figure_records.sample_evaluation(),

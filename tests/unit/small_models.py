@@ -45,3 +45,14 @@ def masked_model(tokenizer: Any, folder: Path, positions: int = 64) -> Path:
         intermediate_size=24, max_position_embeddings=positions,
     )  # fmt: skip
     return saved(transformers.BertForMaskedLM(config), tokenizer, folder)
+
+
+def rotary_masked_model(tokenizer: Any, folder: Path, positions: int = 64) -> Path:
+    """A random ESM that predicts masked tokens and knows distances, not places."""
+    config = transformers.EsmConfig(
+        vocab_size=size_of(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=positions, position_embedding_type="rotary",
+        token_dropout=False, mask_token_id=tokenizer.special_id("mask"), pad_token_id=tokenizer.special_id("pad"),
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    return saved(transformers.EsmForMaskedLM(config), tokenizer, folder)

@@ -94,6 +94,7 @@ def test_results_of_sequences_come_back(tiny_gpt2, tiny_bert_classifier):
     Path("a.fa").write_text(">a\nMKTAY\n>b\nMKSAY\n")
     comes_back(cutaway.mutate("MKTAY", protein))
     comes_back(cutaway.fill("MK?AY", protein))
+    comes_back(cutaway.correct("MKTAYMKTAY", protein, error_rate=0.4))
     comes_back(cutaway.mutate("MKTAY", protein, alignment="a.fa"))
 
 

@@ -128,6 +128,15 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         ((*TEXT, "--max-new-tokens", "0"), "--max-new-tokens is 0"),
         ((*TEXT, "-o", "x.odt"), "x.odt"),
     ],
+    "correct": [
+        (("-f", "nowhere.txt"), NO_FILE),
+        (("a b", "-m", "./nowhere"), UNKNOWN),
+        (("a b", "-m", "MODEL", "--error-rate", "0"), "--error-rate is 0"),
+        (("a b", "-m", "MODEL", "--error-rate", "0.6"), "--error-rate is 0.6"),
+        (("", "-m", "MODEL"), "no text to correct"),
+        (("x", "-m", "MODEL"), "is a single"),
+        (("ME", "-m", "MODEL", "--alphabet", "dna"), "is not a letter of dna"),
+    ],
     "mutate": [
         (("-f", "nowhere.txt"), NO_FILE),
         (("ACD", "-m", "./nowhere"), UNKNOWN),

@@ -22,6 +22,7 @@ from cutaway.cli import (
     classify,
     compare,
     contacts,
+    correct,
     data,
     doctor,
     embed,
@@ -70,7 +71,8 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, fill, translate, forecast, mutate),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify),
+    *(fill, correct, translate, forecast, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(records, data, plan, train, finetune, evaluate, models, doctor),
 )

@@ -1,4 +1,5 @@
 from .classification import Classification as Classification, classify as classify
+from .correction import Corrections as Corrections, correct as correct
 from .familiarity import Familiarity as Familiarity
 from .filling import Filled as Filled, fill as fill
 from .mutation import Mutations as Mutations, mutate as mutate

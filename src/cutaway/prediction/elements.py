@@ -24,7 +24,7 @@ from cutaway.tokens.tokenizer import Encoding, Tokenizer
 
 WORD: Final = r" ?\w+(?:['’]\w+)*"
 _UNIT: Final = re.compile(rf"{WORD}| ?[^\w\s]+|\s+(?!\S)|\s+")
-_WHOLE: Final = re.compile(rf"{WORD}| ?[^\w\s]+")
+WHOLE: Final = re.compile(rf"{WORD}| ?[^\w\s]+")
 _NOT_SMILES: Final = re.compile(r"[^A-Za-z0-9@+\-\[\]()=#$:/\\%.*>~<]")
 _LONG: Final = 20  # so many letters without a space, all of them A, C, G, T or U, are hardly a word
 
@@ -242,7 +242,7 @@ def _words(tokenizer: Tokenizer, vocabulary: dict[str, int]) -> dict[str, int]:
             text = "" if token.startswith("##") else f" {token}" if token[:1].isalnum() else token
         else:
             text = token if token.isascii() else tokenizer.piece(i)
-        if _WHOLE.fullmatch(text):
+        if WHOLE.fullmatch(text):
             found.setdefault(text, i)
     return found
 

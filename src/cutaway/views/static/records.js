@@ -6,6 +6,7 @@ import { drawClassification } from "./classification.js";
 import { drawTokenizerComparison } from "./compared.js";
 import { drawComparison } from "./comparison.js";
 import { drawContacts } from "./contacts.js";
+import { drawCorrections } from "./corrections.js";
 import { el, heading, legible } from "./draw.js";
 import { drawEmbeddings } from "./embeddings.js";
 import { drawEvaluation } from "./evaluation.js";
@@ -38,6 +39,7 @@ const VIEWS = {
   classification: drawClassification,
   filling: drawFilling,
   translation: drawTranslation,
+  corrections: drawCorrections,
   architecture: drawArchitecture,
   attention: drawAttention,
   embeddings: drawEmbeddings,

@@ -48,12 +48,18 @@ const TERMS = {
   "masked marginals":
     "One position at a time is hidden from the model. The effect is ln P(mutant letter) − ln P(wild-type " +
     "letter) at that position.",
-  "log-likelihood ratio": "ln P(mutated sequence) − ln P(wild-type sequence).",
+  "log-likelihood ratio": "ln P(changed sequence) − ln P(sequence as given).",
   "masked prediction":
     "The probability that a masked model gives to a token if its place is hidden, from everything before and after it.",
   posterior:
     "The probability of a candidate after the whole sequence is seen: P(sequence with it) divided by the sum of " +
     "P(sequence) over all candidates.",
+  "noisy channel":
+    "How mistakes come about: every element may be replaced, lost, or get a surplus one beside it, each with the " +
+    "same small probability. It says how many nats an edit must gain before it is believed.",
+  "masked marginals and pseudo-likelihood":
+    "Replacing: ln P(new) − ln P(old) with that place hidden. Putting in or taking out: the change of the sum of " +
+    "ln P(element), each hidden while the others are seen.",
   "column profile":
     "A baseline without a model: the same difference, from how often each letter stands in that column of the " +
     "alignment.",
