@@ -13,11 +13,11 @@ learn=()
 for work in "$data"/*_gut.txt; do [[ " ${test[*]} " == *" $work "* ]] || learn+=("$work"); done
 
 cutaway train "${learn[@]}" -o "$folder/run" \
-  --tokenizer char --arch llama --size micro --context 256 --batch-size 16 --steps 2400 --seed 0 \
+  --tokenizer char --arch llama --size micro --context 256 --batch-size 16 --steps 3000 --seed 0 \
   --threads 1 --precision bfloat16 --attention plain --validate-every 200
 
 [ -f "$folder/evaluation.json" ] || cutaway evaluate "$folder/run" "${test[@]}" "${learn[@]/#/--train-data=}" \
-  --tokens 400000 -o "$folder/evaluation.json"
+  --tokens 400000 --train-symbols 10000000 -o "$folder/evaluation.json"
 (printf 'HAMLET.\n'; cutaway generate -m "$folder/run" $'HAMLET.\n' --max-new-tokens 600 --temperature 0.8 --seed 0) \
   > "$folder/sample.txt"
 python "$recipes/ship.py" "$folder/run" shakespeare-char --evaluation "$folder/evaluation.json" \

@@ -20,7 +20,7 @@ for size in nano micro; do
     --tokenizer "$folder/bpe" --arch llama --size $size --context 256 --batch-size 16 --steps 2000 --seed 0 \
     --threads 1 --precision bfloat16 --attention plain --validate-every 200
   [ -f "$folder/$size.json" ] || cutaway evaluate "$folder/$size" "${test[@]}" "${learn[@]/#/--train-data=}" \
-    --tokens 400000 -o "$folder/$size.json"
+    --tokens 400000 --train-symbols 10000000 -o "$folder/$size.json"
   (printf 'HAMLET.\n'; cutaway generate -m "$folder/$size" $'HAMLET.\n' --max-new-tokens 250 --temperature 0.8 --seed 0) \
     > "$folder/$size.txt"
   python "$recipes/ship.py" "$folder/$size" shakespeare-$size --evaluation "$folder/$size.json" \
