@@ -206,6 +206,7 @@ def test_texts_of_a_few_letters_are_paths(tmp_path: Path) -> None:
     assert found.headline == "populations"
     assert found.baselines["test"]["populations"].value == found.baselines["test"]["passages"].value == 0
     assert 0 < found.metrics["populations"].value < 0.05
+    assert found.baselines["test"]["populations"].low == 0
     assert [note.title for note in found.about[2:4]] == ["share of A", "share of B"]
     one_way = written(tmp_path / "one-way.jsonl", ["AAABBB", "AABBBB"] * 30)
     found = evaluate_samples(None, one_way, train_data=one_way, samples=one_way, alphabet="text")

@@ -17,6 +17,7 @@ Axis letters: `N` paths, `B` blocks of paths, `T` steps, `S` states, `U` waits i
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -99,8 +100,9 @@ def measures(
         for key, one in found.items()
         if key.startswith("passage") and one.value and (other := wanted[key]).value
     ]
+    distance = _measured(_distance(table_NT, shares), len(table_NT))
     return {
-        "populations": _measured(_distance(table_NT, shares), len(table_NT)),
+        "populations": dataclasses.replace(distance, low=None if distance.low is None else max(0.0, distance.low)),
         "passages": Measured(sum(apart) / len(apart) if apart else None, None, None),
         **found,
     }
