@@ -2,6 +2,7 @@
 # molecules: a Llama of 1.8 million parameters that writes drug-like molecules as SMILES, atom by atom.
 # Data: MOSES, 1,584,663 molecules to train on. Its test part of 176,074 is not trained on; 10,000 samples, written at
 # temperature 1 from seed 0, are compared with 10,000 of it and with the published statistics of all of it.
+# To compare, as published (30,000 samples): CharRNN valid .975, novel .842, FCD .073; an n-gram model .238, .969, 5.51.
 # Usage: recipes/molecules.sh [FOLDER]; the same command goes on after an interruption.
 set -euo pipefail
 folder=${1:-runs/molecules}

@@ -164,6 +164,8 @@ def test_molecules_are_evaluated_by_these_measures(tmp_path):
     assert found.alphabet == "smiles" and found.metrics["valid"].value == 60 / 61
     assert found.baselines["test"]["snn"].value == 1 and found.baselines["train"]["novel"].value == 0
     assert found.baselines["shuffled"]["valid"].value < 0.3
+    assert found.baselines["shuffled"]["valid"].value < found.baselines["markov"]["valid"].value
+    assert "the last 10 letters" in found.made["markov"]
     assert found.verdict.startswith("FCD: ")
 
 

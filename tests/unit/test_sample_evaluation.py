@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from cutaway import load_result
 from cutaway.errors import InputError
 from cutaway.evaluation import evaluate_samples
+from cutaway.evaluation.markov_records import markov_records
 from cutaway.evaluation.sample_measures import divergence, jackknifed, share
 from tests.unit.commands import run as run_command
 from tests.unit.test_evaluation_losses import chain
@@ -66,6 +67,19 @@ def test_shuffled_letters_keep_their_share_and_lose_their_order(tmp_path):
     assert found.baselines["shuffled"]["letters"].value == pytest.approx(0)
     assert found.baselines["shuffled"]["pairs"].value > 0.5
     assert found.metrics["pairs"].value == pytest.approx(0)
+
+
+def test_a_markov_chain_writes_as_its_records_are(tmp_path):
+    random = np.random.default_rng(2)
+    # After an A comes a C or a G, after these an A; a record has 4 to 9 letters and begins with A.
+    train = ["".join("A" if i % 2 == 0 else str(random.choice(["C", "G"])) for i in range(n)) for n in [4, 9] * 500]
+    found = markov_records(train, 2000, order=5, seed=1)
+    assert all(one[::2] == "A" * len(one[::2]) and set(one[1::2]) <= {"C", "G"} for one in found)
+    assert sum(len(one) == 4 for one in found) / 2000 == pytest.approx(0.5, abs=0.05)
+    assert found == markov_records(train, 2000, order=5, seed=1) != markov_records(train, 2000, order=5, seed=2)
+    share_of_c = sum(one[1] == "C" for one in found) / 2000
+    assert share_of_c == pytest.approx(sum(one[1] == "C" for one in train) / 1000, abs=0.05)
+    assert markov_records([], 3, order=5, seed=0) == []
 
 
 def test_a_model_writes_records_from_the_seed(tmp_path):

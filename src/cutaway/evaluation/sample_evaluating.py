@@ -16,6 +16,7 @@ from cutaway.evaluation import gene_measures, molecule_measures, sequence_measur
 from cutaway.evaluation.chemnet import read_statistics
 from cutaway.evaluation.descriptions import MetricNote
 from cutaway.evaluation.examples import Example, Kept, Reading, alphabet_for
+from cutaway.evaluation.markov_records import markov_records, order_for
 from cutaway.evaluation.resampling import Measured
 from cutaway.evaluation.sample_request import SAMPLES, SampleRequest
 from cutaway.evaluation.sample_result import SampleEvaluation
@@ -38,6 +39,7 @@ _MADE: Final = {
     "test": "the test records themselves: the best values there are",
     "train": "records of the train part, as many as were written: what a model would write that only remembers",
     "shuffled": "these records of the train part, the symbols of each in a random order",
+    "markov": "as many records, each letter drawn from what followed the last {order} letters in the train part",
 }
 _HOW: Final = (
     "Intervals: 95 %. Shares: Wilson's; means: Student's; distances between distributions: a jackknife that leaves "
@@ -106,8 +108,10 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
     else:
         beside = _chosen(train, len(written), request.seed)
         made_of = {"test": test, "train": beside, "shuffled": _shuffled(beside, kind, request.seed)}
+        if as_path is None:
+            made_of["markov"] = markov_records(train, len(written), order=order_for(kind), seed=request.seed)
     name = loaded.name if loaded is not None else Path(str(request.file)).name
-    others = {} if exact is None else {"exact": exact}
+    others, made = ({}, _MADE) if exact is None else ({"exact": exact}, _MADE_OF_SOURCE)
     with step("measuring", len(made_of) + 1) as measuring:
         own = measures(written, test, train)
         measuring.advance(1)
@@ -134,7 +138,7 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
         metrics=own,
         baselines=others,
         about=about,
-        made={who: _MADE[who] if exact is None else _MADE_OF_SOURCE[who] for who in others},
+        made={who: made[who].format(order=order_for(kind)) for who in others},
         counts=counts,
         notes=_notes(counts, _HOW if as_path is None else state_measures.HOW),
         examples=[_shown(record) for record in written[:_EXAMPLES]],

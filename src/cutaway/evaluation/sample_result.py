@@ -16,9 +16,10 @@ class SampleEvaluation(Result):
 
     `baselines` are other records measured in the same way: "test" are the test records themselves, the best there is;
     "train" records of the train part, which a model that only remembers would write; "shuffled" these with their
-    letters in a random order. `about` says what each measure is and which way is better ("test": near the value of the
-    test records). `headline` names the measure of the `verdict`, `made` says how each baseline was made, `examples` are
-    the first records as they are. `source` says where the records came from. Intervals are 95 %.
+    letters in a random order; "markov" records of a Markov chain of letters. `about` says what each measure is and
+    which way is better ("test": near the value of the test records). `headline` names the measure of the `verdict`,
+    `made` says how each baseline was made, `examples` are the first records as they are. `source` says where the
+    records came from. Intervals are 95 %.
     """
 
     schema: ClassVar[str] = "sample_evaluation"
