@@ -33,11 +33,13 @@ from .models import (
     tokenize as tokenize,
 )
 from .prediction import (
+    calibrate as calibrate,
     classify as classify,
     correct as correct,
     fill as fill,
     forecast as forecast,
     mutate as mutate,
+    predict as predict,
     score as score,
     translate as translate,
 )

@@ -836,6 +836,33 @@ def corrections(length: int = 30, edits: bool = True) -> Record:
     }
 
 
+def prediction(objective: str) -> Record:
+    """Return numbers of molecules with intervals, or labels of texts; the second of them is to be distrusted."""
+    numbers = objective == "numbers"
+    said = ["CC(=O)Oc1ccccc1C(=O)O", "[Na+].[Cl-]", "CCO"] if numbers else ["A dull film.", "Lovely!", "Well."]
+    found = []
+    for i, sequence in enumerate(said):
+        number = 408.15 - 90 * i
+        found.append({
+            "id": str(i + 1), "sequence": sequence,
+            "number": number if numbers else None, "low": number - 61 if numbers else None,
+            "high": number + 61 if numbers else None,
+            "label": None if numbers else ["NEGATIVE", "POSITIVE", "NEGATIVE"][i], "score": None if numbers else 0.9,
+            "probabilities": [] if numbers else [[0.9, 0.1], [0.1, 0.9], [0.9, 0.1]][i],
+            "similarity": 0.61 - 0.2 * i if numbers else None, "nearest": f"{400 + i}.15" if numbers else None,
+            "unseen": int(i == 1), "cut": 0,
+            "warnings": ["no training record has 1 of 12 tokens"] if i == 1 else [],
+        })  # fmt: skip
+    return {
+        "schema": "cutaway.prediction/1", "model": "melting-point" if numbers else "movie-sentiment",
+        "objective": objective, "alphabet": "smiles" if numbers else "text",
+        "labels": [] if numbers else ["NEGATIVE", "POSITIVE"], "quantity": "melting point" if numbers else "",
+        "unit": "K" if numbers else "", "level": 0.9 if numbers else None, "records": found,
+        "refused": [{"id": "4", "sequence": "C(C)(C)(C)(C)C", "why": "RDKit refuses it: too many bonds"}],
+        "notes": ["Similarity: Tanimoto of Morgan fingerprints of radius 2 to the nearest of 9,000 training records."],
+    }  # fmt: skip
+
+
 def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
@@ -845,7 +872,7 @@ def every() -> dict[str, Record]:
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.translated(), figure_records.evaluation("classes"), figure_records.sample_evaluation(),
-        sheet(), figure_records.forecast(),
+        sheet(), figure_records.forecast(), prediction("numbers"),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

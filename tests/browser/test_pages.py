@@ -25,6 +25,7 @@ RECORDS = samples.every() | {
     "tokens of a series": samples.numbered(),
     "tokens of time steps": samples.visited(),
     "classification by a language model": samples.classification("language model"),
+    "prediction of labels": samples.prediction("classes"),
     "embeddings of tokens": samples.embeddings(tokens=True),
     "neighbours in contexts": samples.contexts(),
     "map of records": samples.records_map(),

@@ -81,7 +81,7 @@ def test_labels(tokenizer, tmp_path):
     )
     assert found.objective == "classes" and found.n == 80 and found.units == "records"
     assert load_result(found.save(tmp_path / "e.json")) == found
-    assert {row["by"] for row in found.rows()} == {"bert", "majority", "nearest neighbour"}
+    assert {row["by"] for row in found.rows()} == {"bert", "majority", "nearest neighbour", "k-mer logistic"}
 
 
 def test_several_labels(tokenizer, tmp_path):

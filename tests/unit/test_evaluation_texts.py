@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cutaway.evaluation.kmer_models import kmer_logistic, kmer_ridge
 from cutaway.evaluation.neighbours import nearest
 
 RANDOM = np.random.default_rng(2)
@@ -34,3 +35,16 @@ def test_the_nearest_record_shares_most_kmers():
     train = ["ACGTACGTAA", "TTTTGGGGTT", "ACGTTTTTAA"]
     assert list(nearest(train, ["ACGTACGTAC", "TTTGGGGTTT", *train], 4)) == [0, 1, 0, 1, 2]
     assert list(nearest(["cat", "dog"], ["", "zebra", "dog"], 3)) == [0, 0, 1]
+
+
+def test_linear_models_of_kmers_find_what_kmers_decide():
+    letters = ["".join(RANDOM.choice(list("ACGT"), size=30)) for _ in range(400)]
+    has = np.array(["GAT" in one for one in letters], np.int64)
+    chance = kmer_logistic(letters[:300], has[:300], letters[300:], 3, 3)
+    assert (chance.argmax(1) == has[300:]).mean() > 0.9 > max(has.mean(), 1 - has.mean())
+    assert chance.sum(1) == pytest.approx(np.ones(100)) and not chance[:, 2].any()  # nobody has the third label
+    assert kmer_logistic(letters[:9], np.ones(9, np.int64), letters[:2], 3, 2).tolist() == [[0, 1], [0, 1]]
+    share = np.array([one.count("A") / 30 for one in letters])
+    guess = kmer_ridge(letters[:300], 50 * share[:300], letters[300:], 3)
+    error = np.abs(guess - 50 * share[300:]).mean()
+    assert error < 0.4 * np.abs(50 * share[300:] - 50 * share[:300].mean()).mean()

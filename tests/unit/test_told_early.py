@@ -137,6 +137,12 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("x", "-m", "MODEL"), "is a single"),
         (("ME", "-m", "MODEL", "--alphabet", "dna"), "is not a letter of dna"),
     ],
+    "predict": [
+        ((), "nothing to predict"),
+        (("-f", "nowhere.smi"), NO_FILE),
+        (("CCO", "-m", "./nowhere"), UNKNOWN),
+        (("CCO", "-m", "MODEL"), "no head for labels or numbers"),
+    ],
     "mutate": [
         (("-f", "nowhere.txt"), NO_FILE),
         (("ACD", "-m", "./nowhere"), UNKNOWN),

@@ -38,6 +38,7 @@ from cutaway.cli import (
     mutate,
     neighbours,
     plan,
+    predict,
     records,
     score,
     sweep,
@@ -71,7 +72,7 @@ def cli() -> None:
 
 
 _VERBS = (
-    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify),
+    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, predict),
     *(fill, correct, translate, forecast, mutate),
     *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
     *(records, data, plan, train, finetune, evaluate, models, doctor),

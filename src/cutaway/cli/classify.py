@@ -6,15 +6,25 @@ from typing import Any
 
 import click
 
-from cutaway.cli.common import known, loaded, model_options, truncate_option
+from cutaway.cli.common import known, load_options, loaded, truncate_option, unless_chosen
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import some_text_from, text_options
+from cutaway.models.shelf import DEFAULT, DEFAULT_CLASSIFIER
 
 
 @click.command("classify", cls=Command)
 @text_options
-@model_options
+@click.option(
+    "-m",
+    "--model",
+    default=DEFAULT,
+    envvar="CUTAWAY_MODEL",
+    show_envvar=True,
+    show_default=f"{DEFAULT_CLASSIFIER}; with --labels {DEFAULT}",
+    help="A name from `cutaway models list`, a folder, a GGUF file, or a Hugging Face Hub id.",
+)
+@load_options
 @click.option("--labels", help="Labels that a language model chooses from, with commas between them.")
 @click.option(
     "--template",
@@ -27,6 +37,8 @@ def command(
 ) -> None:
     """Classify TEXT and show the steps: ids, logits, softmax, label.
 
+    Without -m and --labels: is it positive or negative? Many texts at once: `cutaway predict -m movie-sentiment`.
+
     \b
     Examples:
       cutaway classify "The view was breathtaking." --labels negative,positive
@@ -34,6 +46,8 @@ def command(
       cutaway classify "ACGT is a codon." --labels biology,weather --template "{text} The topic of this text is"
     """
     given = some_text_from(text, file)
+    if labels is None:
+        model = unless_chosen(model, DEFAULT_CLASSIFIER)
     known(model, options)
 
     from cutaway.prediction import classify

@@ -11,7 +11,7 @@ import click
 
 from cutaway.cli.respell import respell
 from cutaway.errors import InputError
-from cutaway.models.shelf import DEFAULT, DEFAULT_ENCODER, DTYPES
+from cutaway.models.shelf import DEFAULT, DTYPES
 
 if TYPE_CHECKING:
     from cutaway.models.config_outline import Outline
@@ -217,7 +217,7 @@ def refuse_unused(why: str, *names: str) -> None:
             raise InputError(f"--{name.replace('_', '-')} has no effect {why}", hint="leave it out")
 
 
-def encoder_unless_chosen(model: str) -> str:
-    """Return the model, or the default encoder if nobody chose one."""
+def unless_chosen(model: str, default: str) -> str:
+    """Return the model, or the default of its own that a command has if nobody chose one."""
     source = click.get_current_context().get_parameter_source("model")
-    return DEFAULT_ENCODER if source is click.core.ParameterSource.DEFAULT else model
+    return default if source is click.core.ParameterSource.DEFAULT else model

@@ -11,7 +11,6 @@ from cutaway.cli.common import (
     AtLeast,
     Seed,
     corpus_option,
-    encoder_unless_chosen,
     known,
     layer_option,
     loaded,
@@ -19,11 +18,13 @@ from cutaway.cli.common import (
     model_options,
     refuse_unused,
     truncate_option,
+    unless_chosen,
 )
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import lines_from, records_from
 from cutaway.errors import InputError
+from cutaway.models.shelf import DEFAULT_ENCODER
 
 
 @click.command("map", cls=Command)
@@ -98,7 +99,7 @@ def command(
             refuse_unused("on single tokens", "layer")
     if method != "tsne":
         refuse_unused("without --method tsne", "perplexity", "seed")
-    model = encoder_unless_chosen(model) if records or corpus else model
+    model = unless_chosen(model, DEFAULT_ENCODER) if records or corpus else model
     points: dict[str, list[str]] = {}
     for record, group in records_from(file or "-") if records else ():
         points.setdefault(group, []).append(record)

@@ -10,7 +10,6 @@ import click
 from cutaway.cli.common import (
     AtLeast,
     corpus_option,
-    encoder_unless_chosen,
     known,
     layer_option,
     loaded,
@@ -18,11 +17,13 @@ from cutaway.cli.common import (
     model_options,
     refuse_unused,
     truncate_option,
+    unless_chosen,
 )
 from cutaway.cli.help import Command
 from cutaway.cli.output import emit, output_options
 from cutaway.cli.text_input import records_from
 from cutaway.errors import InputError, MissingText
+from cutaway.models.shelf import DEFAULT_ENCODER
 
 
 @click.command("neighbours", cls=Command)
@@ -93,7 +94,7 @@ def command(
     if among is None and corpus is None:
         refuse_unused("without --among", "pooling", "truncate", "layer")
     if among is not None or corpus is not None:
-        model = encoder_unless_chosen(model)
+        model = unless_chosen(model, DEFAULT_ENCODER)
     records = None if among is None else [text for text, _ in records_from(among)]
     lines = None if corpus is None else read_text(Path(corpus)).splitlines()
     known(model, options).check_state(layer)

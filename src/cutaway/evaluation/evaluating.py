@@ -20,6 +20,7 @@ from cutaway.evaluation.tasks import MODEL
 from cutaway.evaluation.verdict import differences, verdict
 from cutaway.models.loading import shared
 from cutaway.models.text_model import Model, ModelLike
+from cutaway.prediction.head_outputs import head_objective
 from cutaway.progress import step
 from cutaway.sequences.records import Paths
 
@@ -166,12 +167,7 @@ def _opened(model: ModelLike) -> tuple[Model, str]:
     loaded = shared(model, "any")
     built, config = type(loaded.module).__name__, loaded.config
     if "ForSequenceClassification" in built:
-        kind = config.problem_type or ("regression" if config.num_labels == 1 else "")
-        if kind == "regression" and config.num_labels > 1:
-            raise WrongKind(
-                f"{loaded.name} predicts {config.num_labels} numbers a record", hint="evaluate a model of one number"
-            )
-        return loaded, {"regression": "numbers", "multi_label_classification": "many"}.get(kind, "classes")
+        return loaded, head_objective(loaded)
     if "ForMaskedLM" in built or "ForPreTraining" in built:
         return loaded, "masked"
     if getattr(config, "is_encoder_decoder", False):

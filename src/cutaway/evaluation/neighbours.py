@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-K = {"dna": 6, "rna": 6, "codon": 6, "protein": 3, "smiles": 4, "text": 5, "series": 3}
 _SIMILARITIES = 20_000_000  # held at once: 160 MB at most
 
 Ints = NDArray[np.int64]
@@ -22,13 +22,18 @@ def nearest(train: Sequence[str], test: Sequence[str], k: int) -> Ints:
     >>> nearest(["ACGTACGT", "TTTTTTTT"], ["TTTTTTTA"], 3)
     array([1])
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    counter = TfidfVectorizer(analyzer="char", ngram_range=(1, k), lowercase=False)
-    learned = counter.fit_transform(train)
-    asked = counter.transform(test)
+    learned, asked = kmer_weights(train, test, k)
     found, most = list[Ints](), max(1, _SIMILARITIES // len(train))
     for start in range(0, len(test), most):
         alike = (asked[start : start + most] @ learned.T).toarray().round(9)
         found.append(alike.argmax(1))
     return np.concatenate(found)
+
+
+def kmer_weights(train: Sequence[str], test: Sequence[str], k: int) -> tuple[Any, Any]:
+    """Return TF-IDF of all k-mers of 1 to k letters as sparse rows, of the train and of the test records."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    counter = TfidfVectorizer(analyzer="char", ngram_range=(1, k), lowercase=False)
+    learned = counter.fit_transform(train)
+    return learned, counter.transform(test)

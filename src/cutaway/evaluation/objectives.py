@@ -15,15 +15,18 @@ from cutaway.errors import InputError, WrongKind
 from cutaway.evaluation import tasks
 from cutaway.evaluation.encoding import Encoded, Encoder
 from cutaway.evaluation.examples import Example, Parts
+from cutaway.evaluation.kmer_models import kmer_logistic, kmer_ridge
 from cutaway.evaluation.labels import class_numbers, label_sets, numbers
-from cutaway.evaluation.likelihood import causal_pieces, masked_pieces, room, target_pieces
-from cutaway.evaluation.neighbours import K, nearest
+from cutaway.evaluation.likelihood import causal_pieces, cut_ids, masked_pieces, room, target_pieces
+from cutaway.evaluation.neighbours import nearest
 from cutaway.evaluation.phrase_lookup import PhraseTable
-from cutaway.evaluation.predictions import head_outputs, written_texts
 from cutaway.evaluation.result import CalibrationBin, Point, WrittenText
 from cutaway.evaluation.symbol_baselines import SymbolBaseline, symbol_baselines
 from cutaway.evaluation.verdict import FLOOR
+from cutaway.evaluation.written_texts import written_texts
 from cutaway.models.text_model import Model
+from cutaway.prediction.fingerprints import K
+from cutaway.prediction.head_outputs import chances, head_outputs
 from cutaway.progress import step
 
 TOKENS, SITES = 20_000, 2000
@@ -155,29 +158,34 @@ def labelled(model: Model, objective: str, parts: Parts, encoder: Encoder, limit
     encoded = [encoder.encode(one) for one in test]
     counts = _counts(parts, encoded) | {"cut": sum(len(one) > room(model, limits.window) for one in encoded)}
     learned, asked = ([encoder.codec.write(one.sequence) for one in part] for part in (train, test))
-    near = nearest(learned, asked, K[parts.alphabet])
+    k = K[parts.alphabet]
+    near = nearest(learned, asked, k)
 
     def grouped(task: tasks.Task) -> tasks.Task:
         return dataclasses.replace(task, groups=tasks.known_groups([one.group for one in test]))
 
-    outputs_NK = head_outputs(model, encoded, limits.window)
+    outputs_NK = head_outputs(model, [cut_ids(one, room(model, limits.window)) for one in encoded])
     if objective == "numbers":
         guess_N = outputs_NK[:, 0]
         at = np.linspace(0, len(test) - 1, min(len(test), _POINTS)).astype(int)
         points = [Point(test[i].id, float(truth[i]), float(guess_N[i])) for i in at]
-        return Outcome(grouped(tasks.number_task(truth, guess_N, known, near)), counts, points=points)
+        return Outcome(
+            grouped(tasks.number_task(truth, guess_N, known, near, kmer_ridge(learned, known, asked, k))),
+            counts,
+            points=points,
+        )
     if objective == "many":
-        chance_NK = 1 / (1 + np.exp(-outputs_NK))
+        chance_NK = chances(outputs_NK, objective)
         right_NK = ((chance_NK > 0.5) == (truth > 0)).astype(np.float64)
         bins = tasks.reliability(np.maximum(chance_NK, 1 - chance_NK), right_NK)
-        task = tasks.many_task(truth, chance_NK, known, near)
+        each = [kmer_logistic(learned, known[:, label], asked, k, 2)[:, 1] for label in range(len(names))]
+        task = tasks.many_task(truth, chance_NK, known, near, np.stack(each, 1))
         return Outcome(grouped(task), counts, labels=names, calibration=bins)
-    chance_NK = np.exp(outputs_NK - outputs_NK.max(1, keepdims=True))
-    chance_NK /= chance_NK.sum(1, keepdims=True)
-    guess_N = chance_NK.argmax(1)
+    chance_NK = chances(outputs_NK, objective)
+    guess_N, linear_NK = chance_NK.argmax(1), kmer_logistic(learned, known, asked, k, len(names))
     pairs = np.bincount(truth * len(names) + guess_N, minlength=len(names) ** 2).reshape(len(names), -1)
     return Outcome(
-        grouped(tasks.class_task(truth, chance_NK, known, near)),
+        grouped(tasks.class_task(truth, chance_NK, known, near, linear_NK)),
         counts,
         labels=names,
         calibration=tasks.reliability(chance_NK.max(1), (guess_N == truth).astype(np.float64)),

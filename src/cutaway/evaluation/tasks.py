@@ -33,6 +33,7 @@ Texts = Callable[[Sequence[str], Sequence[str]], dict[str, Measure]]
 
 ENOUGH = 5  # records that are drawn whole; fewer are drawn in pieces
 MODEL = "model"
+LOGISTIC, RIDGE = "k-mer logistic", "k-mer ridge"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,44 +129,54 @@ def text_task(
     return dataclasses.replace(losses, by=by, made=losses.made | {who: made[who] for who in others})
 
 
-def class_task(truth_N: Ints, chance_NK: Floats, train_N: Ints, nearest_N: Ints) -> Task:
-    """Return the measures of one label a record."""
+def class_task(truth_N: Ints, chance_NK: Floats, train_N: Ints, nearest_N: Ints, linear_NK: Floats) -> Task:
+    """Return the measures of one label a record; `linear_NK` are the probabilities of the k-mer baseline."""
     classes, count = chance_NK.shape[1], len(truth_N)
     share_K = np.bincount(train_N, minlength=classes) / len(train_N)
     found = {
         MODEL: chance_NK,
         "majority": np.tile(share_K, (count, 1)),
         "nearest neighbour": np.eye(classes)[train_N[nearest_N]],
+        LOGISTIC: linear_NK,
     }
-    return Task({who: class_measures(truth_N, p_NK) for who, p_NK in found.items()}, _MADE, count, "records")
+    return Task({who: class_measures(truth_N, p_NK) for who, p_NK in found.items()}, _made(*found), count, "records")
 
 
-def many_task(truth_NK: Ints, chance_NK: Floats, train_NK: Ints, nearest_N: Ints) -> Task:
-    """Return the measures of several labels a record."""
+def many_task(truth_NK: Ints, chance_NK: Floats, train_NK: Ints, nearest_N: Ints, linear_NK: Floats) -> Task:
+    """Return the measures of several labels a record; `linear_NK` are the probabilities of the k-mer baseline."""
     found = {
         MODEL: chance_NK,
         "majority": np.tile(train_NK.mean(0), (len(truth_NK), 1)),
         "nearest neighbour": train_NK[nearest_N].astype(np.float64),
+        LOGISTIC: linear_NK,
     }
     by = {who: label_measures(truth_NK, p_NK) for who, p_NK in found.items()}
-    return Task(by, _MADE, len(truth_NK), "records")
+    return Task(by, _made(*found), len(truth_NK), "records")
 
 
-def number_task(truth_N: Floats, guess_N: Floats, train_N: Floats, nearest_N: Ints) -> Task:
-    """Return the measures of one number a record."""
+def number_task(truth_N: Floats, guess_N: Floats, train_N: Floats, nearest_N: Ints, linear_N: Floats) -> Task:
+    """Return the measures of one number a record; `linear_N` are the numbers of the k-mer baseline."""
     found = {
         MODEL: guess_N,
         "mean": np.full(len(truth_N), train_N.mean()),
         "nearest neighbour": train_N[nearest_N],
+        RIDGE: linear_N,
     }
-    made = {"mean": "the mean of the train part", "nearest neighbour": _MADE["nearest neighbour"]}
-    return Task({who: number_measures(truth_N, p_N) for who, p_N in found.items()}, made, len(truth_N), "records")
+    by = {who: number_measures(truth_N, p_N) for who, p_N in found.items()}
+    return Task(by, _made(*found), len(truth_N), "records")
 
 
 _MADE = {
     "majority": "the most frequent label of the train part, with the labels' frequencies as probabilities",
     "nearest neighbour": "what the train record has that shares most k-mers",
+    "mean": "the mean of the train part",
+    LOGISTIC: "logistic regression on the TF-IDF of k-mers, learned from the train part",
+    RIDGE: "ridge regression on the TF-IDF of k-mers, learned from the train part",
 }
+
+
+def _made(*names: str) -> dict[str, str]:
+    return {name: _MADE[name] for name in names if name in _MADE}
 
 
 def reliability(sure: Floats, right: Floats) -> list[CalibrationBin]:

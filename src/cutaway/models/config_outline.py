@@ -51,6 +51,10 @@ class Outline:
                 hint=f"take an encoder-decoder such as a T5, for example `model={DEFAULT_TRANSLATOR!r}`",
             )
 
+    def check_labels(self) -> None:
+        """Raise `WrongKind` for a model without a head for labels or numbers."""
+        check_labels(self.name, self.built or self.type)
+
     def check_places(self, layers: list[int] | None, heads: list[int] | None) -> None:
         """Raise `InputError` for a layer or a head that the model does not have."""
         for what, asked, count in (("layer", layers, self.layers), ("head", heads, self.heads)):
@@ -125,6 +129,15 @@ def check_left_to_right(name: str, built: str, type_: str, is_decoder: bool) -> 
         raise WrongKind(
             f"{name} is a {built or type_}: it does not continue a text from left to right",
             hint=f"take a decoder, for example `model={DEFAULT!r}`",
+        )
+
+
+def check_labels(name: str, built: str) -> None:
+    """Raise `WrongKind` for a model without a head for labels or numbers."""
+    if "ForSequenceClassification" not in built:
+        raise WrongKind(
+            f"{name} has no head for labels or numbers (it is a {built})",
+            hint="train one on your records: cutaway finetune MODEL FILE --label-column NAME -o DIR",
         )
 
 

@@ -91,6 +91,8 @@ DEFAULT = "smollm2-135m"
 DEFAULT_ENCODER = "minilm-l6"
 DEFAULT_PROTEIN = "antiberty"
 DEFAULT_TRANSLATOR = "english-french"
+DEFAULT_CLASSIFIER = "movie-sentiment"
+DEFAULT_PREDICTOR = "melting-point"
 
 SHELF = {
     entry.name: entry

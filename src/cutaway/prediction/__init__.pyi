@@ -12,3 +12,11 @@ from .translation import (
     TranslationBeam as TranslationBeam,
     translate as translate,
 )
+from .basis import Basis as Basis
+from .calibrating import calibrate as calibrate
+from .predicting import (
+    PredictedRecord as PredictedRecord,
+    Prediction as Prediction,
+    RefusedRecord as RefusedRecord,
+    predict as predict,
+)

@@ -18,7 +18,7 @@ import torch
 from cutaway.errors import InputError, MissingText, WrongKind
 from cutaway.models.loading import shared
 from cutaway.models.prompt import fit_context
-from cutaway.models.shelf import DEFAULT
+from cutaway.models.shelf import DEFAULT, DEFAULT_CLASSIFIER
 from cutaway.models.text_model import Model, ModelLike
 from cutaway.prediction.scoring import token_logprobs
 from cutaway.progress import step
@@ -70,7 +70,7 @@ class Classification(Result):
 
 def classify(
     text: str,
-    model: ModelLike = DEFAULT,
+    model: ModelLike | None = None,
     *,
     labels: Sequence[str] | None = None,
     template: str = TEMPLATE,
@@ -78,20 +78,21 @@ def classify(
 ) -> Classification:
     """Label a text with a classification model or, given `labels`, with a language model.
 
+    Without a model, movie-sentiment labels it NEGATIVE or POSITIVE, and smollm2-135m chooses between `labels`.
     `template` is the prompt for a language model; it must contain {text} and may contain {labels}. The default asks for
     the sentiment; for other labels give your own, such as "{text} The topic of this text is". Raises `MissingText`,
     `PromptTooLong`, `InputError`, or a `ModelError`.
 
-    >>> classify("A lovely film.", labels=["negative", "positive"]).label  # doctest: +SKIP
-    'positive'
+    >>> classify("A lovely film.").label  # doctest: +SKIP
+    'POSITIVE'
     """
     if not text:
         raise MissingText("there is no text", hint='give some: cutaway classify "A lovely film."')
     if isinstance(labels, str):
         raise InputError(f"`labels` is the text {labels!r}", hint="give a list: `labels=['a', 'b']`")
     if labels is None:
-        return _by_head(text, shared(model, "classifier"), truncate)
-    return _by_language_model(text, shared(model), list(labels), template, truncate)
+        return _by_head(text, shared(DEFAULT_CLASSIFIER if model is None else model, "classifier"), truncate)
+    return _by_language_model(text, shared(DEFAULT if model is None else model), list(labels), template, truncate)
 
 
 @step("classifying")

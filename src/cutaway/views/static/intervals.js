@@ -4,7 +4,8 @@ import { picture } from "./plots.js";
 
 const ROW = 24,
   LETTER = 6.4,
-  BOLD = 7.8,
+  WIDE = 9.2, // a capital, or one of @ = + % &
+  BOLD = 1.2, // times as wide
   NAME = 26; // letters of a name that have room
 
 // A number with the digits that are read.
@@ -24,7 +25,7 @@ export function range(measured) {
 // logarithmic scale.
 export function intervalsPlot({ title, entries, width, log }) {
   const names = entries.map((entry) => clipped(legible(entry.name, { spaces: false }).textContent)),
-    wide = entries.map((entry, i) => names[i].length * (entry.own ? BOLD : LETTER)),
+    wide = entries.map((entry, i) => widthOf(names[i]) * (entry.own ? BOLD : 1)),
     pad = { left: Math.max(...wide) + 14, right: 62, top: 26 },
     bottom = pad.top + entries.length * ROW + 4,
     edge = width - pad.right;
@@ -72,6 +73,10 @@ export function intervalsPlot({ title, entries, width, log }) {
     image.append(row(entry, names[i], pad.top + (i + 0.5) * ROW + 2, pad.left, width, scale));
   });
   return image;
+}
+
+function widthOf(name) {
+  return [...name].reduce((sum, letter) => sum + (/[A-Z@=+%&]/.test(letter) ? WIDE : LETTER), 0);
 }
 
 function row({ own, measured }, name, y, left, width, scale) {

@@ -21,6 +21,7 @@ import { drawMap } from "./map.js";
 import { drawMutations } from "./mutations.js";
 import { drawNeighbours } from "./neighbours.js";
 import { drawPlan } from "./plan.js";
+import { drawPrediction } from "./prediction.js";
 import { drawRunComparison } from "./run_pair.js";
 import { drawSampleEvaluation } from "./samples.js";
 import { drawScore } from "./score.js";
@@ -51,6 +52,7 @@ const VIEWS = {
   sample_evaluation: drawSampleEvaluation,
   samples: drawSheet,
   plan: drawPlan,
+  prediction: drawPrediction,
   run_comparison: drawRunComparison,
   saved: drawSaved,
   models: drawModels,
