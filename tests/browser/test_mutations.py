@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -78,4 +79,18 @@ def test_a_very_long_sequence_is_drawn_in_part_and_listed_whole(sheet: Any, tmp_
     tab = view.open(tmp_path / "page.html", [figure_records.mutations(profiled=False, length=2_100)])
     assert "The first 2,000 of 2,100 positions are drawn" in tab.locator("figure").inner_text()
     assert tab.locator("canvas").evaluate("(node) => node.getContext('2d').getImageData(45, 30, 1, 1).data[3]") == 255
+    assert view.problems == []
+
+
+def test_codons_are_counted_and_every_one_is_a_row(sheet: Any, tmp_path: Path) -> None:
+    codons = ["".join(letters) for letters in itertools.product("ACGT", repeat=3)]
+    record = figure_records.mutations(profiled=False, length=7, letters=codons)
+    view = sheet()
+    tab = view.open(tmp_path / "page.html", [record])
+    expect(tab.get_by_text("64 codons", exact=True)).to_have_count(1)
+    view.unfold()
+    rows = tab.locator("details.twin tbody tr")
+    expect(rows).to_have_count(7 * 63)
+    first = next(codon for codon in codons if codon != record["wild"][0])
+    assert rows.first.locator("td").all_inner_texts()[0] == f"{record['wild'][0]}1{first}"
     assert view.problems == []

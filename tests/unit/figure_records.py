@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -142,9 +143,9 @@ def heads(layers: int = 30, deep: int = 9, kinds: tuple[str, ...] = ("self",)) -
     }
 
 
-def mutations(profiled: bool = True, length: int = 110) -> dict[str, Any]:
-    dice, letters = np.random.default_rng(5), list(PROTEIN)
-    wild = [letters[i] for i in dice.integers(0, 20, length)]
+def mutations(profiled: bool = True, length: int = 110, letters: Sequence[str] = PROTEIN) -> dict[str, Any]:
+    dice, letters = np.random.default_rng(5), list(letters)
+    wild = [letters[i] for i in dice.integers(0, len(letters), length)]
     own = np.array([[letter == one for letter in letters] for one in wild])
     effects, counted = (np.where(own, 0, dice.normal(-4, 3, own.shape)).round(4).tolist() for _ in range(2))
     profile = {"alignment": "family.a3m", "rows": 412, "pseudocount": 1.0, "effects": counted, "spearman": 0.412}
@@ -154,14 +155,14 @@ def mutations(profiled: bool = True, length: int = 110) -> dict[str, Any]:
         "text": "".join(wild),
         "method": "masked marginals",
         "unit": "nats",
-        "alphabet": "protein",
+        "alphabet": "codon" if len(letters[0]) == 3 else "protein",
         "letters": letters,
         "positions": list(range(1, length + 1)),
         "wild": wild,
         "effects": effects,
         "wild_logprobs": dice.uniform(-3, 0, length).round(4).tolist(),
         "unscored": 2,
-        "profile": profile | {"pairs": 19 * length} if profiled else None,
+        "profile": profile | {"pairs": (len(letters) - 1) * length} if profiled else None,
     }
 
 

@@ -82,7 +82,7 @@ export function drawMutations(element, record) {
     ),
     facts([
       ["positions", count(positions.length)],
-      [record.alphabet, letters.join(" ")],
+      record.alphabet === "codon" ? ["letters", `${letters.length} codons`] : [record.alphabet, letters.join(" ")],
       ...changed(record),
       record.unscored ? ["tokens not scored", count(record.unscored)] : null,
       ["least tolerant position", `${strictest[1]} (mean ${signed(strictest[0])} ${record.unit})`],
