@@ -116,5 +116,5 @@ def cosine(counts: Counter[str], others: Counter[str]) -> float:
     (1.0, 0.0)
     """
     product = sum(number * others[name] for name, number in counts.items() if name in others)
-    lengths = [sum(number**2 for number in one.values()) ** 0.5 for one in (counts, others)]
-    return min(1.0, product / (lengths[0] * lengths[1])) if all(lengths) else float("nan")
+    first, second = (sum(number**2 for number in one.values()) for one in (counts, others))
+    return min(1.0, product / (first * second) ** 0.5) if first and second else float("nan")

@@ -29,7 +29,7 @@ def share(hits: Iterable[bool]) -> SampleMeasure:
     """Return the share of records that are hits, with Wilson's interval (1927, doi:10.2307/2276774).
 
     >>> share([True] * 98 + [False] * 2)  # doctest: +ELLIPSIS
-    Measured(value=0.98, low=0.93..., high=0.99...)
+    Measured(value=0.98, low=0.92..., high=0.99...)
     """
     flags = list(hits)
     count = len(flags)
