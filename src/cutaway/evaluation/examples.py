@@ -22,7 +22,7 @@ from cutaway.tokens.alphabet_detection import alphabet_of, reads_smiles
 from cutaway.tokens.codec import Codec
 from cutaway.tokens.tokenizer import Tokenizer
 
-TRAIN_RECORDS = 20_000
+TRAIN_RECORDS = 50_000
 _FEW = 10  # records that can be divided into two parts
 _CHUNK = 8190  # characters of a long text that are read as one; whole codons
 _LETTERS = {"fasta", "fastq", "genbank"}
