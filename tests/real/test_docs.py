@@ -38,11 +38,18 @@ def help_examples():
     return found
 
 
+# Models of the package that the examples of a command need.
+IN_PACKAGE = {"forecast": ("weather-days", "weather-hours"), "translate": ("english-french",)}
+
+
 def missing(line):
     """Return what of the shelves a command needs beyond the three models that every test may count on."""
     words = line.split()
-    if words[1:3] == ["data", "get"]:
-        keys = {name: DATASETS[name] for name in words[3:] if name in DATASETS}
+    ours = [name for name in IN_PACKAGE.get(words[1], ()) if shipped(name) is None]
+    if ours:
+        return ours[:1]
+    if "data get " in line:
+        keys = {name: DATASETS[name] for name in re.findall(r"[\w-]+", line.split("data get ")[1]) if name in DATASETS}
         versions = {name: entry.package.version if entry.package else "" for name, entry in keys.items()}
         return [n for n, v in versions.items() if cache.record(f"{n}-{v}" if v else n, "data") is None]
     if words[1] == "predict":  # by a model that lies in the package

@@ -62,6 +62,9 @@ def test_a_known_series_goes_on_as_it_must(folder: Path) -> None:
         by = {fan.by: fan for fan in channel.fans}
         assert np.allclose(by[found.model].quantiles[4], truth, atol=0.6)
         assert np.allclose(by["climatology"].quantiles[4], truth)
+        numbers = by[found.model].quantiles
+        low, high = {"warm": (15, 25), "rain": (0, 3)}[channel.name]
+        assert low <= min(map(min, numbers)) <= max(map(max, numbers)) <= high
         for fan in channel.fans:
             assert (np.diff(np.array(fan.quantiles), axis=0) >= 0).all()
     assert found.channels[1].fans[0].quantiles[4][2] == 0  # a frequent number comes exactly

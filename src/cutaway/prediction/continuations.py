@@ -71,8 +71,8 @@ def continuations(
     """Yield for each history (C × T) S × C × H numbers that the model draws after it.
 
     Sample s of history i draws from the random streams of `seed + i·S + s`: one for the bins, one for the places in
-    them. Only bins are drawn, no missing numbers and nothing outside the bins; the model reads a number outside them as
-    the nearest one inside.
+    them. Only bins are drawn, no missing numbers and nothing outside the bins or outside a channel's known range; the
+    model reads a number outside the bins as the nearest one inside.
     """
     numbers = _OnlyNumbers(decoder, kind)
     channels = len(histories[0])
@@ -158,7 +158,10 @@ class _OnlyNumbers:
         scaled_TC = edges[bin_TC] + width_TC * np.where(narrow_TC, 0.5, place_TC)
         scales_C, _, _ = self._kind.bins.place(history_CT)
         found: Floats = (scaled_TC * scales_C).T
-        return found
+        if self._kind.ranges is None:
+            return found
+        low_C1, high_C1 = np.array(self._kind.ranges).T[:, :, None]
+        return found.clip(low_C1, high_C1)
 
 
 def _clipped(history_CT: Floats, kind: SeriesKind) -> Floats:
