@@ -45,9 +45,10 @@ IN_PACKAGE = {"forecast": ("weather-days", "weather-hours"), "translate": ("engl
 def missing(line):
     """Return what of the shelves a command needs beyond the three models that every test may count on."""
     words = line.split()
-    ours = [name for name in IN_PACKAGE.get(words[1], ()) if shipped(name) is None]
-    if ours:
-        return ours[:1]
+    for verb, names in IN_PACKAGE.items():
+        absent = [name for name in names if shipped(name) is None]
+        if absent and f"cutaway {verb} " in line:
+            return absent[:1]
     if "data get " in line:
         keys = {name: DATASETS[name] for name in re.findall(r"[\w-]+", line.split("data get ")[1]) if name in DATASETS}
         versions = {name: entry.package.version if entry.package else "" for name, entry in keys.items()}
