@@ -10,7 +10,6 @@ import pytest
 from cutaway.cli import cli
 from cutaway.models import SHELF, cache
 from cutaway.models.datasets import DATASETS
-from cutaway.models.shelf import DEFAULT_PREDICTOR
 from cutaway.models.shipped_models import shipped
 from tests.real.shell import execute
 
@@ -39,7 +38,11 @@ def help_examples():
 
 
 # Models of the package that the examples of a command need.
-IN_PACKAGE = {"forecast": ("weather-days", "weather-hours"), "translate": ("english-french",)}
+IN_PACKAGE = {
+    "forecast": ("weather-days", "weather-hours"),
+    "predict": ("melting-point", "antimicrobial"),
+    "translate": ("english-french",),
+}
 
 
 def missing(line):
@@ -53,9 +56,6 @@ def missing(line):
         keys = {name: DATASETS[name] for name in re.findall(r"[\w-]+", line.split("data get ")[1]) if name in DATASETS}
         versions = {name: entry.package.version if entry.package else "" for name, entry in keys.items()}
         return [n for n, v in versions.items() if cache.record(f"{n}-{v}" if v else n, "data") is None]
-    if words[1] == "predict":  # by a model that lies in the package
-        name = words[words.index("-m") + 1] if "-m" in words else DEFAULT_PREDICTOR
-        return [] if shipped(name) is not None else [name]
     named = [name for name in SHELF if name in words] + (["antiberty"] if words[1] in ("mutate", "contacts") else [])
     return [name for name in named[:1] if cache.record(f"{name}-{SHELF[name].version}") is None]
 
