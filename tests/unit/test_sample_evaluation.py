@@ -14,8 +14,9 @@ from cutaway.errors import InputError
 from cutaway.evaluation import evaluate_samples
 from cutaway.evaluation.markov_records import markov_records
 from cutaway.evaluation.sample_measures import divergence, jackknifed, share
+from cutaway.tokens import train_tokenizer
 from tests.unit.commands import run as run_command
-from tests.unit.test_evaluation_losses import chain
+from tests.unit.test_evaluation_losses import chain, gpt2
 
 RANDOM = np.random.default_rng(8)
 
@@ -140,6 +141,26 @@ def test_the_command_takes_a_file_without_a_model(parts, tmp_path, capsys, monke
         assert run_command(capsys, *given, "-o", name)[0] == 0 and (tmp_path / name).stat().st_size > 300
     code, _, err = run_command(capsys, *given[:-2])
     assert code == 2 and "--alphabet protein" in err
+
+
+def test_a_column_is_of_the_tables_among_the_files(parts, tmp_path):
+    test, train, *_ = parts
+    for name, some in (("test", test), ("train", train)):
+        (tmp_path / f"{name}.csv").write_text("protein\n" + "".join(f"{one}\n" for one in some))
+    made = fasta(tmp_path / "made.fa", test)
+    given = {"train_data": str(tmp_path / "train.csv"), "alphabet": "protein", "column": "protein"}
+    found = evaluate_samples(None, str(tmp_path / "test.csv"), samples=made, **given)
+    assert found.n == 300 and found.metrics["pairs"].value == 0
+    with pytest.raises(InputError, match="has no columns"):
+        evaluate_samples(None, parts[2], samples=made, **given | {"train_data": parts[3]})
+
+
+def test_a_model_of_another_alphabet_is_refused(parts):
+    with pytest.raises(InputError, match="writes records of the alphabet smiles, not protein"):
+        evaluate_samples(
+            gpt2(train_tokenizer(["CCO", "CCN"], "smiles")), parts[2], train_data=parts[3], samples=5,
+            alphabet="protein",
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize(

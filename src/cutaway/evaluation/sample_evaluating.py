@@ -94,6 +94,8 @@ def measure_samples(request: SampleRequest, model: ModelLike | None) -> SampleEv
     if loaded is None:
         request.check_without_model()
     said = request.stated_alphabet
+    if loaded is not None and request.count is not None:
+        _check_alphabet(loaded, request.alphabet)
     kind = said or alphabet_for(request.files, loaded.tokenizer, request.format)  # type: ignore[union-attr]
     source = None if request.source is None else _source_of_states(request.source)
     exact = None if source is None else exact_state_measures(source)
@@ -187,6 +189,13 @@ def _measures_of(
     return chosen, chosen.measures
 
 
+def _check_alphabet(model: TextModel, alphabet: str | None) -> None:
+    own = Codec.of(model.tokenizer).alphabet
+    if alphabet is None or own in (None, "text", alphabet) or {own, alphabet} == {"dna", "codon"}:
+        return
+    raise InputError(f"{model.name} writes records of the alphabet {own}, not {alphabet}", hint="leave `alphabet` out")
+
+
 def _written(request: SampleRequest, model: ModelLike | None, alphabet: str) -> tuple[list[Any], int | None]:
     """Return the records to measure, and how many of them the model did not end, if it is known."""
     if request.file is not None:
@@ -214,7 +223,7 @@ def _sequences(files: Sequence[str], alphabet: str, request: SampleRequest, stri
     With `strict` off a record that the alphabet refuses comes as it is written: a model may write anything.
     """
     read_as = "text" if alphabet == "smiles" or (alphabet != "series" and not strict) else alphabet
-    reading = Reading(read_as, request.format, request.column, None, request.skip_bad)
+    reading = Reading(read_as, request.format, request.column_of(files), None, request.skip_bad)
     with step("reading records"):
         for record in reading.records(files):
             yield record.sequence if read_as == alphabet else _as_in(alphabet, record.sequence)

@@ -16,6 +16,7 @@ from cutaway.sequences.readers import READERS, suffix_format
 from cutaway.sequences.records import Paths
 
 SAMPLES: Final = 10_000
+_TABLES: Final = ("csv", "tsv", "parquet", "jsonl")
 _ALPHABETS: Final = {"smi": "smiles", "sdf": "smiles"}
 
 
@@ -94,6 +95,14 @@ class SampleRequest:
     def train_files(self) -> list[str]:
         """The files of what the model learned from."""
         return list(self.train_data)  # type: ignore[arg-type]
+
+    def column_of(self, files: Sequence[str]) -> str | Sequence[str] | None:
+        """Return the column to read in some of the files: a .smi file beside a table has none."""
+        tables = [file for file in (*self.files, *self.train_files, *self._more_files) if self._is_table(file)]
+        return None if tables and not any(map(self._is_table, files)) else self.column
+
+    def _is_table(self, file: str) -> bool:
+        return (self.format or suffix_format(file)) in _TABLES
 
     @property
     def stated_alphabet(self) -> str | None:
