@@ -18,7 +18,8 @@ from cutaway.models import pickled
 from cutaway.models.text_model import Model
 from cutaway.prediction import mutate
 from cutaway.prediction.profile import spearman
-from cutaway.tokens import codons
+from cutaway.tokens import codons, train_tokenizer
+from cutaway.tokens.encoding import encode_text
 
 AMINO = "ACDEFGHIKLMNPQRSTVWY"
 SEQUENCE = "MKTAYIAKQRQISFVKSHFSRQ"
@@ -423,3 +424,16 @@ def test_codons_are_replaced_whole(spelling, tmp_path):
     assert mutate("ATGGCT".replace("T", u), model, alphabet=spelling).wild == [f"A{u}G", f"GC{u}"]
     with pytest.raises(WrongKind, match="as one token"):
         mutate(f"A{u}GGC{u}", model, letters=f"ACG{u}")
+
+
+def test_letters_that_a_model_of_another_alphabet_does_not_know_are_told_once(capfd):
+    dna, made = codons(), train_tokenizer(["MKT"], "char", alphabet="protein")
+    for _ in range(2):  # as a verb does that looks at its text before the weights are loaded
+        encode_text("MKTAYIAKQRPPL", dna)
+    said = capfd.readouterr().err
+    assert said.count("5 tokens of the text are unknown") == 1 and "reads DNA (the first is 'I')" in said
+    encode_text("MKT1", made)
+    assert "1 token of the text is unknown" in capfd.readouterr().err
+    encode_text("ATGNNNGC", dna)
+    encode_text("MKTX", made)
+    assert capfd.readouterr().err == ""

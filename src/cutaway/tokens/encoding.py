@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from cutaway.errors import BadSequence, InputError
+from cutaway.log import get_logger
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.tokens.bin_trace import BinnedSeries, SeriesText, binned, series_in
@@ -17,6 +19,8 @@ from cutaway.tokens.merge_trace import MergeSteps, merge_steps
 from cutaway.tokens.state_trace import StateSeries, steps_of, visited
 from cutaway.tokens.states import States
 from cutaway.tokens.tokenizer import Encoding, Tokenizer, check_text
+
+_NAMES: Final = {"dna": "DNA", "rna": "RNA", "protein": "proteins", "smiles": "SMILES"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +116,33 @@ def tokenize(text: str, tokenizer: Tokenizer, *, add_special_tokens: bool = True
 def encode_text(text: str, tokenizer: Tokenizer) -> Encoding:
     """Encode a text as `tokenize` does: unchanged, or in the written form that the tokenizer reads.
 
-    The offsets are characters of the text. Raises what `tokenize` raises.
+    The offsets are characters of the text. A warning tells of letters that a tokenizer of DNA, RNA, proteins or
+    molecules does not know. Raises what `tokenize` raises.
 
     >>> from cutaway.tokens.codon_kmer import kmers
     >>> encode_text("ATGC", kmers("dna", 3, overlapping=True)).tokens
     ['A', 'T', 'ATG', 'TGC']
     """
-    return _encoded(text, Codec.of(tokenizer))[0]
+    codec = Codec.of(tokenizer)
+    encoding = _encoded(text, codec)[0]
+    if codec.alphabet in _NAMES and codec.written is None:
+        unknown = tokenizer.special_id("unk")
+        spans = [text[slice(*span)] for i, span in zip(encoding.ids, encoding.offsets, strict=True) if i == unknown]
+        if spans:
+            _warn_of_unknown(tokenizer.name, codec.alphabet, len(spans), spans[0])
+    return encoding
+
+
+@functools.lru_cache(maxsize=256)
+def _warn_of_unknown(name: str, alphabet: str, count: int, first: str) -> None:
+    """Warn once: a verb may encode its text several times."""
+    get_logger(__name__).warning(
+        "%s unknown to %s, which reads %s (the first is %r): is it the right model for this text?",
+        "1 token of the text is" if count == 1 else f"{count:,} tokens of the text are",
+        name,
+        _NAMES[alphabet],
+        first,
+    )
 
 
 def _encoded(text: str, codec: Codec, add_special_tokens: bool = True) -> tuple[Encoding, SeriesText | None]:
