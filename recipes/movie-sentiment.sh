@@ -8,7 +8,8 @@
 set -euo pipefail
 recipes=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-runs/movie-sentiment}
-python "$recipes/movie_sentiment.py" "$folder" | tee -a "$folder.log"
+mkdir -p "$folder"
+python "$recipes/movie_sentiment.py" "$folder" | tee -a "$folder/log.txt"
 [ -f "$folder/evaluation.json" ] || cutaway evaluate "$folder/model" "$folder/test.csv" \
   --train-data "$folder/train.csv" --column text --label-column label -o "$folder/evaluation.json"
 (cutaway classify "The panoramic view of the ocean was breathtaking." -m "$folder/model"
