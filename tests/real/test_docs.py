@@ -40,7 +40,7 @@ def help_examples():
 # Models of the package that the examples of a command need.
 IN_PACKAGE = {
     "forecast": ("weather-days", "weather-hours"),
-    "predict": ("melting-point", "antimicrobial"),
+    "predict": ("melting-point", "antimicrobial", "movie-sentiment"),
     "translate": ("english-french",),
 }
 

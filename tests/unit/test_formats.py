@@ -81,7 +81,7 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
     kinds = {kind.schema: set(kind.formats) for kind in results_there_are()}
     schemas = {
         "tokenize": "tokens", "score": "score", "generate": "generation", "classify": "classification",
-        "translate": "translation", "forecast": "forecast",
+        "translate": "translation", "forecast": "forecast", "predict": "prediction",
         "train": "training", "finetune": "training", "evaluate": "evaluation", "plan": "plan", "tour": "tour",
         "architecture": "architecture",
         "attention": "attention", "heads": "heads", "lens": "lens", "ablate": "ablation", "embed": "embeddings",
