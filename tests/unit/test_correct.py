@@ -16,7 +16,7 @@ from cutaway.cli import cli
 from cutaway.errors import InputError, MissingText, PromptTooLong, WrongKind
 from cutaway.models import load
 from cutaway.prediction import correct, mutate
-from cutaway.prediction.causal_edits import CausalEdits
+from cutaway.prediction.causal_edits import CausalEdits, _between, _instead
 from cutaway.prediction.elements import elements_of
 from cutaway.prediction.masked_edits import MaskedEdits
 from cutaway.prediction.noisy_channel import Channel, Edit, meant, slips
@@ -267,6 +267,26 @@ def test_words_codons_numbers(tmp_path, knows_the_cycle):
         assert one.lengths and one.kind == "number" and [e.text for e in one.elements][1] == "2.50"
         for edit in one.corrections:
             assert edit.kind == "delete" or math.isfinite(float(edit.put))
+
+
+def test_words_are_never_glued_together(tmp_path):
+    """What is put in keeps its space, signs replace signs, and a text does not begin with the space of a lost word."""
+    model = str(causal_model(train_tokenizer(["the cat sat on the mat, the dog sat there"] * 9, "bpe"), tmp_path / "w"))
+    loaded = load(model)
+    text = "the cat, (the dog) sat there"
+    elements = elements_of(loaded.tokenizer, text)
+    scan = CausalEdits(loaded, elements, elements.units)
+    edits = [edit for place in range(len(elements.units) + 1) for edit in scan._at(place, place < 8, lengths=True)]
+    assert {edit.kind for edit in edits} == {"substitute", "insert", "delete"} and len(edits) > 50
+    for edit in edits:
+        again = elements_of(loaded.tokenizer, elements.joined(edit.of(elements.units))).units
+        expected = [*edit.of(elements.units)]
+        expected[0] = expected[0].removeprefix(" ")
+        signs = edit.put and not edit.put.strip()[0].isalnum()
+        assert signs or again == expected, edit
+    assert not _between("cat", " the") and _between(" cat", " the") and not _between(" cat", "the")
+    assert _between(",", " the") and not _instead("cat", ",") and _instead("cat", "the")
+    assert elements.joined(elements.units[1:]).startswith("cat,")
 
 
 @pytest.mark.parametrize(

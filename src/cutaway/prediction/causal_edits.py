@@ -80,27 +80,26 @@ class CausalEdits:
 
     def _at(self, place: int, editable: bool, lengths: bool) -> list[Edit]:
         units, found = self._units, list[Edit]()
-        expected = self._expected(place)
+        names = list(self._elements.kind.choices)
+        words = self._elements.kind.name == "word"
         if editable:
             own = units[place]
-            likely = {*expected[: self._settings.expected]}
-            if self._elements.kind.name == "word":
-                likely |= {*self._ranked(place, meant(own, self._elements.kind.choices))[: self._settings.expected]}
+            fitting = [name for name in names if not words or (own.strip() and _instead(name, own))]
+            likely = {*self._expected(place, fitting)}
+            if words:
+                likely |= {*self._ranked(place, meant(own, {*fitting}))[: self._settings.expected]}
             found += [Edit(SUBSTITUTE, place, put) for put in sorted(likely) if put != own]
             if lengths and len(units) > 1:
                 found.append(Edit(DELETE, place))
         if lengths:
-            found += [Edit(INSERT, place, put) for put in expected[: self._settings.expected]]
+            following = units[place] if place < len(units) else ""
+            fitting = [name for name in names if not words or (place and _between(name, following))]
+            found += [Edit(INSERT, place, put) for put in self._expected(place, fitting)]
         return found
 
-    def _expected(self, place: int) -> list[str]:
-        """Return what the model expects at a place, the likeliest first: of words, those that are spaced alike."""
-        if self._starts[place] == 0:
-            return []
-        spaced = place > 0 and (place >= len(self._units) or self._units[place].startswith(" "))
-        words = self._elements.kind.name == "word"
-        names = [name for name in self._elements.kind.choices if not words or name.startswith(" ") == spaced]
-        return self._ranked(place, names)[: self._settings.expected + 1]
+    def _expected(self, place: int, names: Sequence[str]) -> list[str]:
+        """Return the likeliest of some elements at a place; none if nothing is before it."""
+        return self._ranked(place, names)[: self._settings.expected] if self._starts[place] else []
 
     def _ranked(self, place: int, names: Sequence[str]) -> list[str]:
         """Return elements in the order of their probability at a place, given what is before it."""
@@ -126,6 +125,18 @@ class CausalEdits:
             for (number, _, end), logprobs in zip(some, scored, strict=True):
                 gains[number] = math.fsum(logprobs) - math.fsum(self._own[same:end])
         return gains
+
+
+def _instead(name: str, own: str) -> bool:
+    """Return whether a word may replace a word, or a sign a sign: they are spaced alike."""
+    return name.startswith(" ") == own.startswith(" ") and name.strip()[0].isalnum() == own.strip()[0].isalnum()
+
+
+def _between(name: str, following: str) -> bool:
+    """Return whether a word or sign may be put before what follows: a word with its space, a sign without."""
+    if name.strip()[0].isalnum():
+        return name.startswith(" ") and not following[:1].isalnum()
+    return not name.startswith(" ")
 
 
 def _alike(first: Sequence[int], second: Sequence[int]) -> int:

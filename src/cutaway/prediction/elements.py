@@ -94,7 +94,8 @@ class Elements:
     def joined(self, units: Sequence[str]) -> str:
         """Return a sequence as people write it, from units as `shown`: a line for each time step of a series."""
         if self.kind.name not in ("number", "state"):
-            return "".join(units)
+            text = "".join(units)
+            return text if self.kind.name != "word" or self.text.startswith(" ") else text.removeprefix(" ")
         wide = max(1, len(self.scales))
         return "\n".join(" ".join(units[at : at + wide]) for at in range(0, len(units), wide))
 
