@@ -12,7 +12,7 @@ from transformers import AutoModel, DistilBertConfig, DistilBertForSequenceClass
 
 from cutaway.models import get_model
 
-LAYERS, HIDDEN, PIECES, POSITIONS = 3, 512, 7200, 256
+LAYERS, HIDDEN, PIECES, POSITIONS = 3, 512, 7200, 128
 MINILM = Path(get_model("minilm-l6").path)
 
 
@@ -75,7 +75,7 @@ def smaller_tokenizer(texts: dict[int, list[str]], folder: Path) -> tuple[Tokeni
         token["ids"] = [kept.index(i) for i in token["ids"]]
     smaller = Tokenizer.from_str(json.dumps(spec))
     folder.mkdir(exist_ok=True)
-    smaller.save(str(folder / "tokenizer.json"))
+    smaller.save(str(folder / "tokenizer.json"), pretty=False)
     roles = {f"{role}_token": f"[{role.upper()}]" for role in ("pad", "unk", "cls", "sep", "mask")}
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": POSITIONS, "do_lower_case": True}
     (folder / "tokenizer_config.json").write_text(json.dumps(config | roles, indent=1), encoding="utf-8")
