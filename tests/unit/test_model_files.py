@@ -10,7 +10,7 @@ import torch
 import transformers
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from cutaway import generate, inside, models, predict
+from cutaway import generate, inside, models, prediction
 from cutaway.errors import CorruptFile, InputError, MissingPackage, ModelError, PromptTooLong
 from cutaway.extras import pip_install
 from cutaway.models.context_limit import context_of
@@ -155,7 +155,7 @@ def test_a_text_that_is_too_long_for_a_nested_limit(tmp_path, tiny_gpt2):
     transformers.MptForCausalLM(config).save_pretrained(tmp_path / "mpt")
     transformers.AutoTokenizer.from_pretrained(tiny_gpt2).save_pretrained(tmp_path / "mpt")
     with pytest.raises(PromptTooLong, match="takes 12"):
-        predict.score("a text of more than twelve", tmp_path / "mpt")
+        prediction.score("a text of more than twelve", tmp_path / "mpt")
 
 
 # Ids, packages
@@ -171,7 +171,7 @@ def test_every_verb_reports_an_id_without_an_embedding(tiny_gpt2, copy):
     first = next(i for i in range(10_000) if loaded.tokenizer.token(i) == "<more2>")
     assert first >= rows
     for verb in (
-        lambda: predict.score("a <more2> b", loaded),
+        lambda: prediction.score("a <more2> b", loaded),
         lambda: inside.embed(["a <more2> b"], loaded),
         lambda: models.encode_prompt(loaded, "a <more2> b"),
     ):
@@ -254,7 +254,7 @@ def esm(tmp_path):
 
 
 def test_esm_in_the_verbs(esm):
-    found = predict.mutate("MKTAYIW", esm)
+    found = prediction.mutate("MKTAYIW", esm)
     assert found.text == "MKTAYIW"
     ids_BT = torch.tensor([[0, 20, 15, 11, 5, 19, 12, 22, 2]])
     module = transformers.EsmForMaskedLM.from_pretrained(esm, attn_implementation="eager").eval()
@@ -269,5 +269,5 @@ def test_bytes_are_generated_and_scored(tmp_path):
     config = transformers.GPT2Config(vocab_size=384, n_embd=16, n_layer=1, n_head=2, n_positions=64)
     transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
-    assert [token.id for token in predict.score("aé", tmp_path).tokens][-2:] == [0xA9 + 3, 1]
+    assert [token.id for token in prediction.score("aé", tmp_path).tokens][-2:] == [0xA9 + 3, 1]
     assert len(generate("aé", tmp_path, max_new_tokens=3)[0].token_ids) == 3

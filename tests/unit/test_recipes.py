@@ -36,7 +36,8 @@ def test_a_recipe_stops_at_an_error_and_ends_with_a_folder_to_ship(recipe):
     for line in shipped:
         assert "--evaluation" in line and "--cannot" in line
         assert any(re.search(rf"\b{name}\b", line.replace("$size", "nano")) for name in MODELS), line
-    assert re.search(r"cutaway (train|finetune)\b[^\n]*--seed \d", commands)
+    trains = re.search(r"cutaway (train|finetune)\b", commands)  # or a script of Python beside it does
+    assert not trains or re.search(r"cutaway (train|finetune)\b[^\n]*--seed \d", commands)
 
 
 @pytest.mark.parametrize("recipe", SHELLS, ids=lambda path: path.name)

@@ -105,9 +105,10 @@ def test_the_command_writes_a_page(tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "y.html").exists()
 
 
-def test_bad_input(tmp_path):
+def test_bad_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="nowhere"):
-        sample_sheet(sampled("CCO"), "m", "smiles", train_data=str(tmp_path / "nowhere.smi"))
+        sample_sheet(sampled("CCO"), "m", "smiles", train_data="nowhere.smi")
 
 
 def test_a_model_and_its_sheet_repeat_by_seed():

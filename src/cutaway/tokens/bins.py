@@ -197,7 +197,7 @@ def quantile_bins(series: Iterable[Series], count: int, most: int = 2_000_000, *
     for series that differ in their number of channels.
 
     >>> quantile_bins([[[0.0] * 6 + [1.0, 2.0]]], 4).middles.round(2)
-    array([0.  , 0.62, 1.62])
+    array([0.  , 0.25, 2.25])
     """
     found, total = [], 0
     for channels in series:

@@ -35,8 +35,9 @@ export function drawForecast(element, record) {
       ["continuations", count(record.samples)],
     ]),
     hint(
-      `The line is the series, 0 its last ${step}. The shaded fan is the model: the line in it is the median, its edges ` +
-        `are quantiles, ${outer} the outermost. Dashed lines are the same outermost quantiles of forecasts without a model.`,
+      `The line is the series, 0 its last ${step}. The shaded fan is the model: the line in it is the median, its ` +
+        `edges are quantiles, ${outer} the outermost. Dashed lines are the same outermost quantiles of forecasts ` +
+        "without a model.",
     ),
     ...record.channels.flatMap((channel) => [
       over(channel.name),
