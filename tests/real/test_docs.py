@@ -33,7 +33,8 @@ def help_examples():
     found = []
     for name, command in commands:
         lines = [line.strip() for line in command.help.split("Example")[1].splitlines()[1:] if line.strip()]
-        found.append(pytest.param(lines, id=name))
+        # The tour has tests of its own, which run the same; its two examples take a minute.
+        found.append(pytest.param(lines, id=name, marks=[pytest.mark.nightly] if name == "tour" else []))
     return found
 
 

@@ -76,6 +76,7 @@ def test_plain_transformers_loads_the_converted_model(smollm2):
     assert tokenizer.model_max_length == 8192
 
 
+@pytest.mark.nightly
 def test_sampling_repeats_and_rows_are_independent(smollm2):
     model = load(smollm2)
     settings = {"max_new_tokens": 24, "temperature": 0.8, "top_p": 0.95}

@@ -40,7 +40,7 @@ def recovered(name, text):
 @pytest.mark.parametrize(
     ("name", "text", "least", "most"),
     [
-        ("antiberty", HEAVY, 0.80, 1.0),
+        pytest.param("antiberty", HEAVY, 0.80, 1.0, marks=pytest.mark.nightly),
         pytest.param("antiberty", SHUFFLED, 0.0, 0.20, marks=pytest.mark.nightly),
         ("sapiens", HEAVY, 0.75, 1.0),
         ("sapiens", SHUFFLED, 0.0, 0.20),

