@@ -155,6 +155,10 @@ def test_without_a_file_records_are_printed_as_they_come(tmp_path, capsys, monke
     assert [json.loads(line)["sequence"] for line in out.splitlines()] == texts(wanted)
     assert printed(SampledRecord(1, None, True, 3, -1.0, 0), as_json=False) == "(no sequence)"
     assert printed(SampledRecord(1, ([1.0, math.nan],), True, 3, -1.0, 0), as_json=False) == "[1.0, null]"
+    long = SampledRecord(1, ([3.15634736, 20.0], [1e-9 / 3, 5.0]), True, 3, -1.0, 0)
+    assert printed(long, as_json=False) == "[[3.156, 20.0], [3.333e-10, 5.0]]" and "3.15634736" in printed(
+        long, as_json=True
+    )
 
 
 def test_a_model_without_a_beginning_needs_a_prompt(tmp_path):

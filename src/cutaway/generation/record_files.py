@@ -93,7 +93,7 @@ def write_records(records: Iterable[SampledRecord], path: str | os.PathLike[str]
 
 
 def printed(record: SampledRecord, as_json: bool) -> str:
-    """Return a record as it is printed: its sequence as it stands (numbers as JSON), or an object of JSON.
+    """Return a record as it is printed: its sequence as it stands (numbers with four digits), or an object of JSON.
 
     >>> from cutaway.generation import SampledRecord
     >>> printed(SampledRecord(1, "CCO", True, 4, -2.5, 0), as_json=False)
@@ -103,7 +103,13 @@ def printed(record: SampledRecord, as_json: bool) -> str:
         return json.dumps(dict(zip(_COLUMNS, _values(record), strict=True)), ensure_ascii=False, allow_nan=False)
     if record.sequence is None:
         return "(no sequence)"
-    return record.sequence if isinstance(record.sequence, str) else json.dumps(_plain(record.sequence))
+    return record.sequence if isinstance(record.sequence, str) else json.dumps(_short(_plain(record.sequence)))
+
+
+def _short(numbers: Any) -> Any:
+    if isinstance(numbers, list):
+        return [_short(one) for one in numbers]
+    return float(f"{numbers:.4g}") if isinstance(numbers, float) else numbers
 
 
 def _values(record: SampledRecord) -> tuple[Any, ...]:
