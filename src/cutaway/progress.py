@@ -29,11 +29,15 @@ _logger = get_logger(__name__)
 
 @dataclasses.dataclass(eq=False)
 class Step:
-    """A slow step: what it does, how much of it is done, and how much there is to do (None if unknown)."""
+    """A slow step: what it does, how much of it is done, and how much there is to do (None if unknown).
+
+    `before` was done already when the step began: an interrupted one goes on.
+    """
 
     what: str
     total: float | None = None
     done: float = 0.0
+    before: float = 0.0
     place: str = ""  # module:line of the caller, for the log
     began: float = dataclasses.field(default_factory=time.monotonic)
 
@@ -58,7 +62,9 @@ class Step:
     @property
     def left(self) -> float | None:
         """The seconds left if the rest goes as fast as what is done, or None if unknown."""
-        return self.seconds * (1 / self.share - 1) if self.share else None
+        if not self.total or self.done <= self.before:
+            return None
+        return self.seconds * max(self.total - self.done, 0.0) / (self.done - self.before)
 
 
 class Listener:
@@ -151,8 +157,10 @@ _notebook: Final = Lines()
 
 
 @contextlib.contextmanager
-def step(what: str, total: float | None = None) -> Iterator[Step]:
+def step(what: str, total: float | None = None, before: float = 0.0) -> Iterator[Step]:
     """Report that a slow step begins; `advance` or `reach` of the `Step` reports how far it is.
+
+    If it goes on with a step that was interrupted, `before` says how much had been done.
 
     Example:
         >>> with step("counting", total=3) as counting:
@@ -163,7 +171,8 @@ def step(what: str, total: float | None = None) -> Iterator[Step]:
     caller = sys._getframe(2)  # the caller of this generator and of contextlib
     file = Path(caller.f_code.co_filename)
     module = file.parent.name if file.stem == "__init__" else file.stem
-    new, listener = Step(what, total, place=f"{module}:{caller.f_lineno}"), current_listener()
+    new = Step(what, total, before, before, place=f"{module}:{caller.f_lineno}")
+    listener = current_listener()
     if listener is None:
         yield new
         return

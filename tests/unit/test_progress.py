@@ -45,6 +45,10 @@ def test_share_and_time_left():
     unknown = Step("x")
     unknown.advance(3)
     assert unknown.share is None and unknown.left is None
+    resumed = Step("x", total=100, done=50, before=50, began=time.monotonic() - 30)
+    assert (resumed.share, resumed.left) == (0.5, None)
+    resumed.reach(60)  # ten in half a minute: the fifty before took other time
+    assert resumed.left == pytest.approx(120, abs=1)
 
 
 def test_without_a_listener_nothing_is_shown(capfd):

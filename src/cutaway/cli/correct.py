@@ -40,9 +40,10 @@ def command(text: str | None, file: str | None, record: str | None, model: str, 
       cutaway correct EVQLVESGGGLVQPGGSLRLSAASGFNIKDTYIHWVRQAPGKGLEWVA -m sapiens
       cutaway correct EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIH -m antiberty --no-lengths -o corrected.html
     """
+    given = sequence_from(text, file, record)
+
     from cutaway.prediction.correction_request import check_request, elements_to_correct
 
-    given = sequence_from(text, file, record)
     check_request(given, options["error_rate"])
     known(model, options)
 

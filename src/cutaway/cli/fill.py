@@ -39,12 +39,11 @@ def command(text: str | None, file: str | None, record: str | None, model: str, 
       cutaway fill "EVQLVESGGGLVQPGGSLRLSC??SGFNIKDTYIH" -m antiberty
       cutaway fill "CC(=O)?c1ccccc1C(=O)O" -m rxnmapper -k 3 -o filled.html
     """
-    from cutaway.prediction.marks import marks_in
-
     given = sequence_from(text, file, record)
     known(model, options)
 
     from cutaway.models import load_tokenizer
+    from cutaway.prediction.marks import marks_in
 
     # Before the weights are loaded: what can be wrong with the marks, the tokenizer knows.
     marks_in(load_tokenizer(model, revision=options["revision"]), given, options["alphabet"])

@@ -54,10 +54,11 @@ def command(file: str, model: str, quantiles: str, column: tuple[str, ...], **op
       cutaway forecast "$(cutaway data get weather-seattle)/seattle-weather.csv" --horizon 3
       cutaway forecast "$(cutaway data get weather-year)/greensboro.csv" -m weather-hours --horizon 24 -o hours.png
     """
+    check_file(file)
+
     from cutaway.models.named_tokenizer import load_tokenizer
     from cutaway.prediction.series_input import SeriesKind, check_levels, read_series
 
-    check_file(file)
     levels = check_levels(_levels(quantiles))
     known(model, options).check_left_to_right()
 

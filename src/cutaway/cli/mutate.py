@@ -51,10 +51,11 @@ def command(text: str | None, file: str | None, record: str | None, model: str, 
       cutaway mutate "CC(=O)Oc1ccccc1C(=O)O" -m rxnmapper --letters C,N,O,S
       printf ">one\\nEVQLVESGG\\n>two\\nQVQLVQSGA\\n" > all.fa && cutaway mutate EVQLVESGG --alignment all.fa
     """
+    given = sequence_from(text, file, record)
+
     from cutaway.sequences.readers import suffix_format
     from cutaway.tokens.alphabet_detection import check_letters, check_smiles, letters_of
 
-    given = sequence_from(text, file, record)
     named = options.pop("letters")
     letters = named if named is None or "," not in named else [one.strip() for one in named.split(",")]
     check_letters(given, options["alphabet"], letters)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import click
 
-from cutaway.cli.text_input import text_from
+from cutaway.cli.text_input import check_file, text_from
 from cutaway.errors import InputError
 from cutaway.models.shelf import DEFAULT_PROTEIN
 
@@ -51,9 +51,13 @@ def sequence_from(text: str | None, file: str | None, record: str | None) -> str
 
 def record_from(file: str | None, record: str | None) -> str | None:
     """Return the sequence of the chosen record, or None if the suffix is not that of a file of records."""
+    if file is None:
+        return None
+    check_file(file)
+
     from cutaway.sequences.readers import suffix_format
 
-    if file is None or suffix_format(file) not in {"fasta", "fastq", "genbank", "smi", "sdf"}:
+    if suffix_format(file) not in {"fasta", "fastq", "genbank", "smi", "sdf"}:
         return None
     from cutaway.sequences import read_records
 

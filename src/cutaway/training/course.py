@@ -97,7 +97,7 @@ class Course:
     def _train(self, start: int) -> None:
         """Train after step `start`."""
         job, loop = self.job, self._settings.loop
-        with step("training", job.clock.steps) as shown:
+        with step("training", job.clock.steps, before=start) as shown:
             for record in fit(job, start + 1):
                 self._add(record)
                 done = self.done = record.step
