@@ -271,6 +271,7 @@ MISTAKES: dict[str, list[tuple[tuple[str, ...], str]]] = {
         (("empty.txt", "--samples", "empty.txt", "--train-data", "empty.txt"), "say it, such as --alphabet protein"),
         (("./nowhere", "empty.txt", "--samples", "9", "--train-data", "empty.txt"), UNKNOWN),
     ],
+    "completion": [(("tcsh",), "'tcsh' is not one of")],
     "doctor": [(("-o", "x.odt"), "x.odt")],
     "models list": [(("-o", "x.odt"), "x.odt")],
     "models get": [(("./nowhere",), UNKNOWN)],

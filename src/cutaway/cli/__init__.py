@@ -21,6 +21,7 @@ from cutaway.cli import (
     attention,
     classify,
     compare,
+    completion,
     contacts,
     correct,
     data,
@@ -56,11 +57,37 @@ from cutaway.progress import listening, step
 _BUSY = 0.75  # processes that want to run, over the last minute, for each processor
 
 
+# By what one wants to do; --help lists them so.
+_VERBS = {
+    "Begin": (tour, doctor, completion),
+    "Read sequences": (records, tokenize, tokenizer),
+    "Run a model": (generate, sweep, score, classify, predict, fill, correct, translate, forecast, mutate),
+    "Look inside": (architecture, attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
+    "Make your own": (plan, train, finetune, evaluate),
+    "Models and data": (models, data),
+}
+
+_GREETING = """\
+cutaway shows language models of sequences from the inside. Three things to try:
+
+  cutaway translate "Click OK to close the dialog."
+      a translation, which word comes from which, and what else was likely
+  cutaway attention "To be, or not to be" -m shakespeare-micro -o hamlet.html
+      what every attention head of a model looks at, as a page
+  cutaway train --minutes 0.5 -o my-model
+      a small transformer of your own, and how near it comes to the best loss
+
+`cutaway tour -o tour.html` is the whole lesson as one page, `cutaway --help` lists all commands."""
+
+
 @click.group(
-    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+    cls=Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, prog_name="cutaway")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Show language models of sequences from the inside: run them, measure them, draw what happens.
 
     \b
@@ -69,16 +96,14 @@ def cli() -> None:
       cutaway tokenize "some text"     how a model cuts it up
       cutaway generate "What is"       let the model continue
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(_GREETING)
 
 
-_VERBS = (
-    *(tour, tokenize, tokenizer, architecture, generate, sweep, score, classify, predict),
-    *(fill, correct, translate, forecast, mutate),
-    *(attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),
-    *(records, data, plan, train, finetune, evaluate, models, doctor),
-)
-for _module in _VERBS:
-    cli.add_command(_module.command)
+for _title, _modules in _VERBS.items():
+    for _module in _modules:
+        cli.add_command(_module.command)
+cli.sections = {title: [module.command.name or "" for module in modules] for title, modules in _VERBS.items()}
 
 
 def main(args: list[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import click
 
+from cutaway.cli.completion_values import complete_values
 from cutaway.cli.respell import respell
 from cutaway.errors import CutawayError
 
@@ -88,10 +89,19 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group that lists its commands in the order they are added, each with its first sentence, whole."""
+    """A group that lists its commands in the order they are added, each with its first sentence, whole.
+
+    `sections` are titles, each with the names of the commands below it; without them there is one list.
+    """
 
     command_class = Command
     second_names: ClassVar[Mapping[str, str]] = {"fill-mask": "fill"}  # that --help does not list
+    sections: Mapping[str, Sequence[str]] | None = None
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, with values that the Tab key completes."""
+        complete_values(cmd.params, self.name or "")
+        super().add_command(cmd, name)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of this name, or of this second name."""
@@ -103,11 +113,6 @@ class Group(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands; a sentence that is too long for its line goes on in the next."""
-        rows = [
-            (name, command.get_short_help_str(limit=1000))
-            for name in self.list_commands(ctx)
-            if (command := self.get_command(ctx, name)) is not None and not command.hidden
-        ]
-        if rows:
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
+        for title, names in (self.sections or {"Commands": self.list_commands(ctx)}).items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(limit=1000)) for name in names])
