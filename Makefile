@@ -1,13 +1,14 @@
 # make tour   the whole lesson on a real model, as one page
 # make test   all checks that CI runs
 # make nightly  the tests that take long, beside the faster ones of `make test`
+# make dist   wheel and sdist in dist/; the wheel is tried in an environment of its own
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 BIN := .venv/bin
 MODELS := smollm2-135m minilm-l6 gpt2-vocab antiberty rxnmapper sapiens
 DATA := chloroplast lambda peptides weather-seattle melting-points shakespeare
 
-.PHONY: tour test nightly lint types unit models clean
+.PHONY: tour test nightly lint types unit models dist clean
 
 tour: .venv/installed
 	@$(BIN)/cutaway tour -o tour.html --force
@@ -39,6 +40,22 @@ models: .venv/installed-dev
 	@$(BIN)/cutaway models get $(MODELS) > /dev/null || echo "make: could not download all models; tests that need them are skipped"
 	@$(BIN)/cutaway data get $(DATA) > /dev/null || echo "make: could not download all data; tests that need them are skipped"
 
+# The wheel is built from the sdist, so that the sdist is known to hold all it needs. It is installed where nothing of
+# this tree is seen, and runs the tour and three models that lie in it, there and without a network.
+dist: .venv/installed-dev
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build -t sdist
+	@tree=$$(mktemp -d) && tar -xzf dist/*.tar.gz --strip-components 1 -C $$tree \
+	  && (cd $$tree && $(CURDIR)/$(BIN)/python -m hatchling build -t wheel -d $(CURDIR)/dist) && rm -rf $$tree
+	@$(PYTHON) -m venv --clear dist/bare
+	dist/bare/bin/python -m pip install --no-compile --quiet --disable-pip-version-check $(TORCH)
+	dist/bare/bin/python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	@$(BIN)/cutaway models get smollm2-135m minilm-l6 gpt2-vocab > /dev/null
+	@cd dist && env -u PYTHONPATH HF_HUB_OFFLINE=1 bare/bin/cutaway tour -o tour.html --force \
+	  && env -u PYTHONPATH HF_HUB_OFFLINE=1 sh -ec 'bare/bin/cutaway classify "What a breathtaking view."; \
+	    bare/bin/cutaway translate "Click OK to close the dialog."; bare/bin/cutaway generate -m molecules --count 3'
+	@rm -rf dist/bare && ls -l dist
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "make: cutaway needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
@@ -61,4 +78,4 @@ PIP := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-c
 	@touch .venv/installed $@
 
 clean:
-	rm -rf .venv tour.html tiny-model
+	rm -rf .venv dist tour.html tiny-model

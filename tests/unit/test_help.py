@@ -30,7 +30,7 @@ def test_no_summary_is_cut(capsys, monkeypatch, width):
     assert len(groups) == 4
     for words, group in groups:
         code, out, _ = run(capsys, *words, "--help")
-        shown = " ".join(out.partition("Commands:")[2].split())
+        shown = " ".join(out.partition("Show this message and exit.")[2].split())
         assert code == 0 and "..." not in shown
         for name, command in group.commands.items():
             sentence = re.match(r".+?(?:\.(?=\s|$)|$)", " ".join(command.help.split()))[0].rstrip(".")
@@ -67,6 +67,8 @@ def test_generate_and_sweep_group_what_they_share_alike(capsys):
 
 @pytest.mark.parametrize(("words", "command"), VERBS, ids=VERB_IDS)
 def test_what_prints_a_result_takes_the_common_options(words, command):
+    if words == ("completion",):
+        return  # it prints a script for a shell, not a result
     names = {name for option in command.params for name in option.opts}
     assert {"--debug", "--quiet", "--json", "--verbose"} <= names
 
