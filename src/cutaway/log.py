@@ -1,6 +1,6 @@
-"""Logging: short lines on a terminal; in a file, a pipe or a notebook one full line for each record.
+"""Logging: one line for each record, the same text on a terminal, in a file, in a notebook and in what is made of it.
 
-The long form, which `-v` (`long_form`) also gives on a terminal:
+A line of it:
 
     2025-07-26 19:13:16.123456 I run:142 step 50/600: loss 0.512 nats/token
 
@@ -8,7 +8,8 @@ The fields are the local time to the microsecond, the level's first letter, `mod
 characters in a message are written as escapes, so a message can neither break its line nor overwrite another. Only a
 traceback takes more lines: it follows its record in the same write, each line indented by four spaces.
 
-The short form has the time of day and the message, wrapped to the terminal's width under its first word:
+The command asks for a short form on terminals (`short_form`), unless it was given `-v`. It has the time of day and the
+message, wrapped to the terminal's width under its first word:
 
     19:13:16 step 50/600: loss 0.512 nats/token
 
@@ -61,13 +62,13 @@ def get_logger(name: str, level: int | str | None = None) -> logging.Logger:
     return logger
 
 
-_long = False
+_short_on_terminals = False
 
 
-def long_form(wanted: bool) -> None:
-    """From now on, write the long form on a terminal, too; `False` goes back to the short one."""
-    global _long
-    _long = wanted
+def short_form(wanted: bool) -> None:
+    """From now on, write the short form on a terminal; `False` goes back to the one that is the same everywhere."""
+    global _short_on_terminals
+    _short_on_terminals = wanted
 
 
 class _LineHandler(logging.Handler):
@@ -82,7 +83,7 @@ class _LineHandler(logging.Handler):
             # Looked up each time, because notebooks, tests and redirections replace it. Under pythonw it is None.
             stream = sys.stderr
             if stream is not None:
-                form = _short if _is_terminal(stream) and not _long else _line
+                form = _short if _short_on_terminals and _is_terminal(stream) else _line
                 stream.write(form(record, colour=_takes_colour(stream)) + "\n")
                 stream.flush()
         except Exception:  # logging's own rule: a record that can't be written must not end the program

@@ -7,14 +7,14 @@ import io
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
 
-from cutaway.log import get_logger, long_form
+from cutaway.log import get_logger, short_form
 
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}) ([DIWEC]) (\w+:\d+) (.*)")
-SHORT = re.compile(r"(\d\d:\d\d:\d\d) (.*)")
 VARIABLES = [
     "RANK", "LOCAL_RANK", "WORLD_SIZE",
     "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS",
@@ -190,11 +190,21 @@ def test_only_terminals_without_no_color_get_colour(
     get_logger(name).info("seen")
     text = stream.getvalue()
     assert ("\x1b[" in text) is coloured
-    form = SHORT if terminal else LINE
-    assert form.fullmatch(re.sub(r"\x1b\[[\d;]*m", "", text).removesuffix("\n"))
+    assert LINE.fullmatch(re.sub(r"\x1b\[[\d;]*m", "", text).removesuffix("\n"))
 
 
-def test_a_terminal_has_the_time_of_day_and_the_message(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.fixture
+def short() -> Iterator[None]:
+    """The form that the command asks for."""
+    short_form(True)
+    yield
+    short_form(False)
+
+
+@pytest.mark.usefixtures("short")
+def test_on_a_terminal_a_command_has_the_time_of_day_and_the_message(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     stream = replace_stderr(monkeypatch, terminal=True)
     get_logger(name).info("hello %s", "there")
@@ -204,6 +214,7 @@ def test_a_terminal_has_the_time_of_day_and_the_message(monkeypatch: pytest.Monk
     assert re.fullmatch(r"\d\d:\d\d:\d\d warning: two\\nlines", second)
 
 
+@pytest.mark.usefixtures("short")
 def test_on_a_terminal_a_long_message_is_wrapped_under_its_first_word(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -219,14 +230,10 @@ def test_on_a_terminal_a_long_message_is_wrapped_under_its_first_word(
     assert " ".join(line[9:] for line in (first, *more)) == words
 
 
-def test_the_long_form_on_a_terminal(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    stream = replace_stderr(monkeypatch, terminal=True)
-    long_form(True)
-    try:
-        get_logger(name).info("hello")
-    finally:
-        long_form(False)
+@pytest.mark.usefixtures("short")
+def test_the_short_form_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    stream = replace_stderr(monkeypatch)
+    get_logger(name).info("hello")
     assert LINE.fullmatch(stream.getvalue().removesuffix("\n"))
 
 

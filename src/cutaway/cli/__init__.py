@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import click
 
+from cutaway import log
 from cutaway._version import __version__
 from cutaway.cli import (
     ablate,
@@ -111,6 +112,7 @@ def main(args: list[str] | None = None) -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 (closed by the shell: `>&-`)
     own = args is None  # a process of ours, and not one that calls this
     if own:
+        log.short_form(True)
         _share_the_processors()
     if own and isinstance(sys.stdout, io.TextIOWrapper) and isinstance(sys.stdout.buffer, io.RawIOBase):
         # PYTHONUNBUFFERED, under which what a full disk did not take is lost without an error.

@@ -36,10 +36,9 @@ def _quiet(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         ctx.call_on_close(lambda: logging.disable(logging.NOTSET))  # silence is this command's, not the process's
 
 
-def _verbose(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+def _verbose(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
-        log.long_form(True)
-        ctx.call_on_close(lambda: log.long_form(False))
+        log.short_form(False)
 
 
 def _force(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
