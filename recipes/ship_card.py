@@ -107,11 +107,15 @@ def _making(recipe: Path | None) -> str:
 
 def _measures(evaluation: Mapping[str, Any]) -> str:
     baselines = evaluation.get("baselines", {})
+    about = f"{evaluation['n']:,} {evaluation.get('units', 'records')}"
+    written = evaluation["schema"].startswith("cutaway.sample_evaluation/")
     lines = [
-        f"## Held-out measures: {evaluation['n']:,} {evaluation.get('units', 'records')} of {_data_name(evaluation)}",
+        f"## What it writes: {about} beside {_data_name(evaluation)}"
+        if written
+        else f"## Held-out measures: {about} of {_data_name(evaluation)}",
         "",
         *([_sentence(evaluation["verdict"]), ""] if evaluation.get("verdict") else []),
-        "Values with 95 % intervals; the baselines were measured on the same records.",
+        f"Values with 95 % intervals; the baselines were measured {'alike' if written else 'on the same records'}.",
         "",
         f"| | this model | {' | '.join(baselines)} |".replace("|  |", "|"),
         "|---" * (2 + len(baselines)) + "|",

@@ -410,8 +410,10 @@ def test_codons_are_replaced_whole(spelling, tmp_path):
     assert (found.alphabet, len(found.letters)) == ("codon", 64) and found.rows()[0]["mutation"] == f"A{u}G1AAA"
     assert found.changes["lower case to upper"] == 8
 
+    frame = made.special_id("bos")  # training puts it at both ends of a record
+
     def likelihood(words):
-        ids = torch.tensor([made.encode("".join(words)).ids])
+        ids = torch.tensor([[frame, *made.encode("".join(words)).ids, frame]])
         with torch.no_grad():
             logprobs = model.module(ids).logits[0, :-1].log_softmax(-1)
         return float(logprobs.gather(1, ids[0, 1:, None]).sum())

@@ -21,7 +21,7 @@ from cutaway.generation.sampled_records import SampledRecord
 from cutaway.progress import step
 from cutaway.result import Result
 from cutaway.sequences.alphabets import CHECKS
-from cutaway.sequences.alphabets.codon import STOPS
+from cutaway.sequences.alphabets.codon import AMINO_ACIDS, STOPS
 from cutaway.sequences.records import Paths
 
 PICTURES: Final = 300  # molecules that are drawn; a page of more would be slow to open
@@ -30,14 +30,6 @@ _INKS: Final = {  # of atoms, by number: dark, so that they are light if the dra
     7: (0.1, 0.25, 0.7), 8: (0.7, 0.15, 0.1), 9: (0.05, 0.4, 0.35), 15: (0.6, 0.3, 0.0), 16: (0.45, 0.38, 0.0),
     17: (0.05, 0.42, 0.1), 35: (0.48, 0.2, 0.0), 53: (0.4, 0.1, 0.5),
 }  # fmt: skip
-_ORDER = "TCAG"
-_RESIDUES = "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG"
-_CODE: Final = {
-    a + b + c: _RESIDUES[16 * i + 4 * j + k]
-    for i, a in enumerate(_ORDER)
-    for j, b in enumerate(_ORDER)
-    for k, c in enumerate(_ORDER)
-}
 _DRESSING = re.compile(r"<\?xml[^>]*>|<!--.*?-->| class='[^']*'", re.DOTALL)
 _LETTERS = ("dna", "rna", "protein")
 
@@ -245,7 +237,7 @@ def _of_gene(gene: str) -> tuple[list[str], str]:
     codons = [gene[i : i + 3] for i in range(0, len(gene) - len(gene) % 3, 3)]
     if not codons:
         return [], ""
-    protein = "".join(_CODE.get(codon, "X") for codon in codons)
+    protein = "".join(AMINO_ACIDS.get(codon, "X") for codon in codons)
     inside = sum(codon in STOPS for codon in codons[:-1])
     about = [
         counted(len(codons), "codon"),

@@ -124,9 +124,8 @@ def elements_of(tokenizer: Tokenizer, text: str, alphabet: str | None = None) ->
     encoding = encode_text(text, tokenizer) if codec.numbers is not None else codec.encode(text)
     first, last = _inside(encoding)
     prefix, suffix = encoding.ids[:first], encoding.ids[last:]
-    if not prefix and not suffix and "cutaway" in tokenizer.config:  # laid as training lays a record
-        begin, end = frame_of(tokenizer)
-        prefix, suffix = [i for i in [begin] if i is not None], [i for i in [end] if i is not None]
+    if not prefix and not suffix:
+        prefix, suffix = frame_as_trained(tokenizer)
     unknown = tokenizer.special_id("unk")
     if unknown is not None and 2 * encoding.ids.count(unknown) > last - first:
         raise InputError(
@@ -144,6 +143,12 @@ def elements_of(tokenizer: Tokenizer, text: str, alphabet: str | None = None) ->
         tokenizer, kind, text, changes, parts.units, parts.spans, [*prefix, *parts.header], suffix,
         dict(zip(parts.units, parts.ids, strict=False)), parts.scales,
     )  # fmt: skip
+
+
+def frame_as_trained(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Return the ids before and after a record, as training lays it, of a tokenizer of ours that adds none itself."""
+    begin, end = frame_of(tokenizer) if "cutaway" in tokenizer.config else (None, None)
+    return [i for i in [begin] if i is not None], [i for i in [end] if i is not None]
 
 
 @dataclasses.dataclass(frozen=True)

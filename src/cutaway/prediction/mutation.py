@@ -22,6 +22,7 @@ from cutaway.errors import InputError, PromptTooLong, WrongKind
 from cutaway.models.prompt import fit_context
 from cutaway.models.shelf import DEFAULT_PROTEIN
 from cutaway.models.text_model import Model, ModelLike
+from cutaway.prediction.elements import frame_as_trained
 from cutaway.prediction.language_model import (
     causal_logprobs,
     check_finite,
@@ -103,8 +104,8 @@ def mutate(
     are the substitutes to try ("ACGT", or a list of tokens), and leave the text as it is; by default they are the 20
     amino acids, or A, C, G and T or U. A model of codons gets whole codons, counted from 1, and tries all 64. A text
     for a tokenizer of SMILES must be a SMILES. `alignment` is a FASTA or A3M file that contains the sequence, for the
-    column-profile baseline and its rank correlation with the model. If a causal model's tokenizer puts no token before
-    the text, the first letter itself is not scored, only its effect on what follows. Raises `MissingText`,
+    column-profile baseline and its rank correlation with the model. If a causal model has no token before the
+    text, the first letter itself is not scored, only its effect on what follows. Raises `MissingText`,
     `InputError`, `PromptTooLong`, `WrongKind` or another `ModelError`.
 
     >>> effects = mutate("EVQLVESGGGLVQPGGSLRLSCAAS")  # doctest: +SKIP
@@ -118,9 +119,12 @@ def mutate(
     name, chosen, sequence, changes = letters_of(loaded.tokenizer, text, alphabet, letters)
     text = letters_apart(loaded.tokenizer, sequence) if name in ALPHABETS else sequence
     encoding = Codec.of(loaded.tokenizer, name).encode(text)
-    sites, wild = _sites(loaded, text, encoding, chosen)
+    pieces = _pieces(text, encoding)
+    prefix, suffix = ([], []) if any(encoding.special) else frame_as_trained(loaded.tokenizer)
+    found, wild = _sites(loaded, text, pieces, encoding.ids, chosen)
+    sites = [at + len(prefix) for at in found]
     try:
-        ids = fit_context(loaded, encoding.ids)
+        ids = fit_context(loaded, [*prefix, *encoding.ids, *suffix])
     except PromptTooLong as error:
         raise PromptTooLong(error.message, hint="give a part of the sequence") from error
     ids_T, letters_A = (torch.tensor(some, device=loaded.device) for some in (ids, list(chosen.values())))
@@ -134,9 +138,8 @@ def mutate(
     else:
         effects_PA = _causal(loaded, ids_T, sites, letters_A, room)
     check_finite(loaded, effects_PA)
-    pieces = _pieces(text, encoding)
     numbers = {at: number for number, (at, _) in enumerate(pieces)}
-    places = [(numbers[at], letter) for at, letter in zip(sites, wild, strict=True)]
+    places = [(numbers[at], letter) for at, letter in zip(found, wild, strict=True)]
     effects = effects_PA.numpy()
     return Mutations(
         model=loaded.name,
@@ -161,9 +164,10 @@ def _pieces(text: str, encoding: Encoding) -> list[tuple[int, str]]:
     return [(at, piece) for at, piece in pieces if piece.strip()]
 
 
-def _sites(model: Model, text: str, encoding: Encoding, letters: dict[str, int]) -> tuple[list[int], list[str]]:
-    pieces = _pieces(text, encoding)
-    found = [(at, piece.strip()) for at, piece in pieces if letters.get(piece.strip()) == encoding.ids[at]]
+def _sites(
+    model: Model, text: str, pieces: list[tuple[int, str]], ids: list[int], letters: dict[str, int]
+) -> tuple[list[int], list[str]]:
+    found = [(at, piece.strip()) for at, piece in pieces if letters.get(piece.strip()) == ids[at]]
     merged = next((piece for _, piece in pieces if len(piece) > 1 and all(one in letters for one in piece.strip())), "")
     if merged and merged not in letters:
         raise WrongKind(
