@@ -15,7 +15,7 @@ from movie_sentiment_data import Row, parts, varied
 from movie_sentiment_models import WORDS, Teacher, batch, smaller_tokenizer, student_of
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/movie-sentiment")
-TEACHER_STEPS, STUDENT_STEPS, ROWS = 1000, 3000, 32
+TEACHER_STEPS, STUDENT_STEPS, ROWS = 1000, 5000, 32
 DATA = parts(FOLDER)
 MOVIES, OTHERS = DATA["train"], DATA["other"]
 

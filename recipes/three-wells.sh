@@ -10,8 +10,8 @@ folder=${1:-runs/three-wells}
 recipes=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder"
 
-cutaway train built-in:three-wells --context 512 --batch-size 8 --steps 1500 --learning-rate 4e-3 \
-  --precision float32 --threads 1 --validate-every 300 --samples 0 --seed 0 -o "$folder/run"
+cutaway train built-in:three-wells --context 512 --batch-size 8 --steps 5000 --learning-rate 3e-3 --schedule cosine \
+  --precision float32 --threads 1 --validate-every 500 --samples 0 --seed 0 -o "$folder/run"
 
 [ -f "$folder/loss.json" ] || cutaway evaluate "$folder/run" --tokens 100000 -o "$folder/loss.json" -q
 [ -f "$folder/states.json" ] || cutaway evaluate "$folder/run" built-in:three-wells --samples 8000 \
