@@ -3,8 +3,10 @@
 A test's tier is its folder: tests/unit, tests/real, tests/browser.
 """
 
+import json
 import os
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -73,6 +75,23 @@ def _block_network(monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # pip is a process of its own
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+
+
+@pytest.fixture
+def kernel(tmp_path, monkeypatch):
+    """A kernel of this very interpreter that writes nothing outside the test's folder."""
+    import cutaway
+
+    spec = tmp_path / "share" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "test", "language": "python"}))
+    for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(cutaway.__file__).parents[1]))
+    for name in ("RANK", "SLURM_PROCID", "PALS_RANKID", "PMI_RANK", "OMPI_COMM_WORLD_RANK"):
+        monkeypatch.delenv(name, raising=False)
 
 
 ALPHABET = "\n !',.-?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyzäé"
