@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 import pytest
 
-from cutaway.cli import cli
+from cutaway.cli import GREETING, cli
 from cutaway.models import SHELF, cache
 from cutaway.models.datasets import DATASETS
 from cutaway.models.shipped_models import shipped
 from tests.real.shell import execute
+from tests.unit.test_wheel import AWAITED
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,6 +58,8 @@ def missing(line):
         keys = {name: DATASETS[name] for name in re.findall(r"[\w-]+", line.split("data get ")[1]) if name in DATASETS}
         versions = {name: entry.package.version if entry.package else "" for name, entry in keys.items()}
         return [n for n, v in versions.items() if cache.record(f"{n}-{v}" if v else n, "data") is None]
+    if absent := [name for name in AWAITED if name in words]:
+        return absent[:1]
     named = [name for name in SHELF if name in words] + (["antiberty"] if words[1] in ("mutate", "contacts") else [])
     return [name for name in named[:1] if cache.record(f"{name}-{SHELF[name].version}") is None]
 
@@ -65,6 +68,13 @@ def missing(line):
 def folder(tmp_path, monkeypatch, smollm2, minilm, gpt2_vocab):
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize("line", re.findall(r"^  (cutaway .+)", GREETING, re.MULTILINE))
+def test_the_greeting_says_what_works(folder, line):
+    if wanted := missing(line):
+        pytest.skip(f"{wanted[0]} is not in the package")
+    execute(line)
 
 
 def test_readme_commands_in_order(folder):

@@ -68,7 +68,7 @@ _VERBS = {
     "Models and data": (models, data),
 }
 
-_GREETING = """\
+GREETING = """\
 cutaway shows language models of sequences from the inside. Three things to try:
 
   cutaway translate "Click OK to close the dialog."
@@ -98,7 +98,7 @@ def cli(ctx: click.Context) -> None:
       cutaway generate "What is"       let the model continue
     """
     if ctx.invoked_subcommand is None:
-        click.echo(_GREETING)
+        click.echo(GREETING)
 
 
 for _title, _modules in _VERBS.items():
