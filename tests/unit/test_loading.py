@@ -614,3 +614,24 @@ def test_running_out_of_memory_is_not_a_damaged_file(tiny_gpt2, copy, monkeypatc
     with pytest.raises(ModelError, match="not enough memory") as raised:
         models.load(copy(tiny_gpt2))
     assert type(raised.value) is ModelError and "bfloat16" in raised.value.hint
+
+
+@pytest.mark.parametrize(("bars", "of_hub"), [(True, True), (True, False), (False, True), (False, False)])
+def test_loading_leaves_the_users_progress_bars_and_verbosity_as_they_were(tiny_gpt2, bars, of_hub):
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from transformers.utils import logging
+
+    def switch(on: bool, of_hub: bool) -> None:
+        (logging.enable_progress_bar if on else logging.disable_progress_bar)()
+        (enable_progress_bars if of_hub else disable_progress_bars)()
+
+    before = logging.get_verbosity()
+    try:
+        switch(bars, of_hub)
+        logging.set_verbosity_info()
+        models.load(tiny_gpt2)
+        assert (logging.is_progress_bar_enabled(), not are_progress_bars_disabled()) == (bars, of_hub)
+        assert logging.get_verbosity() == logging.INFO
+    finally:
+        switch(True, True)
+        logging.set_verbosity(before)

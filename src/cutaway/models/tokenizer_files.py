@@ -222,14 +222,22 @@ def _keep(tokenizer: Tokenizer, target: Path) -> None:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence the progress bars and reports of transformers; errors are still raised."""
+    """Silence the progress bars and reports of transformers, then leave them as they were; errors are still raised."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
+    bars, bars_of_hub = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
+        if bars:
+            logging.enable_progress_bar()
+        # transformers switches those of the Hub, too
+        if bars_of_hub:
+            enable_progress_bars()
+        else:
+            disable_progress_bars()
