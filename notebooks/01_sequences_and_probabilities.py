@@ -12,7 +12,7 @@
 # Run the cells from top to bottom: choose a cell and press Shift+Enter. Where it says **Guess first**, write your guess
 # down before you run the next cell.
 #
-# Uses: `smollm2-135m`. The first run downloads it once (98 MB). After that you need no network.
+# Uses: `smollm2-135m`. The first run downloads it once (93 MB). After that you need no network.
 
 # %%
 # Install cutaway if this Python lacks it: from the clone that this notebook lies in, or from a wheel beside it.
