@@ -168,7 +168,10 @@ def step(what: str, total: float | None = None, before: float = 0.0) -> Iterator
         >>> round(counting.share, 3)
         0.667
     """
-    caller = sys._getframe(2)  # the caller of this generator and of contextlib
+    caller = sys._getframe(1)
+    # Between this generator and who uses it lies contextlib: once for `with`, twice for a decorator.
+    while caller.f_globals.get("__name__") == "contextlib" and caller.f_back is not None:
+        caller = caller.f_back
     file = Path(caller.f_code.co_filename)
     module = file.parent.name if file.stem == "__init__" else file.stem
     new = Step(what, total, before, before, place=f"{module}:{caller.f_lineno}")

@@ -79,6 +79,20 @@ def test_a_line_in_a_pipe_names_the_working_module_not_progress(capfd):
     assert lines and all(re.search(r" I test_progress:\d+ looking", line) for line in lines)
 
 
+def test_a_decorated_function_is_named_by_its_caller():
+    places = []
+
+    @step("looking")
+    def look():
+        places.append(seen.steps[0].place)
+
+    seen = Listener()
+    with listening(seen):
+        line = sys._getframe().f_lineno + 1
+        look()
+    assert places == [f"test_progress:{line}"]
+
+
 def test_a_step_of_unknown_length_says_how_long_it_takes(said):
     with listening(Quick()), step("loading"):
         time.sleep(0.4)
