@@ -33,8 +33,8 @@ def absent(name):
 
 
 def uses(cells):
-    [line] = re.findall(r"^Uses: (.*)", cells[0].source, re.MULTILINE)
-    return re.findall(r"`([\w-]+)`", line)
+    [named] = re.findall(r"^Uses: (.*?)(?:\n\n|\Z)", cells[0].source, re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([\w-]+)`", named)
 
 
 @pytest.mark.usefixtures("kernel")
