@@ -10,7 +10,7 @@
 #
 # Where it says **Guess first**, write your guess down before you run the next cell.
 #
-# Uses: `gpt2-vocab`, `minilm-l6`, `smollm2-135m`. The first run downloads them once (190 MB).
+# Uses: `gpt2-vocab`, `minilm-l6`, `smollm2-135m`. The first run downloads them once (177 MB).
 
 # %%
 # Install cutaway if this Python lacks it: from the clone that this notebook lies in, or from a wheel beside it.
