@@ -119,6 +119,7 @@ print(" | ".join(" ".join(word) for word in words))
 
 # %% [markdown]
 # GPT-2 made 50,000 such merges on text from the web, and begins with bytes, so that it can spell every language.
+# WordPiece (BERT) and SentencePiece's unigram (T5) choose their pieces by probability; the idea is the same.
 #
 # ## There and back
 #

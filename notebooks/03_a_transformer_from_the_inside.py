@@ -56,6 +56,9 @@ print(gpt2.tree)
 # - `ln_1`, `ln_2`, `ln_f`: **layer normalization**, which brings the numbers to a common size before a part reads them.
 #   Each part's result is *added* to what came in: a **residual connection**.
 # - `lm_head`: compares the last vector with every token's vector. This gives the logits.
+#
+# GPT-2 is a *decoder*: a position sees only itself and what came before it, and learns to predict what comes next. That
+# is what writing needs. An *encoder* such as BERT sees both sides; notebook 4 compares the two.
 
 # %%
 inside_a_block = {"attn": "attention", "mlp": "feed-forward networks"}
@@ -293,5 +296,8 @@ lens
 # A transformer is a table, a stack of equal blocks, and a comparison with the table at the end. In each block attention
 # moves information between positions and the feed-forward network works on it; both add to the residual stream. A
 # head's weights are the softmax of queries times keys.
+#
+# To read on: Jay Alammar, “The Illustrated Transformer” and “The Illustrated GPT-2” (jalammar.github.io); the paper,
+# Vaswani et al. 2017, “Attention is all you need” (arXiv:1706.03762).
 #
 # The homework for this notebook: `cutaway homework start one-head --name "Your name"`.
