@@ -3,6 +3,8 @@
 # Data: MOSES, 1,584,663 molecules to train on. Its test part of 176,074 is not trained on; 10,000 samples, written at
 # temperature 1 from seed 0, are compared with 10,000 of it and with the published statistics of all of it.
 # To compare, as published (30,000 samples): CharRNN valid .975, novel .842, FCD .073; an n-gram model .238, .969, 5.51.
+# Took 151 minutes on one thread of a busy machine, about 80 on a quiet one (8,500 tokens a second). Of the 10,000:
+# valid .966, unique .9999, novel .880, FCD .276 to 10,000 of the test part and .157 to the statistics of all of it.
 # Usage: recipes/molecules.sh [FOLDER]; the same command goes on after an interruption.
 set -euo pipefail
 folder=${1:-runs/molecules}
