@@ -1,6 +1,7 @@
 # make tour   the whole lesson on a real model, as one page
 # make test   all checks that CI runs
 # make nightly  the tests that take long, beside the faster ones of `make test`
+# make docs   the site of docs/ in site/, after the reference is made from the code
 # make dist   wheel and sdist in dist/; the wheel is tried in an environment of its own
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
@@ -8,7 +9,7 @@ BIN := .venv/bin
 MODELS := smollm2-135m minilm-l6 gpt2-vocab antiberty rxnmapper sapiens
 DATA := chloroplast lambda peptides weather-seattle melting-points shakespeare
 
-.PHONY: tour test nightly lint types unit models dist clean
+.PHONY: tour test nightly lint types unit models docs dist clean
 
 tour: .venv/installed
 	@$(BIN)/cutaway tour -o tour.html --force
@@ -39,6 +40,10 @@ unit: .venv/installed-dev
 models: .venv/installed-dev
 	@$(BIN)/cutaway models get $(MODELS) > /dev/null || echo "make: could not download all models; tests that need them are skipped"
 	@$(BIN)/cutaway data get $(DATA) > /dev/null || echo "make: could not download all data; tests that need them are skipped"
+
+docs: .venv/installed-docs
+	@$(BIN)/python docs/generate.py
+	@$(BIN)/zensical build --clean --strict
 
 # The wheel is built from the sdist, so that the sdist is known to hold all it needs. It is installed where nothing of
 # this tree is seen, and runs the tour and three models that lie in it, there and without a network.
@@ -71,6 +76,10 @@ PIP := $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-c
 
 .venv/installed: .venv/installed-torch pyproject.toml constraints.txt
 	$(PIP) -c constraints.txt -e .
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	$(PIP) -c constraints.txt -e ".[docs]"
 	@touch $@
 
 .venv/installed-dev: .venv/installed-torch pyproject.toml constraints.txt

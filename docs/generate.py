@@ -73,9 +73,11 @@ def tree(group: click.Group, context: click.Context, words: str) -> Iterator[tup
 
 def help_parts(text: str | None) -> tuple[str, list[str]]:
     """Return the paragraphs of a help text, and its examples."""
-    said, _, shown = inspect.cleandoc((text or "").replace("\b\n", "")).partition("\nExample")
-    paragraphs = [" ".join(part.split()) for part in said.split("\n\n")]
-    return "\n\n".join(paragraphs).strip(), [line.strip() for line in shown.splitlines()[1:] if line.strip()]
+    said, _, shown = re.sub(
+        r"^\s*Examples?:\s*$", "\0", (text or "").replace("\b\n", ""), flags=re.MULTILINE
+    ).partition("\0")
+    paragraphs = [" ".join(part.split()) for part in inspect.cleandoc(said).split("\n\n")]
+    return "\n\n".join(paragraphs).strip(), [line.strip() for line in shown.splitlines() if line.strip()]
 
 
 def options(command: click.Command, context: click.Context) -> dict[str, list[tuple[str, str]]]:
@@ -84,6 +86,11 @@ def options(command: click.Command, context: click.Context) -> dict[str, list[tu
     if not isinstance(command, click.Group):
         command.format_options(context, formatter)
     return formatter.sections
+
+
+def _code(option: str) -> str:
+    """Return an option as code; choices with commas, because a bar within code would end the cell on the site."""
+    return f"`{option.replace('|', ', ')}`"
 
 
 def commands_page() -> str:
@@ -102,7 +109,7 @@ def commands_page() -> str:
         out.append(table(("command", "what it does"), links))
     out.append("## Options that commands share\n")
     out.append("A command that takes these options names them below; the others have a meaning of their own.\n")
-    out.append(table(("option", "meaning"), [(f"`{name}`", said) for name, said in common]))
+    out.append(table(("option", "meaning"), [(_code(name), said) for name, said in common]))
     for (words, command, sections), (_, _, context) in zip(verbs, found, strict=True):
         said, examples = help_parts(command.help)
         out.append(f"## {words}\n")
@@ -115,7 +122,7 @@ def commands_page() -> str:
         if examples:
             out.append("```console\n" + "".join(f"$ {line}\n" for line in examples) + "```\n")
         for title, rows in sections.items():
-            if own := [(f"`{name}`", text) for name, text in rows if (name, text) not in common]:
+            if own := [(_code(name), text) for name, text in rows if (name, text) not in common]:
                 out.append(table(("option" if title == "Options" else f"option: {title.lower()}", "meaning"), own))
         shared = [
             re.findall(r"--[\w-]+", name)[-1]

@@ -49,11 +49,16 @@ IN_PACKAGE = {
 
 def missing(line):
     """Return what of the shelves a command needs beyond the three models that every test may count on."""
-    words = line.split()
     for verb, names in IN_PACKAGE.items():
         absent = [name for name in names if shipped(name) is None]
         if absent and f"cutaway {verb} " in line:
             return absent[:1]
+    return not_downloaded(line)
+
+
+def not_downloaded(line):
+    """Return what a command needs of models and data that are downloaded."""
+    words = line.split()
     if "data get " in line:
         keys = {name: DATASETS[name] for name in re.findall(r"[\w-]+", line.split("data get ")[1]) if name in DATASETS}
         versions = {name: entry.package.version if entry.package else "" for name, entry in keys.items()}
@@ -100,12 +105,13 @@ def code_blocks(page):
     [pytest.param(page, id=page.stem) for page in sorted((ROOT / "docs").rglob("*.md")) if code_blocks(page)],
 )
 def test_the_blocks_of_a_page_run_in_order(folder, page):
-    wanted = re.findall(r"cutaway data get ([\w-]+)", page.read_text(encoding="utf-8"))
-    if absent := [name for name in wanted if missing(f"cutaway data get {name}")]:
-        pytest.skip(f"{', '.join(absent)} is not in the cache: cutaway data get {' '.join(absent)}")
+    lines = [line for language, block in code_blocks(page) if language == "sh" for line in block.splitlines()]
+    if absent := sorted({name for line in lines if "cutaway " in line for name in not_downloaded(line)}):
+        pytest.skip(f"{', '.join(absent)} is not in the cache")
+    names: dict[str, object] = {}  # as in one session of Python
     for language, block in code_blocks(page):
         if language == "python":
-            exec(block, {})
+            exec(block, names)
         else:
             for line in block.splitlines():
                 if line and not line.startswith("#"):

@@ -41,6 +41,17 @@ def test_headings_are_unique(generate, pages):
         assert len(headings) > 30 and len(set(map(generate.anchor, headings))) == len(headings), path
 
 
+def test_every_command_has_its_examples_and_options(pages):
+    [page] = [text for path, text in pages.items() if path.name == "commands.md"]
+    sections = re.findall(r"^## (cutaway .+?)\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    assert len(sections) > 35
+    for words, section in sections:
+        verb = "Commands: [" not in section
+        assert ("```console\n$ " in section) == verb, words
+        assert ("`--help`" in section) == verb, words
+    assert not re.search(r"^Examples?:|\x08|`[^`\n]*\\\|", page, re.MULTILINE)
+
+
 def test_json_keys_are_those_that_results_have(pages):
     """The page is read from the source; here the classes themselves are asked."""
     [page] = [text for path, text in pages.items() if path.name == "json.md"]
