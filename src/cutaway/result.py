@@ -63,7 +63,7 @@ class Result:
     table: ClassVar[str] = ""  # the field whose entries are the rows, unless `rows` says otherwise
     # Set once by cutaway/__init__.py: this file does not know how pages and figures are drawn.
     page: ClassVar[Callable[[list[dict[str, Any]]], str]]
-    notebook: ClassVar[Callable[[list[dict[str, Any]]], str]]
+    notebook: ClassVar[Callable[[list[dict[str, Any]]], str | None]]
     figure: ClassVar[Callable[[list[dict[str, Any]], str], bytes]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Result:
     def _shown(self) -> list[tuple[str, Any]]:
         return [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self) if field.repr]
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         return Result.notebook([self.to_dict()])
 
 

@@ -7,10 +7,12 @@ import hashlib
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cutaway.sequences import read_records, summarize_records
 from cutaway.views import notebook, page
 from cutaway.views.page import bundle
 
@@ -111,7 +113,18 @@ def test_the_title_says_what_the_page_shows() -> None:
 
 def test_a_notebook_cell_is_a_frame_around_the_same_page() -> None:
     text = notebook([record()])
+    assert text
     source = re.fullmatch(
         r'<iframe srcdoc="([^"]*)" title="cutaway" width="100%" height="480" frameborder="0"></iframe>', text
     )
     assert source and html.unescape(source[1]) == page([record()])
+
+
+def test_what_no_view_draws_is_text_in_a_notebook(tmp_path: Path) -> None:
+    """A summary of records holds whole sequences: as a page of its JSON a cell would have all letters of a genome."""
+    (tmp_path / "genome.fa").write_text(">one\n" + "ACGT" * 30_000)
+    summary = summarize_records(read_records(tmp_path / "genome.fa", "dna"))
+    assert summary._repr_html_() is None and summary.first[0]._repr_html_() is None
+    assert len(repr(summary)) < 500 and "longest=120000" in repr(summary)
+    assert notebook([{"schema": "cutaway.unknown/1"}]) is None and notebook([{}]) is None
+    assert notebook([{"schema": "cutaway.unknown/1"}, record()])

@@ -52,8 +52,13 @@ def page(records: list[dict[str, Any]], title: str | None = None) -> str:
     return _PAGE.format(policy=_policy(style, script), title=text, style=style, data=data, script=script)
 
 
-def notebook(records: list[dict[str, Any]]) -> str:
-    """Return the same page as an iframe for a notebook cell; the page sets the frame's height when it is drawn."""
+def notebook(records: list[dict[str, Any]]) -> str | None:
+    """Return the same page as an iframe for a notebook cell; the page sets the frame's height when it is drawn.
+
+    If no view draws any of the records it is None, and the notebook shows them as text.
+    """
+    if not any(_schema(record) in _views() for record in records):
+        return None
     source = html.escape(page(records))
     return f'<iframe srcdoc="{source}" title="cutaway" width="100%" height="480" frameborder="0"></iframe>'
 
@@ -92,12 +97,18 @@ def bundle(entry: str, without: frozenset[str] = frozenset()) -> str:
 
 def _idle(data: str) -> frozenset[str]:
     """Name the views that draw none of the records: a page of one tokenizer carries no attention view."""
+    views = _views()
+    kinds = set(re.findall(r'"schema":"cutaway\.([a-z_-]+)/', data))
+    return frozenset(views.values()) - {views.get(kind, "") for kind in kinds}
+
+
+@functools.cache
+def _views() -> dict[str, str]:
+    """Return for each kind of record the file in `static/` that draws it."""
     source = _static("records.js")
     modules = {name.strip(): found[2] for found in _IMPORT.finditer(source) for name in found[1].split(",")}
     views = {kind: modules.get(draw, "") for kind, draw in re.findall(r"(\w+): (draw\w+)", source)}
-    views["tour"] = "tour"
-    kinds = set(re.findall(r'"schema":"cutaway\.([a-z_-]+)/', data))
-    return frozenset(views.values()) - {views.get(kind, "") for kind in kinds}
+    return views | {"tour": "tour"}
 
 
 @functools.cache
@@ -130,8 +141,12 @@ def _title(records: list[dict[str, Any]]) -> str:
 
 
 def _kind(record: dict[str, Any]) -> str:
+    return _schema(record).replace("_", " ") or "record"
+
+
+def _schema(record: dict[str, Any]) -> str:
     found = re.fullmatch(r"cutaway\.(.+)/\d+", str(record.get("schema", "")))
-    return found[1].replace("_", " ") if found else "record"
+    return found[1] if found else ""
 
 
 def _model(record: dict[str, Any]) -> str:
