@@ -65,7 +65,7 @@ print("the same text:", weather + written.completion == text)
 # > **Guess first.** The ALCF is a supercomputing centre at Argonne. Will a small model know?
 
 # %%
-answers = cutaway.generate("What is the ALCF?", chat=True, num_return_sequences=2, max_new_tokens=40)
+answers = cutaway.generate("What is the ALCF?", chat=True, num_return_sequences=2, max_new_tokens=40, alternatives=6)
 answers
 
 # %% [markdown]
