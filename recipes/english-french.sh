@@ -2,6 +2,8 @@
 # english-french: a T5 of 5.1 million parameters that translates LibreOffice's help from English to French.
 # Data: help-en-fr, 27,933 pairs of paragraphs; english-french_data.py makes 30,793 pairs of sentences and short
 # paragraphs of them. Whole clusters of similar pairs are held out, a twentieth of all.
+# Took 87 minutes on one thread of a busy machine, about 65 on a quiet one. chrF 70.4 and BLEU 49.6 on held-out pairs;
+# looking phrases up: 63.9 and 31.9.
 # Usage: recipes/english-french.sh [FOLDER]; the same command goes on after an interruption.
 set -euo pipefail
 folder=${1:-runs/english-french}
