@@ -23,7 +23,7 @@ NEEDED = {"README.md", "config.json", "cutaway.json", "model.safetensors", "toke
 AWAITED = {
     "shakespeare-char", "shakespeare-micro", "shakespeare-nano", "melting-point", "ecoli-letters",
     "ecoli-codons", "proteins", "antimicrobial", "weather-hours", "three-wells",
-    "english-french", "movie-sentiment",
+    "movie-sentiment",
 }  # fmt: skip
 
 
