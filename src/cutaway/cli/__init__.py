@@ -75,7 +75,7 @@ cutaway shows language models of sequences from the inside. Three things to try:
       a translation, which word comes from which, and what else was likely
   cutaway attention "To be, or not to be" -m shakespeare-micro -o hamlet.html
       what every attention head of a model looks at, as a page
-  cutaway train --minutes 0.5 -o my-model
+  cutaway train --minutes 0.2 -o my-model
       a small transformer of your own, and how near it comes to the best loss
 
 `cutaway tour -o tour.html` is the whole lesson as one page, `cutaway --help` lists all commands."""
