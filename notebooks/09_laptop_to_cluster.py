@@ -134,7 +134,7 @@ print((work / "big.slurm").read_text())
 # %% [markdown]
 # | lines | what they say |
 # |---|---|
-# | `#SBATCH --nodes`, `#SBATCH --ntasks-per-node`, `#SBATCH --time` | what you ask for: 2 nodes, 4 processes on each, one hour |
+# | `#SBATCH --nodes`, `#SBATCH --ntasks-per-node`, `#SBATCH --time` | 2 nodes, 4 processes on each, one hour |
 # | `#SBATCH --signal=B:USR1@300` | 300 seconds before the end, send the signal USR1 to this script |
 # | `cd`, `export` | run where it was submitted; use the cache that is there, and no network |
 # | `trap`, `srun … &`, `wait` | start 8 ranks in the background; when USR1 comes, pass it on to them |
