@@ -52,7 +52,7 @@ def missing(line):
     """Return what of the shelves a command needs beyond the three models that every test may count on."""
     for verb, names in IN_PACKAGE.items():
         absent = [name for name in names if shipped(name) is None]
-        if absent and f"cutaway {verb} " in line and "--labels" not in words:
+        if absent and f"cutaway {verb} " in line and "--labels" not in line:
             return absent[:1]
     return not_downloaded(line)
 
