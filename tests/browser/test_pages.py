@@ -489,3 +489,12 @@ def test_a_table_that_scrolls_shows_it_until_its_end(sheet: Any, tmp_path: Path)
     box.focus()
     box.evaluate("(node) => { node.scrollLeft = node.scrollWidth; }")
     expect(box).not_to_have_attribute("data-more", re.compile("right"))
+
+
+def test_predicted_texts_and_labels_keep_their_spaces(sheet: Any, tmp_path: Path) -> None:
+    record = samples.prediction("classes")
+    record["records"][0]["label"] = record["labels"][0] = "not good"
+    tab = sheet().open(tmp_path / "page.html", [record])
+    assert tab.locator(".bars .name").all_inner_texts() == ["A dull film.", "Lovely!", "Well."]
+    assert tab.locator(".bars .value").first.inner_text() == "not good 90.0 %"
+    assert "p(not good)" in tab.locator("thead").first.inner_text()

@@ -1,5 +1,5 @@
 // What a model says of records: numbers with their intervals, or labels with their probabilities, and what to distrust.
-import { bars, columnsOf, count, facts, fit, heading, hint, legible, over, percent, plain, table } from "./draw.js";
+import { bars, columnsOf, count, facts, fit, heading, hint, legible, over, percent, table } from "./draw.js";
 import { intervalsPlot, shown } from "./intervals.js";
 
 const MOST = 40; // records drawn; the table has all
@@ -31,7 +31,7 @@ export function drawPrediction(element, record) {
             name: nameOf(one, records.length),
             spaces: false,
             value: one.score,
-            text: `${plain(one.label) || "none"} ${percent(one.score)}`,
+            text: `${one.label ? plainly(one.label) : "none"} ${percent(one.score)}`,
           })),
           1,
           { long: true },
@@ -66,11 +66,16 @@ function entry(one, many) {
 
 // The sequence, with the name that a file gives it.
 function nameOf(one, many) {
-  return plain(many > 1 && !/^\d+$/.test(one.id) ? `${one.id} ${one.sequence}` : one.sequence);
+  return plainly(many > 1 && !/^\d+$/.test(one.id) ? `${one.id} ${one.sequence}` : one.sequence);
 }
 
 function words(text) {
   return legible(String(text), { spaces: false });
+}
+
+// The same as a text.
+function plainly(text) {
+  return words(text).textContent;
 }
 
 function all(record, numbers) {
@@ -80,7 +85,7 @@ function all(record, numbers) {
     "`sequence",
     ...(numbers
       ? [">number", ">low", ">high"]
-      : ["label", ">probability", ...record.labels.map((name) => `>p(${plain(name)})`)]),
+      : ["label", ">probability", ...record.labels.map((name) => `>p(${plainly(name)})`)]),
     ...(near ? [">similarity", ">nearest record has"] : []),
   ];
   return table(
