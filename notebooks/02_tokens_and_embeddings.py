@@ -196,7 +196,7 @@ for other in (" Tuesday", " Sunday", " week", " cheese"):
 #
 # A screen has two directions, a vector has 576. The map shows the two in which these words differ most.
 #
-# > **Guess first.** Numbers, weekdays and animals: which two groups will be hardest to tell apart?
+# > **Guess first.** Numbers, weekdays, animals and chemistry: which two groups will be hardest to tell apart?
 
 # %%
 cutaway.embedding_map(
@@ -210,8 +210,8 @@ cutaway.embedding_map(
 )
 
 # %% [markdown]
-# The line below the map says how far to trust it: what share of the differences it shows, and whether neighbours on the
-# map are neighbours among the vectors.
+# The figures above the map say how far to trust it: what share of the differences it shows, and whether neighbours on
+# the map are neighbours among the vectors.
 #
 # ## One word, many meanings
 #

@@ -270,7 +270,7 @@ lens = cutaway.lens("The capital of France is", model)
 for layer in (0, 6, 12, 18, 24, 26, 28, 29, 30):
     cell = lens.grid[layer].cells[-1]
     best = cell.top[0]
-    print(f"after layer {layer:2}: {best.token!r:8} {best.probability:4.0%}   Paris: {cell.answer_probability:.1e}")
+    print(f"after layer {layer:2}: {best.token!r:10} {best.probability:4.0%}   Paris: {cell.answer_probability:.1e}")
 
 # %% [markdown]
 # Layer 0 is the table itself; the answer wins at the very end. The picture below has every layer and every position.
