@@ -85,8 +85,8 @@ cutaway.correct("EVQLVESGGGLVQPGGSLRLSAASGFNIKDTYIHWVRQAPGKGLEWVA", "sapiens")
 cutaway.mutate("EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIH", "sapiens")
 
 # %% [markdown]
-# Dark columns are places that antibodies keep. Near the end the columns grow pale: there begins the loop that binds,
-# and it differs in every antibody.
+# Dark columns are places that antibodies keep. Near the end, from 28 on, the columns grow pale: there is one of the
+# loops that bind, and it differs from antibody to antibody.
 #
 # A classifier reads a whole sequence and gives a label, as in notebook 6.
 #
@@ -143,6 +143,9 @@ days = Path(cutaway.get_data("weather-seattle").path) / "seattle-weather.csv"
 cutaway.forecast(days, "weather-days", horizon=7)
 
 # %% [markdown]
+# One forecast proves little. Over 359 of them, says the model's card, it beats both on the first day; by the seventh
+# *as usual* is as good.
+#
 # ## Molecular dynamics: states
 #
 # A molecule that moves jumps between a few shapes. Write down which one at equal times, and you have a sequence:
@@ -234,8 +237,8 @@ print((work / "new.fa").read_text())
 #
 # 1. **Genes or noise?** Compare `cutaway.score(gene, "ecoli-letters").bits_per_token` for a gene that `ecoli-codons`
 #    wrote, and for the same letters in a random order.
-#    <details><summary>Hint</summary><code>"".join(random.sample(gene, len(gene)))</code> shuffles. Two bits are
-#    chance.</details>
+#    <details><summary>Hint</summary><code>import random</code>, then
+#    <code>"".join(random.sample(gene, len(gene)))</code> shuffles. Two bits are chance.</details>
 # 2. **A protein that opens.** `adenylate-kinase` writes the states of an enzyme as it opens its lids. Write five paths.
 #    Does it ever go back? What does the card say about times?
 #    <details><summary>Hint</summary><code>sample_records(5, "adenylate-kinase")</code>, and
