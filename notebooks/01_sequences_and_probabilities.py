@@ -7,12 +7,13 @@
 # - read these probabilities, and turn them into bits of surprise;
 # - compute how probable a whole sentence is;
 # - build a small language model yourself, by counting;
-# - say how the same numbers write texts, fill gaps, find mistakes and sort texts.
+# - say how the same numbers write texts, find mistakes, fill gaps, sort texts and translate.
 #
 # Run the cells from top to bottom: choose a cell and press Shift+Enter. Where it says **Guess first**, write your guess
 # down before you run the next cell.
 #
-# Uses: `smollm2-135m`. The first run downloads it once (93 MB). After that you need no network.
+# Uses: `smollm2-135m`, which the first run downloads once (93 MB), and `english-french`, which lies in cutaway. After
+# that you need no network.
 
 # %%
 # Install cutaway if this Python lacks it: from the clone that this notebook lies in, or from a wheel beside it.
@@ -167,7 +168,7 @@ for sentence in ("The dog chased the cat.", "The cat chased the dog.", "The the 
 # Perplexity is the same figure per token: the number of equally likely tokens that would have surprised the model as
 # much. Training a language model means to make this number small on texts that it has not seen.
 #
-# ## Four uses of the same numbers
+# ## Five uses of the same numbers
 #
 # **Write.** As the counting model did: draw a token, append it, ask again. Notebook 5 does little else.
 #
@@ -198,9 +199,16 @@ found = cutaway.classify("The panoramic view of the ocean was breathtaking.", la
 print(found.label, f"{found.score:.2f}")
 
 # %% [markdown]
-# A fifth use is to translate: write in French, with the English sentence as the start. Sequences of science are
-# treated in the same way; see notebook 8.
+# **Translate.** Write in French, with the English sentence as the start. This small model has read nothing but the help
+# pages of an office program.
 #
+# > **Guess first.** How will it translate a sentence of an office program? And one of a film?
+
+# %%
+for sentence in ("Click the button to save the document.", "No, I am your father."):
+    print(sentence, "→", cutaway.translate(sentence, "english-french").translation)
+
+# %% [markdown]
 # ## A model repeats what it read
 #
 # Probabilities come from the training texts, with all their habits. A model has no judgement of its own.
@@ -232,6 +240,7 @@ for person in ("nurse", "mechanic"):
 # ## What you know now
 #
 # A language model gives every possible next token a probability, given all before it. Surprisal in bits measures how
-# well it did. Writing, filling, finding mistakes and labelling are uses of the same numbers.
+# well it did. Writing, finding mistakes, filling gaps, labelling and translating are uses of the same numbers. Sequences
+# of science are treated in the same way; see notebook 8.
 #
 # The homework for this notebook: `cutaway homework start surprise --name "Your name"`.
