@@ -14,6 +14,8 @@ import numpy as np
 from cutaway.array_codec import PackedArray, PackedMaps, pack_array, pack_maps, quantise
 from cutaway.evaluation import sample_sheet
 from cutaway.generation import SampledRecord
+from cutaway.lessons import Collected, Collection, list_tasks
+from cutaway.lessons.homework.variants import PROOF
 from cutaway.tokens import tokenize, train_tokenizer
 from tests.unit import figure_records
 
@@ -863,6 +865,52 @@ def prediction(objective: str) -> Record:
     }  # fmt: skip
 
 
+REQUIREMENTS = [
+    {"name": "your own variant", "passed": True, "said": "the task was made for Ada Lovelace"},
+    {"name": "small.json", "passed": True, "said": "computed again: 1 record agrees"},
+    {"name": "entropy", "passed": False, "said": "it is empty. Which model has the larger mean entropy?"},
+]
+PROSE_OF_A_LEARNER = "In the larger model, the entropy falls: 2.31 against 3.42 bits.\n\nBut it is one text only."
+
+
+def homework() -> Record:
+    """The list of tasks."""
+    return list_tasks().to_dict()
+
+
+def checked() -> Record:
+    """The check of an answer, of which one part is missing."""
+    return {
+        "schema": "cutaway.checked/1", "task": "two-sizes", "title": "Attention of two sizes", "name": "Ada Lovelace",
+        "passed": False, "requirements": REQUIREMENTS, "remarks": ["it was started with cutaway 0.1"],
+    }  # fmt: skip
+
+
+def submission() -> Record:
+    """The page that a learner hands in."""
+    return {
+        "schema": "cutaway.submission/1", "task": "two-sizes", "title": "Attention of two sizes",
+        "name": "Ada Lovelace", "course": "0a1b2c3d", "variant": "0123456789abcdef" * 2,
+        "given": {"text": TEXT}, "passed": False, "requirements": REQUIREMENTS,
+        "choices": {"entropy": "", "distance": "shakespeare-nano"}, "numbers": {"factor": 1.25, "rank": None},
+        "records": {"small.json": [heads()]}, "prose": PROSE_OF_A_LEARNER,
+        "versions": {"cutaway": "0.2", "torch": "2.13.0"}, "models": {"shakespeare-nano": "ab" * 32},
+        "proof": list(PROOF), "hash": "cd" * 32,
+    }  # fmt: skip
+
+
+def collection() -> Record:
+    """The table of a class: a page that passed, one that is copied, one that is damaged."""
+    alike = "Ada Lovelace (ada.html): 100%"
+    missing = ["your own variant: this variant was not made for Ben"]
+    pages = [
+        Collected("ada.html", "Ada Lovelace", "two-sizes", True, [], ["Ben (ben.html): 100%"], [], PROSE_OF_A_LEARNER),
+        Collected("ben.html", "Ben", "two-sizes", False, missing, [alike], ["changed"], PROSE_OF_A_LEARNER),
+        Collected("cy.html", "", "", False, ["'cy.html' is damaged"], [], [], ""),
+    ]
+    return Collection("pages", 1, pages, "3 pages, 1 of them passed", list(PROOF)).to_dict()
+
+
 def every() -> dict[str, Record]:
     """Return one record of every schema, and one that no view knows."""
     found = [
@@ -872,7 +920,7 @@ def every() -> dict[str, Record]:
         saved_tokenizer(), tokenizer_check(), figure_records.tokenizer_comparison(),
         figure_records.sweep(), figure_records.mutations(), figure_records.contacts(), datasets(), dataset(), doctor(),
         figure_records.translated(), figure_records.evaluation("classes"), figure_records.sample_evaluation(),
-        sheet(), figure_records.forecast(), prediction("numbers"),
+        sheet(), figure_records.forecast(), prediction("numbers"), homework(), checked(), submission(), collection(),
     ]
     named = {record["schema"].removeprefix("cutaway.").removesuffix("/1"): record for record in found}
     return named | {"unknown": {"schema": "cutaway.unknown/1", "value": 41.5}}

@@ -91,6 +91,7 @@ def test_the_commands_take_what_their_results_take(tiny_gpt2: Path) -> None:
         "models list": "models", "models info": "model", "models get": "model", "models save": "saved",
         "models merge": "saved",
         "data list": "datasets", "data get": "dataset", "doctor": "doctor",
+        "homework list": "homework", "homework check": "checked", "homework collect": "collection",
         "tokenizer check": "tokenizer_check", "tokenizer compare": "tokenizer_comparison",
     }  # fmt: skip
     commands = dict(with_an_output(cli))

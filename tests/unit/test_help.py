@@ -27,7 +27,7 @@ VERB_IDS = [" ".join(words) for words, _ in VERBS]
 def test_no_summary_is_cut(capsys, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     groups = [((), cli), *((words, one) for words, one in commands() if isinstance(one, click.Group))]
-    assert len(groups) == 4
+    assert len(groups) == 5
     for words, group in groups:
         code, out, _ = run(capsys, *words, "--help")
         shown = " ".join(out.partition("Show this message and exit.")[2].split())

@@ -337,6 +337,15 @@ print(int(next(line for line in status if line.startswith("VmHWM")).split()[1]) 
     assert result.peak_bytes / int(done.stdout) == pytest.approx(1, abs=0.15)
 
 
+def test_a_plan_for_several_devices_is_saved(capsys, tmp_path: Path):
+    """`--count` of a plan is not that of `generate`, after which -o names a file of records."""
+    words = ("plan", "small", "--device", "a100", "--count", "4", "-o")
+    code, _, _ = run(capsys, *words, tmp_path / "plan.json")
+    assert code == 0 and json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))["count"] == 4
+    code, _, err = run(capsys, *words, tmp_path / "plan.npz")
+    assert code == 2 and "this result can't be saved as .npz" in err
+
+
 def test_the_command_says_and_saves_it(capsys, tmp_path: Path):
     code, out, err = run(capsys, "plan", "micro", "--arch", "llama", "--device", "h100", "--tokens", "20M", "--json")
     assert code == 0, err

@@ -34,6 +34,7 @@ from cutaway.cli import (
     forecast,
     generate,
     heads,
+    homework,
     lens,
     mapping,
     models,
@@ -60,7 +61,7 @@ _BUSY = 0.75  # processes that want to run, over the last minute, for each proce
 
 # By what one wants to do; --help lists them so.
 _VERBS = {
-    "Begin": (tour, doctor, completion),
+    "Begin": (tour, homework, doctor, completion),
     "Read sequences": (records, tokenize, tokenizer),
     "Run a model": (generate, sweep, score, classify, predict, fill, correct, translate, forecast, mutate),
     "Look inside": (architecture, attention, heads, lens, ablate, compare, embed, neighbours, mapping, contacts),

@@ -137,7 +137,7 @@ def output_options(*more: str, records: Sequence[str] = ()) -> Callable[[F], F]:
 
     def check(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
         if value is not None:
-            check_output(value, records if ctx.params.get("count") else formats)
+            check_output(value, records if records and ctx.params.get("count") else formats)
         ctx.meta[_OUTPUT] = value
 
     others = ", ".join(suffix for suffix in formats if suffix != ".html")

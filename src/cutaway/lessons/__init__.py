@@ -1,4 +1,4 @@
-"""The guided tour: the hands-on, run in order on a real model, as one result.
+"""The guided tour: the hands-on, run in order on a real model, as one result; and homework that grades itself.
 
 The names are listed in `__init__.pyi` and imported on first use.
 """

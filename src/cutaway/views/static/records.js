@@ -14,6 +14,7 @@ import { drawFilling } from "./filling.js";
 import { drawForecast } from "./forecast.js";
 import { drawGeneration } from "./generation.js";
 import { drawHeads } from "./heads.js";
+import { drawChecked, drawCollection, drawHomework, drawSubmission } from "./homework.js";
 import { drawLens } from "./lens.js";
 import { begin, end } from "./lifetime.js";
 import { drawDataset, drawDatasets, drawDoctor, drawModel, drawModels, drawSaved } from "./lists.js";
@@ -70,6 +71,10 @@ const VIEWS = {
   saved_tokenizer: drawSavedTokenizer,
   tokenizer_check: drawTokenizerCheck,
   tokenizer_comparison: drawTokenizerComparison,
+  homework: drawHomework,
+  checked: drawChecked,
+  submission: drawSubmission,
+  collection: drawCollection,
 };
 
 export function nameOf(record) {
