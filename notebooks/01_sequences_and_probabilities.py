@@ -240,7 +240,7 @@ for person in ("nurse", "mechanic"):
 # ## What you know now
 #
 # A language model gives every possible next token a probability, given all before it. Surprisal in bits measures how
-# well it did. Writing, finding mistakes, filling gaps, labelling and translating are uses of the same numbers. Sequences
-# of science are treated in the same way; see notebook 8.
+# well it did. Writing, finding mistakes, filling gaps, labelling and translating are uses of the same numbers.
+# Sequences of science are treated in the same way; see notebook 8.
 #
 # The homework for this notebook: `cutaway homework start surprise --name "Your name"`.
