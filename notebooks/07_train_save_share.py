@@ -73,7 +73,8 @@ run
 # %% [markdown]
 # ## Read the curve
 #
-# Look at the picture above: the loss falls fast, then slowly, towards the floor.
+# Look at the picture above: the loss falls fast, then slowly, towards the floor. The picture is in bits, the lines
+# above it are in nats; 1 nat is 1.443 bits.
 #
 # > **Guess first.** If you train ten times as long, can the loss on held-out sentences go below the floor?
 
@@ -171,7 +172,7 @@ print(f"… {run.parameters:,} numbers × 4 = {4 * run.parameters:,} bytes, and 
 # Python's older way to save things is `pickle`, and many files of weights (`.bin`, `.pt`) still are pickles. A pickle
 # is a small *program* that builds the object.
 #
-# > **Guess first.** The next cell makes a "model" as a pickle and opens it. It never calls it. What will happen?
+# > **Guess first.** The next cell makes a “model” as a pickle and opens it. It never calls it. What will happen?
 
 # %%
 import pickle
