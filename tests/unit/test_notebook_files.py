@@ -70,6 +70,17 @@ def test_a_notebook_has_what_every_notebook_has(source):
             ast.parse(cell.source)
 
 
+def test_every_task_of_the_homework_is_named_by_its_notebook_and_by_no_other():
+    from cutaway.lessons.homework.tasks import TASKS
+
+    named = {
+        name: int(source.stem[:2])
+        for source in BUILD.sources()
+        for name in re.findall(r"cutaway homework start ([\w-]+)", BUILD.notebook(source).cells[-1].source)
+    }
+    assert named == {task.name: task.notebook for task in TASKS.values()}
+
+
 def first_code(source):
     return next(cell.source for cell in BUILD.notebook(source).cells if cell.cell_type == "code")
 
