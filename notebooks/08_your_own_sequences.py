@@ -169,15 +169,16 @@ for well, known in zip("ABC", (0.317, 0.482, 0.201), strict=True):
 # An encoder reads the English sentence, a decoder writes a French one and looks back at it. `english-french` read the
 # help of an office program, and nothing else.
 #
-# > **Guess first.** Which of the two sentences below will it translate better? Will it know that it can't do the other?
+# > **Guess first.** Which of the two sentences below will it translate better? What will become of the other?
 
 # %%
 foreign = cutaway.translate("My grandmother sings in the garden.")
 print(foreign.text, "→", foreign.translation)
-print(*foreign.warnings, sep="\n")
 cutaway.translate("Select the cells that you want to format.")
 
 # %% [markdown]
+# The first one became fluent French without a grandmother in it. A model does not stop where its knowledge ends.
+#
 # ## Better than what?
 #
 # Every result above looks good. Whether it *is* good only a comparison can say: with a simple guess, on sequences that
