@@ -174,10 +174,12 @@ for well, known in zip("ABC", (0.317, 0.482, 0.201), strict=True):
 # %%
 foreign = cutaway.translate("My grandmother sings in the garden.")
 print(foreign.text, "→", foreign.translation)
+print(*foreign.warnings)
 cutaway.translate("Select the cells that you want to format.")
 
 # %% [markdown]
-# The first one became fluent French without a grandmother in it. A model does not stop where its knowledge ends.
+# The first one became fluent French without a grandmother in it. A model does not stop where its knowledge ends: it
+# guesses. Only a count of the words that it met in training says so.
 #
 # ## Better than what?
 #

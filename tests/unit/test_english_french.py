@@ -45,6 +45,11 @@ def test_english_is_translated_without_a_warning(text: str) -> None:
     )
 
 
+def test_words_that_it_never_met_are_told() -> None:
+    [warning] = translate("My grandmother sings in the garden.").warnings
+    assert "never met 'grandmother', 'sings', 'garden'" in warning and warning.endswith("it guesses")
+
+
 def test_the_columns_of_the_attention_follow_the_words() -> None:
     found = translate("Click OK to close the dialog.")
     looked = {found.source[token.source].strip().lower() for token in found.tokens if token.token.strip() == "OK"}

@@ -51,9 +51,12 @@ def familiarity(text: str, words: KnownWords | None, tokenizer: Tokenizer, ids: 
 
 
 def doubt(found: Familiarity | None, model: str) -> str | None:
-    """Return a warning in one sentence if a text seems to be in another language."""
-    if found is None or not found.foreign:
+    """Return a warning in one sentence if a text seems to be in another language, or has words that were never met."""
+    if found is None or not (found.foreign or found.unknown):
         return None
+    named = ", ".join(f"{word[:24]!r}" for word in found.unknown[:3]) + (", …" if len(found.unknown) > 3 else "")
+    if not found.foreign:
+        return f"{model} never met {named} in the texts that it learned to read: it guesses"
     if found.unit == "token":
         return (
             f"the tokenizer of {model} does not know {found.count - found.known:,} of the text's "
@@ -64,7 +67,6 @@ def doubt(found: Familiarity | None, model: str) -> str | None:
             f"{found.written:,} of the text's {counted(found.count, 'word')} are of the language that {model} writes, "
             f"and {found.known:,} of the one that it reads: the text may be in the wrong language"
         )
-    named = ", ".join(f"{word[:24]!r}" for word in found.unknown[:3]) + (", …" if len(found.unknown) > 3 else "")
     return (
         f"{model} met {found.known:,} of the text's {counted(found.count, 'word')} in the texts that it learned to "
         f"read, and not {named}: the text may be in a language, or about a subject, that it never saw"

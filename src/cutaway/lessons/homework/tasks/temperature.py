@@ -161,7 +161,7 @@ def _pairs(records: Sequence[Record], written: dict[str, Record]) -> Pairs:
 
 def _strayed(mine: Record, ours: Record) -> bool:
     """Whether two runs begin alike and then go different ways, in their tokens and in their text."""
-    alike = mine["token_ids"][:1] == ours["token_ids"][:1]
+    alike: bool = mine["token_ids"][:1] == ours["token_ids"][:1]
     return alike and mine["token_ids"] != ours["token_ids"] and mine["completion"] != ours["completion"]
 
 
