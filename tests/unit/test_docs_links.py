@@ -22,7 +22,6 @@ FIGURES = {".png", ".svg", ".jpg", ".webp"}
 HISTORY = {"LOG.md"}  # says what was done with the options of its time
 # Where a shell would start the command: at the beginning, after another one, or by a launcher.
 CALL = re.compile(r"(?:^\s*(?:\$ |! ?)?|[|&;(]\s*)(?:\w+=\S+ |(?:srun|timeout|mpiexec)(?: [-\w]+)*? )*cutaway (?=\S)")
-PENDING = {"homework"}  # named before it is there
 FENCE = re.compile(r"^([ \t]*)```(\w*)\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
@@ -136,8 +135,6 @@ def command_lines(text):
 def wrong_words(words):
     """Return what of a command line does not exist: its command, or options."""
     command, rest = cli, list(words)
-    if words[0] in PENDING - set(cli.commands):
-        return []
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         names = rest[0].strip("\"'.,:").split("/" if "/" in rest[0] else "|")
         inner = [command.get_command(None, name) for name in names if name.islower()]
