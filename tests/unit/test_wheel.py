@@ -23,7 +23,6 @@ NEEDED = {"README.md", "config.json", "cutaway.json", "model.safetensors", "toke
 AWAITED = {
     "shakespeare-char", "melting-point", "ecoli-letters",
     "ecoli-codons", "proteins", "antimicrobial", "weather-hours", "three-wells",
-    "movie-sentiment",
 }  # fmt: skip
 
 
