@@ -117,7 +117,7 @@ assert torch.allclose(whole, logits)
 #
 # A logit can be any number. *Softmax* makes shares of them: take *e* to the power of each, then divide by the sum.
 #
-# > **Guess first.** One logit is about −1.5, the other about 1.6. Is the second label 60, 80 or 95 % likely?
+# > **Guess first.** One logit is about −1.7, the other about 1.4. Is the second label 60, 80 or 95 % likely?
 
 # %%
 shares = logits.exp() / logits.exp().sum()
@@ -128,7 +128,7 @@ print(model.config.id2label, shares)
 # Only the *difference* of the logits counts. Below, 100 is added to both. The last line has the two logits that a
 # larger model, DistilBERT with 67 million parameters, gives for this sentence.
 #
-# > **Guess first.** What does adding 100 do to the shares? And a difference of 8.8 instead of 3.2?
+# > **Guess first.** What does adding 100 do to the shares? And a difference of 8.8 instead of 3.1?
 
 # %%
 print("plus 100:  ", torch.softmax(logits + 100, dim=-1))

@@ -29,7 +29,7 @@ def _given(seed: int) -> Given:
 
 
 def _text(given: Given) -> str:
-    return f"""Two GPT-2 models learned the same plays with the same tokens: `{SMALL}` has about 0.3 million parameters,
+    return f"""Two Llama models learned the same plays with the same tokens: `{SMALL}` has about 0.3 million parameters,
 `{LARGE}` about 2 million. Compare what their heads do on your own lines (`line.txt`):
 
 > {given["text"]}
