@@ -27,6 +27,10 @@ def readme_commands():
     return [line for line in lines if line.startswith(("cutaway ", "printf ", "cp "))]
 
 
+# Their examples take half a minute or more; README, docs and tests of their own run much the same.
+NIGHTLY = {"tour", "neighbours", "compare", "sweep", "models merge", "map", "finetune"}
+
+
 def help_examples():
     commands = [(name, command) for name, command in cli.commands.items() if not isinstance(command, click.Group)]
     groups = [(name, group) for name, group in cli.commands.items() if isinstance(group, click.Group)]
@@ -34,8 +38,7 @@ def help_examples():
     found = []
     for name, command in commands:
         lines = [line.strip() for line in command.help.split("Example")[1].splitlines()[1:] if line.strip()]
-        # The tour has tests of its own, which run the same; its two examples take a minute.
-        found.append(pytest.param(lines, id=name, marks=[pytest.mark.nightly] if name == "tour" else []))
+        found.append(pytest.param(lines, id=name, marks=[pytest.mark.nightly] if name in NIGHTLY else []))
     return found
 
 

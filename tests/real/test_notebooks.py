@@ -16,7 +16,7 @@ from tests.unit.test_notebook_files import BUILD
 
 nbclient = pytest.importorskip("nbclient")
 
-NIGHTLY: set[str] = {"09_laptop_to_cluster"}  # those that take more than half a minute
+NIGHTLY = {"02_tokens_and_embeddings", "05_generation", "07_train_save_share", "09_laptop_to_cluster"}  # the longest
 LONGEST = 100  # seconds of processor time: nine notebooks take at most 15 minutes
 PROGRESS = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} [DI] ")  # a line of the log; warnings have a W
 

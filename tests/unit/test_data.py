@@ -70,7 +70,9 @@ def test_data_are_fetched_once_and_then_found_in_the_cache(shelve_data, pips, mo
     assert cutaway.load_result(found.save(tmp_path / "x.json")) == found
     listed = {entry.name: entry for entry in cutaway.list_data().datasets}
     assert listed["tiny"].cached and not listed["moses"].cached and listed["tiny"].bytes == found.bytes
-    assert [model.name for model in cutaway.list_models().models if model.cached] == []  # data are no models
+    assert [
+        model.name for model in cutaway.list_models().models if model.cached and not model.built_in
+    ] == []  # data are no models
 
 
 def test_a_new_edition_has_its_own_folder_and_leaves_the_old_one(shelve_data, pips, monkeypatch):

@@ -186,7 +186,7 @@ def test_it_is_converted_once(converted, quantised, home, monkeypatch, capsys):
     assert [path for path in in_the_cache() if not path.startswith("tiny [8]-")] == []
 
     name = converted.name
-    assert [model.name for model in models.list_models().models if model.cached] == [name]
+    assert [model.name for model in models.list_models().models if model.cached and not model.built_in] == [name]
     assert models.model_info(name).source == str(quantised[0])
     assert models.load(name).config.model_type == "llama"  # the list's name is as good as the file's
     os.utime(quantised[0], (1, 1))
@@ -268,7 +268,7 @@ def test_a_folder_of_an_older_conversion_whose_file_is_gone(tmp_path, monkeypatc
     with pytest.raises(NotFetched, match=rf"older cutaway.*{tmp_path}") as raised:
         models.tokenize("12", folder.name)
     assert f"cutaway models rm {folder.name}" in raised.value.hint
-    assert [model.name for model in models.list_models().models if model.cached] == [folder.name]
+    assert [model.name for model in models.list_models().models if model.cached and not model.built_in] == [folder.name]
     assert models.remove_model(folder.name) > 0
 
 

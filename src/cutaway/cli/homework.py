@@ -79,6 +79,8 @@ def check_command(directory: str, course: str | None) -> None:
     Example:
       cutaway homework start temperature --name "Ada L." && cutaway homework check temperature || true
     """
+    _check_folder(directory)
+
     from cutaway.lessons import check_answer, read_answer
     from cutaway.views import terminal_homework
 
@@ -104,10 +106,12 @@ def submit_command(directory: str, course: str | None, output: str | None) -> No
     Example:
       cutaway homework start temperature --name "Ada L." && cutaway homework submit temperature || true
     """
-    from cutaway.lessons import read_answer, submission
-
+    _check_folder(directory)
     if output is not None:
         _check_page(output)
+
+    from cutaway.lessons import read_answer, submission
+
     answer = read_answer(directory)
     path = output or f"{answer.task.name}-{_plain(answer.name)}.html"
     _check_page(path)
@@ -141,6 +145,7 @@ def collect_command(directory: str, course: str | None) -> None:
       cutaway homework start temperature --name Ada && mkdir pages
       cutaway homework submit temperature -o pages/ada.html || true && cutaway homework collect pages
     """
+    _check_folder(directory, "name the folder with the pages")
     table = Path(asked().output or "")
     if table.suffix == ".html" and table.parent.absolute() == Path(directory).absolute():
         raise InputError("the table would lie among the pages", hint="name a file in another folder")
@@ -149,6 +154,12 @@ def collect_command(directory: str, course: str | None) -> None:
 
     result = collect_submissions(directory, **({} if course is None else {"course": course}))
     emit([result], lambda: terminal_homework.collection(result))
+
+
+def _check_folder(name: str, hint: str = "begin with: cutaway homework start TASK --name NAME") -> None:
+    """Say that a folder is not there before anything slow is imported."""
+    if not Path(name).is_dir():
+        raise InputError(f"there is no folder {name!r}", hint=hint)
 
 
 def _check_page(path: str) -> None:

@@ -49,7 +49,8 @@ def check_file(name: str) -> None:
 
     What can't be the name of a file, such as a sequence, is for its reader to refuse.
     """
-    if name != "-" and len(name) <= 255 and "\n" not in name and not Path(name).exists():
+    a_name = len(name) <= 255 and not {"\n", "\0"} & set(name) and Path(name).parent.is_dir()
+    if name != "-" and a_name and not Path(name).exists():
         raise InputError(f"there is no file {name!r}", hint="check the name and the folder you are in")
 
 

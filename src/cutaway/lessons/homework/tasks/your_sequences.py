@@ -82,7 +82,7 @@ def stops_in(sequence: str, frame: int) -> int:
     """Return the number of stop codons in a reading frame.
 
     >>> [stops_in("ATGATAACC", frame) for frame in (0, 1, 2)]
-    [0, 1, 1]
+    [0, 2, 0]
     """
     return sum(sequence[i : i + 3] in _STOPS for i in range(frame, len(sequence) - 2, 3))
 
