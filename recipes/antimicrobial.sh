@@ -20,7 +20,7 @@ PY
 cutaway evaluate "$work/run" "$work/test.csv" --train-data "$work/train.csv" --column sequence --label-column label \
   --json > "$work/evaluation.json"
 python "$here/ship.py" "$work/run" antimicrobial --evaluation "$work/evaluation.json" --headline mcc \
-  --sample "$(cutaway predict GIGKFLHSAKKFGKAFVGEIMNS KKLLKKLLKKLL MKTAYIAKQRQISFVKSHFSRQ -m "$work/run")" \
+  --sample "$(cd "$work" && cutaway predict GIGKFLHSAKKFGKAFVGEIMNS KKLLKKLLKKLL MKTAYIAKQRQISFVKSHFSRQ -m ./run)" \
   --cannot "It does not know how strong a peptide is, against which microbe, or whether it harms our own cells." \
   --cannot "Of the other peptides three in five begin with M, as whole proteins do: it may have learned that instead." \
   --cannot "It was trained on peptides of 7 to 174 residues."

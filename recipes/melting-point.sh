@@ -27,7 +27,7 @@ PY
 cutaway evaluate "$work/run" "$work/test.csv" --train-data "$work/train.csv" --column smiles --label-column kelvin \
   --json > "$work/evaluation.json"
 python "$here/ship.py" "$work/run" melting-point --evaluation "$work/evaluation.json" \
-  --sample "$(cutaway predict 'CC(=O)Oc1ccccc1C(=O)O' 'c1ccccc1' 'CCO' '[Na+].[Cl-]' -m "$work/run")" \
+  --sample "$(cd "$work" && cutaway predict 'CC(=O)Oc1ccccc1C(=O)O' 'c1ccccc1' 'CCO' '[Na+].[Cl-]' -m ./run)" \
   --cannot "It knows no polymorphs, no decomposition and no pressure: it says one number for a molecule." \
   --cannot "Salts, metals and very small molecules are rare in its data; its warnings say when a molecule is unlike them." \
   --cannot "It was not made for decisions in a laboratory: look the melting point up, or measure it."

@@ -15,8 +15,9 @@ mkdir -p "$folder"
 python "$recipes/movie_sentiment.py" "$folder" | tee -a "$folder/log.txt"
 [ -f "$folder/evaluation.json" ] || cutaway evaluate "$folder/model" "$folder/test.csv" \
   --train-data "$folder/train.csv" --column text --label-column label -o "$folder/evaluation.json"
-(cutaway classify "The panoramic view of the ocean was breathtaking." -m "$folder/model"
- cutaway predict "Not bad at all." "I have seen better." "The cat sat on the mat." -m "$folder/model") > "$folder/said.txt"
+(cd "$folder"
+ cutaway classify "The panoramic view of the ocean was breathtaking." -m ./model
+ cutaway predict "Not bad at all." "I have seen better." "The cat sat on the mat." -m ./model) > "$folder/said.txt"
 python "$recipes/ship.py" "$folder/model" movie-sentiment --evaluation "$folder/evaluation.json" --start minilm-l6 \
   --headline accuracy --sample "$folder/said.txt" \
   --cannot "It has no neutral label: a sentence without any opinion gets one of the two all the same." \

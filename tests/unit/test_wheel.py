@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def test_the_models_of_this_tree_are_whole_and_small():
         assert not {"run.json", "checkpoints", "metrics.jsonl"} & set(names), folder.name
         assert sum(names.values()) <= ONE, folder.name
         card = (folder / "README.md").read_text(encoding="utf-8")
+        assert re.search(r"(?<![\w.~])/(?:home|root|tmp|work|Users)/", card) is None, folder.name
         for heading in ("## Data", "## Held-out measures", "## What it can't do"):
             assert heading in card, (folder.name, heading)
         total += sum(names.values())
